@@ -1,0 +1,1 @@
+"""The commands: from a configuration to a report of plain facts. Nothing is printed here."""

@@ -1,0 +1,76 @@
+"""The nouns: what a row is on its way from a line of JSON to token ids.
+
+    Line ─▶ Conversation ─▶ Rendered ─▶ Sequence ─▶ Row
+    bytes   messages        text with    text and     ids, labels, spans
+                            sources      completions
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any
+
+ROLES = ("system", "developer", "user", "assistant", "tool")
+"""The roles that a message may have."""
+
+
+class Part(StrEnum):
+    """What a stretch of text is, within its message or beside it."""
+
+    CONTENT = "content"
+    REASONING = "reasoning"
+    TOOL_CALL = "tool_call"
+    TOOLS = "tools"
+    DOCUMENTS = "documents"
+    SCAFFOLD = "scaffold"
+    STOP = "stop"
+
+
+@dataclass(frozen=True, slots=True)
+class Where:
+    """Where a row stands: ``file`` as given, ``line`` from 1, ``offset`` in bytes of the decompressed stream."""
+
+    file: str
+    line: int
+    offset: int
+
+    def __str__(self) -> str:
+        return f"{self.file}:{self.line}"
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """A fact about a row that was used. ``code`` is stable, ``detail`` says what was seen."""
+
+    code: str
+    detail: str
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """One message: ``fields`` is the mapping that the chat template reads, its role included.
+
+    ``in_loss`` is False where the data takes the message out of the loss (a weight of 0).
+    """
+
+    fields: Mapping[str, Any]
+    in_loss: bool = True
+
+    @property
+    def role(self) -> str:
+        """The role, one of ``ROLES``."""
+        role: str = self.fields["role"]
+        return role
+
+
+@dataclass(frozen=True, slots=True)
+class Conversation:
+    """A normalised conversation: what ``apply_chat_template`` is given, and what was noticed on the way."""
+
+    messages: tuple[Message, ...]
+    tools: list[dict[str, Any]] | None = None
+    documents: list[dict[str, Any]] | None = None
+    template_kwargs: Mapping[str, Any] | None = None
+    findings: tuple[Finding, ...] = ()

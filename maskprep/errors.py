@@ -1,0 +1,54 @@
+"""The exceptions of maskprep.
+
+    MaskprepError
+    ├── UsageError          the command line, the configuration, the tokenizer or the template is wrong   exit 2
+    ├── BuildError          the data, or what the build met on the way, is wrong                          exit 1
+    └── RowError            one row cannot be used: it becomes a line of rejects.jsonl
+
+Each is picklable: it is rebuilt from its arguments alone, so that it survives the way back from a worker process.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+
+class MaskprepError(Exception):
+    """What every exception of maskprep is.
+
+    ``message`` says what is wrong, ``hint`` what to do next. Both are plain text that may quote hostile data:
+    whoever shows them must neutralise them first.
+    """
+
+    def __init__(self, message: str, hint: str = "") -> None:
+        super().__init__(message, hint)
+        self.message = message
+        self.hint = hint
+
+    def __str__(self) -> str:
+        return self.message
+
+
+class UsageError(MaskprepError):
+    """The command line, the configuration, the tokenizer or the template cannot be used."""
+
+
+class BuildError(MaskprepError):
+    """The build cannot go on, or must not be committed.
+
+    ``facts`` holds what a report shows beside the message, by name (JSON types).
+    """
+
+    def __init__(self, message: str, hint: str = "", facts: dict[str, Any] | None = None) -> None:
+        super().__init__(message, hint)
+        self.args = (message, hint, facts)
+        self.facts = facts or {}
+
+
+class RowError(MaskprepError):
+    """One row cannot be used. ``code`` is stable: people count and grep it."""
+
+    def __init__(self, code: str, message: str, hint: str = "") -> None:
+        super().__init__(message, hint)
+        self.args = (code, message, hint)
+        self.code = code

@@ -1,0 +1,158 @@
+"""Strict JSON: what Python's ``json`` accepts and a tokenizer or a template would trip over is refused, by name."""
+
+from __future__ import annotations
+
+import json
+import math
+import re
+from typing import Any
+
+from maskprep.errors import RowError
+from maskprep.formats.wording import QUOTED, quote
+
+MAX_DEPTH = 200
+"""The deepest nesting of lists and objects. Python's parser recurses: 100,000 levels would exhaust a thread's stack."""
+
+MAX_DIGITS = 4300
+"""The most digits of an integer: Python's own default limit, whatever the environment sets it to."""
+
+_BRACKET = re.compile(r"[\[\]{}]")
+_SUSPECT = re.compile(r"\\u(?:[dD][89a-fA-F]|0000)")  # the escapes that can give a surrogate or a NUL
+_SURROGATE = re.compile("[\ud800-\udfff]")
+_CUT_WORD = re.compile(r"\s*|t|tr|tru|f|fa|fal|fals|n|nu|nul|-|\.|[eE][+-]?|\\|\\?u[0-9a-fA-F]{0,4}")
+_JSONL_HINT = "Give each row as one JSON object on one line; `jq -c '.[]'` makes that of a file that is one JSON list."
+
+
+def loads(data: bytes) -> Any:  # noqa: ANN401  JSON is any
+    """Parse one line of JSON.
+
+    Raises RowError with the code ``invalid-utf8``, ``not-json``, ``nan``, ``duplicate-key``, ``too-deep``,
+    ``integer-too-long``, ``lone-surrogate`` or ``nul-character``.
+    """
+    try:
+        text = data.decode()
+    except UnicodeDecodeError as error:
+        before = quote(data[max(0, error.start - 20) : error.start].decode(errors="ignore"))
+        message = f"byte {error.start + 1} of the line, 0x{data[error.start]:02x} after {before}, is not UTF-8"
+        hint = "Convert the file to UTF-8, for example with iconv."
+        raise RowError("invalid-utf8", f"{message} ({error.reason})", hint) from error
+    return _parse(text)
+
+
+def loads_text(text: str) -> Any:  # noqa: ANN401  JSON is any
+    """Parse JSON that stands in a string, as strictly as ``loads`` does."""
+    if not text.isascii() and (found := _SURROGATE.search(text)):
+        raise _lone_surrogate(f"at character {found.start() + 1}")
+    return _parse(text)
+
+
+def _parse(text: str) -> Any:  # noqa: ANN401  JSON is any
+    if _too_deep(text):
+        raise _nested()
+    try:
+        value = _DECODER.decode(text)
+    except json.JSONDecodeError as error:
+        raise _not_json(text, error) from error
+    except RecursionError as error:
+        raise _nested() from error
+    if "\\u" in text and _SUSPECT.search(text):
+        _check_strings(value)
+    return value
+
+
+def _too_deep(text: str) -> bool:
+    """Tell whether the nesting exceeds ``MAX_DEPTH``, up to the first error of syntax, without recursion."""
+    if text.count("[") + text.count("{") <= MAX_DEPTH:
+        return False
+    # Without escaped backslashes and quotes, every second piece between quotes is outside of strings.
+    outside = "".join(text.replace("\\\\", "").replace('\\"', "").split('"')[::2])
+    depth = 0
+    for match in _BRACKET.finditer(outside):
+        depth += 1 if match[0] in "[{" else -1
+        if depth > MAX_DEPTH:
+            return True
+    return False
+
+
+def _nested() -> RowError:
+    return RowError("too-deep", f"lists and objects are nested more than {MAX_DEPTH} deep", "Flatten or drop the row.")
+
+
+def _not_json(text: str, error: json.JSONDecodeError) -> RowError:
+    """Say what is wrong, where, and whether the line seems to end before the row does."""
+    rest = text[error.pos :]
+    if error.msg.startswith("Unterminated string"):
+        cut = not text.rstrip().endswith("}")
+    else:
+        cut = error.msg != "Extra data" and bool(_CUT_WORD.fullmatch(rest))
+    place = f"column {error.colno}" if error.lineno == 1 else f"line {error.lineno}, column {error.colno}"
+    message = f"not JSON: {error.msg} ({place})" + (f", before {quote(rest)}" if rest else "")
+    return RowError("not-json", message + ("; the line looks cut off" if cut else ""), _JSONL_HINT)
+
+
+def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    value = dict(pairs)
+    if len(value) == len(pairs):
+        return value
+    seen: set[str] = set()
+    for key, _ in pairs:
+        if key in seen:
+            break
+        seen.add(key)
+    raise RowError("duplicate-key", f"the key {quote(key)} occurs twice in one object", "Keep one of the two.")
+
+
+def _integer(digits: str) -> int:
+    if len(digits.lstrip("-")) > MAX_DIGITS:
+        message = f"an integer of {len(digits):,} digits; the most that is read is {MAX_DIGITS:,}"
+        raise RowError("integer-too-long", message, "Write the number as a string.")
+    return int(digits)
+
+
+def _number(digits: str) -> float:
+    value = float(digits)
+    if math.isinf(value):
+        raise RowError("nan", f"number out of range: {quote(digits)}", "Write the number as a string.")
+    return value
+
+
+def _constant(name: str) -> float:
+    raise RowError("nan", f"{name} is not JSON", "Write null, or leave the key out.")
+
+
+def _check_strings(value: Any) -> None:  # noqa: ANN401  JSON is any
+    """Refuse a NUL or half of a surrogate pair in any key or string."""
+    todo: list[tuple[str, Any]] = [("", value)]
+    while todo:
+        path, item = todo.pop()
+        if isinstance(item, str):
+            if "\0" in item:
+                message = f"a NUL character in {_place(path)}"
+                raise RowError("nul-character", message, "Remove it: it stands for binary data, which is not text.")
+            if _SURROGATE.search(item):
+                raise _lone_surrogate(f"in {_place(path)}")
+        elif isinstance(item, list):
+            todo.extend((f"{path}[{index}]", each) for index, each in enumerate(item))
+        elif isinstance(item, dict):
+            todo.extend((f"{path}[{quote(key)}] (a key)", key) for key in item)
+            todo.extend((_inside(path, key), each) for key, each in item.items())
+
+
+def _inside(path: str, key: str) -> str:
+    """Spell the way to a key as a message names it: ``messages[3].content``."""
+    name = key if key.isidentifier() and len(key) <= QUOTED else f"[{quote(key)}]"
+    return f"{path}.{name}" if path and not name.startswith("[") else path + name
+
+
+def _place(path: str) -> str:
+    return path[-2 * QUOTED :] or "the text"
+
+
+def _lone_surrogate(place: str) -> RowError:
+    message = f"half of a surrogate pair (\\ud800 to \\udfff) {place}: it is no character"
+    return RowError("lone-surrogate", message, "The text was cut within an emoji or the like: repair or drop the row.")
+
+
+_DECODER = json.JSONDecoder(
+    object_pairs_hook=_object, parse_int=_integer, parse_float=_number, parse_constant=_constant
+)

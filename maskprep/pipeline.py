@@ -1,0 +1,48 @@
+"""From lines to shards: every row is used, or rejected with a reason; none stops the build, none vanishes."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterable
+from typing import TextIO
+
+from maskprep.errors import RowError
+from maskprep.formats import Line, parse
+from maskprep.prepare import Preparer
+from maskprep.shards.files import ShardWriter
+from maskprep.shards.schema import ShardRow
+from maskprep.tally import Tally
+
+
+def write_rows(
+    lines: Iterable[Line], preparer: Preparer, shards: ShardWriter, rejects: TextIO, seen: Callable[[Tally], None]
+) -> Tally:
+    """Prepare every line and write it to ``shards`` or, with its reason, to ``rejects``.
+
+    Args:
+        lines: the rows of all sources, in order.
+        preparer: makes sequences of a conversation.
+        shards: takes the rows that can be used.
+        rejects: takes one JSON object a line for each row that cannot.
+        seen: is told the counts after each row.
+    """
+    tally = Tally()
+    for line in lines:
+        try:
+            prepared = preparer.prepare(parse(line))
+        except RowError as error:
+            tally.reject(line.where, error)
+            rejects.write(_reject(line, error))
+        else:
+            for number, sequence in enumerate(prepared.sequences):
+                shards.write(ShardRow(sequence.labelled, line.where, number))
+            tally.use(line.where, prepared)
+        seen(tally)
+    return tally
+
+
+def _reject(line: Line, error: RowError) -> str:
+    where = line.where
+    facts = {"file": where.file, "line": where.line, "byte": where.offset, "code": error.code, "message": str(error)}
+    # ASCII only: a message may quote text that no encoding takes.
+    return json.dumps(facts) + "\n"

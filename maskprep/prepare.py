@@ -1,0 +1,239 @@
+"""The whole way of a conversation: render → turns → sequences → labels, each step proved or the row rejected."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from functools import cached_property
+from typing import Any
+
+from maskprep.conversation import Conversation, Finding, Part
+from maskprep.errors import RowError
+from maskprep.labels import IGNORED, Labelled, label
+from maskprep.sequences import History, Row, SequenceBuilder, TrainingSequence
+from maskprep.template.located import locate
+from maskprep.template.render import ChatTemplate
+from maskprep.template.rendered import Rendered
+from maskprep.template.turns import Mismatch, Stops, Turn, TurnFinder
+from maskprep.tokenizer.encode import Encoder
+from maskprep.tokenizer.load import LoadedTokenizer
+
+TRAINABLE = (Part.CONTENT, Part.REASONING, Part.TOOL_CALL, Part.SCAFFOLD, Part.STOP)
+"""The parts that a completion can consist of."""
+
+
+@dataclass(frozen=True, slots=True)
+class Policy:
+    """What the user wants trained, and what to do where the template stands in the way.
+
+    ``turns``: ``all`` assistant turns or the ``last`` one. ``max_length``: the longest sequence, in tokens.
+    """
+
+    history: History = History.SPLIT
+    mismatch: Mismatch = Mismatch.REJECT
+    turns: str = "all"
+    parts: frozenset[Part] = frozenset(TRAINABLE)
+    max_length: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class PreparedSequence:
+    """A sequence ready to be written, with the text that it was made from.
+
+    ``unfaithful`` counts the trained tokens of turns whose context is not the server's (``history: rendered``).
+    """
+
+    labelled: Labelled
+    sequence: TrainingSequence
+    unfaithful: int
+
+
+@dataclass(frozen=True, slots=True)
+class Prepared:
+    """What one conversation becomes."""
+
+    sequences: tuple[PreparedSequence, ...]
+    findings: tuple[Finding, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class _Proved:
+    """A conversation rendered and its turns proved: what all histories have in common."""
+
+    whole: Rendered
+    turns: tuple[Turn, ...]
+    selected: dict[int, Turn]
+    findings: tuple[Finding, ...]
+
+
+class Preparer:
+    """Prepares conversations with one tokenizer, one chat template and one policy.
+
+    Args:
+        loaded: the tokenizer.
+        template: the text of a chat template; None for the tokenizer's own, or the one it calls ``named``.
+        named: the name of one of the tokenizer's templates.
+        variables: what the template is given beside the messages (``template_kwargs``).
+        now: the time that the template is told.
+        policy: what to train.
+
+    Raises:
+        UsageError: there is no template, or it does not compile.
+    """
+
+    def __init__(  # noqa: PLR0913 - the ingredients
+        self,
+        loaded: LoadedTokenizer,
+        *,
+        now: datetime,
+        policy: Policy,
+        template: str | None = None,
+        named: str | None = None,
+        variables: dict[str, Any] | None = None,
+    ) -> None:
+        """Compile the template; see the class."""
+        self.loaded, self.policy = loaded, policy
+        self.stops = Stops(loaded.stop_tokens, loaded.special_tokens, loaded.added_tokens)
+        self.encoder = Encoder(loaded.tokenizer)
+        self._builder = SequenceBuilder(self.encoder)
+        self._special_ids = set(loaded.tokenizer.convert_tokens_to_ids(list(loaded.special_tokens)))
+        texts = [template or loaded.template_for(named, tools=tools) for tools in (False, True)]
+        given = {**loaded.variables, **(variables or {})}
+        compiled = {text: ChatTemplate(text, given, now) for text in dict.fromkeys(texts)}
+        self.templates = {tools: compiled[text] for tools, text in zip((False, True), texts, strict=True)}
+
+    def prepare(self, conversation: Conversation) -> Prepared:
+        """Return the sequences of one conversation. Raises ``RowError`` with the reason why it cannot be used."""
+        return self.finish(conversation, self.prove(conversation), self.policy.history)
+
+    def prove(self, conversation: Conversation) -> _Proved:
+        """Render a conversation and prove its turns."""
+        template = self.templates[conversation.tools is not None]
+        messages = conversation.messages
+        whole = template.tracked(conversation, len(messages), generation_prompt=False)
+        self._audit(template, conversation, whole)
+        finder = TurnFinder(template, self.stops, self.policy.mismatch)
+        assistants = [index for index, message in enumerate(messages) if message.role == "assistant"]
+        wanted = {index for index in assistants if messages[index].in_loss}
+        if self.policy.turns == "last":
+            wanted &= set(assistants[-1:])
+        findings = list(conversation.findings)
+        if 0 in wanted:
+            wanted.discard(0)
+            findings.append(Finding("assistant-first", "messages[0] has no prompt: no server can ask for it"))
+        turns = [turn for index in assistants if index and (turn := _find(finder, conversation, index, wanted))]
+        for turn in turns:
+            _audit_turn(template, conversation, turn, whole)
+        selected = {t.message: t for t in turns if t.message in wanted and t.parts() & self.policy.parts}
+        findings += [finding for turn in selected.values() for finding in turn.findings]
+        findings += [
+            Finding(f"prompt-mismatch-{turn.fit}", f"messages[{turn.message}]: the prompt does not fit the data")
+            for turn in selected.values()
+            if turn.fit in self._mismatch_fits
+        ]
+        if not selected:
+            raise RowError("nothing-to-train", _nothing(assistants, wanted))
+        return _Proved(whole, tuple(turns), selected, tuple(findings))
+
+    def finish(self, conversation: Conversation, proved: _Proved, history: History) -> Prepared:
+        """Turn a proved conversation into labelled sequences under one way of treating history."""
+        located = locate(proved.whole, proved.turns, self.stops) if history is History.RENDERED else {}
+        row: Row = self._builder.build(history, proved.whole, proved.turns, proved.selected, located)
+        roles = [message.role for message in conversation.messages]
+        sequences = tuple(
+            prepared for sequence in row.sequences if (prepared := _labelled(sequence, roles, self.policy.parts))
+        )
+        if not sequences:
+            reasons = "; ".join(finding.detail for finding in row.findings)
+            msg = f"no token is left to train{': ' + reasons if reasons else ''}"
+            raise RowError("nothing-to-train", msg, "history: split trains every turn that can be trained")
+        self._check_length(sequences)
+        return Prepared(sequences, (*proved.findings, *row.findings, *self._control_tokens(sequences)))
+
+    @cached_property
+    def _mismatch_fits(self) -> Collection[str]:
+        return {Mismatch.GRAFT.value, Mismatch.TRAIN.value}
+
+    def _audit(self, template: ChatTemplate, conversation: Conversation, whole: Rendered) -> None:
+        """Compare the tracked rendering with transformers' own, or, where the clock matters, with the plain one."""
+        count = len(conversation.messages)
+        plain = template.plain(conversation, count, generation_prompt=False)
+        theirs = plain
+        if not template.uses_clock:
+            theirs = self.loaded.tokenizer.apply_chat_template(
+                [dict(message.fields) for message in conversation.messages],
+                tools=conversation.tools,
+                documents=conversation.documents,
+                chat_template=template.source,
+                tokenize=False,
+                **{**template.variables, **(conversation.template_kwargs or {})},
+            )
+        if not whole.text == plain == theirs:
+            msg = "maskprep and transformers render this conversation differently"
+            raise RowError("render-differs", msg, "please report the template and the row: this is a fault of maskprep")
+
+    def _check_length(self, sequences: Sequence[PreparedSequence]) -> None:
+        limit = self.policy.max_length
+        longest = max(len(prepared.labelled.input_ids) for prepared in sequences)
+        if limit is not None and longest > limit:
+            msg = f"a sequence has {longest:,} tokens, more than max_length {limit:,}"
+            raise RowError("too-long", msg, "raise --max-length, or leave such rows out")
+
+    def _control_tokens(self, sequences: Sequence[PreparedSequence]) -> list[Finding]:
+        """Report control tokens that the text of a message spells."""
+        for prepared in sequences:
+            labelled = prepared.labelled
+            for span in labelled.spans:
+                if span.part in ("scaffold", "stop"):
+                    continue
+                spelt = self._special_ids.intersection(labelled.input_ids[span.start : span.end].tolist())
+                if spelt:
+                    names = ", ".join(map(str, self.loaded.tokenizer.convert_ids_to_tokens(sorted(spelt))))
+                    whose = f"messages[{span.message}] ({span.role})" if span.message >= 0 else span.part
+                    return [Finding("control-token-in-text", f"{whose} spells {names}, which becomes a control token")]
+        return []
+
+
+def _find(finder: TurnFinder, conversation: Conversation, index: int, wanted: set[int]) -> Turn | None:
+    """Prove a turn; one that is not to be trained may fail: it is then only not told apart."""
+    try:
+        return finder.find(conversation, index)
+    except RowError:
+        if index in wanted:
+            raise
+        return None
+
+
+def _audit_turn(template: ChatTemplate, conversation: Conversation, turn: Turn, whole: Rendered) -> None:
+    """Compare a tracked rendering that is not part of the audited whole with the plain one."""
+    if whole.text.startswith(turn.text.text):
+        return
+    plain = [
+        template.plain(conversation, turn.message + 1, generation_prompt=False),
+        template.plain(conversation, turn.message, generation_prompt=True),
+    ]
+    if not any(turn.text.text.startswith(text) or text.startswith(turn.taught) for text in plain):
+        msg = f"messages[{turn.message}]: the plain rendering differs from the tracked one"
+        raise RowError("render-differs", msg, "please report the template and the row: this is a fault of maskprep")
+
+
+def _labelled(sequence: TrainingSequence, roles: Sequence[str], parts: Collection[Part]) -> PreparedSequence | None:
+    labelled = label(sequence, roles, parts)
+    if not labelled.trained_tokens:
+        return None
+    doubtful = {stretch.message for stretch in sequence.stretches if stretch.trained and not stretch.faithful}
+    unfaithful = sum(
+        int((labelled.labels[span.start : span.end] != IGNORED).sum())
+        for span in labelled.spans
+        if span.trained and span.message in doubtful
+    )
+    return PreparedSequence(labelled, sequence, unfaithful)
+
+
+def _nothing(assistants: Sequence[int], wanted: Collection[int]) -> str:
+    if not assistants:
+        return "the conversation has no assistant message"
+    if not wanted:
+        return "no assistant message is in the loss: they have weight 0, no prompt, or are not the last one"
+    return "the policy selects no part of any assistant message"

@@ -1,0 +1,176 @@
+"""From proved turns to the sequences that train them, each one proved again on its token ids.
+
+    text   ├── context(1) ──┤├ completion ┤├ … ──┤├ completion ┤├ rest ┤
+    ids    the ids before each trained completion are those of the server's prompt, encoded alone
+
+A sequence trains a turn when its text starts with the turn's context and completion *and* its ids start with the ids
+of that context. A token that would cross the border in front of a completion is split there; since that changes the
+ids that later turns see as their history, only the last trained turn of a sequence may be split.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+
+import numpy as np
+
+from maskprep.conversation import Finding
+from maskprep.errors import RowError
+from maskprep.template.rendered import Rendered
+from maskprep.template.turns import Turn
+from maskprep.tokenizer.encode import Encoded, Encoder, Ints
+
+
+class History(StrEnum):
+    """What to do where no single rendering trains every turn faithfully."""
+
+    SPLIT = "split"
+    MASK = "mask"
+    RENDERED = "rendered"
+
+
+@dataclass(frozen=True, slots=True)
+class Stretch:
+    """A completion inside a sequence: characters ``start:end``, of which ``stop:end`` is the stop token."""
+
+    message: int
+    start: int
+    stop: int
+    end: int
+    trained: bool
+    faithful: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class TrainingSequence:
+    """One sequence of a row: its text, the completions known in it, and its ids.
+
+    ``borders`` counts the completions in front of which a token was split.
+    """
+
+    text: Rendered
+    stretches: tuple[Stretch, ...]
+    encoded: Encoded
+    borders: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """Everything that one conversation becomes, and what was noticed."""
+
+    sequences: tuple[TrainingSequence, ...]
+    findings: tuple[Finding, ...]
+
+
+class SequenceBuilder:
+    """Builds the sequences of conversations with one tokenizer."""
+
+    def __init__(self, encoder: Encoder) -> None:
+        """Keep the encoder."""
+        self._encoder = encoder
+
+    def build(
+        self, history: History, whole: Rendered, turns: Sequence[Turn], selected: Mapping[int, Turn], located: Located
+    ) -> Row:
+        """Return the sequences of one conversation.
+
+        Args:
+            history: what to do where the template rewrites history.
+            whole: the rendering of the whole conversation.
+            turns: all turns that could be proved, selected or not.
+            selected: the turns to train, by message.
+            located: where the turns stand in ``whole``, faithful or not, by message; read for ``rendered`` only.
+
+        Raises:
+            RowError: ``unproved``, should a sequence not hold the very turn that it was made for.
+        """
+        if history is History.RENDERED:
+            return self._rendered(whole, turns, selected, located)
+        first = self._sequence(whole, turns, selected)
+        sequences = [first] if _trained(first) else []
+        pending = {message: turn for message, turn in selected.items() if message not in _trained(first)}
+        rewritten = sorted(message for message, turn in pending.items() if not whole.text.startswith(turn.taught))
+        findings = [_rewritten(rewritten)] if rewritten else []
+        if history is History.SPLIT:
+            while pending:
+                message = max(pending)
+                sequence = self._sequence(pending[message].text, turns, pending)
+                if message not in _trained(sequence):
+                    msg = f"messages[{message}]: the ids of its own sequence do not begin with those of its prompt"
+                    raise RowError("unproved", msg)
+                sequences.append(sequence)
+                pending = {other: turn for other, turn in pending.items() if other not in _trained(sequence)}
+        elif set(pending) - set(rewritten):
+            left = ", ".join(str(message) for message in sorted(set(pending) - set(rewritten)))
+            findings.append(Finding("border-masked", f"messages {left}: left out, a token crosses the border"))
+        split = [s.stretches[-1].message for s in sequences if s.borders]
+        findings += [Finding("border-split", f"a token before messages[{message}] was split") for message in split[:1]]
+        return Row(tuple(sequences), tuple(findings))
+
+    def _sequence(self, text: Rendered, turns: Sequence[Turn], wanted: Mapping[int, Turn]) -> TrainingSequence:
+        """Encode ``text`` so that it trains as many of the wanted turns as it can, the last one that fits for sure."""
+        fitting = [turn for turn in turns if text.text.startswith(turn.taught)]
+        candidates = [turn for turn in fitting if turn.message in wanted]
+        if not candidates:
+            return TrainingSequence(text, (), Encoded(*[np.zeros(0, np.int64)] * 3))
+        contexts = {turn.message: self._encoder.ids(text.text[: turn.start]) for turn in candidates}
+        last = candidates[-1]
+        encoded = self._encoder.encode(text.text)
+        split = not _begins(encoded.ids, contexts[last.message])
+        if split:
+            encoded = self._encode_split(text.text, [last.start])
+        stretches = tuple(
+            Stretch(
+                turn.message,
+                turn.start,
+                turn.stop,
+                turn.end,
+                trained=turn.message in contexts and _begins(encoded.ids, contexts[turn.message]),
+            )
+            for turn in fitting
+        )
+        return TrainingSequence(text, stretches, encoded, borders=int(split))
+
+    def _rendered(
+        self, whole: Rendered, turns: Sequence[Turn], selected: Mapping[int, Turn], located: Located
+    ) -> Row:
+        fitting = [turn for turn in turns if whole.text.startswith(turn.taught)]
+        faithful = {turn.message: turn for turn in fitting}
+        stretches = []
+        for message in sorted(faithful.keys() | (located.keys() & selected.keys())):
+            turn = faithful.get(message)
+            start, stop, end = (turn.start, turn.stop, turn.end) if turn else located[message]
+            stretches.append(Stretch(message, start, stop, end, message in selected, turn is not None))
+        natural = self._encoder.ids(whole.text)
+        starts = [stretch.start for stretch in stretches if stretch.trained]
+        cuts = [start for start in starts if not _begins(natural, self._encoder.ids(whole.text[:start]))]
+        encoded = self._encode_split(whole.text, cuts) if cuts else self._encoder.encode(whole.text)
+        unfaithful = sorted(selected.keys() - faithful.keys())
+        findings = [_rewritten(unfaithful)] if unfaithful else []
+        if cuts:
+            findings.append(Finding("border-split", f"tokens before {len(cuts)} completions were split"))
+        return Row((TrainingSequence(whole, tuple(stretches), encoded, len(cuts)),), tuple(findings))
+
+    def _encode_split(self, text: str, cuts: Sequence[int]) -> Encoded:
+        encoded = self._encoder.encode(text[: cuts[0]])
+        for start, stop in zip(cuts, [*cuts[1:], len(text)], strict=True):
+            encoded = encoded.then(self._encoder.encode_rest(text[start:stop]), len(text[:start].encode()))
+        return encoded
+
+
+Located = Mapping[int, tuple[int, int, int]]
+
+
+def _rewritten(messages: Sequence[int]) -> Finding:
+    shown = ", ".join(map(str, messages[:8])) + (" …" if len(messages) > 8 else "")  # noqa: PLR2004
+    return Finding("history-rewritten", f"the template renders messages {shown} otherwise once later ones follow")
+
+
+def _trained(sequence: TrainingSequence) -> set[int]:
+    return {stretch.message for stretch in sequence.stretches if stretch.trained}
+
+
+def _begins(ids: Ints, start: Ints) -> bool:
+    return len(ids) >= len(start) and bool(np.array_equal(ids[: len(start)], start))

@@ -1,0 +1,57 @@
+"""The progress of a build, on stderr: a bar on a terminal, nothing at all elsewhere."""
+
+from __future__ import annotations
+
+import time
+
+from rich.console import Console
+from rich.progress import BarColumn, DownloadColumn, Progress, TaskID, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+
+from maskprep.tally import Tally
+
+_EVERY = 0.1  # seconds between two updates of the counts
+
+
+class BuildProgress:
+    """Shows bytes, rows, tokens, rejects and the time that is left; a context manager."""
+
+    def __init__(self, console: Console) -> None:
+        """Show on ``console``, where it is a terminal."""
+        self._bar = Progress(
+            TextColumn("building"),
+            BarColumn(),
+            DownloadColumn(),
+            TextColumn("{task.fields[rows]:,} rows  {task.fields[tokens]:,} tokens  {task.fields[rejects]:,} rejected"),
+            TimeElapsedColumn(),
+            TimeRemainingColumn(),
+            console=console,
+            transient=True,
+            disable=not console.is_terminal,
+        )
+        self._task: TaskID | None = None
+        self._due = 0.0
+
+    def __enter__(self) -> BuildProgress:
+        """Begin to draw."""
+        self._bar.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """Take the bar away."""
+        self._bar.stop()
+
+    def start(self, total_bytes: int | None) -> None:
+        """Begin; ``total_bytes`` None shows a bar without an end."""
+        self._task = self._bar.add_task("build", total=total_bytes, rows=0, tokens=0, rejects=0)
+
+    def read(self, count: int) -> None:
+        """Note that ``count`` more bytes were read."""
+        if self._task is not None:
+            self._bar.advance(self._task, count)
+
+    def rows(self, tally: Tally) -> None:
+        """Note the counts so far."""
+        now = time.monotonic()
+        if self._task is not None and now >= self._due:
+            self._due = now + _EVERY
+            self._bar.update(self._task, rows=tally.rows, tokens=tally.tokens, rejects=tally.rejected)

@@ -1,0 +1,73 @@
+"""Rendered text with the origin of each character."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+
+from maskprep.template.source import is_lost, message_of
+from maskprep.template.tracked import Runs, Tracked, cut, merge, runs_of
+
+
+@dataclass(frozen=True, slots=True)
+class Rendered:
+    """Text that a template rendered, and ``runs``: pairs ``(length in characters, source)`` that tile it."""
+
+    text: str
+    runs: Runs
+
+    @classmethod
+    def of(cls, tracked: str) -> Rendered:
+        """Take over a tracked string."""
+        return cls("".join(piece for piece, _ in Tracked(tracked).pieces()), runs_of(tracked))
+
+    def __len__(self) -> int:
+        """Return the length in characters."""
+        return len(self.text)
+
+    def part(self, start: int, stop: int) -> Rendered:
+        """Return the stretch ``start:stop``."""
+        return Rendered(self.text[start:stop], cut(self.runs, start, min(stop, len(self.text))))
+
+    def __add__(self, other: Rendered) -> Rendered:
+        """Return this text followed by ``other``."""
+        return Rendered(self.text + other.text, merge(self.runs + other.runs))
+
+    def places(self) -> Iterator[tuple[int, int, int]]:
+        """Yield ``(start, stop, source)`` of every run."""
+        position = 0
+        for size, source in self.runs:
+            yield position, position + size, source
+            position += size
+
+    def extent(self, message: int) -> tuple[int, int] | None:
+        """Return the start of the first and the end of the last character of ``message``, None without any."""
+        own = [(start, stop) for start, stop, source in self.places() if source and message_of(source) == message]
+        return (own[0][0], own[-1][1]) if own else None
+
+    def end_of_others(self, message: int, before: int) -> int:
+        """Return where the last character ahead of ``before`` ends that is neither the template's nor ``message``'s."""
+        ends = (
+            min(stop, before)
+            for start, stop, source in self.places()
+            if start < before and source and message_of(source) != message
+        )
+        return max(ends, default=0)
+
+    def start_of_others(self, message: int, after: int) -> int:
+        """Return where the first character from ``after`` on begins that is neither the template's nor ``message``'s."""
+        starts = (
+            max(start, after)
+            for start, stop, source in self.places()
+            if stop > after and source and message_of(source) != message
+        )
+        return min(starts, default=len(self.text))
+
+    def sources(self, start: int, stop: int) -> Iterable[int]:
+        """Return the sources that occur in the stretch ``start:stop``, the template's included."""
+        return {source for low, high, source in self.places() if low < stop and high > start}
+
+    @property
+    def lost(self) -> bool:
+        """Whether there is text in it whose characters cannot be told apart."""
+        return any(is_lost(source) for _, source in self.runs)

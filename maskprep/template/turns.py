@@ -1,0 +1,373 @@
+"""The law, for one assistant message: its prompt, its completion, its stop token.
+
+    prompt(k)     render(M[:k], add_generation_prompt=True)    what the server feeds the model
+    continued(k)  render(M[:k+1])                              the conversation just after the turn
+    completion(k) what the model must generate, up to and including the stop token
+
+``find_turn`` proves for message ``k`` where the completion lies, or raises the reason why nobody can.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+from enum import StrEnum
+from functools import cached_property
+
+from maskprep.conversation import Conversation, Finding, Part
+from maskprep.errors import RowError
+from maskprep.template.render import ChatTemplate
+from maskprep.template.rendered import Rendered
+from maskprep.template.source import TEMPLATE, is_lost, message_of, part_of
+
+
+class Mismatch(StrEnum):
+    """What to do where the prompt does not stand before the turn's own text."""
+
+    REJECT = "reject"
+    GRAFT = "graft"
+    TRAIN = "train"
+
+
+class Fit(StrEnum):
+    """How a completion was found."""
+
+    PROMPT = "prompt"  # continued(k) starts with prompt(k)
+    REWRITTEN = "rewritten"  # earlier messages are rendered otherwise, but the generation prompt stands in its place
+    GRAFT = "graft"  # the turn's own text put behind a prompt that does not fit it
+    TRAIN = "train"  # the turn as rendered, though the prompt does not fit it
+
+
+@dataclass(frozen=True, slots=True)
+class Turn:
+    """A proved turn. ``text`` begins with ``context`` and then the completion ``start:end``; ``stop:end`` is its stop.
+
+    A sequence trains the turn faithfully when its text starts with ``text[:end]``. ``continued`` says whether ``text``
+    is the rendering of the conversation up to this turn, which may go on behind the stop token.
+    """
+
+    message: int
+    text: Rendered
+    start: int
+    stop: int
+    end: int
+    fit: Fit
+    findings: tuple[Finding, ...]
+
+    @property
+    def taught(self) -> str:
+        """The text that a sequence must start with to train this turn faithfully."""
+        return self.text.text[: self.end]
+
+    def parts(self) -> set[Part]:
+        """Return what the completion consists of."""
+        inner = {part_of(source) for source in self.text.sources(self.start, self.stop)}
+        return inner | ({Part.STOP} if self.stop < self.end else set())
+
+
+class Stops:
+    """Finds the token that ends a turn.
+
+    Args:
+        stop: the tokens at which generation stops.
+        special: all special tokens of the tokenizer, of which the last one ends a turn that holds none of ``stop``.
+        added: all tokens outside the plain vocabulary: text is never parted inside one.
+    """
+
+    def __init__(self, stop: Iterable[str], special: Iterable[str], added: Iterable[str]) -> None:
+        """Compile the searches; see the class."""
+        self._stop, self._special, self._added = map(_any_of, (stop, special, added))
+
+    def first(self, text: str, start: int) -> tuple[int, int] | None:
+        """Return the place of the first stop token that begins at or after ``start``."""
+        found = self._stop.search(text, start)
+        return found.span() if found else None
+
+    def count(self, text: str, start: int) -> int:
+        """Return how many stop tokens there are from ``start`` on."""
+        return sum(1 for _ in self._stop.finditer(text, start))
+
+    def first_special(self, text: str, start: int, end: int) -> tuple[int, int] | None:
+        """Return the place of the first special token inside ``start:end``."""
+        found = self._special.search(text, start, end)
+        return found.span() if found else None
+
+    def last_special(self, text: str, start: int) -> tuple[int, int] | None:
+        """Return the place of the last special token that begins at or after ``start``."""
+        *_, last = (None, *self._special.finditer(text, start))
+        return last.span() if last else None
+
+    def begins_added(self, text: str) -> bool:
+        """Tell whether ``text`` begins with a token from outside the plain vocabulary."""
+        return self._added.match(text) is not None
+
+    def shared(self, one: str, two: str) -> int:
+        """Return the length of what both texts begin with, whole added tokens only."""
+        length = next((i for i, (a, b) in enumerate(zip(one, two, strict=False)) if a != b), min(len(one), len(two)))
+        inside = (
+            found.start() for text in (one, two) for found in self._added.finditer(text)
+            if found.start() < length < found.end()
+        )
+        return min(inside, default=length)
+
+
+def _any_of(tokens: Iterable[str]) -> re.Pattern[str]:
+    longest_first = sorted({token for token in tokens if token}, key=len, reverse=True)
+    return re.compile("|".join(map(re.escape, longest_first)) or r"(?!)")
+
+
+class TurnFinder:
+    """Finds the turns of conversations under one template.
+
+    Args:
+        template: the chat template.
+        stops: where turns end.
+        mismatch: what to do where the prompt does not fit.
+    """
+
+    def __init__(self, template: ChatTemplate, stops: Stops, mismatch: Mismatch = Mismatch.REJECT) -> None:
+        """Keep the three; see the class."""
+        self.template, self.stops, self.mismatch = template, stops, mismatch
+
+    def find(self, conversation: Conversation, message: int) -> Turn:
+        """Prove the turn of assistant message ``message``.
+
+        Raises:
+            RowError: ``template-error``, ``prompt-mismatch``, ``content-dropped``, ``foreign-text`` or
+                ``provenance-lost``.
+        """
+        return _Search(self, conversation, message).turn()
+
+
+class _Search:
+    """One turn under proof: what is rendered on the way is rendered once."""
+
+    def __init__(self, finder: TurnFinder, conversation: Conversation, message: int) -> None:
+        self.template, self.stops, self.mismatch = finder.template, finder.stops, finder.mismatch
+        self.conversation, self.message = conversation, message
+        try:
+            self.prompt = self.template.plain(conversation, message, generation_prompt=True)
+            self.continued = self.template.tracked(conversation, message + 1, generation_prompt=False)
+        except RowError as error:
+            msg = f"messages[{message}]: before or just after this turn, {error.message}"
+            raise RowError(error.code, msg, error.hint) from error
+
+    def turn(self) -> Turn:
+        if self.continued.text.startswith(self.prompt):
+            start, fit = len(self.prompt), Fit.PROMPT
+        else:
+            self._need_provenance()
+            start, fit = self._rewritten_start(), Fit.REWRITTEN
+            if start < 0:
+                start, fit = self._mismatched_start()
+        stop, end, ending = self._stop(start, fit)
+        completion = self.continued.part(start, end)
+        if ending:
+            completion += Rendered(ending, ((len(ending), TEMPLATE),))
+            end += len(ending)
+        findings = self._check(completion, stopped=stop < end)
+        if fit in (Fit.PROMPT, Fit.TRAIN) and not ending:
+            return Turn(self.message, self.continued, start, stop, end, fit, findings)
+        if fit in (Fit.PROMPT, Fit.TRAIN):
+            text = self.continued.part(0, start) + completion
+            return Turn(self.message, text, start, stop, end, fit, findings)
+        shift = len(self.prompt) - start
+        text = self._tracked_prompt + completion
+        return Turn(self.message, text, start + shift, stop + shift, end + shift, fit, findings)
+
+    # Where the completion begins
+
+    @cached_property
+    def _tracked_prompt(self) -> Rendered:
+        return self.template.tracked(self.conversation, self.message, generation_prompt=True)
+
+    @cached_property
+    def _own(self) -> tuple[int, int] | None:
+        return self.continued.extent(self.message)
+
+    @cached_property
+    def _gap(self) -> tuple[int, int]:
+        """The template's text in continued(k) between the earlier messages and the turn's own text."""
+        stop = self._own[0] if self._own else len(self.continued)
+        return self.continued.end_of_others(self.message, stop), stop
+
+    @cached_property
+    def _prompt_tail(self) -> str:
+        """The template's text at the end of prompt(k), behind the last message."""
+        return self.prompt[self._tracked_prompt.end_of_others(-2, len(self.prompt)) :]
+
+    @cached_property
+    def _before(self) -> str | None:
+        """render(M[:k]), None where the template cannot render that."""
+        if not self.message:
+            return None
+        try:
+            return self.template.plain(self.conversation, self.message, generation_prompt=False)
+        except RowError:
+            return None
+
+    @property
+    def _generation_prompt(self) -> str:
+        """G = prompt(k) - render(M[:k]), empty where there is no such thing."""
+        if self._before is None or not self.prompt.startswith(self._before):
+            return ""
+        return self.prompt[len(self._before) :]
+
+    def _rewritten_start(self) -> int:
+        """Return where the completion begins behind a rewritten history, -1 where the generation prompt is not there."""
+        start, stop = self._gap
+        gap = self.continued.text[start:stop]
+        if self._prompt_tail and gap.startswith(self._prompt_tail):
+            return start + len(self._prompt_tail)
+        asked = self._generation_prompt
+        if asked and gap.count(asked) == 1:
+            return start + gap.index(asked) + len(asked)
+        return -1
+
+    def _header_end(self) -> int:
+        """Return where the turn's header ends: as far as prompt and rendering agree, never inside the turn's own text.
+
+        Where they part in the middle of what may be the header itself, the whole gap counts as header.
+        """
+        start, stop = self._gap
+        gap = self.continued.text[start:stop]
+        shared = self.stops.shared(self._prompt_tail, gap)
+        closing = len(self._prompt_tail) - len(self._generation_prompt)
+        asked, rendered = self._prompt_tail[shared:], gap[shared:]
+        agreed = shared > closing and (
+            not rendered.strip() or self.stops.begins_added(asked) or self.stops.begins_added(rendered)
+        )
+        return start + (shared if agreed else len(gap))
+
+    def _mismatched_start(self) -> tuple[int, Fit]:
+        start = self._header_end()
+        if self.mismatch is Mismatch.REJECT:
+            raise RowError("prompt-mismatch", self._explain(start), _WAYS_OUT)
+        return start, Fit.GRAFT if self.mismatch is Mismatch.GRAFT else Fit.TRAIN
+
+    def _explain(self, start: int) -> str:
+        # Shown from the turn's own beginning, not from wherever a rewritten history first differs.
+        behind = len(self.prompt) - len(self._prompt_tail)
+        agreed = self.stops.shared(self._prompt_tail, self.continued.text[self._gap[0] :])
+        asked = self.prompt[max(0, behind + agreed - 40) : behind + agreed + 60]
+        at = self._gap[0] + agreed
+        rendered = self.continued.text[max(0, at - 40) : at + 60]
+        end = self._stop(start, Fit.TRAIN)[1]
+        own = self.continued.text[start:end]
+        shown = own if len(own) <= 60 else own[:40] + "…" + own[-20:]  # noqa: PLR2004
+        return (
+            f"messages[{self.message}]: the generation prompt does not stand before this turn's text. "
+            f"The server's prompt ends with {asked!r}, the turn is rendered as {rendered!r}. "
+            f"graft would put {shown!r} behind the prompt; train would train it behind the rendered header"
+        )
+
+    # Where it ends
+
+    def _stop(self, start: int, fit: Fit) -> tuple[int, int, str]:
+        """Return where the stop token begins and ends in continued(k), and a stop that only the next turn writes."""
+        text = self.continued.text
+        tail = max(start, self._own[1] if self._own else 0)
+        if any(is_lost(source) for source in self.continued.sources(start, len(text))):
+            return (*self._only_stop(start, fit), "")
+        found = self.stops.first(text, tail)
+        if found:
+            return (*found, "")
+        ending = self._stop_of_next_turn(tail)
+        if ending:
+            return len(text), len(text), ending
+        found = self.stops.last_special(text, tail)
+        if found:
+            return (*found, "")
+        end = tail + len(text[tail:].rstrip())
+        return end, end, ""
+
+    def _stop_of_next_turn(self, tail: int) -> str:
+        """Return the stop token with which the next turn's header closes this one, if the template does that."""
+        following = self.message + 1
+        if following >= len(self.conversation.messages) or self._own is None:
+            return ""
+        try:
+            later = self.template.tracked(self.conversation, following + 1, generation_prompt=False)
+        except RowError:
+            return ""
+        own = later.extent(self.message)
+        if own is None:
+            return ""
+        rest = self.continued.text[tail:]
+        after = own[1] + len(rest)
+        found = self.stops.first(later.text, after)
+        if not later.text.startswith(rest, own[1]) or found is None or found[0] != after:
+            return ""
+        return later.text[slice(*found)] if later.sources(own[1], found[1]) == {TEMPLATE} else ""
+
+    def _only_stop(self, start: int, fit: Fit) -> tuple[int, int]:
+        """Return the stop token of a turn with lost text: proved where it is the only one and ends the rendering."""
+        text = self.continued.text
+        found = self.stops.first(text, start)
+        known = {source for source in self.continued.sources(start, len(text)) if source}
+        mine = all(message_of(source) == self.message for source in known)
+        alone = found is not None and self.stops.count(text, start) == 1 and not text[found[1] :].strip()
+        if fit is not Fit.PROMPT or not mine or not alone or found is None:
+            self._lose()
+        return found
+
+    def _need_provenance(self) -> None:
+        if self.continued.lost or self._tracked_prompt.lost:
+            self._lose()
+
+    def _lose(self) -> None:
+        msg = (
+            f"messages[{self.message}]: the template mixes this text in a way that hides whose characters are whose, "
+            "and the prompt alone does not prove where the completion lies"
+        )
+        raise RowError("provenance-lost", msg, "use a template without `%` formatting of message text")
+
+    # What may be trained
+
+    def _check(self, completion: Rendered, *, stopped: bool) -> tuple[Finding, ...]:
+        name = f"messages[{self.message}]"
+        sources = {source for source in completion.sources(0, len(completion)) if source}
+        foreign = sorted({message_of(source) for source in sources} - {self.message})
+        if foreign:
+            whose = ", ".join(f"messages[{i}]" if i >= 0 else "tools or documents" for i in foreign)
+            msg = f"{name}: the template puts text of {whose} into this turn's completion"
+            raise RowError("foreign-text", msg, "such templates are not written for chat: use another one")
+        written = _written(self.conversation, self.message)
+        rendered = {part_of(source) for source in sources}
+        if written and not sources:
+            msg = f"{name}: the template renders nothing of this message's {', '.join(sorted(written))}"
+            raise RowError("content-dropped", msg, "use a template that renders it, or take the message out of the data")
+        dropped = () if any(map(is_lost, sources)) else sorted(written - rendered)
+        findings = [
+            Finding("content-dropped", f"{name}: the template renders nothing of its {part}") for part in dropped
+        ]
+        if not stopped:
+            findings.append(Finding("no-stop-token", f"{name}: the template ends this turn with no stop token"))
+        lead = completion.text[: next((low for low, _, source in completion.places() if source), len(completion))]
+        if _EMPTY_THOUGHT.search(lead):
+            findings.append(Finding("empty-think-trained", f"{name}: an empty thought of the template's is trained"))
+        return tuple(findings)
+
+
+_EMPTY_THOUGHT = re.compile(r"<(think|thinking|thought|reasoning)>\s*</\1>")
+
+_WAYS_OUT = (
+    "set template_kwargs so that the prompt fits the data (often `enable_thinking: false`), put reasoning into the "
+    "data, or choose --prompt-mismatch graft or train"
+)
+
+
+def _written(conversation: Conversation, message: int) -> set[Part]:
+    """Return the parts in which the message holds more than white space."""
+    fields = conversation.messages[message].fields
+    names = {
+        Part.CONTENT: ("content",),
+        Part.REASONING: ("reasoning_content", "reasoning", "thinking"),
+        Part.TOOL_CALL: ("tool_calls",),
+    }
+    return {part for part, keys in names.items() if any(_says_something(fields.get(key)) for key in keys)}
+
+
+def _says_something(value: object) -> bool:
+    return bool(value.strip() if isinstance(value, str) else value)

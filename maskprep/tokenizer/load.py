@@ -1,0 +1,150 @@
+"""The tokenizer as the user's files define it: vocabulary, chat template, stop tokens."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from maskprep.errors import UsageError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from transformers import PreTrainedTokenizerBase
+
+
+@dataclass(frozen=True)
+class LoadedTokenizer:
+    """A tokenizer with what decides where a turn ends.
+
+    ``stop_tokens`` are those that the model's own files and the configuration name; ``special_tokens`` are all tokens
+    that the tokenizer flags as special; ``added_tokens`` all that stand outside its plain vocabulary.
+    """
+
+    name: str
+    tokenizer: PreTrainedTokenizerBase
+    stop_tokens: tuple[str, ...]
+    special_tokens: tuple[str, ...]
+    added_tokens: tuple[str, ...]
+
+    @property
+    def variables(self) -> dict[str, Any]:
+        """The special tokens by name, as a chat template is given them."""
+        return dict(self.tokenizer.special_tokens_map)
+
+    def template_for(self, choice: str | None, *, tools: bool) -> str:
+        """Return the text of the chat template: the tokenizer's own, or ``choice``, one of its named ones.
+
+        A tokenizer with several uses the one called ``tool_use`` for a conversation with tools, as transformers does.
+        """
+        own = self.tokenizer.chat_template
+        named = own if isinstance(own, dict) else {}
+        if choice is not None and choice not in named:
+            known = ", ".join(sorted(named)) or "none"
+            msg = f"no chat template is called {choice!r}: it is not a file, and the tokenizer's named ones are: {known}"
+            raise UsageError(msg, "give a file name, or leave `chat_template` out")
+        if not own:
+            msg = f"the tokenizer {self.name!r} has no chat template"
+            raise UsageError(msg, "give one with --chat-template FILE")
+        if not named:
+            return str(own)
+        name = choice or ("tool_use" if tools and "tool_use" in named else "default")
+        if name not in named:
+            msg = f"the tokenizer {self.name!r} has several chat templates and none is the default"
+            raise UsageError(msg, f"choose one with --chat-template: {', '.join(sorted(named))}")
+        return str(named[name])
+
+    def digest(self) -> str:
+        """Return a hash of the vocabulary and of the special tokens."""
+        backend = getattr(self.tokenizer, "backend_tokenizer", None)
+        model = backend.to_str() if backend is not None else json.dumps(self.tokenizer.get_vocab(), sort_keys=True)
+        special = json.dumps(self.variables, sort_keys=True)
+        return hashlib.sha256(f"{model}\n{special}".encode()).hexdigest()
+
+
+def load_tokenizer(name: str, stop_tokens: Sequence[str] = ()) -> LoadedTokenizer:
+    """Load a tokenizer from a folder or, by its id, from the Hugging Face hub or its cache.
+
+    Args:
+        name: folder or hub id.
+        stop_tokens: tokens that end a turn beside those that the model's files name.
+
+    Raises:
+        UsageError: it cannot be loaded, or a stop token is not one token of it.
+    """
+    from transformers import AutoTokenizer  # noqa: PLC0415 - seconds to import, wanted only here
+
+    if ("/" in name or name.startswith(".")) and name.count("/") != 1 and not Path(name).is_dir():
+        msg = f"no tokenizer at {name!r}: there is no such folder"
+        raise UsageError(msg, "give a folder that holds tokenizer.json and tokenizer_config.json, or a hub id")
+    try:
+        tokenizer = AutoTokenizer.from_pretrained(name, trust_remote_code=False)
+    except (OSError, ValueError, KeyError, TypeError, ImportError, json.JSONDecodeError) as error:
+        raise UsageError(_why_not(name, error), _way_out(name)) from error
+    except Exception as error:  # the Rust tokenizer raises a bare Exception for a damaged file
+        raise UsageError(_why_not(name, error), _way_out(name)) from error
+    stops = [tokenizer.eos_token] if tokenizer.eos_token else []
+    stops += [token for token in map(tokenizer.convert_ids_to_tokens, _generation_stops(name)) if token]
+    vocabulary = tokenizer.get_vocab()
+    for token in stop_tokens:
+        if token not in vocabulary:
+            msg = f"the stop token {token!r} is not one token of the tokenizer {name!r}"
+            raise UsageError(msg, "a stop token must be in the vocabulary, spelt exactly")
+        stops.append(token)
+    added = tokenizer.added_tokens_decoder.values()
+    special = [*tokenizer.all_special_tokens, *(token.content for token in added if token.special)]
+    return LoadedTokenizer(
+        name=name,
+        tokenizer=tokenizer,
+        stop_tokens=tuple(dict.fromkeys(map(str, stops))),
+        special_tokens=tuple(dict.fromkeys(map(str, special))),
+        added_tokens=tuple(dict.fromkeys([*map(str, special), *(token.content for token in added)])),
+    )
+
+
+def _generation_stops(name: str) -> list[int]:
+    """Return the ``eos_token_id``s of the ``generation_config.json`` beside the tokenizer, if there is one."""
+    from transformers.utils import cached_file  # noqa: PLC0415 - as above
+
+    path = cached_file(
+        name,
+        "generation_config.json",
+        _raise_exceptions_for_gated_repo=False,
+        _raise_exceptions_for_missing_entries=False,
+        _raise_exceptions_for_connection_errors=False,
+    )
+    if path is None:
+        return []
+    try:
+        config = json.loads(Path(path).read_bytes())
+        stops = config.get("eos_token_id") if isinstance(config, dict) else None
+    except (ValueError, OSError) as error:
+        msg = f"{path}: cannot be read as JSON: {error}"
+        raise UsageError(msg, "mend the file or delete it") from error
+    stops = [stops] if isinstance(stops, int) else stops or []
+    if not isinstance(stops, list) or not all(isinstance(stop, int) for stop in stops):
+        msg = f"{path}: eos_token_id must be a number or a list of numbers"
+        raise UsageError(msg, "mend the file")
+    return stops
+
+
+def _why_not(name: str, error: Exception) -> str:
+    folder = Path(name)
+    reason = str(error).strip().split("\n")[0]
+    if folder.is_dir():
+        missing = [file for file in ("tokenizer.json", "tokenizer_config.json") if not (folder / file).exists()]
+        lacking = f" (it lacks {' and '.join(missing)})" if missing else ""
+        return f"no tokenizer can be loaded from the folder {name!r}{lacking}: {reason}"
+    return f"no tokenizer {name!r}: there is no such folder, and as a hub id it could not be loaded: {reason}"
+
+
+def _way_out(name: str) -> str:
+    if Path(name).is_dir():
+        return "give a folder that holds tokenizer.json and tokenizer_config.json"
+    if os.environ.get("HF_HUB_OFFLINE", "").upper() in {"1", "TRUE", "YES", "ON"}:
+        return "HF_HUB_OFFLINE is set: nothing is downloaded, only folders and the local cache were looked at"
+    return "give a folder that holds tokenizer.json and tokenizer_config.json, or the exact id of a model on the hub"

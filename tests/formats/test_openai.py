@@ -1,0 +1,411 @@
+"""The OpenAI shape: each rule of normalisation, and each way in which a row can be wrong."""
+
+from __future__ import annotations
+
+import copy
+import json
+from typing import Any
+
+import pytest
+
+from maskprep.conversation import ROLES, Conversation, Where
+from maskprep.errors import RowError
+from maskprep.formats import FORMATS, RESERVED_KWARGS, Line, parse
+from maskprep.formats.openai import to_conversation
+
+ASK = {"role": "user", "content": "2+2?"}
+CALL = {"id": "c1", "type": "function", "function": {"name": "f", "arguments": {"a": 1}}}
+
+
+def read(*messages: object, **row: object) -> Conversation:
+    """Normalise a row, and see that the row itself is left alone."""
+    given: dict[str, Any] = {"messages": list(messages), **row}
+    before = copy.deepcopy(given)
+    conversation = to_conversation(given)
+    assert given == before
+    return conversation
+
+
+def fields(message: object) -> dict[str, Any]:
+    return dict(read(message).messages[0].fields)
+
+
+def assistant(**keys: object) -> dict[str, Any]:
+    return {"role": "assistant", "content": "4", **keys}
+
+
+def findings(conversation: Conversation) -> list[tuple[str, str]]:
+    return [(finding.code, finding.detail) for finding in conversation.findings]
+
+
+def refused(*messages: object, **row: object) -> RowError:
+    with pytest.raises(RowError) as caught:
+        read(*messages, **row)
+    assert caught.value.hint
+    return caught.value
+
+
+# The row
+
+
+@pytest.mark.parametrize("row", [None, [], [{"role": "user"}], "x", 1, True])
+def test_a_row_must_be_an_object(row: object) -> None:
+    with pytest.raises(RowError, match="the row is") as caught:
+        to_conversation(row)
+    assert caught.value.code == "not-an-object"
+
+
+@pytest.mark.parametrize(
+    ("row", "said"),
+    [
+        ({}, "no keys"),
+        ({"conversations": [], "id\x1b": 1}, r"it has 'conversations', 'id\x1b'"),
+        ({"prompt": "a", "completion": "b"}, "'prompt', 'completion'"),
+        ({"messages": None}, "not null"),
+        ({"messages": []}, "an empty list"),
+        ({"messages": "[]"}, "a string"),
+        ({"messages": {}}, "an object"),
+    ],
+)
+def test_a_row_must_have_messages(row: dict[str, Any], said: str) -> None:
+    with pytest.raises(RowError) as caught:
+        to_conversation(row)
+    assert caught.value.code == "no-messages"
+    assert said in caught.value.message
+    assert "other shapes are not supported yet" in caught.value.hint
+
+
+def test_a_plain_row_is_kept_as_it_is() -> None:
+    conversation = read({"content": " 2+2?\n", "role": "user"}, assistant(content="\u20284 "), id=7, source="x")
+    assert [list(message.fields.items()) for message in conversation.messages] == [
+        [("role", "user"), ("content", " 2+2?\n")],
+        [("role", "assistant"), ("content", "\u20284 ")],
+    ]
+    assert all(message.in_loss for message in conversation.messages)
+    assert conversation.tools is None
+    assert conversation.documents is None
+    assert conversation.template_kwargs == {}
+    assert conversation.findings == ()
+
+
+@pytest.mark.parametrize("role", ROLES)
+def test_every_role_may_speak(role: str) -> None:
+    assert fields({"role": role, "content": ""}) == {"role": role, "content": ""}
+
+
+@pytest.mark.parametrize(
+    ("message", "code", "said"),
+    [
+        ("hi", "bad-message", "messages[1] must be an object, not a string"),
+        (None, "bad-message", "messages[1] must be an object, not null"),
+        ({"content": "x"}, "bad-message", "messages[1].role must be a string, not missing"),
+        ({"role": None, "content": "x"}, "bad-message", "messages[1].role must be a string, not null"),
+        ({"role": 1, "content": "x"}, "bad-message", "messages[1].role must be a string, not a number"),
+        ({"role": "gpt", "content": "x"}, "unknown-role", "messages[1].role is 'gpt'"),
+        ({"role": "gpt", "content": "x"}, "unknown-role", "system, developer, user, assistant, tool"),
+        ({"role": "User", "content": "x"}, "unknown-role", "'User'"),
+        (assistant(content=5), "bad-message", "messages[1].content must be a string or a list of text parts"),
+        (assistant(content={"text": "x"}), "bad-message", "not an object"),
+        (assistant(content=False), "bad-message", "not a boolean"),
+        ({"role": "user"}, "no-content", "messages[1].content is missing, in a message of the role user"),
+        ({"role": "tool", "content": None}, "no-content", "messages[1].content is null"),
+        ({"role": "user", "reasoning": "x"}, "no-content", "missing"),
+        ({"role": "assistant"}, "no-content", "messages[1].content is missing"),
+        ({"role": "assistant", "tool_calls": []}, "no-content", "missing"),
+        (assistant(name=1), "bad-message", "messages[1].name must be a string, not a number"),
+        (assistant(tool_call_id=True), "bad-message", "messages[1].tool_call_id must be"),
+        (assistant(tool_call_id=1.5), "bad-message", "not a number"),
+        (assistant(tool_call_id={}), "bad-message", "not an object"),
+    ],
+)
+def test_a_bad_message_is_named(message: object, code: str, said: str) -> None:
+    error = refused(ASK, message)
+    assert error.code == code
+    assert said in error.message
+
+
+# Content
+
+
+@pytest.mark.parametrize("extra", [{"content": None}, {"tool_calls": [CALL]}, {"reasoning": "r"}, {"thinking": ""}])
+def test_an_assistant_without_content_says_nothing(extra: dict[str, Any]) -> None:
+    assert fields({"role": "assistant", **extra}) == {"role": "assistant", **extra, "content": ""}
+
+
+@pytest.mark.parametrize(
+    ("content", "text"),
+    [
+        ([], ""),
+        (["a "], "a "),
+        ([{"type": "text", "text": "a\n"}], "a\n"),
+        ([{"type": "text", "text": "a", "image_url": None}, "b", {"type": "text", "text": ""}], "a\nb\n"),
+    ],
+)
+@pytest.mark.parametrize("role", ["user", "assistant", "tool"])
+def test_text_parts_become_one_string(role: str, content: list[Any], text: str) -> None:
+    conversation = read(ASK, {"role": role, "content": content})
+    assert conversation.messages[1].fields["content"] == text
+    joined = [("text-parts-joined", f"messages[1].content: {len(content)} text parts joined by a newline")]
+    assert findings(conversation) == (joined if len(content) > 1 else [])
+
+
+@pytest.mark.parametrize(
+    ("part", "said"),
+    [
+        ({"type": "image_url", "image_url": {}}, "messages[0].content[1] is a part of the type 'image_url'"),
+        ({"type": "a\x1b" + "x" * 200, "text": "a"}, r"'a\x1bxx"),
+        ({"text": "a"}, "without a type"),
+        ({"type": None, "text": "a"}, "without a type"),
+        ({"type": "text"}, "messages[0].content[1].text, of a part of the type 'text', is null"),
+        ({"type": "text", "text": 1}, "is a number"),
+        (None, "is null"),
+        (["a"], "is a list"),
+    ],
+)
+def test_other_parts_are_refused(part: object, said: str) -> None:
+    error = refused({"role": "user", "content": ["a", part]})
+    assert error.code == "unsupported-part"
+    assert said in error.message
+    assert len(error.message) < 200
+
+
+# Tool calls
+
+
+@pytest.mark.parametrize(
+    ("arguments", "expected"),
+    [
+        ({"a": 1}, {"a": 1}),
+        ('{"a": 12345678901234567890, "b": {"c": [null]}}', {"a": 12345678901234567890, "b": {"c": [None]}}),
+        (" {} ", {}),
+        (None, {}),
+        ({}, {}),
+    ],
+)
+def test_arguments_become_an_object(arguments: object, expected: dict[str, Any]) -> None:
+    function = {"name": "f", "arguments": arguments, "strict": True}
+    nested = {"id": 3, "function": function, "index": 0, "x": None}
+    message = fields(assistant(tool_calls=[nested, function]))
+    done = {**function, "arguments": expected}
+    assert message["tool_calls"] == [{**nested, "function": done}, done]
+    assert list(message["tool_calls"][0]) == list(nested)
+
+
+def test_missing_arguments_are_no_arguments() -> None:
+    assert fields(assistant(tool_calls=[{"name": "f"}]))["tool_calls"] == [{"name": "f", "arguments": {}}]
+
+
+def test_a_null_function_beside_a_flat_call_is_dropped() -> None:
+    call = {"function": None, "name": "f", "arguments": "{}"}
+    assert fields(assistant(tool_calls=[call]))["tool_calls"] == [{"name": "f", "arguments": {}}]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        ("", "not JSON"),
+        ("ls -la", "not JSON"),
+        ('{"a": 1', "cut off"),
+        ('["a"]', "the JSON is a list, not an object"),
+        ('"{}"', "the JSON is a string"),
+        ("null", "the JSON is null"),
+        ('{"a": NaN}', "NaN is not JSON"),
+        ('{"a": 1, "a": 2}', "occurs twice"),
+    ],
+)
+def test_arguments_that_are_no_object_stay_a_string(arguments: str, said: str) -> None:
+    call = {"function": {"name": "f", "arguments": arguments}}
+    conversation = read(ASK, assistant(tool_calls=[call]))
+    assert conversation.messages[1].fields["tool_calls"] == [call]
+    ((code, detail),) = findings(conversation)
+    assert code == "arguments-not-json"
+    assert detail.startswith("messages[1].tool_calls[0].function.arguments stay a string: ")
+    assert said in detail
+
+
+@pytest.mark.parametrize("calls", [None, []])
+@pytest.mark.parametrize("role", ["assistant", "user"])
+def test_no_tool_calls_are_no_key(role: str, calls: object) -> None:
+    assert fields({"role": role, "content": "x", "tool_calls": calls}) == {"role": role, "content": "x"}
+
+
+@pytest.mark.parametrize(
+    ("calls", "code", "said"),
+    [
+        ({}, "bad-message", "messages[0].tool_calls must be a list, not an object"),
+        ("[]", "bad-message", "not a string"),
+        (["f"], "bad-tool-call", "messages[0].tool_calls[0] must be an object, not a string"),
+        (
+            [CALL, {}],
+            "bad-tool-call",
+            "messages[0].tool_calls[1].name must be a string that names the function, not missing",
+        ),
+        ([{"function": {}}], "bad-tool-call", "messages[0].tool_calls[0].function.name"),
+        ([{"function": "f"}], "bad-tool-call", "function must be an object, not a string"),
+        ([{"name": ""}], "bad-tool-call", "not an empty string"),
+        ([{"name": 1}], "bad-tool-call", "not a number"),
+        ([{"name": None}], "bad-tool-call", "not null"),
+        ([{"name": "f", "arguments": []}], "bad-tool-call", "tool_calls[0].arguments must be an object or a string"),
+        ([{"name": "f", "arguments": 0}], "bad-tool-call", "not a number"),
+        ([{"name": "f", "arguments": False}], "bad-tool-call", "not a boolean"),
+    ],
+)
+def test_bad_tool_calls_are_named(calls: object, code: str, said: str) -> None:
+    error = refused(assistant(tool_calls=calls))
+    assert error.code == code
+    assert said in error.message
+
+
+def test_only_an_assistant_calls_tools() -> None:
+    error = refused({**ASK, "tool_calls": [CALL]})
+    assert error.code == "bad-message"
+    assert "of the role user" in error.message
+
+
+# Other keys
+
+
+@pytest.mark.parametrize("key", ["reasoning_content", "reasoning", "thinking"])
+def test_reasoning_stays_under_its_own_key(key: str) -> None:
+    assert fields(assistant(**{key: " r\n"}))[key] == " r\n"
+    assert key not in fields(assistant(**{key: None}))
+    error = refused(assistant(**{key: ["r"]}))
+    assert error.code == "bad-message"
+    assert f"messages[0].{key} must be a string, not a list" in error.message
+    assert fields({**ASK, key: ["r"]})[key] == ["r"]
+
+
+def test_names_ids_and_unknown_keys_are_kept_unless_null() -> None:
+    message = {"role": "tool", "content": "4", "tool_call_id": "c1", "name": "f", "x": {"y": None}, "z": False}
+    assert fields(message) == message
+    assert fields({**message, "tool_call_id": 7})["tool_call_id"] == 7
+    nulls = dict.fromkeys(["tool_call_id", "name", "x", "z"])
+    assert fields({**message, **nulls}) == {"role": "tool", "content": "4"}
+
+
+@pytest.mark.parametrize("key", ["weight", "train", "training", "loss_weight"])
+@pytest.mark.parametrize(
+    ("weight", "in_loss", "counted"),
+    [
+        (0, False, False),
+        (False, False, False),
+        (0.0, False, False),
+        (-0.0, False, False),
+        (1, True, False),
+        (True, True, False),
+        (1.0, True, False),
+        (0.5, True, True),
+        (2, True, True),
+        (10**400, True, True),
+        (None, True, False),
+    ],
+)
+def test_a_weight_takes_a_message_out_of_the_loss(key: str, weight: object, in_loss: bool, counted: bool) -> None:
+    conversation = read(assistant(**{key: weight}))
+    assert conversation.messages[0].in_loss is in_loss
+    assert conversation.messages[0].fields == assistant()
+    assert [code for code, _ in findings(conversation)] == ["fractional-weight"] * counted
+
+
+@pytest.mark.parametrize("weight", [-1, -0.5, float("inf"), float("nan"), -(10**400), "0", [], {}])
+def test_a_bad_weight_is_refused(weight: object) -> None:
+    error = refused(ASK, assistant(weight=weight))
+    assert error.code == "bad-weight"
+    assert error.message.startswith("messages[1].weight must be true, false or a finite number of 0 or more, not ")
+    assert len(error.message) < 200
+
+
+def test_weights_that_disagree_are_refused() -> None:
+    assert refused(assistant(weight=1, train=False)).code == "bad-weight"
+    assert "weight and loss_weight disagree" in refused(assistant(weight=0, loss_weight=0.5)).message
+    assert read(assistant(weight=0, train=False, training=None)).messages[0].in_loss is False
+    assert read(assistant(weight=0.5, train=True)).messages[0].in_loss is True
+
+
+# Tools, documents, template variables
+
+
+TOOLS = [{"type": "function", "function": {"name": "f", "parameters": {"x": None}}}]
+
+
+@pytest.mark.parametrize(
+    ("tools", "expected"),
+    [(TOOLS, TOOLS), (json.dumps(TOOLS), TOOLS), (None, None), ([], None), ("", None), ("[]", None), ("null", None)],
+)
+def test_tools_are_a_list_of_objects_or_none(tools: object, expected: object) -> None:
+    assert read(ASK, tools=tools).tools == expected
+
+
+@pytest.mark.parametrize(
+    ("tools", "said"),
+    [
+        ({}, "tools must be a list of objects, not an object"),
+        ("{}", "tools must be a list of objects, not an object"),
+        ('"[]"', "not a string"),
+        ("f", "tools is a string that is not JSON: "),
+        ('[{"a": 1, "a": 2}]', "occurs twice"),
+        (["f"], "tools[0] must be an object, not a string"),
+        ([{}, None], "tools[1] must be an object, not null"),
+        (False, "not a boolean"),
+    ],
+)
+def test_bad_tools_are_named(tools: object, said: str) -> None:
+    error = refused(ASK, tools=tools)
+    assert error.code == "bad-tools"
+    assert said in error.message
+
+
+def test_documents_are_a_list_of_objects_or_none() -> None:
+    documents = [{"title": "t", "text": "x"}]
+    assert read(ASK, documents=documents).documents == documents
+    assert read(ASK, documents=None).documents is None
+    assert read(ASK, documents=[]).documents is None
+    bad: object
+    for bad in ({}, "x", "", [1], 0):
+        assert refused(ASK, documents=bad).code == "bad-documents"
+
+
+def test_template_variables_are_an_object() -> None:
+    assert read(ASK, chat_template_kwargs={"enable_thinking": False, "x": [1]}).template_kwargs == {
+        "enable_thinking": False,
+        "x": [1],
+    }
+    assert read(ASK, chat_template_kwargs=None).template_kwargs == {}
+    bad: object
+    for bad in ([], "", 1):
+        assert refused(ASK, chat_template_kwargs=bad).code == "bad-kwargs"
+
+
+@pytest.mark.parametrize("name", sorted(RESERVED_KWARGS))
+def test_reserved_variables_are_refused(name: str) -> None:
+    error = refused(ASK, chat_template_kwargs={"x": 1, name: None})
+    assert error.code == "reserved-kwarg"
+    assert error.message == f"chat_template_kwargs may not set {name}"
+
+
+def test_what_the_template_is_called_with_is_reserved() -> None:
+    names = "messages tools documents chat_template add_generation_prompt continue_final_message tokenize return_dict"
+    assert RESERVED_KWARGS.issuperset([*names.split(), "strftime_now", "raise_exception", "eos_token", "range"])
+
+
+# From a line
+
+
+def test_parse_makes_a_conversation_of_a_line() -> None:
+    assert list(FORMATS) == ["openai"]
+    line = Line(Where("a.jsonl", 1, 0), json.dumps({"messages": [ASK]}).encode())
+    assert parse(line) == parse(line, "openai") == read(ASK)
+
+
+def test_parse_raises_the_fault_of_the_line_or_of_what_it_holds() -> None:
+    where = Where("a.jsonl", 1, 0)
+    fault = RowError("row-too-large", "too large")
+    for line, code in (
+        (Line(where, b"", fault), "row-too-large"),
+        (Line(where, b"{"), "not-json"),
+        (Line(where, b"[]"), "not-an-object"),
+        (Line(where, b"{}"), "no-messages"),
+    ):
+        with pytest.raises(RowError) as caught:
+            parse(line)
+        assert caught.value.code == code

@@ -13,6 +13,7 @@ from maskprep import __version__
 from maskprep.errors import BuildError, MaskprepError
 
 _DATA, _USAGE, _INTERRUPTED = 1, 2, 130
+_PIPED_WIDTH = 120  # columns, where no terminal says how many it has
 
 app = typer.Typer(
     help="Conversations in, token ids and proved loss masks out.",
@@ -28,7 +29,7 @@ def main() -> None:
     app()
 
 
-def _version(wanted: bool) -> None:  # noqa: FBT001 - typer's callback
+def _version(wanted: bool | None) -> None:  # noqa: FBT001 - typer's callback
     if wanted:
         typer.echo(f"maskprep {__version__}")
         raise typer.Exit
@@ -36,9 +37,9 @@ def _version(wanted: bool) -> None:  # noqa: FBT001 - typer's callback
 
 @app.callback()
 def _root(
-    version: Annotated[  # noqa: ARG001 - handled by its callback
-        bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version and exit.")
-    ] = False,
+    version: Annotated[
+        bool | None, typer.Option("--version", callback=_version, is_eager=True, help="Print the version and exit.")
+    ] = None,
 ) -> None:
     pass
 
@@ -69,8 +70,8 @@ def build(  # noqa: PLR0913, PLR0917 - the options of the command
     settings: Annotated[
         list[str] | None, typer.Option("--set", metavar="KEY.PATH=VALUE", help="Any setting; may be repeated.")
     ] = None,
-    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace what a former build wrote to OUT.")] = False,
-    as_json: Annotated[bool, typer.Option("--json", help="Print the report as one JSON object.")] = False,
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace what a former build wrote to OUT.")] = False,  # noqa: FBT002
+    as_json: Annotated[bool, typer.Option("--json", help="Print the report as one JSON object.")] = False,  # noqa: FBT002
 ) -> None:
     """Build a data set: conversations in, Arrow shards with proved masks out."""
     os.environ.setdefault("TRANSFORMERS_VERBOSITY", "error")  # its advice concerns its own callers
@@ -123,4 +124,6 @@ def _fail(error: MaskprepError, *, as_json: bool) -> NoReturn:
 def _console(*, stderr: bool = False) -> Any:
     from rich.console import Console  # noqa: PLC0415 - as above
 
-    return Console(stderr=stderr, highlight=False, markup=False, emoji=False)
+    stream = sys.stderr if stderr else sys.stdout
+    width = None if stream.isatty() else _PIPED_WIDTH
+    return Console(stderr=stderr, highlight=False, markup=False, emoji=False, width=width)

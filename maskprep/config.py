@@ -14,18 +14,10 @@ from typing import Annotated, Any, Literal
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
+from maskprep.conversation import RESERVED_KWARGS
 from maskprep.errors import UsageError
 
 PartName = Literal["content", "reasoning", "tool_call", "scaffold", "stop"]
-
-RESERVED_KWARGS = frozenset(
-    "messages tools documents chat_template add_generation_prompt continue_final_message tokenize return_dict "
-    "return_tensors return_assistant_tokens_mask padding truncation max_length tokenizer_kwargs conversation "
-    "sanitize_control_tokens raise_exception strftime_now namespace dict range lipsum cycler joiner bos_token "
-    "eos_token unk_token sep_token pad_token cls_token mask_token image_token audio_token video_token "
-    "additional_special_tokens".split()
-)
-"""Names that no ``template_kwargs`` may set: they are the renderer's own, or the tokenizer's."""
 
 
 class _Frozen(BaseModel):
@@ -99,9 +91,7 @@ def load(file: str | None, given: Mapping[str, Any], settings: Sequence[str] = (
     values: dict[str, Any] = _read(file) if file else {}
     for setting in settings:
         _set(values, setting)
-    for key, value in given.items():
-        if value is not None:
-            values[key] = value
+    values |= {key: value for key, value in given.items() if value is not None}
     try:
         return Config.model_validate(values)
     except ValidationError as error:

@@ -1,8 +1,8 @@
 """The nouns: what a row is on its way from a line of JSON to token ids.
 
-    Line ─▶ Conversation ─▶ Rendered ─▶ Sequence ─▶ Row
-    bytes   messages        text with    text and     ids, labels, spans
-                            sources      completions
+Line ─▶ Conversation ─▶ Rendered ─▶ Sequence ─▶ Row
+bytes   messages        text with    text and     ids, labels, spans
+                        sources      completions
 """
 
 from __future__ import annotations
@@ -14,6 +14,22 @@ from typing import Any
 
 ROLES = ("system", "developer", "user", "assistant", "tool")
 """The roles that a message may have."""
+
+RESERVED_KWARGS = frozenset(
+    {
+        # what the template is called with
+        *("messages", "tools", "documents", "conversation", "add_generation_prompt", "continue_final_message"),
+        # arguments of apply_chat_template: they would change what it does, not what it renders
+        *("chat_template", "tokenize", "return_dict", "return_tensors", "return_assistant_tokens_mask", "padding"),
+        *("truncation", "max_length", "tokenizer_kwargs", "sanitize_control_tokens"),
+        # globals of the template's environment
+        *("raise_exception", "strftime_now", "namespace", "dict", "range", "lipsum", "cycler", "joiner"),
+        # special tokens, which the tokenizer owns
+        *("bos_token", "eos_token", "unk_token", "sep_token", "pad_token", "cls_token", "mask_token"),
+        *("image_token", "audio_token", "video_token", "additional_special_tokens"),
+    }
+)
+"""Names that no ``template_kwargs`` may set: they are the renderer's own, or the tokenizer's."""
 
 
 class Part(StrEnum):
@@ -37,6 +53,7 @@ class Where:
     offset: int
 
     def __str__(self) -> str:
+        """Return ``file:line``."""
         return f"{self.file}:{self.line}"
 
 

@@ -26,6 +26,7 @@ class MaskprepError(Exception):
         self.hint = hint
 
     def __str__(self) -> str:
+        """Return the message."""
         return self.message
 
 

@@ -12,6 +12,7 @@ from maskprep.conversation import Conversation, Finding, Part
 from maskprep.errors import RowError
 from maskprep.labels import IGNORED, Labelled, label
 from maskprep.sequences import History, Row, SequenceBuilder, TrainingSequence
+from maskprep.template.arguments import readable
 from maskprep.template.located import locate
 from maskprep.template.render import ChatTemplate
 from maskprep.template.rendered import Rendered
@@ -61,6 +62,7 @@ class Prepared:
 class _Proved:
     """A conversation rendered and its turns proved: what all histories have in common."""
 
+    roles: tuple[str, ...]
     whole: Rendered
     turns: tuple[Turn, ...]
     selected: dict[int, Turn]
@@ -105,13 +107,13 @@ class Preparer:
 
     def prepare(self, conversation: Conversation) -> Prepared:
         """Return the sequences of one conversation. Raises ``RowError`` with the reason why it cannot be used."""
-        return self.finish(conversation, self.prove(conversation), self.policy.history)
+        return self.finish(self.prove(conversation), self.policy.history)
 
     def prove(self, conversation: Conversation) -> _Proved:
         """Render a conversation and prove its turns."""
         template = self.templates[conversation.tools is not None]
+        conversation, whole = readable(template, conversation)
         messages = conversation.messages
-        whole = template.tracked(conversation, len(messages), generation_prompt=False)
         self._audit(template, conversation, whole)
         finder = TurnFinder(template, self.stops, self.policy.mismatch)
         assistants = [index for index, message in enumerate(messages) if message.role == "assistant"]
@@ -134,15 +136,14 @@ class Preparer:
         ]
         if not selected:
             raise RowError("nothing-to-train", _nothing(assistants, wanted))
-        return _Proved(whole, tuple(turns), selected, tuple(findings))
+        return _Proved(tuple(message.role for message in messages), whole, tuple(turns), selected, tuple(findings))
 
-    def finish(self, conversation: Conversation, proved: _Proved, history: History) -> Prepared:
+    def finish(self, proved: _Proved, history: History) -> Prepared:
         """Turn a proved conversation into labelled sequences under one way of treating history."""
         located = locate(proved.whole, proved.turns, self.stops) if history is History.RENDERED else {}
         row: Row = self._builder.build(history, proved.whole, proved.turns, proved.selected, located)
-        roles = [message.role for message in conversation.messages]
         sequences = tuple(
-            prepared for sequence in row.sequences if (prepared := _labelled(sequence, roles, self.policy.parts))
+            prepared for sequence in row.sequences if (prepared := _labelled(sequence, proved.roles, self.policy.parts))
         )
         if not sequences:
             reasons = "; ".join(finding.detail for finding in row.findings)

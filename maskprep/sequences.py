@@ -89,10 +89,15 @@ class SequenceBuilder:
         if history is History.RENDERED:
             return self._rendered(whole, turns, selected, located)
         first = self._sequence(whole, turns, selected)
+        findings = []
+        if history is History.MASK and not _trained(first):
+            # Nothing behind the last turn is learnt from; without it, that turn at least stands as it was generated.
+            first = self._sequence(selected[max(selected)].text, turns, selected)
+            findings.append(Finding("cut-after-last-turn", f"left out: what follows messages[{max(selected)}]"))
         sequences = [first] if _trained(first) else []
         pending = {message: turn for message, turn in selected.items() if message not in _trained(first)}
-        rewritten = sorted(message for message, turn in pending.items() if not whole.text.startswith(turn.taught))
-        findings = [_rewritten(rewritten)] if rewritten else []
+        rewritten = sorted(message for message, turn in pending.items() if not first.text.text.startswith(turn.taught))
+        findings += [_rewritten(rewritten)] if rewritten else []
         if history is History.SPLIT:
             while pending:
                 message = max(pending)
@@ -133,9 +138,7 @@ class SequenceBuilder:
         )
         return TrainingSequence(text, stretches, encoded, borders=int(split))
 
-    def _rendered(
-        self, whole: Rendered, turns: Sequence[Turn], selected: Mapping[int, Turn], located: Located
-    ) -> Row:
+    def _rendered(self, whole: Rendered, turns: Sequence[Turn], selected: Mapping[int, Turn], located: Located) -> Row:
         fitting = [turn for turn in turns if whole.text.startswith(turn.taught)]
         faithful = {turn.message: turn for turn in fitting}
         stretches = []

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from contextlib import suppress
 from dataclasses import asdict, dataclass
 
 from maskprep.errors import BuildError, RowError
@@ -44,18 +45,15 @@ def check_expansion(lines: Iterable[Line], preparer: Preparer, limit: float) -> 
     sampled = plain = 0
     for line in lines:
         try:
-            conversation = parse(line)
-            proved = preparer.prove(conversation)
+            proved = preparer.prove(parse(line))
         except RowError:
             continue
         sampled += 1
         whole = len(preparer.encoder.ids(proved.whole.text))
         plain += whole
         for history, cost in costs.items():
-            try:
-                cost.add(preparer.finish(conversation, proved, history))
-            except RowError:
-                continue
+            with suppress(RowError):
+                cost.add(preparer.finish(proved, history))
     expansion = costs[History.SPLIT].tokens / plain if plain else 1.0
     if expansion <= limit:
         return
@@ -71,4 +69,3 @@ def check_expansion(lines: Iterable[Line], preparer: Preparer, limit: float) -> 
             "histories": {str(history): asdict(cost) for history, cost in costs.items()},
         },
     )
-

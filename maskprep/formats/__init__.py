@@ -13,10 +13,10 @@ from collections.abc import Callable
 
 from maskprep.conversation import Conversation
 from maskprep.formats.lines import Line, expand, read_lines, total_bytes
-from maskprep.formats.openai import RESERVED_KWARGS, to_conversation
+from maskprep.formats.openai import to_conversation
 from maskprep.formats.strict_json import loads
 
-__all__ = ["FORMATS", "RESERVED_KWARGS", "Line", "expand", "parse", "read_lines", "total_bytes"]
+__all__ = ["FORMATS", "Line", "expand", "parse", "read_lines", "total_bytes"]
 
 FORMATS: dict[str, Callable[[object], Conversation]] = {"openai": to_conversation}
 """The shapes that a row may have, by name."""

@@ -5,27 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from maskprep.conversation import Conversation, Finding
+from maskprep.conversation import RESERVED_KWARGS, Conversation, Finding
 from maskprep.errors import RowError
 from maskprep.formats.message import read_message
 from maskprep.formats.strict_json import loads_text
 from maskprep.formats.wording import kind, quote
-
-RESERVED_KWARGS = frozenset(
-    {
-        # what the template is called with
-        *("messages", "tools", "documents", "conversation", "add_generation_prompt", "continue_final_message"),
-        # arguments of apply_chat_template: they would change what it does, not what it renders
-        *("chat_template", "tokenize", "return_dict", "return_tensors", "return_assistant_tokens_mask", "padding"),
-        *("truncation", "max_length", "tokenizer_kwargs", "sanitize_control_tokens"),
-        # globals of the template's environment
-        *("raise_exception", "strftime_now", "namespace", "dict", "range", "lipsum", "cycler", "joiner"),
-        # special tokens, which the tokenizer owns
-        *("bos_token", "eos_token", "unk_token", "sep_token", "pad_token", "cls_token", "mask_token"),
-        *("image_token", "audio_token", "video_token", "additional_special_tokens"),
-    }
-)
-"""Template variables that a row may not set."""
 
 _HINT = 'A row is {"messages": [{"role": "user", "content": "…"}, …]}; other shapes are not supported yet.'
 

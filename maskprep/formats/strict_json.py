@@ -23,7 +23,7 @@ _CUT_WORD = re.compile(r"\s*|t|tr|tru|f|fa|fal|fals|n|nu|nul|-|\.|[eE][+-]?|\\|\
 _JSONL_HINT = "Give each row as one JSON object on one line; `jq -c '.[]'` makes that of a file that is one JSON list."
 
 
-def loads(data: bytes) -> Any:  # noqa: ANN401  JSON is any
+def loads(data: bytes) -> Any:
     """Parse one line of JSON.
 
     Raises RowError with the code ``invalid-utf8``, ``not-json``, ``nan``, ``duplicate-key``, ``too-deep``,
@@ -39,14 +39,14 @@ def loads(data: bytes) -> Any:  # noqa: ANN401  JSON is any
     return _parse(text)
 
 
-def loads_text(text: str) -> Any:  # noqa: ANN401  JSON is any
+def loads_text(text: str) -> Any:
     """Parse JSON that stands in a string, as strictly as ``loads`` does."""
     if not text.isascii() and (found := _SURROGATE.search(text)):
         raise _lone_surrogate(f"at character {found.start() + 1}")
     return _parse(text)
 
 
-def _parse(text: str) -> Any:  # noqa: ANN401  JSON is any
+def _parse(text: str) -> Any:
     if _too_deep(text):
         raise _nested()
     try:
@@ -120,7 +120,7 @@ def _constant(name: str) -> float:
     raise RowError("nan", f"{name} is not JSON", "Write null, or leave the key out.")
 
 
-def _check_strings(value: Any) -> None:  # noqa: ANN401  JSON is any
+def _check_strings(value: Any) -> None:
     """Refuse a NUL or half of a surrogate pair in any key or string."""
     todo: list[tuple[str, Any]] = [("", value)]
     while todo:

@@ -18,7 +18,9 @@ from maskprep.errors import BuildError, UsageError
 from maskprep.shards.files import Receipt
 from maskprep.shards.schema import SCHEMA
 
-_OURS = re.compile(r"data-\d{5}(-of-\d{5}\.arrow|\.arrow\.partial)|dataset_info\.json|state\.json(\.partial)?|tokenizer")
+_OURS = re.compile(
+    r"data-\d{5}(-of-\d{5}\.arrow|\.arrow\.partial)|dataset_info\.json|state\.json(\.partial)?|tokenizer"
+)
 _FOLDER = "maskprep"
 
 
@@ -58,7 +60,9 @@ class OutputFolder:
         foreign = [name for name in entries if name != _FOLDER and not _OURS.fullmatch(name)]
         if foreign:
             msg = f"the output folder {str(self.path)!r} holds what maskprep did not write: {', '.join(foreign[:5])}"
-            raise UsageError(msg, "give a new or an empty folder to --output; --overwrite does not delete foreign files")
+            raise UsageError(
+                msg, "give a new or an empty folder to --output; --overwrite does not delete foreign files"
+            )
         if overwrite or not [name for name in entries if name != _FOLDER]:
             return
         finished = "a data set" if (self.path / "state.json").exists() else "an unfinished build"
@@ -91,7 +95,7 @@ class OutputFolder:
 
         DatasetInfo(features=Features.from_arrow_schema(SCHEMA)).write_to_directory(str(self.path))
         _write(self.manifest, manifest)
-        state = {
+        state: dict[str, Any] = {
             "_data_files": [{"filename": receipt.file} for receipt in receipts],
             "_fingerprint": fingerprint[:16],
             "_format_columns": None,

@@ -3,9 +3,18 @@
 from __future__ import annotations
 
 import time
+from typing import Self
 
 from rich.console import Console
-from rich.progress import BarColumn, DownloadColumn, Progress, TaskID, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+from rich.progress import (
+    BarColumn,
+    DownloadColumn,
+    Progress,
+    TaskID,
+    TextColumn,
+    TimeElapsedColumn,
+    TimeRemainingColumn,
+)
 
 from maskprep.tally import Tally
 
@@ -31,7 +40,7 @@ class BuildProgress:
         self._task: TaskID | None = None
         self._due = 0.0
 
-    def __enter__(self) -> BuildProgress:
+    def __enter__(self) -> Self:
         """Begin to draw."""
         self._bar.start()
         return self

@@ -82,11 +82,13 @@ def _show_noticed(console: Console, title: str, noticed: Mapping[str, Mapping[st
 
 
 def _show_histories(console: Console, facts: Mapping[str, Any]) -> None:
-    table = _table("--history", ">rows", ">sequences", ">tokens", ">trained", ">unfaithful", "what it does")
+    table = _table("--history", ">rows", ">sequences", ">tokens", ">trained", ">unfaithful")
     for name, cost in facts["histories"].items():
         keys = ("rows", "sequences", "tokens", "trained_tokens", "unfaithful_tokens")
-        _row(table, (name, *(f"{cost[key]:,}" for key in keys), _MEANING[History(name)]))
+        _row(table, (name, *(f"{cost[key]:,}" for key in keys)))
     console.print(table)
+    for history, meaning in _MEANING.items():
+        _line(console, f"  {history}: {meaning}")
 
 
 def _table(*headings: str) -> Table:

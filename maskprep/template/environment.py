@@ -18,8 +18,8 @@ import jinja2.nodes
 import jinja2.parser
 import jinja2.utils
 from jinja2.compiler import CodeGenerator, Frame, optimizeconst
-from jinja2.filters import do_title
 from jinja2.exceptions import SecurityError, TemplateError
+from jinja2.filters import do_title
 from jinja2.runtime import Context, Macro
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 
@@ -56,7 +56,7 @@ class _DictFactory:
 class _Namespace(jinja2.utils.Namespace):
     """A namespace that refuses names with a leading underscore, as transformers' does."""
 
-    def __init__(*args: Any, **kwargs: Any) -> None:  # noqa: N805 - `self` must stay free for the template
+    def __init__(*args: Any, **kwargs: Any) -> None:
         self, rest = args[0], args[1:]
         attributes = dict(*rest, **kwargs)
         for name in attributes:
@@ -123,7 +123,7 @@ class TrackingEnvironment(PlainEnvironment):
     """Renders the same text as ``PlainEnvironment``, as a ``Tracked`` string."""
 
     code_generator_class = _TrackingGenerator
-    concat = staticmethod(concat)  # type: ignore[assignment]
+    concat = staticmethod(concat)
     to_text = staticmethod(to_text)
     # Jinja sends these operators through `call_binop`, the others are left to Python.
     intercepted_binops = frozenset({"%"})
@@ -239,6 +239,9 @@ _TRACKED_FILTERS: Mapping[str, Callable[..., Any]] = {
 
 # Filters of jinja2 that hand on what they are given, or that give no text, read in jinja2 3.1.6.
 _KEEPING = frozenset(
-    "abs attr batch count d default dictsort first float groupby int items last length list map max min random reject "
-    "rejectattr reverse round select selectattr slice sort sum truncate unique wordcount".split()
+    {
+        *("abs", "attr", "batch", "count", "d", "default", "dictsort", "first", "float", "groupby", "int", "items"),
+        *("last", "length", "list", "map", "max", "min", "random", "reject", "rejectattr", "reverse", "round"),
+        *("select", "selectattr", "slice", "sort", "sum", "truncate", "unique", "wordcount"),
+    }
 )

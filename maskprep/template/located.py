@@ -16,7 +16,7 @@ def locate(whole: Rendered, turns: Iterable[Turn], stops: Stops) -> dict[int, tu
     """
     found = {}
     for turn in turns:
-        own = whole.extent(turn.message)
+        own = whole.extent(turn.message, like=turn.text)
         if own is None or whole.lost:
             continue
         gap = whole.end_of_others(turn.message, own[0])

@@ -6,12 +6,12 @@ import json
 import types
 from collections.abc import ItemsView, Iterator, KeysView, Mapping, Sequence, ValuesView
 from json import encoder
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any
 
 from jinja2.runtime import Undefined
 from jinja2.sandbox import SandboxedFormatter
 
-from maskprep.template.source import MIXED, TEMPLATE, lost
+from maskprep.template.source import MIXED, NOTATION, TEMPLATE, lost
 from maskprep.template.tracked import (
     Tracked,
     TrackedDict,
@@ -46,7 +46,10 @@ def to_text(value: Any) -> str:
         return Tracked(repr(value))
     if isinstance(value, _HARMLESS):
         return str(value)
-    return concat(_notation(value))
+    printed = concat(_notation(value))
+    return Tracked._make(
+        str.__str__(printed), merge((size, source and source | NOTATION) for size, source in printed._runs)
+    )
 
 
 def _notation(value: Any) -> Iterator[str]:
@@ -108,13 +111,11 @@ def tojson(
     if separators is not None:
         comma, colon = separators
     quote = encoder.encode_basestring_ascii if ensure_ascii else encoder.encode_basestring
-    return concat(_Json(indent, comma, colon, cast("Callable[[str], str]", quote), sort_keys).write(x, "\n", TEMPLATE))
+    return concat(_Json(indent, comma, colon, quote, sort_keys).write(x, "\n", TEMPLATE))
 
 
 class _Json:
-    def __init__(
-        self, indent: str | None, comma: str, colon: str, quote: Callable[[str], str], sort_keys: Any
-    ) -> None:
+    def __init__(self, indent: str | None, comma: str, colon: str, quote: Callable[[str], str], sort_keys: Any) -> None:
         self.indent, self.comma, self.colon, self.quote, self.sort_keys = indent, comma, colon, quote, sort_keys
 
     def text(self, value: str, source: int) -> Tracked:

@@ -94,7 +94,7 @@ class ChatTemplate:
                 add_generation_prompt=generation_prompt,
                 **variables,
             )
-        except RowError:
+        except RowError:  # provenance-lost, from within a tracked string
             raise
         except jinja2.TemplateError as error:
             msg = f"the chat template refuses the conversation: {error.message or error}"

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
-from maskprep.template.source import is_lost, message_of
+from maskprep.conversation import Part
+from maskprep.template.source import NOTATION, is_lost, message_of, part_of
 from maskprep.template.tracked import Runs, Tracked, cut, merge, runs_of
 
 
@@ -40,13 +42,34 @@ class Rendered:
             yield position, position + size, source
             position += size
 
-    def extent(self, message: int) -> tuple[int, int] | None:
-        """Return the start of the first and the end of the last character of ``message``, None without any."""
-        own = [(start, stop) for start, stop, source in self.places() if source and message_of(source) == message]
+    def extent(self, message: int, like: Rendered | None = None) -> tuple[int, int] | None:
+        """Return the start of the first and the end of the last character of ``message``, None without any.
+
+        With ``like``, an earlier rendering, text of the message that goes beyond what stands there does not count:
+        a template may repeat it later, as the name of the function that a tool's answer belongs to.
+        """
+        left = None if like is None else like.amounts(message)
+        own = []
+        for start, stop, source in self.places():
+            if not source or message_of(source) != message:
+                continue
+            if left is not None and left[source] < stop - start:
+                break
+            if left is not None:
+                left[source] -= stop - start
+            own.append((start, stop))
         return (own[0][0], own[-1][1]) if own else None
 
+    def amounts(self, message: int) -> Counter[int]:
+        """Return the number of characters of ``message``, by source."""
+        amounts: Counter[int] = Counter()
+        for size, source in self.runs:
+            if source and message_of(source) == message:
+                amounts[source] += size
+        return amounts
+
     def end_of_others(self, message: int, before: int) -> int:
-        """Return where the last character ahead of ``before`` ends that is neither the template's nor ``message``'s."""
+        """Return the end of the last character ahead of ``before`` that is another message's, 0 without one."""
         ends = (
             min(stop, before)
             for start, stop, source in self.places()
@@ -55,7 +78,7 @@ class Rendered:
         return max(ends, default=0)
 
     def start_of_others(self, message: int, after: int) -> int:
-        """Return where the first character from ``after`` on begins that is neither the template's nor ``message``'s."""
+        """Return where, from ``after`` on, the first character stands that is another message's."""
         starts = (
             max(start, after)
             for start, stop, source in self.places()
@@ -66,6 +89,10 @@ class Rendered:
     def sources(self, start: int, stop: int) -> Iterable[int]:
         """Return the sources that occur in the stretch ``start:stop``, the template's included."""
         return {source for low, high, source in self.places() if low < stop and high > start}
+
+    def prints(self, part: Part) -> bool:
+        """Tell whether a list or mapping of this part stands in it in Python's notation."""
+        return any(source >= NOTATION and part_of(source) is part for _, source in self.runs)
 
     @property
     def lost(self) -> bool:

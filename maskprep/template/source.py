@@ -5,7 +5,8 @@
 
 The part ``LOST`` says that the character was computed *from* a message in a way that does not keep single characters
 apart (``%`` formatting, say): it is known whose text went in, not which characters are whose. ``MIXED`` is such text
-made from more than one place.
+made from more than one place. The flag ``NOTATION`` is added where a template prints a list or a mapping as it is: then
+Python's notation stands in the text, which is hardly ever meant.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ from maskprep.conversation import Part
 TEMPLATE = 0
 _PARTS = (Part.CONTENT, Part.REASONING, Part.TOOL_CALL, Part.TOOLS, Part.DOCUMENTS)
 _LOST = 15
+NOTATION = 1 << 40
 
 
 def source_of(message: int, part: Part) -> int:
@@ -29,7 +31,7 @@ MIXED = (-1 + 2) * 16 + _LOST
 
 def message_of(source: int) -> int:
     """Return the index of the message that a source names, -1 where it names none."""
-    return source // 16 - 2 if source else -1
+    return source % NOTATION // 16 - 2 if source else -1
 
 
 def part_of(source: int) -> Part:
@@ -47,7 +49,7 @@ def is_lost(source: int) -> bool:
 
 def lost(sources: Iterable[int]) -> int:
     """Return the source of text computed from text of these sources by an operation that mixes characters."""
-    messages = {source // 16 for source in sources if source}
+    messages = {source % NOTATION // 16 for source in sources if source}
     if not messages:
         return TEMPLATE
     if len(messages) > 1:

@@ -90,7 +90,7 @@ class Tracked(str):
     def __str__(self) -> str:
         return self
 
-    def __add__(self, other: object) -> Self:  # type: ignore[override]
+    def __add__(self, other: object) -> Self:
         if not isinstance(other, str):
             return NotImplemented
         return self._make(str.__add__(self, other), merge(self._runs + runs_of(other)))
@@ -148,7 +148,7 @@ class Tracked(str):
     def _slice(self, start: int, stop: int) -> Self:
         return self._make(str.__getitem__(self, slice(start, stop)), cut(self._runs, start, stop))
 
-    def __getitem__(self, key: SupportsIndex | slice) -> Self:  # type: ignore[override]
+    def __getitem__(self, key: SupportsIndex | slice) -> Self:
         text = str.__getitem__(self, key)
         if isinstance(key, slice):
             start, stop, step = key.indices(len(self))
@@ -290,7 +290,7 @@ class Tracked(str):
     def encode(self, encoding: str = "utf-8", errors: str = "strict") -> bytes:
         raise RowError(
             "provenance-lost",
-            f"the template encodes text to bytes ({encoding}, {errors}), after which nobody can tell whose text is whose",
+            f"the template encodes text to bytes ({encoding}, {errors}): nobody can tell any more whose text is whose",
         )
 
     # Python's own notation, for lists and mappings that a template prints
@@ -334,7 +334,7 @@ class TrackedMarkup(Tracked):
     def __str__(self) -> str:
         return Tracked._make(str.__str__(self), self._runs)
 
-    def __add__(self, other: object) -> Self:  # type: ignore[override]
+    def __add__(self, other: object) -> Self:
         return super().__add__(escape_html(other)) if isinstance(other, str) else NotImplemented
 
     def __radd__(self, other: object) -> Self:
@@ -354,9 +354,7 @@ def escape_html(text: str) -> TrackedMarkup:
         for char, entity in (("&", "&amp;"), (">", "&gt;"), ("<", "&lt;"), ("'", "&#39;"), ('"', "&#34;")):
             if char in text:
                 # Each run apart, so that the entity belongs to whoever wrote the character.
-                text = Tracked().join(
-                    Tracked(piece.replace(char, entity), source) for piece, source in text.pieces()
-                )
+                text = Tracked().join(Tracked(piece.replace(char, entity), source) for piece, source in text.pieces())
     return TrackedMarkup(text)
 
 

@@ -14,6 +14,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import StrEnum
 from functools import cached_property
+from typing import NoReturn
 
 from maskprep.conversation import Conversation, Finding, Part
 from maskprep.errors import RowError
@@ -106,7 +107,9 @@ class Stops:
         """Return the length of what both texts begin with, whole added tokens only."""
         length = next((i for i, (a, b) in enumerate(zip(one, two, strict=False)) if a != b), min(len(one), len(two)))
         inside = (
-            found.start() for text in (one, two) for found in self._added.finditer(text)
+            found.start()
+            for text in (one, two)
+            for found in self._added.finditer(text)
             if found.start() < length < found.end()
         )
         return min(inside, default=length)
@@ -215,7 +218,7 @@ class _Search:
         return self.prompt[len(self._before) :]
 
     def _rewritten_start(self) -> int:
-        """Return where the completion begins behind a rewritten history, -1 where the generation prompt is not there."""
+        """Return where the completion begins behind a rewritten history, -1 where no generation prompt stands."""
         start, stop = self._gap
         gap = self.continued.text[start:stop]
         if self._prompt_tail and gap.startswith(self._prompt_tail):
@@ -291,7 +294,7 @@ class _Search:
             later = self.template.tracked(self.conversation, following + 1, generation_prompt=False)
         except RowError:
             return ""
-        own = later.extent(self.message)
+        own = later.extent(self.message, like=self.continued)
         if own is None:
             return ""
         rest = self.continued.text[tail:]
@@ -316,7 +319,7 @@ class _Search:
         if self.continued.lost or self._tracked_prompt.lost:
             self._lose()
 
-    def _lose(self) -> None:
+    def _lose(self) -> NoReturn:
         msg = (
             f"messages[{self.message}]: the template mixes this text in a way that hides whose characters are whose, "
             "and the prompt alone does not prove where the completion lies"
@@ -337,7 +340,9 @@ class _Search:
         rendered = {part_of(source) for source in sources}
         if written and not sources:
             msg = f"{name}: the template renders nothing of this message's {', '.join(sorted(written))}"
-            raise RowError("content-dropped", msg, "use a template that renders it, or take the message out of the data")
+            raise RowError(
+                "content-dropped", msg, "use a template that renders it, or take the message out of the data"
+            )
         dropped = () if any(map(is_lost, sources)) else sorted(written - rendered)
         findings = [
             Finding("content-dropped", f"{name}: the template renders nothing of its {part}") for part in dropped
@@ -364,7 +369,7 @@ def _written(conversation: Conversation, message: int) -> set[Part]:
     names = {
         Part.CONTENT: ("content",),
         Part.REASONING: ("reasoning_content", "reasoning", "thinking"),
-        Part.TOOL_CALL: ("tool_calls",),
+        Part.TOOL_CALL: ("tool_calls", "function_call"),
     }
     return {part for part, keys in names.items() if any(_says_something(fields.get(key)) for key in keys)}
 

@@ -1,4 +1,4 @@
-"""Text to ids, with proof of which bytes of the text each id stands for.
+r"""Text to ids, with proof of which bytes of the text each id stands for.
 
     text   <|im_start|>user\nhé
     ids    151644 872 198 71 963
@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, lru_cache
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -23,6 +23,8 @@ from maskprep.errors import RowError
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
+
+_CACHED_TEXTS = 128  # more than the turns of nearly any conversation
 
 Ints = npt.NDArray[np.int64]
 
@@ -51,10 +53,15 @@ class Encoder:
         """Take a loaded tokenizer."""
         self._tokenizer = tokenizer
         self._spelled: dict[int, bytes] = {}
+        self._cached = lru_cache(maxsize=_CACHED_TEXTS)(self._encode)
         self._added = {id_: token.content.encode() for id_, token in tokenizer.added_tokens_decoder.items()}
 
     def ids(self, text: str) -> Ints:
         """Return the ids of ``text``, as ``apply_chat_template(..., tokenize=True)`` would."""
+        # Prompts come again and again: in each sequence that is cut from one conversation, under each history.
+        return self._cached(text)
+
+    def _encode(self, text: str) -> Ints:
         encoding = self._tokenizer(text, add_special_tokens=False, return_attention_mask=False, verbose=False)
         return np.asarray(encoding["input_ids"], dtype=np.int64)
 
@@ -98,7 +105,9 @@ class Encoder:
 
     def _place_by_offsets(self, text: str, ids: Ints) -> Encoded:
         if not self._tokenizer.is_fast:
-            msg = "the tokenizer changes the text and tells no offsets: nobody can say which token holds which character"
+            msg = (
+                "the tokenizer changes the text and tells no offsets: nobody can say which token holds which character"
+            )
             raise RowError("no-alignment", msg, "use a fast tokenizer (a tokenizer.json)")
         encoding = self._tokenizer(text, add_special_tokens=False, return_offsets_mapping=True, verbose=False)
         if encoding["input_ids"] != ids.tolist():

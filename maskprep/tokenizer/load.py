@@ -45,7 +45,9 @@ class LoadedTokenizer:
         named = own if isinstance(own, dict) else {}
         if choice is not None and choice not in named:
             known = ", ".join(sorted(named)) or "none"
-            msg = f"no chat template is called {choice!r}: it is not a file, and the tokenizer's named ones are: {known}"
+            msg = (
+                f"no chat template is called {choice!r}: it is not a file, and the tokenizer's named ones are: {known}"
+            )
             raise UsageError(msg, "give a file name, or leave `chat_template` out")
         if not own:
             msg = f"the tokenizer {self.name!r} has no chat template"

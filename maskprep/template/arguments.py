@@ -1,0 +1,72 @@
+"""The arguments of tool calls in the form that a template reads: an object for most, its JSON text for some.
+
+A template that adds arguments to other text raises on an object, and one that prints them writes Python's notation
+(``{'city': 'Oslo'}``), which no server ever sends. Both are tried again with text.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from typing import Any
+
+from maskprep.conversation import Conversation, Finding, Message, Part
+from maskprep.errors import RowError
+from maskprep.template.render import ChatTemplate
+from maskprep.template.rendered import Rendered
+
+
+def readable(template: ChatTemplate, conversation: Conversation) -> tuple[Conversation, Rendered]:
+    """Return the conversation as the template reads it best, and its rendering.
+
+    Raises:
+        RowError: as ``ChatTemplate.tracked``; the one for arguments as objects, where neither form can be rendered.
+    """
+    count = len(conversation.messages)
+    try:
+        whole = template.tracked(conversation, count, generation_prompt=False)
+    except RowError as error:
+        texts = _as_text(conversation)
+        if texts is None:
+            raise
+        try:
+            return texts, template.tracked(texts, count, generation_prompt=False)
+        except RowError:
+            # In the words that Python has for the plain conversation, which know nothing of tracked types.
+            template.plain(conversation, count, generation_prompt=False)
+            raise error from None
+    if not whole.prints(Part.TOOL_CALL):
+        return conversation, whole
+    texts = _as_text(conversation)
+    if texts is not None:
+        try:
+            printed = template.tracked(texts, count, generation_prompt=False)
+        except RowError:
+            printed = whole
+        if not printed.prints(Part.TOOL_CALL):
+            return texts, printed
+    finding = Finding("python-notation", "the template prints parts of tool calls in Python's notation, not as JSON")
+    return replace(conversation, findings=(*conversation.findings, finding)), whole
+
+
+def _as_text(conversation: Conversation) -> Conversation | None:
+    """Return the conversation with all arguments as JSON text, None where there are none."""
+    messages = tuple(_message(message) for message in conversation.messages)
+    if messages == conversation.messages:
+        return None
+    finding = Finding("arguments-as-text", "the template reads the arguments of tool calls as text, not as objects")
+    return replace(conversation, messages=messages, findings=(*conversation.findings, finding))
+
+
+def _message(message: Message) -> Message:
+    calls = message.fields.get("tool_calls")
+    if not calls:
+        return message
+    return replace(message, fields={**message.fields, "tool_calls": [_call(call) for call in calls]})
+
+
+def _call(call: dict[str, Any]) -> dict[str, Any]:
+    if isinstance(call.get("function"), dict):
+        return {**call, "function": _call(call["function"])}
+    arguments = call.get("arguments")
+    return {**call, "arguments": json.dumps(arguments, ensure_ascii=False)} if isinstance(arguments, dict) else call

@@ -8,7 +8,7 @@ from typing import TextIO
 
 from maskprep.errors import RowError
 from maskprep.formats import Line, parse
-from maskprep.prepare import Preparer
+from maskprep.prepare import Prepared, Preparer
 from maskprep.shards.files import ShardWriter
 from maskprep.shards.schema import ShardRow
 from maskprep.tally import Tally
@@ -29,7 +29,7 @@ def write_rows(
     tally = Tally()
     for line in lines:
         try:
-            prepared = preparer.prepare(parse(line))
+            prepared = _prepare(line, preparer)
         except RowError as error:
             tally.reject(line.where, error)
             rejects.write(_reject(line, error))
@@ -39,6 +39,16 @@ def write_rows(
             tally.use(line.where, prepared)
         seen(tally)
     return tally
+
+
+def _prepare(line: Line, preparer: Preparer) -> Prepared:
+    try:
+        return preparer.prepare(parse(line))
+    except RowError:
+        raise
+    except Exception as error:  # a fault of ours costs the row that met it, not the build
+        msg = f"maskprep failed on this row: {type(error).__name__}: {error}"
+        raise RowError("internal-error", msg, "this is a fault of maskprep: please report it with the row") from error
 
 
 def _reject(line: Line, error: RowError) -> str:

@@ -160,9 +160,14 @@ class Preparer:
         """Compare the tracked rendering with transformers' own, or, where the clock matters, with the plain one."""
         count = len(conversation.messages)
         plain = template.plain(conversation, count, generation_prompt=False)
-        theirs = plain
-        if not template.uses_clock:
-            theirs = self.loaded.tokenizer.apply_chat_template(
+        theirs = plain if template.uses_clock else self._rendered_by_transformers(template, conversation)
+        if not whole.text == plain == theirs:
+            msg = "maskprep and transformers render this conversation differently"
+            raise RowError("render-differs", msg, "please report the template and the row: this is a fault of maskprep")
+
+    def _rendered_by_transformers(self, template: ChatTemplate, conversation: Conversation) -> str:
+        try:
+            text = self.loaded.tokenizer.apply_chat_template(
                 [dict(message.fields) for message in conversation.messages],
                 tools=conversation.tools,
                 documents=conversation.documents,
@@ -170,9 +175,10 @@ class Preparer:
                 tokenize=False,
                 **{**template.variables, **(conversation.template_kwargs or {})},
             )
-        if not whole.text == plain == theirs:
-            msg = "maskprep and transformers render this conversation differently"
-            raise RowError("render-differs", msg, "please report the template and the row: this is a fault of maskprep")
+        except Exception as error:  # whatever it refuses, we must not train
+            msg = f"transformers cannot render this conversation: {type(error).__name__}: {error}"
+            raise RowError("render-differs", msg) from error
+        return str(text)
 
     def _check_length(self, sequences: Sequence[PreparedSequence]) -> None:
         limit = self.policy.max_length

@@ -182,10 +182,11 @@ def _template(config: Config) -> tuple[str | None, str | None]:
 
 def _manifest(planned: Plan, tally: Tally, receipts: list[Receipt]) -> dict[str, Any]:
     templates = {planned.preparer.templates[tools].source for tools in (False, True)}
-    template = hashlib.sha256("\0".join(sorted(templates)).encode()).hexdigest()
+    template_hash = hashlib.sha256("\0".join(sorted(templates)).encode()).hexdigest()
     tokenizer = planned.loaded.digest()
-    parts = {"config": planned.config.fingerprint(), "tokenizer": tokenizer, "template": template}
-    parts["now"] = planned.now.isoformat()
+    parts = {"config": planned.config.fingerprint(), "tokenizer": tokenizer, "template": template_hash}
+    if any(template.uses_clock for template in planned.preparer.templates.values()):
+        parts["now"] = planned.now.isoformat()
     packages = ("datasets", "jinja2", "pyarrow", "tokenizers", "transformers")
     return {
         "format_version": FORMAT_VERSION,

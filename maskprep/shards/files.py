@@ -15,6 +15,7 @@ from maskprep.conversation import Where
 from maskprep.shards.schema import SCHEMA, ShardRow, to_batch
 
 ROWS_PER_BATCH = 1000
+_TOKENS_PER_BATCH = 4_000_000  # bounds the memory that very long rows take while they wait
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +72,7 @@ class ShardWriter:
         self._folder, self._shard_bytes = folder, shard_bytes
         self._receipts: list[Receipt] = []
         self._waiting: list[ShardRow] = []
+        self._waiting_tokens = 0
         self._file: _HashingFile | None = None
         self._stream: Any = None
         self._rows = self._tokens = self._trained = 0
@@ -85,7 +87,8 @@ class ShardWriter:
         self._tokens += len(row.labelled.input_ids)
         self._trained += row.labelled.trained_tokens
         self._waiting.append(row)
-        if len(self._waiting) >= ROWS_PER_BATCH:
+        self._waiting_tokens += len(row.labelled.input_ids)
+        if len(self._waiting) >= ROWS_PER_BATCH or self._waiting_tokens >= _TOKENS_PER_BATCH:
             self._flush()
             if self._file is not None and self._file.size >= self._shard_bytes:
                 self._close()
@@ -115,6 +118,7 @@ class ShardWriter:
         if self._waiting:
             self._stream.write_batch(to_batch(self._waiting))
             self._waiting = []
+            self._waiting_tokens = 0
 
     def _close(self) -> None:
         if self._file is None:

@@ -119,7 +119,18 @@ class Encoder:
         before = np.concatenate((np.zeros(min(1, len(ends)), np.int64), ends[:-1]))
         # Tokenizers leave white space out of the offsets of the token that holds it: a gap belongs to what follows.
         # Several tokens of one character all begin where that character does.
-        return Encoded(ids, np.minimum(in_bytes[offsets[:, 0]], before), ends)
+        starts = np.minimum(in_bytes[offsets[:, 0]], before)
+        return self._narrow(text.encode(), Encoded(ids, starts, ends))
+
+    def _narrow(self, raw: bytes, encoded: Encoded) -> Encoded:
+        """Take away from added tokens the white space around them that they swallow (``lstrip``, ``rstrip``)."""
+        starts, ends = encoded.starts.copy(), encoded.ends.copy()
+        for index, token in enumerate(encoded.ids.tolist()):
+            content = self._added.get(token)
+            found = raw.find(content, starts[index], ends[index]) if content else -1
+            if content and found >= 0:
+                starts[index], ends[index] = found, found + len(content)
+        return Encoded(encoded.ids, starts, ends)
 
     def _spell(self, token: int) -> bytes:
         known = self._spelled.get(token)

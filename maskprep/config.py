@@ -43,7 +43,7 @@ class Config(_Frozen):
 
     sources: Annotated[tuple[str, ...], Field(min_length=1)]
     tokenizer: str
-    output: str
+    output: str | None = None
     chat_template: str | None = None
     template_kwargs: Mapping[str, Any] = {}
     now: datetime | None = None
@@ -145,7 +145,7 @@ def _explain(error: ValidationError, file: str | None) -> Iterator[str]:
             meant = f"did you mean {near[0]!r}?" if near else f"known are: {', '.join(known)}"
             yield f"{where}unknown key {key!r}: {meant}"
         elif fault["type"] == "missing":
-            options = {"sources": "SOURCE", "tokenizer": "--tokenizer", "output": "--output"}
+            options = {"sources": "SOURCE", "tokenizer": "--tokenizer"}
             yield f"{key} is missing: give {options.get(key, key)}, or set it in the configuration"
         else:
             yield f"{where}{key}: {fault['msg'].removeprefix('Value error, ')}, not {fault['input']!r:.80}"

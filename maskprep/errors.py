@@ -47,9 +47,13 @@ class BuildError(MaskprepError):
 
 
 class RowError(MaskprepError):
-    """One row cannot be used. ``code`` is stable: people count and grep it."""
+    """One row cannot be used. ``code`` is stable: people count and grep it.
 
-    def __init__(self, code: str, message: str, hint: str = "") -> None:
+    ``facts`` holds what an inspection shows beside the message, by name (JSON types).
+    """
+
+    def __init__(self, code: str, message: str, hint: str = "", facts: dict[str, Any] | None = None) -> None:
         super().__init__(message, hint)
-        self.args = (code, message, hint)
+        self.args = (code, message, hint, facts)
         self.code = code
+        self.facts = facts or {}

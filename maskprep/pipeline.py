@@ -14,8 +14,13 @@ from maskprep.shards.schema import ShardRow
 from maskprep.tally import Tally
 
 
-def write_rows(
-    lines: Iterable[Line], preparer: Preparer, shards: ShardWriter, rejects: TextIO, seen: Callable[[Tally], None]
+def write_rows(  # noqa: PLR0913, PLR0917 - from where, and where to
+    lines: Iterable[Line],
+    preparer: Preparer,
+    shards: ShardWriter,
+    rejects: TextIO,
+    findings: TextIO,
+    seen: Callable[[Tally], None],
 ) -> Tally:
     """Prepare every line and write it to ``shards`` or, with its reason, to ``rejects``.
 
@@ -24,6 +29,7 @@ def write_rows(
         preparer: makes sequences of a conversation.
         shards: takes the rows that can be used.
         rejects: takes one JSON object a line for each row that cannot.
+        findings: takes one JSON object a line for each finding about a row that was used.
         seen: is told the counts after each row.
     """
     tally = Tally()
@@ -32,10 +38,11 @@ def write_rows(
             prepared = _prepare(line, preparer)
         except RowError as error:
             tally.reject(line.where, error)
-            rejects.write(_reject(line, error))
+            rejects.write(_note(line, error.code, error.message))
         else:
             for number, sequence in enumerate(prepared.sequences):
                 shards.write(ShardRow(sequence.labelled, line.where, number))
+            findings.writelines(_note(line, finding.code, finding.detail) for finding in prepared.findings)
             tally.use(line.where, prepared)
         seen(tally)
     return tally
@@ -51,8 +58,8 @@ def _prepare(line: Line, preparer: Preparer) -> Prepared:
         raise RowError("internal-error", msg, "this is a fault of maskprep: please report it with the row") from error
 
 
-def _reject(line: Line, error: RowError) -> str:
+def _note(line: Line, code: str, message: str) -> str:
     where = line.where
-    facts = {"file": where.file, "line": where.line, "byte": where.offset, "code": error.code, "message": str(error)}
+    facts = {"file": where.file, "line": where.line, "byte": where.offset, "code": code, "message": message}
     # ASCII only: a message may quote text that no encoding takes.
     return json.dumps(facts) + "\n"

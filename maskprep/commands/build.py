@@ -7,27 +7,20 @@ import json
 import platform
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass
-from datetime import UTC, datetime
-from functools import partial
 from importlib.metadata import version
 from itertools import chain
-from pathlib import Path
 from typing import Any, Protocol
 
 from maskprep import __version__
 from maskprep.commands.expansion import SAMPLE_BYTES, SAMPLE_ROWS, check_expansion
+from maskprep.commands.inputs import Inputs, look_at
 from maskprep.config import Config
-from maskprep.conversation import Part
 from maskprep.errors import BuildError, UsageError
-from maskprep.formats import Line, expand, read_lines, total_bytes
+from maskprep.formats import Line, total_bytes
 from maskprep.pipeline import write_rows
-from maskprep.prepare import Policy, Preparer
-from maskprep.sequences import History
 from maskprep.shards.files import Receipt, ShardWriter
 from maskprep.shards.output import OutputFolder
 from maskprep.tally import Tally
-from maskprep.template.turns import Mismatch
-from maskprep.tokenizer.load import LoadedTokenizer, load_tokenizer
 
 FORMAT_VERSION = 1
 
@@ -58,42 +51,6 @@ class BuildReport:
         return {"output": self.output, "rejects_file": self.rejects_file, **self.manifest}
 
 
-@dataclass(frozen=True, slots=True)
-class Plan:
-    """All that is needed to begin: everything that can be refused has been looked at."""
-
-    config: Config
-    sources: list[str]
-    loaded: LoadedTokenizer
-    preparer: Preparer
-    now: datetime
-    output: OutputFolder
-
-
-def plan(config: Config, *, overwrite: bool) -> Plan:
-    """Look at everything that a build needs, and write nothing.
-
-    Raises:
-        UsageError: a source, the tokenizer, the template or the output cannot be used.
-    """
-    output = OutputFolder(config.output)
-    output.check(overwrite=overwrite)
-    sources = expand(config.sources)
-    loaded = load_tokenizer(config.tokenizer, config.stop_tokens)
-    now = config.now or datetime.now(UTC).replace(microsecond=0)
-    text, named = _template(config)
-    policy = Policy(
-        history=History(config.history or History.SPLIT),
-        mismatch=Mismatch(config.prompt_mismatch),
-        turns=config.train.turns,
-        parts=frozenset(map(Part, config.train.parts)),
-        max_length=config.max_length,
-    )
-    variables = dict(config.template_kwargs)
-    preparer = Preparer(loaded, now=now, policy=policy, template=text, named=named, variables=variables)
-    return Plan(config, sources, loaded, preparer, now, output)
-
-
 def build(config: Config, progress: Progress, *, overwrite: bool = False) -> BuildReport:
     """Build the data set that ``config`` describes.
 
@@ -101,45 +58,52 @@ def build(config: Config, progress: Progress, *, overwrite: bool = False) -> Bui
         UsageError: it cannot be begun; nothing was written.
         BuildError: it was begun and must not be committed; what is left in the output folder is no data set.
     """
-    planned = plan(config, overwrite=overwrite)
-    sizes = [total_bytes(source) for source in planned.sources]
+    if config.output is None:
+        raise UsageError("output is missing: give --output, or set it in the configuration")
+    output = OutputFolder(config.output)
+    output.check(overwrite=overwrite)
+    inputs = look_at(config)
+    sizes = [total_bytes(source) for source in inputs.sources]
     progress.start(None if None in sizes else sum(size or 0 for size in sizes))
-    lines = chain.from_iterable(
-        read_lines(source, config.max_row_bytes, partial(_grown, progress, [0])) for source in planned.sources
-    )
+    lines = inputs.lines(progress.read)
     if config.history is None:
         sample = list(_first(lines))
-        check_expansion(sample, planned.preparer, config.max_expansion)
+        check_expansion(sample, inputs.preparer, config.max_expansion)
         lines = chain(sample, lines)
-    planned.output.claim()
-    shards = ShardWriter(planned.output.path, config.shard_bytes)
+    output.claim()
+    shards = ShardWriter(output.path, config.shard_bytes)
     try:
-        return _write(planned, lines, shards, progress)
+        return _write(inputs, output, lines, shards, progress)
     except BaseException:
         shards.abandon()
-        planned.output.abandon()
+        output.abandon()
         raise
 
 
-def _write(planned: Plan, lines: Iterable[Line], shards: ShardWriter, progress: Progress) -> BuildReport:
-    with planned.output.rejects.open("w", encoding="utf-8") as rejects:
-        tally = write_rows(lines, planned.preparer, shards, rejects, progress.rows)
-    _refuse_failures(planned, tally)
+def _write(
+    inputs: Inputs, output: OutputFolder, lines: Iterable[Line], shards: ShardWriter, progress: Progress
+) -> BuildReport:
+    with (
+        output.rejects.open("w", encoding="utf-8") as rejects,
+        output.findings.open("w", encoding="utf-8") as findings,
+    ):
+        tally = write_rows(lines, inputs.preparer, shards, rejects, findings, progress.rows)
+    _refuse_failures(inputs, output, tally)
     receipts = shards.finish()
-    tokenizer = planned.loaded.tokenizer
-    if planned.config.chat_template is not None:
-        tokenizer.chat_template = planned.preparer.templates[False].source
-    tokenizer.save_pretrained(planned.output.path / "tokenizer")
-    manifest = _manifest(planned, tally, receipts)
-    planned.output.commit(receipts, manifest, manifest["fingerprint"])
-    return BuildReport(str(planned.output.path), str(planned.output.rejects), manifest)
+    tokenizer = inputs.loaded.tokenizer
+    if inputs.config.chat_template is not None:
+        tokenizer.chat_template = inputs.preparer.templates[False].source
+    tokenizer.save_pretrained(output.path / "tokenizer")
+    manifest = _manifest(inputs, tally, receipts)
+    output.commit(receipts, manifest, manifest["fingerprint"])
+    return BuildReport(str(output.path), str(output.rejects), manifest)
 
 
-def _refuse_failures(planned: Plan, tally: Tally) -> None:
-    facts = {**tally.facts(), "rejects_file": str(planned.output.rejects)}
+def _refuse_failures(inputs: Inputs, output: OutputFolder, tally: Tally) -> None:
+    facts = {**tally.facts(), "rejects_file": str(output.rejects)}
     if not tally.rows:
-        raise BuildError(f"there is no row in {', '.join(planned.sources)}", "give files with one JSON object a line")
-    limit = planned.config.max_rejects
+        raise BuildError(f"there is no row in {', '.join(inputs.sources)}", "give files with one JSON object a line")
+    limit = inputs.config.max_rejects
     if tally.reject_fraction > limit:
         msg = (
             f"{tally.rejected:,} of {tally.rows:,} rows ({tally.reject_fraction:.1%}) were rejected, more than "
@@ -158,43 +122,21 @@ def _first(lines: Iterator[Line]) -> Iterator[Line]:
             return
 
 
-def _grown(progress: Progress, before: list[int], consumed: int) -> None:
-    """Tell the progress by how much the bytes consumed of one file have grown."""
-    progress.read(consumed - before[0])
-    before[0] = consumed
-
-
-def _template(config: Config) -> tuple[str | None, str | None]:
-    """Return the text of the template file, or the name of one of the tokenizer's templates."""
-    choice = config.chat_template
-    if choice is None:
-        return None, None
-    path = Path(choice)
-    if not path.is_file():
-        if path.suffix or "/" in choice:
-            raise UsageError(f"no chat template file {choice!r}", "give the path of a Jinja file to --chat-template")
-        return None, choice
-    try:
-        return path.read_text(encoding="utf-8"), None
-    except (OSError, UnicodeDecodeError) as error:
-        raise UsageError(f"{choice}: cannot be read as text: {error}") from error
-
-
-def _manifest(planned: Plan, tally: Tally, receipts: list[Receipt]) -> dict[str, Any]:
-    templates = {planned.preparer.templates[tools].source for tools in (False, True)}
+def _manifest(inputs: Inputs, tally: Tally, receipts: list[Receipt]) -> dict[str, Any]:
+    templates = {inputs.preparer.templates[tools].source for tools in (False, True)}
     template_hash = hashlib.sha256("\0".join(sorted(templates)).encode()).hexdigest()
-    tokenizer = planned.loaded.digest()
-    parts = {"config": planned.config.fingerprint(), "tokenizer": tokenizer, "template": template_hash}
-    if any(template.uses_clock for template in planned.preparer.templates.values()):
-        parts["now"] = planned.now.isoformat()
+    tokenizer = inputs.loaded.digest()
+    parts = {"config": inputs.config.fingerprint(), "tokenizer": tokenizer, "template": template_hash}
+    if any(template.uses_clock for template in inputs.preparer.templates.values()):
+        parts["now"] = inputs.now.isoformat()
     packages = ("datasets", "jinja2", "pyarrow", "tokenizers", "transformers")
     return {
         "format_version": FORMAT_VERSION,
         "fingerprint": hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest(),
         "fingerprint_of": parts,
-        "now": planned.now.isoformat(),
-        "config": planned.config.model_dump(mode="json"),
-        "stop_tokens": list(planned.loaded.stop_tokens),
+        "now": inputs.now.isoformat(),
+        "config": inputs.config.model_dump(mode="json"),
+        "stop_tokens": list(inputs.loaded.stop_tokens),
         "versions": {
             "maskprep": __version__,
             "python": platform.python_version(),

@@ -44,6 +44,11 @@ class OutputFolder:
         return self.path / _FOLDER / "rejects.jsonl"
 
     @property
+    def findings(self) -> Path:
+        """The file of findings about rows that were used."""
+        return self.path / _FOLDER / "findings.jsonl"
+
+    @property
     def manifest(self) -> Path:
         """The file that tells what the data set holds."""
         return self.path / _FOLDER / "manifest.json"

@@ -154,7 +154,7 @@ class _Search:
             self.continued = self.template.tracked(conversation, message + 1, generation_prompt=False)
         except RowError as error:
             msg = f"messages[{message}]: before or just after this turn, {error.message}"
-            raise RowError(error.code, msg, error.hint) from error
+            raise RowError(error.code, msg, error.hint, error.facts) from error
 
     def turn(self) -> Turn:
         if self.continued.text.startswith(self.prompt):
@@ -246,24 +246,34 @@ class _Search:
     def _mismatched_start(self) -> tuple[int, Fit]:
         start = self._header_end()
         if self.mismatch is Mismatch.REJECT:
-            raise RowError("prompt-mismatch", self._explain(start), _WAYS_OUT)
+            raise self._mismatch(start)
         return start, Fit.GRAFT if self.mismatch is Mismatch.GRAFT else Fit.TRAIN
 
-    def _explain(self, start: int) -> str:
+    def _mismatch(self, start: int) -> RowError:
+        """Return the error that shows both texts, and what each way out would give."""
         # Shown from the turn's own beginning, not from wherever a rewritten history first differs.
-        behind = len(self.prompt) - len(self._prompt_tail)
-        agreed = self.stops.shared(self._prompt_tail, self.continued.text[self._gap[0] :])
-        asked = self.prompt[max(0, behind + agreed - 40) : behind + agreed + 60]
-        at = self._gap[0] + agreed
-        rendered = self.continued.text[max(0, at - 40) : at + 60]
+        edge = self._gap[0]
+        agreed = self.stops.shared(self._prompt_tail, self.continued.text[edge:])
+        behind = len(self.prompt) - len(self._prompt_tail) + agreed
+        at = edge + agreed
+        asked, rendered = self.prompt[:behind], self.continued.text[:at]
         end = self._stop(start, Fit.TRAIN)[1]
+        facts = {
+            "message": self.message,
+            "prompt": {"before": asked[-_SHOWN:], "after": self.prompt[behind:][:_SHOWN]},
+            "rendered": {"before": rendered[-_SHOWN:], "after": self.continued.text[at:][:_SHOWN]},
+            "graft": self.prompt[-_SHOWN:] + self.continued.text[start:end],
+            "train": self.continued.text[start:end],
+        }
         own = self.continued.text[start:end]
         shown = own if len(own) <= 60 else own[:40] + "…" + own[-20:]  # noqa: PLR2004
-        return (
-            f"messages[{self.message}]: the generation prompt does not stand before this turn's text. "
-            f"The server's prompt ends with {asked!r}, the turn is rendered as {rendered!r}. "
-            f"graft would put {shown!r} behind the prompt; train would train it behind the rendered header"
+        message = (
+            f"messages[{self.message}]: the generation prompt does not stand before this turn's text. The server's "
+            f"prompt ends with {(asked[-40:] + self.prompt[behind:][:60])!r}, the turn is rendered as "
+            f"{(rendered[-40:] + self.continued.text[at:][:60])!r}. graft would put {shown!r} behind the prompt; "
+            "train would train it behind the rendered header"
         )
+        return RowError("prompt-mismatch", message, _WAYS_OUT, facts)
 
     # Where it ends
 
@@ -354,6 +364,8 @@ class _Search:
             findings.append(Finding("empty-think-trained", f"{name}: an empty thought of the template's is trained"))
         return tuple(findings)
 
+
+_SHOWN = 400  # characters of each text that an inspection gets to show
 
 _EMPTY_THOUGHT = re.compile(r"<(think|thinking|thought|reasoning)>\s*</\1>")
 

@@ -12,6 +12,7 @@ decide.
 from __future__ import annotations
 
 import json
+from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
 from typing import TYPE_CHECKING
@@ -65,6 +66,10 @@ class Encoder:
         encoding = self._tokenizer(text, add_special_tokens=False, return_attention_mask=False, verbose=False)
         return np.asarray(encoding["input_ids"], dtype=np.int64)
 
+    def spell(self, ids: Iterable[int]) -> list[bytes]:
+        """Return the bytes that each id stands for. A token may hold only a part of a character."""
+        return [self._spell(token) for token in ids]
+
     def encode(self, text: str) -> Encoded:
         """Return the ids of ``text`` with their places.
 
@@ -90,11 +95,11 @@ class Encoder:
 
     @cached_property
     def _puts_blank_first(self) -> bool:
-        return b"".join(map(self._spell, self.ids("a").tolist())) != b"a"
+        return b"".join(self.spell(self.ids("a").tolist())) != b"a"
 
     def _place(self, text: str, ids: Ints) -> Encoded:
         raw = text.encode()
-        spelled = [self._spell(token) for token in ids.tolist()]
+        spelled = self.spell(ids.tolist())
         ends = np.cumsum(np.fromiter(map(len, spelled), np.int64, len(spelled)), dtype=np.int64)
         joined = b"".join(spelled)
         if joined == b" " + raw:  # the blank that some tokenizers put before the first word

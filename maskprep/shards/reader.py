@@ -5,7 +5,7 @@ from __future__ import annotations
 import bisect
 import json
 from collections.abc import Iterator
-from itertools import accumulate
+from itertools import accumulate, pairwise
 from pathlib import Path
 from typing import Any
 
@@ -71,6 +71,16 @@ class StoredDataSet:
                 tokens.append(np.diff(edges))
                 trained.append(np.diff(counts[edges]))
         return np.concatenate(tokens), np.concatenate(trained)
+
+    def trained_turns(self) -> Iterator[int]:
+        """Yield for every row how many messages have a trained token in it."""
+        for shard in range(len(self._counts)):
+            for chunk in self._table(shard)["spans"].chunks:
+                edges = chunk.offsets.to_numpy().tolist()
+                messages = chunk.values.field("message").to_numpy()
+                trained = chunk.values.field("trained").to_numpy(zero_copy_only=False)
+                for start, stop in pairwise(edges):
+                    yield len(np.unique(messages[start:stop][trained[start:stop]]))
 
     def rejects(self) -> Iterator[dict[str, Any]]:
         """Yield the rejected rows, as ``rejects.jsonl`` has them."""

@@ -1,0 +1,93 @@
+"""What a data set is made of, in figures."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from maskprep.shards.reader import StoredDataSet
+
+PERCENTILES = (0, 5, 25, 50, 75, 95, 99, 100)
+_BINS = 20
+
+
+@dataclass(frozen=True, slots=True)
+class Distribution:
+    """How a figure spreads over rows: percentiles by number, and a histogram of ``counts`` between ``edges``."""
+
+    mean: float
+    percentiles: dict[int, float]
+    edges: tuple[float, ...]
+    counts: tuple[int, ...]
+
+    @classmethod
+    def of(cls, values: npt.NDArray[Any], limits: tuple[float, float] | None = None) -> Distribution:
+        """Describe ``values``, one a row; ``limits`` fixes where the histogram begins and ends."""
+        if not len(values):
+            return cls(0.0, dict.fromkeys(PERCENTILES, 0.0), (0.0, 1.0), (0,))
+        whole = limits is None and np.issubdtype(values.dtype, np.integer)
+        low, high = limits or (float(values.min()), float(values.max()) + (1 if whole else 0))
+        # Whole numbers get bins of whole width, so that no bin holds one number more than its neighbour.
+        width = max(1, int(np.ceil((high - low) / _BINS))) if whole else (high - low) / _BINS or 1.0
+        edges = low + width * np.arange(int(np.ceil((high - low) / width)) + 1 if whole else _BINS + 1)
+        counts, _ = np.histogram(values, np.asarray(edges))
+        found = np.percentile(values, PERCENTILES)
+        return cls(
+            float(values.mean()),
+            dict(zip(PERCENTILES, map(float, found), strict=True)),
+            tuple(map(float, edges)),
+            tuple(map(int, counts)),
+        )
+
+    def facts(self) -> dict[str, Any]:
+        """Return the distribution as JSON types."""
+        return {
+            "mean": self.mean,
+            "percentiles": {str(rank): value for rank, value in self.percentiles.items()},
+            "histogram": {"edges": list(self.edges), "counts": list(self.counts)},
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class Statistics:
+    """The figures of a data set. ``totals`` are the manifest's: rows, tokens by role and part, rejects, findings."""
+
+    path: str
+    totals: dict[str, Any]
+    lengths: Distribution
+    trained_fractions: Distribution
+    turns: dict[int, int]
+
+    def facts(self) -> dict[str, Any]:
+        """Return the statistics as JSON types."""
+        return {
+            "path": self.path,
+            **self.totals,
+            "length": self.lengths.facts(),
+            "trained_fraction": self.trained_fractions.facts(),
+            "trained_turns": {str(count): rows for count, rows in sorted(self.turns.items())},
+        }
+
+
+def statistics(path: str) -> Statistics:
+    """Measure the build in folder ``path``.
+
+    ``turns`` counts the sequences by how many turns each of them trains.
+
+    Raises:
+        UsageError: there is no finished build.
+    """
+    data = StoredDataSet(path)
+    lengths, trained = data.lengths()
+    fractions = trained / np.maximum(lengths, 1)
+    return Statistics(
+        path,
+        data.manifest["totals"],
+        Distribution.of(lengths),
+        Distribution.of(fractions, (0.0, 1.0)),
+        dict(Counter(data.trained_turns())),
+    )

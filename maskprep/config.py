@@ -77,18 +77,24 @@ class Config(_Frozen):
         return hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()
 
 
-def load(file: str | None, given: Mapping[str, Any], settings: Sequence[str] = ()) -> Config:
+def load(
+    file: str | None,
+    given: Mapping[str, Any],
+    settings: Sequence[str] = (),
+    base: Mapping[str, Any] | None = None,
+) -> Config:
     """Return the configuration.
 
     Args:
         file: a YAML file, if any.
         given: what the command line sets by itself; None values are not set.
         settings: ``key.path=value`` pairs, the value in YAML; they win over ``file``, and ``given`` over them.
+        base: the values of another configuration, instead of the defaults.
 
     Raises:
         UsageError: a key is unknown, a value does not fit, or the file cannot be read; it says where.
     """
-    values: dict[str, Any] = _read(file) if file else {}
+    values: dict[str, Any] = _merge(base or {}, _read(file) if file else {})
     for setting in settings:
         _set(values, setting)
     values |= {key: value for key, value in given.items() if value is not None}
@@ -114,6 +120,13 @@ def _read(file: str) -> dict[str, Any]:
     if not isinstance(values, dict) or not all(isinstance(key, str) for key in values):
         raise UsageError(f"{file}: must hold `key: value` lines", "see configs/quickstart.yaml")
     return values
+
+
+def _merge(base: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:
+    merged = {**base, **over}
+    if isinstance(base.get("train"), dict) and isinstance(over.get("train"), dict):
+        merged["train"] = {**base["train"], **over["train"]}
+    return merged
 
 
 def _set(values: dict[str, Any], setting: str) -> None:

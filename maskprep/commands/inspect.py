@@ -48,6 +48,12 @@ class Output:
         loaded = load_tokenizer(self.data.tokenizer)
         self.viewer = Viewer(loaded, Encoder(loaded.tokenizer))
 
+    @property
+    def config(self) -> dict[str, Any]:
+        """The configuration that it was built with."""
+        config: dict[str, Any] = self.data.manifest["config"]
+        return config
+
     def view(self, number: int, findings: Sequence[tuple[str, str]] | None = None) -> RowView:
         """Return the view of row ``number``."""
         row = self.data.row(number)

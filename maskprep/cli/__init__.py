@@ -1,0 +1,46 @@
+"""The command line: parse, call, show, exit code. Nothing is decided here."""
+
+from __future__ import annotations
+
+import sys
+from io import TextIOWrapper
+from typing import Annotated
+
+import typer
+
+from maskprep import __version__
+from maskprep.cli.build import build
+from maskprep.cli.inspect import inspect
+
+app = typer.Typer(
+    help="Conversations in, token ids and proved loss masks out.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+)
+app.command()(build)
+app.command()(inspect)
+
+
+def main() -> None:
+    """Run the command line."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")  # a terminal that lacks a character still gets the report
+    app()
+
+
+def _version(wanted: bool | None) -> None:  # noqa: FBT001 - typer's callback
+    if wanted:
+        typer.echo(f"maskprep {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _root(
+    version: Annotated[
+        bool | None, typer.Option("--version", callback=_version, is_eager=True, help="Print the version and exit.")
+    ] = None,
+) -> None:
+    pass

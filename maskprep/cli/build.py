@@ -1,0 +1,52 @@
+"""``maskprep build`` on the command line."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from maskprep.cli import options
+from maskprep.cli.running import console, errors_shown, print_json
+
+
+def build(  # noqa: PLR0913, PLR0917 - the options of the command
+    sources: options.Sources = None,
+    tokenizer: options.Tokenizer = None,
+    output: Annotated[str | None, typer.Option(metavar="OUT", help="Folder to write the data set to.")] = None,
+    config: options.ConfigFile = None,
+    chat_template: options.ChatTemplate = None,
+    history: options.History = None,
+    prompt_mismatch: options.PromptMismatch = None,
+    max_length: options.MaxLength = None,
+    max_rejects: Annotated[
+        float | None, typer.Option(metavar="FRACTION", help="Fail when more of the rows are rejected (0.01).")
+    ] = None,
+    settings: options.Settings = None,
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace what a former build wrote to OUT.")] = False,  # noqa: FBT002 - typer's way
+    as_json: options.Json = False,  # noqa: FBT002
+) -> None:
+    """Build a data set: conversations in, Arrow shards with proved masks out."""
+    given = {
+        "sources": sources or None,
+        "tokenizer": tokenizer,
+        "output": output,
+        "chat_template": chat_template,
+        "history": history,
+        "prompt_mismatch": prompt_mismatch,
+        "max_length": max_length,
+        "max_rejects": max_rejects,
+    }
+    with errors_shown(as_json=as_json):
+        from maskprep.commands.build import build as run  # noqa: PLC0415 - heavy: --help does without
+        from maskprep.config import load  # noqa: PLC0415
+        from maskprep.show.progress import BuildProgress  # noqa: PLC0415
+        from maskprep.show.terminal import show_build  # noqa: PLC0415
+
+        loaded = load(config, given, settings or [])
+        with BuildProgress(console(stderr=True)) as progress:
+            report = run(loaded, progress, overwrite=overwrite)
+        if as_json:
+            print_json(report.facts())
+        else:
+            show_build(console(), report)

@@ -1,0 +1,28 @@
+"""The options that several commands share."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+Sources = Annotated[
+    list[str] | None, typer.Argument(metavar="SOURCE…", help="JSONL files, .gz or .zst, globs, or - for stdin.")
+]
+Tokenizer = Annotated[str | None, typer.Option(metavar="DIR_OR_ID", help="Folder or hub id of a tokenizer.")]
+ConfigFile = Annotated[str | None, typer.Option(metavar="FILE", help="YAML file with any of these settings.")]
+ChatTemplate = Annotated[
+    str | None,
+    typer.Option(metavar="FILE_OR_NAME", help="Jinja file, or the name of one of the tokenizer's templates."),
+]
+History = Annotated[
+    str | None, typer.Option(metavar="split|mask|rendered", help="Where the template rewrites earlier turns.")
+]
+PromptMismatch = Annotated[
+    str | None, typer.Option(metavar="reject|graft|train", help="Where the generation prompt does not fit the data.")
+]
+MaxLength = Annotated[int | None, typer.Option(metavar="N", help="Reject rows with longer sequences.")]
+Settings = Annotated[
+    list[str] | None, typer.Option("--set", metavar="KEY.PATH=VALUE", help="Any setting; may be repeated.")
+]
+Json = Annotated[bool, typer.Option("--json", help="Print the report as one JSON object.")]

@@ -1,0 +1,57 @@
+"""What surrounds every command: consoles, errors, exit codes."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+import typer
+
+from maskprep.errors import BuildError, MaskprepError
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+_DATA, _USAGE, _INTERRUPTED = 1, 2, 130
+_PIPED_WIDTH = 120  # columns, where no terminal says how many it has
+
+
+def console(*, stderr: bool = False) -> Console:
+    """Return a console that takes text as it is: no markup, no emoji codes, no colours of its own."""
+    from rich.console import Console  # noqa: PLC0415 - --help does without
+
+    stream = sys.stderr if stderr else sys.stdout
+    width = None if stream.isatty() else _PIPED_WIDTH
+    return Console(stderr=stderr, highlight=False, markup=False, emoji=False, width=width)
+
+
+def print_json(facts: Mapping[str, Any]) -> None:
+    """Print one JSON object and nothing else."""
+    sys.stdout.write(json.dumps(facts) + "\n")
+
+
+@contextmanager
+def errors_shown(*, as_json: bool) -> Iterator[None]:
+    """Show the errors of the block, and end the program with the exit code that fits."""
+    os.environ.setdefault("TRANSFORMERS_VERBOSITY", "error")  # its advice concerns its own callers
+    try:
+        yield
+    except MaskprepError as error:
+        _show(error, as_json=as_json)
+        raise typer.Exit(_DATA if isinstance(error, BuildError) else _USAGE) from None
+    except KeyboardInterrupt:
+        sys.stderr.write("maskprep: interrupted; nothing was committed\n")
+        raise typer.Exit(_INTERRUPTED) from None
+
+
+def _show(error: MaskprepError, *, as_json: bool) -> None:
+    from maskprep.show.terminal import show_error  # noqa: PLC0415 - as above
+
+    if as_json:
+        print_json({"error": error.message, "hint": error.hint, **getattr(error, "facts", {})})
+    else:
+        show_error(console(stderr=True), error)

@@ -1,0 +1,48 @@
+"""The figures of a data set on a terminal."""
+
+from __future__ import annotations
+
+from itertools import pairwise
+
+from rich.console import Console
+
+from maskprep.commands.statistics import Distribution, Statistics
+from maskprep.show.tables import add_row, line, make_table, percent
+from maskprep.show.terminal import show_noticed, show_totals
+
+_WIDTH = 40  # characters of the longest bar
+_BLOCKS = " ▏▎▍▌▋▊▉█"
+
+
+def show_statistics(console: Console, statistics: Statistics) -> None:
+    """Print what a data set is made of."""
+    line(console, statistics.path, "bold")
+    show_totals(console, statistics.totals)
+    _show_distribution(console, "tokens a sequence", statistics.lengths, "{:,.0f}")
+    _show_distribution(console, "trained fraction of a sequence", statistics.trained_fractions, "{:.2f}")
+    line(console, "trained turns a sequence", "bold")
+    table = make_table(">turns", ">sequences", ">of all")
+    total = sum(statistics.turns.values())
+    for turns, rows in sorted(statistics.turns.items()):
+        add_row(table, (str(turns), f"{rows:,}", percent(rows, total)))
+    console.print(table)
+    show_noticed(console, "rejected rows", statistics.totals["rejects"])
+    show_noticed(console, "findings in rows that were used", statistics.totals["findings"])
+
+
+def _show_distribution(console: Console, title: str, distribution: Distribution, form: str) -> None:
+    line(console, f"{title}, on average {form.format(distribution.mean)}", "bold")
+    table = make_table(*(f">{rank} %" for rank in distribution.percentiles))
+    add_row(table, [form.format(value) for value in distribution.percentiles.values()])
+    console.print(table)
+    highest = max(distribution.counts)
+    bars = make_table(">from", ">below", ">rows", "")
+    for (low, high), rows in zip(pairwise(distribution.edges), distribution.counts, strict=True):
+        add_row(bars, (form.format(low), form.format(high), f"{rows:,}", _bar(rows, highest)), "green")
+    console.print(bars)
+
+
+def _bar(value: int, highest: int) -> str:
+    eighths = round(value / highest * _WIDTH * 8) if highest else 0
+    whole, rest = divmod(max(eighths, 1 if value else 0), 8)
+    return "█" * whole + (_BLOCKS[rest] if rest else "")

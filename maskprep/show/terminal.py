@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Mapping
 from typing import Any
 
@@ -30,8 +31,10 @@ def show_build(console: Console, report: BuildReport) -> None:
     if facts["rejects"]:
         line(console, f"all of them, with their reasons: {report.rejects_file}")
     show_noticed(console, "findings in rows that were used", facts["findings"])
+    folder = shlex.quote(report.output)
     line(console, "next:", "bold")
-    line(console, f'  python -c "import datasets; print(datasets.load_from_disk({report.output!r}))"')
+    line(console, f"  maskprep inspect {folder}           see the first row, token by token")
+    line(console, f"  maskprep inspect {folder} --stats   what the data set is made of")
 
 
 def show_error(console: Console, error: MaskprepError) -> None:

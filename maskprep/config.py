@@ -101,7 +101,7 @@ def load(
     try:
         return Config.model_validate(values)
     except ValidationError as error:
-        raise UsageError("\n".join(_explain(error, file)), "see the configuration in README.md") from error
+        raise UsageError("; ".join(_explain(error, file)), "see the configuration in README.md") from error
 
 
 def _read(file: str) -> dict[str, Any]:
@@ -110,8 +110,8 @@ def _read(file: str) -> dict[str, Any]:
     except FileNotFoundError as error:
         raise UsageError(f"no configuration file {file!r}", "give the path of a YAML file to --config") from error
     except (OSError, UnicodeDecodeError) as error:
-        raise UsageError(f"{file}: cannot be read: {error}") from error
-    except yaml.YAMLError as error:
+        raise UsageError(f"{file}: cannot be read as text: {error}") from error
+    except (yaml.YAMLError, ValueError, RecursionError) as error:  # YAML's own dates and nesting may fail, too
         mark = getattr(error, "problem_mark", None)
         where = f"{file}:{mark.line + 1}" if mark else file
         raise UsageError(f"{where}: not YAML: {getattr(error, 'problem', None) or error}") from error
@@ -136,7 +136,7 @@ def _set(values: dict[str, Any], setting: str) -> None:
         raise UsageError(f"--set {setting}: must be key.path=value", "for example --set train.turns=last")
     try:
         value = yaml.safe_load(text)
-    except yaml.YAMLError as error:
+    except (yaml.YAMLError, ValueError, RecursionError) as error:
         raise UsageError(f"--set {setting}: the value is not YAML") from error
     for key in keys[:-1]:
         inner = values.setdefault(key, {})

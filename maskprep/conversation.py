@@ -18,7 +18,8 @@ ROLES = ("system", "developer", "user", "assistant", "tool")
 RESERVED_KWARGS = frozenset(
     {
         # what the template is called with
-        *("messages", "tools", "documents", "conversation", "add_generation_prompt", "continue_final_message"),
+        *("messages", "tools", "documents", "conversation", "conversations", "self"),
+        *("add_generation_prompt", "continue_final_message"),
         # arguments of apply_chat_template: they would change what it does, not what it renders
         *("chat_template", "tokenize", "return_dict", "return_tensors", "return_assistant_tokens_mask", "padding"),
         *("truncation", "max_length", "tokenizer_kwargs", "sanitize_control_tokens"),

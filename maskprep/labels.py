@@ -13,6 +13,7 @@ from typing import NamedTuple
 import numpy as np
 
 from maskprep.conversation import Part
+from maskprep.errors import RowError
 from maskprep.sequences import Stretch, TrainingSequence
 from maskprep.template.source import message_of, part_of
 from maskprep.tokenizer.encode import Ints
@@ -106,6 +107,10 @@ def _segment(  # noqa: PLR0913, PLR0917 - a stretch of text and all that decides
     if stretch is not None and stretch.start <= start:
         # Within its completion the assistant writes the scaffold, too.
         message, part = (message, part) if source else (stretch.message, Part.SCAFFOLD)
+        if stretch.trained and message != stretch.message:
+            raise RowError(
+                "foreign-text", f"text of another message stands in the completion of messages[{stretch.message}]"
+            )
         if start >= stretch.stop:
             part = Part.STOP
         return _Segment(end, roles[message], part, message, stretch.trained and part in parts)

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from typing import TextIO
 
-from maskprep.errors import RowError
+from maskprep.errors import MaskprepError, RowError
 from maskprep.formats import Line, parse
-from maskprep.prepare import Prepared, Preparer
+from maskprep.prepare import Preparer
 from maskprep.shards.files import ShardWriter
 from maskprep.shards.schema import ShardRow
 from maskprep.tally import Tally
@@ -35,7 +36,8 @@ def write_rows(  # noqa: PLR0913, PLR0917 - from where, and where to
     tally = Tally()
     for line in lines:
         try:
-            prepared = _prepare(line, preparer)
+            with guarded():
+                prepared = preparer.prepare(parse(line))
         except RowError as error:
             tally.reject(line.where, error)
             rejects.write(_note(line, error.code, error.message))
@@ -48,12 +50,14 @@ def write_rows(  # noqa: PLR0913, PLR0917 - from where, and where to
     return tally
 
 
-def _prepare(line: Line, preparer: Preparer) -> Prepared:
+@contextmanager
+def guarded() -> Iterator[None]:
+    """Let a fault of ours cost the row that met it, and not the build: it is raised as ``internal-error``."""
     try:
-        return preparer.prepare(parse(line))
-    except RowError:
+        yield
+    except MaskprepError:
         raise
-    except Exception as error:  # a fault of ours costs the row that met it, not the build
+    except Exception as error:
         msg = f"maskprep failed on this row: {type(error).__name__}: {error}"
         raise RowError("internal-error", msg, "this is a fault of maskprep: please report it with the row") from error
 

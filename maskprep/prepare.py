@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from functools import cached_property
 from typing import Any
 
 from maskprep.conversation import Conversation, Finding, Part
@@ -16,12 +15,16 @@ from maskprep.template.arguments import readable
 from maskprep.template.located import locate
 from maskprep.template.render import ChatTemplate
 from maskprep.template.rendered import Rendered
-from maskprep.template.turns import Mismatch, Stops, Turn, TurnFinder
+from maskprep.template.stops import Stops
+from maskprep.template.turns import Fit, Mismatch, Turn, TurnFinder
 from maskprep.tokenizer.encode import Encoder
 from maskprep.tokenizer.load import LoadedTokenizer
 
 TRAINABLE = (Part.CONTENT, Part.REASONING, Part.TOOL_CALL, Part.SCAFFOLD, Part.STOP)
 """The parts that a completion can consist of."""
+
+
+_MOST_WORK = 200_000_000  # characters rendered for the proof of one row: about a minute
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +65,8 @@ class Prepared:
 class _Proved:
     """A conversation rendered and its turns proved: what all histories have in common."""
 
-    roles: tuple[str, ...]
+    conversation: Conversation
+    template: ChatTemplate
     whole: Rendered
     turns: tuple[Turn, ...]
     selected: dict[int, Turn]
@@ -100,7 +104,9 @@ class Preparer:
         self.encoder = Encoder(loaded.tokenizer)
         self._builder = SequenceBuilder(self.encoder)
         self._special_ids = set(loaded.tokenizer.convert_tokens_to_ids(list(loaded.special_tokens)))
-        texts = [template or loaded.template_for(named, tools=tools) for tools in (False, True)]
+        texts = [
+            template if template is not None else loaded.template_for(named, tools=tools) for tools in (False, True)
+        ]
         given = {**loaded.variables, **(variables or {})}
         compiled = {text: ChatTemplate(text, given, now) for text in dict.fromkeys(texts)}
         self.templates = {tools: compiled[text] for tools, text in zip((False, True), texts, strict=True)}
@@ -111,6 +117,10 @@ class Preparer:
 
     def prove(self, conversation: Conversation) -> _Proved:
         """Render a conversation and prove its turns."""
+        reserved = sorted(self.loaded.variables.keys() & (conversation.template_kwargs or {}).keys())
+        if reserved:
+            msg = f"chat_template_kwargs sets {', '.join(reserved)}, which the tokenizer owns"
+            raise RowError("reserved-kwarg", msg, "take it out of the row")
         template = self.templates[conversation.tools is not None]
         conversation, whole = readable(template, conversation)
         messages = conversation.messages
@@ -124,26 +134,29 @@ class Preparer:
         if 0 in wanted:
             wanted.discard(0)
             findings.append(Finding("assistant-first", "messages[0] has no prompt: no server can ask for it"))
-        turns = [turn for index in assistants if index and (turn := _find(finder, conversation, index, wanted))]
-        for turn in turns:
-            _audit_turn(template, conversation, turn, whole)
+        self._check_work(assistants, whole)
+        turns = [turn for index in assistants if index and (turn := _find(finder, conversation, index, wanted, whole))]
         selected = {t.message: t for t in turns if t.message in wanted and t.parts() & self.policy.parts}
         findings += [finding for turn in selected.values() for finding in turn.findings]
         findings += [
             Finding(f"prompt-mismatch-{turn.fit}", f"messages[{turn.message}]: the prompt does not fit the data")
             for turn in selected.values()
-            if turn.fit in self._mismatch_fits
+            if turn.fit in (Fit.GRAFT, Fit.TRAIN)
         ]
         if not selected:
             raise RowError("nothing-to-train", _nothing(assistants, wanted))
-        return _Proved(tuple(message.role for message in messages), whole, tuple(turns), selected, tuple(findings))
+        return _Proved(conversation, template, whole, tuple(turns), selected, tuple(findings))
 
     def finish(self, proved: _Proved, history: History) -> Prepared:
         """Turn a proved conversation into labelled sequences under one way of treating history."""
-        located = locate(proved.whole, proved.turns, self.stops) if history is History.RENDERED else {}
+        located = {}
+        if history is History.RENDERED:
+            astray = [turn for turn in proved.selected.values() if not turn.begins(proved.whole)]
+            located = locate(proved.template, proved.conversation, proved.whole, astray, self.stops)
+        roles = [message.role for message in proved.conversation.messages]
         row: Row = self._builder.build(history, proved.whole, proved.turns, proved.selected, located)
         sequences = tuple(
-            prepared for sequence in row.sequences if (prepared := _labelled(sequence, proved.roles, self.policy.parts))
+            prepared for sequence in row.sequences if (prepared := _labelled(sequence, roles, self.policy.parts))
         )
         if not sequences:
             reasons = "; ".join(finding.detail for finding in row.findings)
@@ -151,10 +164,6 @@ class Preparer:
             raise RowError("nothing-to-train", msg, "history: split trains every turn that can be trained")
         self._check_length(sequences)
         return Prepared(sequences, (*proved.findings, *row.findings, *self._control_tokens(sequences)))
-
-    @cached_property
-    def _mismatch_fits(self) -> Collection[str]:
-        return {Mismatch.GRAFT.value, Mismatch.TRAIN.value}
 
     def _audit(self, template: ChatTemplate, conversation: Conversation, whole: Rendered) -> None:
         """Compare the tracked rendering with transformers' own, or, where the clock matters, with the plain one."""
@@ -180,6 +189,13 @@ class Preparer:
             raise RowError("render-differs", msg) from error
         return str(text)
 
+    @staticmethod
+    def _check_work(assistants: Sequence[int], whole: Rendered) -> None:
+        """Refuse a row that would take minutes: each turn is proved by renderings of all that precedes it."""
+        if len(assistants) * len(whole) > _MOST_WORK:
+            msg = f"{len(assistants):,} assistant turns in {len(whole):,} characters are too many to prove one by one"
+            raise RowError("too-many-turns", msg, "divide the conversation into several rows")
+
     def _check_length(self, sequences: Sequence[PreparedSequence]) -> None:
         limit = self.policy.max_length
         longest = max(len(prepared.labelled.input_ids) for prepared in sequences)
@@ -202,27 +218,14 @@ class Preparer:
         return []
 
 
-def _find(finder: TurnFinder, conversation: Conversation, index: int, wanted: set[int]) -> Turn | None:
+def _find(finder: TurnFinder, conversation: Conversation, index: int, wanted: set[int], whole: Rendered) -> Turn | None:
     """Prove a turn; one that is not to be trained may fail: it is then only not told apart."""
     try:
-        return finder.find(conversation, index)
+        return finder.find(conversation, index, whole)
     except RowError:
         if index in wanted:
             raise
         return None
-
-
-def _audit_turn(template: ChatTemplate, conversation: Conversation, turn: Turn, whole: Rendered) -> None:
-    """Compare a tracked rendering that is not part of the audited whole with the plain one."""
-    if whole.text.startswith(turn.text.text):
-        return
-    plain = [
-        template.plain(conversation, turn.message + 1, generation_prompt=False),
-        template.plain(conversation, turn.message, generation_prompt=True),
-    ]
-    if not any(turn.text.text.startswith(text) or text.startswith(turn.taught) for text in plain):
-        msg = f"messages[{turn.message}]: the plain rendering differs from the tracked one"
-        raise RowError("render-differs", msg, "please report the template and the row: this is a fault of maskprep")
 
 
 def _labelled(sequence: TrainingSequence, roles: Sequence[str], parts: Collection[Part]) -> PreparedSequence | None:

@@ -96,7 +96,7 @@ class SequenceBuilder:
             findings.append(Finding("cut-after-last-turn", f"left out: what follows messages[{max(selected)}]"))
         sequences = [first] if _trained(first) else []
         pending = {message: turn for message, turn in selected.items() if message not in _trained(first)}
-        rewritten = sorted(message for message, turn in pending.items() if not first.text.text.startswith(turn.taught))
+        rewritten = sorted(message for message, turn in pending.items() if not turn.begins(first.text))
         findings += [_rewritten(rewritten)] if rewritten else []
         if history is History.SPLIT:
             while pending:
@@ -116,40 +116,43 @@ class SequenceBuilder:
 
     def _sequence(self, text: Rendered, turns: Sequence[Turn], wanted: Mapping[int, Turn]) -> TrainingSequence:
         """Encode ``text`` so that it trains as many of the wanted turns as it can, the last one that fits for sure."""
-        fitting = [turn for turn in turns if text.text.startswith(turn.taught)]
+        fitting = [turn for turn in turns if turn.begins(text)]
         candidates = [turn for turn in fitting if turn.message in wanted]
         if not candidates:
             return TrainingSequence(text, (), Encoded(*[np.zeros(0, np.int64)] * 3))
         contexts = {turn.message: self._encoder.ids(text.text[: turn.start]) for turn in candidates}
         last = candidates[-1]
         encoded = self._encoder.encode(text.text)
-        split = not _begins(encoded.ids, contexts[last.message])
+        split = not _meets(encoded, contexts[last.message], text.text, last.start)
         if split:
             encoded = self._encode_split(text.text, [last.start])
+        met = {turn.message for turn in candidates if _meets(encoded, contexts[turn.message], text.text, turn.start)}
+        for turn in candidates:
+            if turn.message in met:
+                encoded = encoded.with_border(len(contexts[turn.message]), len(text.text[: turn.start].encode()))
         stretches = tuple(
-            Stretch(
-                turn.message,
-                turn.start,
-                turn.stop,
-                turn.end,
-                trained=turn.message in contexts and _begins(encoded.ids, contexts[turn.message]),
-            )
-            for turn in fitting
+            Stretch(turn.message, turn.start, turn.stop, turn.end, trained=turn.message in met) for turn in fitting
         )
         return TrainingSequence(text, stretches, encoded, borders=int(split))
 
     def _rendered(self, whole: Rendered, turns: Sequence[Turn], selected: Mapping[int, Turn], located: Located) -> Row:
-        fitting = [turn for turn in turns if whole.text.startswith(turn.taught)]
+        fitting = [turn for turn in turns if turn.begins(whole)]
         faithful = {turn.message: turn for turn in fitting}
-        stretches = []
+        stretches: list[Stretch] = []
         for message in sorted(faithful.keys() | (located.keys() & selected.keys())):
             turn = faithful.get(message)
             start, stop, end = (turn.start, turn.stop, turn.end) if turn else located[message]
             stretches.append(Stretch(message, start, stop, end, message in selected, turn is not None))
-        natural = self._encoder.ids(whole.text)
+        stretches = _apart(stretches)
+        encoded = self._encoder.encode(whole.text)
         starts = [stretch.start for stretch in stretches if stretch.trained]
-        cuts = [start for start in starts if not _begins(natural, self._encoder.ids(whole.text[:start]))]
-        encoded = self._encode_split(whole.text, cuts) if cuts else self._encoder.encode(whole.text)
+        contexts = {start: self._encoder.ids(whole.text[:start]) for start in starts}
+        cuts = [start for start in starts if not _meets(encoded, contexts[start], whole.text, start)]
+        if cuts:
+            encoded = self._encode_split(whole.text, cuts)
+        else:
+            for start in starts:
+                encoded = encoded.with_border(len(contexts[start]), len(whole.text[:start].encode()))
         unfaithful = sorted(selected.keys() - faithful.keys())
         findings = [_rewritten(unfaithful)] if unfaithful else []
         if cuts:
@@ -166,6 +169,15 @@ class SequenceBuilder:
 Located = Mapping[int, tuple[int, int, int]]
 
 
+def _apart(stretches: Sequence[Stretch]) -> list[Stretch]:
+    """Return the stretches in the order of the text. Of two that overlap the later one is left out."""
+    kept: list[Stretch] = []
+    for stretch in sorted(stretches, key=lambda stretch: stretch.start):
+        if not kept or kept[-1].end <= stretch.start:
+            kept.append(stretch)
+    return kept
+
+
 def _rewritten(messages: Sequence[int]) -> Finding:
     shown = ", ".join(map(str, messages[:8])) + (" …" if len(messages) > 8 else "")  # noqa: PLR2004
     return Finding("history-rewritten", f"the template renders messages {shown} otherwise once later ones follow")
@@ -175,5 +187,15 @@ def _trained(sequence: TrainingSequence) -> set[int]:
     return {stretch.message for stretch in sequence.stretches if stretch.trained}
 
 
-def _begins(ids: Ints, start: Ints) -> bool:
-    return len(ids) >= len(start) and bool(np.array_equal(ids[: len(start)], start))
+def _meets(encoded: Encoded, context: Ints, text: str, start: int) -> bool:
+    """Tell whether the ids begin with those of the context, and whether what follows them is the completion's.
+
+    A tokenizer may leave out the blank at the end of a prompt and put it into the first token of the answer: then that
+    token is what the model generates behind that prompt. Any other character of the prompt in it would be too many.
+    """
+    if len(encoded.ids) < len(context) or not np.array_equal(encoded.ids[: len(context)], context):
+        return False
+    if len(encoded.ids) == len(context):
+        return True
+    raw = text[:start].encode()
+    return not raw[int(encoded.starts[len(context)]) :].strip()

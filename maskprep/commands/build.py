@@ -6,6 +6,7 @@ import hashlib
 import json
 import platform
 from collections.abc import Iterable, Iterator, Mapping
+from contextlib import suppress
 from dataclasses import asdict, dataclass
 from importlib.metadata import version
 from itertools import chain
@@ -74,10 +75,20 @@ def build(config: Config, progress: Progress, *, overwrite: bool = False) -> Bui
     shards = ShardWriter(output.path, config.shard_bytes)
     try:
         return _write(inputs, output, lines, shards, progress)
-    except BaseException:
-        shards.abandon()
-        output.abandon()
+    except BaseException as error:
+        _abandon(shards, output)
+        if isinstance(error, OSError):
+            msg = f"the output {str(output.path)!r} cannot be written: {error.strerror or error}"
+            raise BuildError(msg, "make room, or give another folder to --output") from error
         raise
+
+
+def _abandon(shards: ShardWriter, output: OutputFolder) -> None:
+    """Take back what was written, as far as that goes: without its state.json it is no data set in any case."""
+    with suppress(OSError):
+        shards.abandon()
+    with suppress(OSError):
+        output.abandon()
 
 
 def _write(

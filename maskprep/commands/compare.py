@@ -15,6 +15,7 @@ from maskprep.conversation import Where
 from maskprep.errors import RowError
 from maskprep.formats import parse
 from maskprep.labels import IGNORED, Labelled
+from maskprep.pipeline import guarded
 
 Key = tuple[str, int, int]
 """File, line and sequence: what makes two rows the same row."""
@@ -96,7 +97,8 @@ def prepared(inputs: Inputs, rejected: Callable[[RowError], None] = lambda _: No
     """Yield the rows that a build would make of a source; ``rejected`` is told of those that it would not use."""
     for line in inputs.lines():
         try:
-            sequences = inputs.preparer.prepare(parse(line)).sequences
+            with guarded():
+                sequences = inputs.preparer.prepare(parse(line)).sequences
         except RowError as error:
             rejected(error)
             continue

@@ -8,6 +8,7 @@ from dataclasses import asdict, dataclass
 
 from maskprep.errors import BuildError, RowError
 from maskprep.formats import Line, parse
+from maskprep.pipeline import guarded
 from maskprep.prepare import Prepared, Preparer
 from maskprep.sequences import History
 
@@ -45,14 +46,15 @@ def check_expansion(lines: Iterable[Line], preparer: Preparer, limit: float) -> 
     sampled = plain = 0
     for line in lines:
         try:
-            proved = preparer.prove(parse(line))
+            with guarded():
+                proved = preparer.prove(parse(line))
         except RowError:
             continue
         sampled += 1
         whole = len(preparer.encoder.ids(proved.whole.text))
         plain += whole
         for history, cost in costs.items():
-            with suppress(RowError):
+            with suppress(RowError), guarded():
                 cost.add(preparer.finish(proved, history))
     expansion = costs[History.SPLIT].tokens / plain if plain else 1.0
     if expansion <= limit:

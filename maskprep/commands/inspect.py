@@ -12,6 +12,7 @@ from maskprep.commands.selection import Selection
 from maskprep.commands.views import RejectView, RowView, Viewer
 from maskprep.errors import RowError, UsageError
 from maskprep.formats import Line, parse
+from maskprep.pipeline import guarded
 from maskprep.shards.reader import StoredDataSet
 from maskprep.tokenizer.encode import Encoder
 from maskprep.tokenizer.load import load_tokenizer
@@ -125,7 +126,8 @@ def inspect_source(inputs: Inputs, selection: Selection) -> InspectReport:
 
 def _prepare(inputs: Inputs, viewer: Viewer, number: int, line: Line) -> Iterator[View]:
     try:
-        prepared = inputs.preparer.prepare(parse(line))
+        with guarded():
+            prepared = inputs.preparer.prepare(parse(line))
     except RowError as error:
         yield RejectView.of(number, line.where, error, line.data)
         return

@@ -55,10 +55,12 @@ class _HashingFile(RawIOBase):
 
     def close(self) -> None:
         if not self.closed:
-            self._file.flush()
-            os.fsync(self._file.fileno())
-            self._file.close()
-        super().close()
+            try:
+                self._file.flush()
+                os.fsync(self._file.fileno())
+            finally:
+                self._file.close()
+                super().close()
 
 
 class ShardWriter:

@@ -10,7 +10,7 @@ import json
 import os
 import re
 import shutil
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +22,7 @@ _OURS = re.compile(
     r"data-\d{5}(-of-\d{5}\.arrow|\.arrow\.partial)|dataset_info\.json|state\.json(\.partial)?|tokenizer"
 )
 _FOLDER = "maskprep"
+_NOTES = frozenset({"manifest.json", "rejects.jsonl", "findings.jsonl", "report.html"})
 
 
 class OutputFolder:
@@ -61,38 +62,48 @@ class OutputFolder:
             return
         if not self.path.is_dir():
             raise UsageError(f"the output {str(self.path)!r} is a file", "give a folder to --output")
-        entries = sorted(entry.name for entry in self.path.iterdir())
-        foreign = [name for name in entries if name != _FOLDER and not _OURS.fullmatch(name)]
+        foreign = self._foreign()
         if foreign:
             msg = f"the output folder {str(self.path)!r} holds what maskprep did not write: {', '.join(foreign[:5])}"
             raise UsageError(
                 msg, "give a new or an empty folder to --output; --overwrite does not delete foreign files"
             )
-        if overwrite or not [name for name in entries if name != _FOLDER]:
+        if overwrite or not [entry for entry in self.path.iterdir() if entry.name != _FOLDER]:
             return
         finished = "a data set" if (self.path / "state.json").exists() else "an unfinished build"
         msg = f"the output folder {str(self.path)!r} already holds {finished}"
         raise UsageError(msg, "give --overwrite to replace it, or another folder to --output")
+
+    def _foreign(self) -> list[str]:
+        """Return what in the folder is not ours. Our own subfolder is the proof that the shards beside it are ours."""
+        notes = self.path / _FOLDER
+        built = notes.is_dir() and not notes.is_symlink()
+        foreign = [
+            entry.name
+            for entry in self.path.iterdir()
+            if not (built and (entry == notes or _OURS.fullmatch(entry.name)) and not entry.is_symlink())
+        ]
+        inner = [f"{_FOLDER}/{entry.name}" for entry in notes.iterdir() if entry.name not in _NOTES] if built else []
+        return sorted(foreign + inner)
 
     def claim(self) -> None:
         """Make the folder empty but for our own subfolder: from here on it is no data set."""
         try:
             self.path.mkdir(parents=True, exist_ok=True)
             (self.path / "state.json").unlink(missing_ok=True)
-            self._clear()
-            (self.path / _FOLDER).mkdir()
+            (self.path / _FOLDER).mkdir(exist_ok=True)
+            self._clear(_NOTES)
         except OSError as error:
             raise UsageError(f"the output folder {str(self.path)!r} cannot be written: {error.strerror}") from error
 
     def abandon(self) -> None:
         """Take away everything but the rejects: what is left is no data set."""
-        rejects = self.rejects.read_bytes() if self.rejects.exists() else b""
-        self._clear()
-        if rejects:
-            (self.path / _FOLDER).mkdir()
-            self.rejects.write_bytes(rejects)
-        elif not any(self.path.iterdir()):
-            self.path.rmdir()
+        self._clear(_NOTES - {"rejects.jsonl"})
+        notes = self.path / _FOLDER
+        if not any(notes.iterdir()):
+            notes.rmdir()
+            if not any(self.path.iterdir()):
+                self.path.rmdir()
 
     def commit(self, receipts: Sequence[Receipt], manifest: Mapping[str, Any], fingerprint: str) -> None:
         """Write what describes the shards, and last of all ``state.json``."""
@@ -115,14 +126,20 @@ class OutputFolder:
         partial.rename(self.path / "state.json")
         _sync_folder(self.path)
 
-    def _clear(self) -> None:
-        for entry in self.path.iterdir():
-            if entry.name != _FOLDER and not _OURS.fullmatch(entry.name):
-                raise BuildError(f"{str(entry)!r} appeared in the output folder during the build", "choose another one")
-            if entry.is_dir() and not entry.is_symlink():
+    def _clear(self, notes: Collection[str]) -> None:
+        """Delete the shards and what describes them, then these of our notes."""
+        foreign = self._foreign()
+        if foreign:
+            raise BuildError(f"{foreign[0]!r} appeared in the output folder during the build", "choose another folder")
+        for entry in [*self.path.iterdir()]:
+            if entry.name == _FOLDER:
+                continue
+            if entry.is_dir():
                 shutil.rmtree(entry)
             else:
                 entry.unlink()
+        for name in notes:
+            (self.path / _FOLDER / name).unlink(missing_ok=True)
 
 
 def _write(path: Path, value: Mapping[str, Any]) -> None:

@@ -13,7 +13,7 @@ from maskprep.show.safe import safe
 
 def line(console: Console, text: str, style: str = "") -> None:
     """Print one line, neutralised, never wrapped."""
-    console.print(Text(safe(text, keep="\n"), style), soft_wrap=True)
+    console.print(Text(safe(text), style), soft_wrap=True)
 
 
 def make_table(*headings: str) -> Table:

@@ -20,12 +20,16 @@ import jinja2.utils
 from jinja2.compiler import CodeGenerator, Frame, optimizeconst
 from jinja2.exceptions import SecurityError, TemplateError
 from jinja2.filters import do_title
+from jinja2.nodes import EvalContext
 from jinja2.runtime import Context, Macro
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 
+from maskprep.template.markup import TrackedMarkup, escape_html
 from maskprep.template.printing import TrackedFormatter, concat, to_text, tojson
+from maskprep.template.runs import deep_sources
 from maskprep.template.source import lost
-from maskprep.template.tracked import Tracked, TrackedMarkup, deep_sources, escape_html
+from maskprep.template.tracked import Tracked
+from maskprep.template.values import number, untrack
 
 
 class _Generation(jinja2.ext.Extension):
@@ -104,19 +108,27 @@ class PlainEnvironment(ImmutableSandboxedEnvironment):
 class _TrackingGenerator(CodeGenerator):
     """Generated code that keeps origins: ``to_text`` in the place of ``str``, for output and for ``~``."""
 
-    def _output_child_pre(self, node: jinja2.nodes.Expr, frame: Frame, finalize: CodeGenerator._FinalizeInfo) -> None:  # noqa: ARG002
-        self.write("environment.to_text(")
-
-    def _output_child_post(self, node: jinja2.nodes.Expr, frame: Frame, finalize: CodeGenerator._FinalizeInfo) -> None:  # noqa: ARG002
-        self.write(")")
+    def _output_child_pre(self, node: jinja2.nodes.Expr, frame: Frame, finalize: CodeGenerator._FinalizeInfo) -> None:
+        if _escapes(frame):
+            super()._output_child_pre(node, frame, finalize)
+        else:
+            self.write("environment.to_text(")
 
     @optimizeconst
     def visit_Concat(self, node: jinja2.nodes.Concat, frame: Frame) -> None:  # noqa: N802 - jinja2's visitor names
+        if _escapes(frame):
+            super().visit_Concat(node, frame)
+            return
         self.write("environment.concat(map(environment.to_text, (")
         for part in node.nodes:
             self.visit(part, frame)
             self.write(", ")
         self.write(")))")
+
+
+def _escapes(frame: Frame) -> bool:
+    """Tell whether text may be escaped for HTML here: Jinja's own code does that, and provenance is lost."""
+    return bool(frame.eval_ctx.volatile or frame.eval_ctx.autoescape)
 
 
 class TrackingEnvironment(PlainEnvironment):
@@ -132,7 +144,9 @@ class TrackingEnvironment(PlainEnvironment):
         """Make an environment whose ``strftime_now`` always tells ``now``."""
         super().__init__(now)
         for name, function in self.filters.items():
-            if name not in _KEEPING:
+            if name in _COMPUTING:
+                self.filters[name] = _computed(function)
+            elif name not in _KEEPING:
                 self.filters[name] = _lossy(function)
         self.filters.update(_TRACKED_FILTERS)
         self.globals["strftime_now"] = _lossy(now.strftime)
@@ -171,7 +185,13 @@ class TrackingEnvironment(PlainEnvironment):
 
 def _mark(text: str, inputs: tuple[Any, ...]) -> Tracked:
     """Return text computed from ``inputs`` in an unknown way."""
-    return Tracked("".join(piece for piece, _ in Tracked(text).pieces()), lost(deep_sources(inputs)))
+    kind = TrackedMarkup if hasattr(text, "__html__") else Tracked
+    return kind("".join(piece for piece, _ in Tracked(text).pieces()), lost(deep_sources(inputs)))
+
+
+def _data(arguments: tuple[Any, ...]) -> tuple[Any, ...]:
+    """Leave out what Jinja itself passes to a filter."""
+    return tuple(item for item in arguments if not isinstance(item, jinja2.Environment | Context | EvalContext))
 
 
 def _lossy(function: Callable[..., Any], *more: Any) -> Callable[..., Any]:
@@ -179,10 +199,18 @@ def _lossy(function: Callable[..., Any], *more: Any) -> Callable[..., Any]:
 
     @wraps(function)
     def wrapped(*args: Any, **kwargs: Any) -> Any:
-        result = function(*args, **kwargs)
-        if isinstance(result, str) and not isinstance(result, Tracked):
-            return _mark(result, (*args, kwargs, *more))
-        return result
+        result = function(*map(untrack, args), **{name: untrack(value) for name, value in kwargs.items()})
+        return _mark(result, (*_data(args), kwargs, *more)) if isinstance(result, str) else result
+
+    return wrapped
+
+
+def _computed(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Wrap a function so that the number it makes of tracked text is no text of the template's when it is printed."""
+
+    @wraps(function)
+    def wrapped(*args: Any, **kwargs: Any) -> Any:
+        return number(function(*args, **kwargs), *_data(args), kwargs)
 
     return wrapped
 
@@ -191,11 +219,20 @@ def _text_of(value: Any) -> Tracked:
     return Tracked(to_text(value))
 
 
-@jinja2.pass_environment
-def _join(environment: jinja2.Environment, value: Any, d: str = "", attribute: str | int | None = None) -> str:
+def _soft(value: Any) -> Tracked:
+    """Return the text of a value, markup as markup: jinja2's ``soft_str``."""
+    return value if isinstance(value, TrackedMarkup) else _text_of(value)
+
+
+@jinja2.pass_context
+def _join(context: Context, value: Any, d: str = "", attribute: str | int | None = None) -> str:
     if attribute is not None:
-        value = environment.call_filter("map", value, kwargs={"attribute": attribute})
+        value = context.environment.call_filter("map", value, kwargs={"attribute": attribute}, context=context)
     return _text_of(d).join(to_text(item) for item in value)
+
+
+def _escape(value: Any) -> TrackedMarkup:
+    return value if isinstance(value, TrackedMarkup) else escape_html(to_text(value))
 
 
 def _replace(s: Any, old: Any, new: Any, count: int | None = None) -> str:
@@ -223,25 +260,28 @@ def _title(value: Any) -> str:
 
 _TRACKED_FILTERS: Mapping[str, Callable[..., Any]] = {
     "tojson": tojson,
-    "string": _text_of,
+    "string": _soft,
     "join": _join,
     "replace": _replace,
     "indent": _indent,
-    "trim": lambda value, chars=None: _text_of(value).strip(chars),
-    "upper": lambda value: _text_of(value).upper(),
-    "lower": lambda value: _text_of(value).lower(),
-    "capitalize": lambda value: _text_of(value).capitalize(),
+    "trim": lambda value, chars=None: _soft(value).strip(chars),
+    "upper": lambda value: _soft(value).upper(),
+    "lower": lambda value: _soft(value).lower(),
+    "capitalize": lambda value: _soft(value).capitalize(),
     "title": _title,
     "safe": lambda value: TrackedMarkup(_text_of(value)),
-    "escape": lambda value: escape_html(to_text(value)),
-    "e": lambda value: escape_html(to_text(value)),
+    "escape": _escape,
+    "e": _escape,
 }
+
+# A length or a count is no text of anybody's; a number read out of a text is.
+_COMPUTING = frozenset({"abs", "float", "int", "round", "sum"})
 
 # Filters of jinja2 that hand on what they are given, or that give no text, read in jinja2 3.1.6.
 _KEEPING = frozenset(
     {
-        *("abs", "attr", "batch", "count", "d", "default", "dictsort", "first", "float", "groupby", "int", "items"),
-        *("last", "length", "list", "map", "max", "min", "random", "reject", "rejectattr", "reverse", "round"),
-        *("select", "selectattr", "slice", "sort", "sum", "truncate", "unique", "wordcount"),
+        *("attr", "batch", "count", "d", "default", "dictsort", "first", "groupby", "items", "last", "length", "list"),
+        *("map", "max", "min", "random", "reject", "rejectattr", "reverse", "select", "selectattr", "slice", "sort"),
+        *("truncate", "unique", "wordcount"),
     }
 )

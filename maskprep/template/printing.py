@@ -11,18 +11,11 @@ from typing import TYPE_CHECKING, Any
 from jinja2.runtime import Undefined
 from jinja2.sandbox import SandboxedFormatter
 
+from maskprep.template.markup import TrackedMarkup
+from maskprep.template.runs import deep_sources, merge, runs_of
 from maskprep.template.source import MIXED, NOTATION, TEMPLATE, lost
-from maskprep.template.tracked import (
-    Tracked,
-    TrackedDict,
-    TrackedFloat,
-    TrackedInt,
-    TrackedList,
-    TrackedMarkup,
-    deep_sources,
-    merge,
-    runs_of,
-)
+from maskprep.template.tracked import Tracked
+from maskprep.template.values import TrackedDict, TrackedFloat, TrackedInt, TrackedList, bare
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -133,7 +126,7 @@ class _Json:
         elif isinstance(value, list | tuple):
             yield from self.sequence(value, newline, getattr(value, "_source", TEMPLATE))
         elif isinstance(value, TrackedInt | TrackedFloat):
-            yield Tracked(json.dumps(_bare(value)), value._source)
+            yield Tracked(json.dumps(bare(value)), value._source)
         else:
             yield Tracked(json.dumps(value), source)
 
@@ -171,16 +164,10 @@ def _key(key: Any) -> str:
     if isinstance(key, str):
         return key
     if key is None or isinstance(key, bool | int | float):
-        text = json.dumps(_bare(key))
+        text = json.dumps(bare(key))
         return Tracked(text, key._source) if isinstance(key, TrackedInt | TrackedFloat) else text
     msg = f"keys must be str, int, float, bool or None, not {type(key).__name__}"
     raise TypeError(msg)
-
-
-def _bare(value: Any) -> Any:
-    if isinstance(value, TrackedInt):
-        return int.__add__(value, 0)
-    return float.__add__(value, 0.0) if isinstance(value, TrackedFloat) else value
 
 
 class TrackedFormatter(SandboxedFormatter):

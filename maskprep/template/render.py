@@ -15,7 +15,8 @@ from maskprep.errors import RowError, UsageError
 from maskprep.template.environment import PlainEnvironment, TrackingEnvironment
 from maskprep.template.rendered import Rendered
 from maskprep.template.source import source_of
-from maskprep.template.tracked import Tracked, track
+from maskprep.template.tracked import Tracked
+from maskprep.template.values import track
 
 _REASONING = ("reasoning_content", "thinking", "reasoning")  # in the order in which transformers looks for them
 _PARTS = {**dict.fromkeys(_REASONING, Part.REASONING), "tool_calls": Part.TOOL_CALL, "function_call": Part.TOOL_CALL}
@@ -39,6 +40,10 @@ class ChatTemplate:
         self.variables = dict(variables)
         self._now = now
         self._plain = self._compile(PlainEnvironment(now))
+        self._tracked_for: Conversation | None = None
+        self._messages: list[dict[str, Any]] = []
+        self._tools: Any = None
+        self._documents: Any = None
 
     def _compile(self, environment: PlainEnvironment) -> jinja2.Template:
         try:
@@ -57,10 +62,19 @@ class ChatTemplate:
         return self._compile(TrackingEnvironment(self._now))
 
     @cached_property
+    def _asks_for(self) -> frozenset[str]:
+        tree = self._plain.environment.parse(self.source)
+        return frozenset(jinja2.meta.find_undeclared_variables(tree))
+
+    @property
     def uses_clock(self) -> bool:
         """Whether the template asks what time it is."""
-        tree = self._plain.environment.parse(self.source)
-        return "strftime_now" in jinja2.meta.find_undeclared_variables(tree)
+        return "strftime_now" in self._asks_for
+
+    @property
+    def has_generation_prompt(self) -> bool:
+        """Whether the template asks whether it should write a generation prompt."""
+        return "add_generation_prompt" in self._asks_for
 
     def plain(self, conversation: Conversation, upto: int, *, generation_prompt: bool) -> str:
         """Return the text of the first ``upto`` messages. Raises ``RowError`` where the template raises."""
@@ -71,10 +85,14 @@ class ChatTemplate:
 
     def tracked(self, conversation: Conversation, upto: int, *, generation_prompt: bool) -> Rendered:
         """Return the same text with the origin of each character."""
-        messages = [tracked_message(message, index) for index, message in enumerate(conversation.messages[:upto])]
-        tools = _track(conversation.tools, Part.TOOLS)
-        documents = _track(conversation.documents, Part.DOCUMENTS)
-        return Rendered.of(self._run(self._tracking, conversation, messages, tools, documents, generation_prompt))
+        if self._tracked_for is not conversation:
+            # A conversation is rendered many times in a row, and no template can change what it is given.
+            self._tracked_for = conversation
+            self._messages = [tracked_message(message, index) for index, message in enumerate(conversation.messages)]
+            self._tools = _track(conversation.tools, Part.TOOLS)
+            self._documents = _track(conversation.documents, Part.DOCUMENTS)
+        given = self._messages[:upto], self._tools, self._documents
+        return Rendered.of(self._run(self._tracking, conversation, *given, generation_prompt))
 
     def _run(  # noqa: PLR0913, PLR0917 - what a template is given
         self,
@@ -85,15 +103,16 @@ class ChatTemplate:
         documents: Any,
         generation_prompt: bool,  # noqa: FBT001
     ) -> str:
-        variables = {**self.variables, **(conversation.template_kwargs or {})}
+        variables = {
+            "messages": messages,
+            "tools": tools,
+            "documents": documents,
+            "add_generation_prompt": generation_prompt,
+            **self.variables,
+            **(conversation.template_kwargs or {}),
+        }
         try:
-            return template.render(
-                messages=messages,
-                tools=tools,
-                documents=documents,
-                add_generation_prompt=generation_prompt,
-                **variables,
-            )
+            return template.render(variables)
         except RowError:  # provenance-lost, from within a tracked string
             raise
         except jinja2.TemplateError as error:
@@ -113,9 +132,13 @@ def aliased(fields: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def tracked_message(message: Message, index: int) -> dict[str, Any]:
-    """Return a message whose texts know that they are its own. The role is no text of the message: it is scaffold."""
+    """Return a message whose texts know that they are its own.
+
+    The role and an assistant's name are no text of the message: where they are rendered, they are its header.
+    """
+    header = ("role", "name") if message.role == "assistant" else ("role",)
     return {
-        Tracked(name): value if name == "role" else track(value, source_of(index, _PARTS.get(name, Part.CONTENT)))
+        Tracked(name): value if name in header else track(value, source_of(index, _PARTS.get(name, Part.CONTENT)))
         for name, value in aliased(message.fields).items()
     }
 

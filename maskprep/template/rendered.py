@@ -7,8 +7,9 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from maskprep.conversation import Part
+from maskprep.template.runs import Runs, cut, merge, runs_of
 from maskprep.template.source import NOTATION, is_lost, message_of, part_of
-from maskprep.template.tracked import Runs, Tracked, cut, merge, runs_of
+from maskprep.template.tracked import Tracked
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,13 +46,16 @@ class Rendered:
     def extent(self, message: int, like: Rendered | None = None) -> tuple[int, int] | None:
         """Return the start of the first and the end of the last character of ``message``, None without any.
 
-        With ``like``, an earlier rendering, text of the message that goes beyond what stands there does not count:
-        a template may repeat it later, as the name of the function that a tool's answer belongs to.
+        With ``like``, an earlier rendering, text of the message that goes beyond what stands there does not count, nor
+        what stands behind text of another message: a template may repeat it later, as the name of the function that a
+        tool's answer belongs to.
         """
         left = None if like is None else like.amounts(message)
-        own = []
+        own: list[tuple[int, int]] = []
         for start, stop, source in self.places():
             if not source or message_of(source) != message:
+                if source and own and left is not None:
+                    break
                 continue
             if left is not None and left[source] < stop - start:
                 break

@@ -11,59 +11,12 @@ returns text that seems to be the template's and is not.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from itertools import pairwise
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any, Self, SupportsIndex
 
 from maskprep.errors import RowError
-from maskprep.template.source import MIXED, TEMPLATE, lost
-
-Runs = tuple[tuple[int, int], ...]
-"""Pairs ``(length, source)``, lengths above 0 that add up to the text's length, neighbours of different sources."""
-
-
-def merge(runs: Iterable[tuple[int, int]]) -> Runs:
-    """Join neighbouring runs of one source and drop the empty ones."""
-    merged: list[tuple[int, int]] = []
-    length = source = 0
-    for size, origin in runs:
-        if not size:
-            continue
-        if origin == source:
-            length += size
-            continue
-        if length:
-            merged.append((length, source))
-        length, source = size, origin
-    if length:
-        merged.append((length, source))
-    return tuple(merged)
-
-
-def runs_of(text: str) -> Runs:
-    """Return the runs of any string: plain text is the template's; a subclass not of ours has lost its origin."""
-    if isinstance(text, Tracked):
-        return text._runs
-    if not text:
-        return ()
-    return ((len(text), TEMPLATE if type(text) is str else MIXED),)
-
-
-def cut(runs: Runs, start: int, stop: int) -> Runs:
-    """Return the runs of the slice ``start:stop`` (0 <= start <= stop <= length)."""
-    taken: list[tuple[int, int]] = []
-    position = 0
-    for size, source in runs:
-        end = position + size
-        if end > start:
-            low = max(position, start)
-            high = min(end, stop)
-            if high > low:
-                taken.append((high - low, source))
-        if end >= stop:
-            break
-        position = end
-    return tuple(taken)
+from maskprep.template.runs import Runs, cut, deep_sources, merge, runs_of
+from maskprep.template.source import TEMPLATE, lost
 
 
 class Tracked(str):
@@ -255,20 +208,24 @@ class Tracked(str):
 
     # Padding
 
+    def _padded(self, text: str, left: int, fillchar: str) -> Self:
+        """Carry the runs over to ``text``, which has ``left`` characters of padding in front and the rest behind."""
+        fill = runs_of(fillchar)
+        right = len(text) - len(self) - left
+        return self._make(text, merge((*fill * left, *self._runs, *fill * right)))
+
     def ljust(self, width: SupportsIndex, fillchar: str = " ", /) -> Self:
-        text = str.ljust(self, width, fillchar)
-        return self._make(text, merge((*self._runs, (len(text) - len(self), TEMPLATE))))
+        return self._padded(str.ljust(self, width, fillchar), 0, fillchar)
 
     def rjust(self, width: SupportsIndex, fillchar: str = " ", /) -> Self:
         text = str.rjust(self, width, fillchar)
-        return self._make(text, merge(((len(text) - len(self), TEMPLATE), *self._runs)))
+        return self._padded(text, len(text) - len(self), fillchar)
 
     def center(self, width: SupportsIndex, fillchar: str = " ", /) -> Self:
         text = str.center(self, width, fillchar)
-        # str.center puts the odd blank on the left exactly when the width is odd, too (CPython, pad()).
+        # The odd blank stands on the left exactly where the width is odd, too (CPython, str.center).
         missing = len(text) - len(self)
-        left = missing // 2 + (missing & len(text) & 1)
-        return self._make(text, merge(((left, TEMPLATE), *self._runs, (missing - left, TEMPLATE))))
+        return self._padded(text, missing // 2 + (missing & len(text) & 1), fillchar)
 
     # What mixes characters
 
@@ -321,123 +278,3 @@ def _escaped_with(quote: str) -> Callable[[str], str]:
         return char if char in "\"'" else str.__repr__(char)[1:-1]
 
     return escape
-
-
-class TrackedMarkup(Tracked):
-    """The tracked twin of ``markupsafe.Markup``: what is added to it is escaped for HTML, as Markup does."""
-
-    __slots__ = ()
-
-    def __html__(self) -> Self:
-        return self
-
-    def __str__(self) -> str:
-        return Tracked._make(str.__str__(self), self._runs)
-
-    def __add__(self, other: object) -> Self:
-        return super().__add__(escape_html(other)) if isinstance(other, str) else NotImplemented
-
-    def __radd__(self, other: object) -> Self:
-        return super().__radd__(escape_html(other)) if isinstance(other, str) else NotImplemented
-
-    def join(self, pieces: Iterable[str]) -> Self:
-        return super().join([escape_html(piece) for piece in pieces])
-
-    def replace(self, old: str, new: str, count: SupportsIndex = -1) -> Self:
-        return super().replace(old, escape_html(new), count)
-
-
-def escape_html(text: str) -> TrackedMarkup:
-    """Escape text for HTML as ``markupsafe.escape`` does, unless it is markup already."""
-    if not hasattr(text, "__html__"):
-        text = Tracked(text)
-        for char, entity in (("&", "&amp;"), (">", "&gt;"), ("<", "&lt;"), ("'", "&#39;"), ('"', "&#34;")):
-            if char in text:
-                # Each run apart, so that the entity belongs to whoever wrote the character.
-                text = Tracked().join(Tracked(piece.replace(char, entity), source) for piece, source in text.pieces())
-    return TrackedMarkup(text)
-
-
-class TrackedInt(int):
-    """An integer of a message, so that its digits are the message's when a template prints it."""
-
-    _source: int
-
-    def __repr__(self) -> str:
-        return Tracked(int.__repr__(self), self._source)
-
-    __str__ = __repr__
-
-
-class TrackedFloat(float):
-    """A number of a message, so that its digits are the message's when a template prints it."""
-
-    _source: int
-
-    def __repr__(self) -> str:
-        return Tracked(float.__repr__(self), self._source)
-
-    __str__ = __repr__
-
-
-class TrackedList(list[Any]):
-    """A list of a message: its brackets and commas are the message's when a template prints it."""
-
-    __slots__ = ("_source",)
-    _source: int
-
-
-class TrackedDict(dict[str, Any]):
-    """A mapping of a message: its punctuation is the message's when a template prints it."""
-
-    __slots__ = ("_source",)
-    _source: int
-
-
-def track(value: Any, source: int) -> Any:
-    """Return a deep copy of JSON ``value`` in which every text and number comes from ``source``."""
-    if isinstance(value, str):
-        return Tracked(str(value), source)
-    if value is None or isinstance(value, bool):
-        return value
-    copy: Any
-    if isinstance(value, int):
-        copy = TrackedInt(value)
-    elif isinstance(value, float):
-        copy = TrackedFloat(value)
-    elif isinstance(value, Mapping):
-        copy = TrackedDict((track(key, source), track(item, source)) for key, item in value.items())
-    elif isinstance(value, Sequence):
-        copy = TrackedList(track(item, source) for item in value)
-    else:
-        msg = f"not JSON: {type(value).__name__}"
-        raise TypeError(msg)
-    copy._source = source
-    return copy
-
-
-def deep_sources(values: Iterable[Any]) -> set[int]:
-    """Return the sources of all text and numbers inside ``values``, nested ones included."""
-    found: set[int] = set()
-    stack = [*values]
-    seen: set[int] = set()
-    while stack:
-        value = stack.pop()
-        if isinstance(value, Tracked):
-            found.update(source for _, source in value._runs)
-        elif isinstance(value, str):
-            found.update(source for _, source in runs_of(value))
-        elif isinstance(value, TrackedInt | TrackedFloat):
-            found.add(value._source)
-        elif isinstance(value, Mapping | list | tuple) and id(value) not in seen:
-            seen.add(id(value))
-            stack.extend(value)
-            if isinstance(value, Mapping):
-                stack.extend(value.values())
-    return found
-
-
-def runs_are_sound(text: str, runs: Runs) -> bool:
-    """Tell whether ``runs`` fit ``text``: sizes above 0 that add up, and no two neighbours alike."""
-    fits = sum(size for size, _ in runs) == len(text) and all(size > 0 for size, _ in runs)
-    return fits and all(left[1] != right[1] for left, right in pairwise(runs))

@@ -10,7 +10,6 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import StrEnum
 from functools import cached_property
@@ -20,7 +19,9 @@ from maskprep.conversation import Conversation, Finding, Part
 from maskprep.errors import RowError
 from maskprep.template.render import ChatTemplate
 from maskprep.template.rendered import Rendered
+from maskprep.template.runs import merge
 from maskprep.template.source import TEMPLATE, is_lost, message_of, part_of
+from maskprep.template.stops import Stops
 
 
 class Mismatch(StrEnum):
@@ -44,8 +45,7 @@ class Fit(StrEnum):
 class Turn:
     """A proved turn. ``text`` begins with ``context`` and then the completion ``start:end``; ``stop:end`` is its stop.
 
-    A sequence trains the turn faithfully when its text starts with ``text[:end]``. ``continued`` says whether ``text``
-    is the rendering of the conversation up to this turn, which may go on behind the stop token.
+    A sequence trains the turn faithfully when it starts with ``text[:end]``: the same characters of the same origin.
     """
 
     message: int
@@ -56,68 +56,19 @@ class Turn:
     fit: Fit
     findings: tuple[Finding, ...]
 
-    @property
-    def taught(self) -> str:
-        """The text that a sequence must start with to train this turn faithfully."""
-        return self.text.text[: self.end]
+    def begins(self, text: Rendered) -> bool:
+        """Tell whether ``text`` starts with this turn's context and completion.
+
+        The origins must agree as well: a user can spell what an assistant said.
+        """
+        return text.text.startswith(self.text.text[: self.end]) and text.part(0, self.end) == self.text.part(
+            0, self.end
+        )
 
     def parts(self) -> set[Part]:
         """Return what the completion consists of."""
         inner = {part_of(source) for source in self.text.sources(self.start, self.stop)}
         return inner | ({Part.STOP} if self.stop < self.end else set())
-
-
-class Stops:
-    """Finds the token that ends a turn.
-
-    Args:
-        stop: the tokens at which generation stops.
-        special: all special tokens of the tokenizer, of which the last one ends a turn that holds none of ``stop``.
-        added: all tokens outside the plain vocabulary: text is never parted inside one.
-    """
-
-    def __init__(self, stop: Iterable[str], special: Iterable[str], added: Iterable[str]) -> None:
-        """Compile the searches; see the class."""
-        self._stop, self._special, self._added = map(_any_of, (stop, special, added))
-
-    def first(self, text: str, start: int) -> tuple[int, int] | None:
-        """Return the place of the first stop token that begins at or after ``start``."""
-        found = self._stop.search(text, start)
-        return found.span() if found else None
-
-    def count(self, text: str, start: int) -> int:
-        """Return how many stop tokens there are from ``start`` on."""
-        return sum(1 for _ in self._stop.finditer(text, start))
-
-    def first_special(self, text: str, start: int, end: int) -> tuple[int, int] | None:
-        """Return the place of the first special token inside ``start:end``."""
-        found = self._special.search(text, start, end)
-        return found.span() if found else None
-
-    def last_special(self, text: str, start: int) -> tuple[int, int] | None:
-        """Return the place of the last special token that begins at or after ``start``."""
-        *_, last = (None, *self._special.finditer(text, start))
-        return last.span() if last else None
-
-    def begins_added(self, text: str) -> bool:
-        """Tell whether ``text`` begins with a token from outside the plain vocabulary."""
-        return self._added.match(text) is not None
-
-    def shared(self, one: str, two: str) -> int:
-        """Return the length of what both texts begin with, whole added tokens only."""
-        length = next((i for i, (a, b) in enumerate(zip(one, two, strict=False)) if a != b), min(len(one), len(two)))
-        inside = (
-            found.start()
-            for text in (one, two)
-            for found in self._added.finditer(text)
-            if found.start() < length < found.end()
-        )
-        return min(inside, default=length)
-
-
-def _any_of(tokens: Iterable[str]) -> re.Pattern[str]:
-    longest_first = sorted({token for token in tokens if token}, key=len, reverse=True)
-    return re.compile("|".join(map(re.escape, longest_first)) or r"(?!)")
 
 
 class TurnFinder:
@@ -133,20 +84,20 @@ class TurnFinder:
         """Keep the three; see the class."""
         self.template, self.stops, self.mismatch = template, stops, mismatch
 
-    def find(self, conversation: Conversation, message: int) -> Turn:
-        """Prove the turn of assistant message ``message``.
+    def find(self, conversation: Conversation, message: int, whole: Rendered) -> Turn:
+        """Prove the turn of assistant message ``message``; ``whole`` is the audited rendering of the conversation.
 
         Raises:
             RowError: ``template-error``, ``prompt-mismatch``, ``content-dropped``, ``foreign-text`` or
-                ``provenance-lost``.
+                ``provenance-lost``, or ``render-differs``, should a rendering with origins have another text.
         """
-        return _Search(self, conversation, message).turn()
+        return _Search(self, conversation, message, whole).turn()
 
 
 class _Search:
     """One turn under proof: what is rendered on the way is rendered once."""
 
-    def __init__(self, finder: TurnFinder, conversation: Conversation, message: int) -> None:
+    def __init__(self, finder: TurnFinder, conversation: Conversation, message: int, whole: Rendered) -> None:
         self.template, self.stops, self.mismatch = finder.template, finder.stops, finder.mismatch
         self.conversation, self.message = conversation, message
         try:
@@ -155,6 +106,14 @@ class _Search:
         except RowError as error:
             msg = f"messages[{message}]: before or just after this turn, {error.message}"
             raise RowError(error.code, msg, error.hint, error.facts) from error
+        if not whole.text.startswith(self.continued.text):
+            # Not part of the audited rendering: compared here with the plain one.
+            self._compare(self.continued, self.template.plain(conversation, message + 1, generation_prompt=False))
+
+    def _compare(self, tracked: Rendered, plain: str) -> None:
+        if tracked.text != plain:
+            msg = f"messages[{self.message}]: the rendering with origins has another text than the plain one"
+            raise RowError("render-differs", msg, "please report the template and the row: a fault of maskprep")
 
     def turn(self) -> Turn:
         if self.continued.text.startswith(self.prompt):
@@ -165,25 +124,25 @@ class _Search:
             if start < 0:
                 start, fit = self._mismatched_start()
         stop, end, ending = self._stop(start, fit)
-        completion = self.continued.part(start, end)
-        if ending:
-            completion += Rendered(ending, ((len(ending), TEMPLATE),))
-            end += len(ending)
-        findings = self._check(completion, stopped=stop < end)
-        if fit in (Fit.PROMPT, Fit.TRAIN) and not ending:
-            return Turn(self.message, self.continued, start, stop, end, fit, findings)
+        completion = self.continued.part(start, end) + Rendered(ending, merge([(len(ending), TEMPLATE)]))
+        findings = self._check(completion, stopped=stop < end or bool(ending))
         if fit in (Fit.PROMPT, Fit.TRAIN):
-            text = self.continued.part(0, start) + completion
-            return Turn(self.message, text, start, stop, end, fit, findings)
-        shift = len(self.prompt) - start
-        text = self._tracked_prompt + completion
-        return Turn(self.message, text, start + shift, stop + shift, end + shift, fit, findings)
+            # Where nothing is added, the sequence is the rendering itself, which may go on behind the stop token.
+            text = self.continued.part(0, start) + completion if ending else self.continued
+            context = start
+        else:
+            text, context = self._tracked_prompt + completion, len(self.prompt)
+        shift = context - start
+        end += len(ending)
+        return Turn(self.message, text, context, stop + shift, end + shift, fit, findings)
 
     # Where the completion begins
 
     @cached_property
     def _tracked_prompt(self) -> Rendered:
-        return self.template.tracked(self.conversation, self.message, generation_prompt=True)
+        prompt = self.template.tracked(self.conversation, self.message, generation_prompt=True)
+        self._compare(prompt, self.prompt)
+        return prompt
 
     @cached_property
     def _own(self) -> tuple[int, int] | None:
@@ -201,21 +160,8 @@ class _Search:
         return self.prompt[self._tracked_prompt.end_of_others(-2, len(self.prompt)) :]
 
     @cached_property
-    def _before(self) -> str | None:
-        """render(M[:k]), None where the template cannot render that."""
-        if not self.message:
-            return None
-        try:
-            return self.template.plain(self.conversation, self.message, generation_prompt=False)
-        except RowError:
-            return None
-
-    @property
     def _generation_prompt(self) -> str:
-        """G = prompt(k) - render(M[:k]), empty where there is no such thing."""
-        if self._before is None or not self.prompt.startswith(self._before):
-            return ""
-        return self.prompt[len(self._before) :]
+        return generation_prompt(self.template, self.conversation, self.message, self.prompt)
 
     def _rewritten_start(self) -> int:
         """Return where the completion begins behind a rewritten history, -1 where no generation prompt stands."""
@@ -224,27 +170,18 @@ class _Search:
         if self._prompt_tail and gap.startswith(self._prompt_tail):
             return start + len(self._prompt_tail)
         asked = self._generation_prompt
-        if asked and gap.count(asked) == 1:
-            return start + gap.index(asked) + len(asked)
-        return -1
-
-    def _header_end(self) -> int:
-        """Return where the turn's header ends: as far as prompt and rendering agree, never inside the turn's own text.
-
-        Where they part in the middle of what may be the header itself, the whole gap counts as header.
-        """
-        start, stop = self._gap
-        gap = self.continued.text[start:stop]
-        shared = self.stops.shared(self._prompt_tail, gap)
-        closing = len(self._prompt_tail) - len(self._generation_prompt)
-        asked, rendered = self._prompt_tail[shared:], gap[shared:]
-        agreed = shared > closing and (
-            not rendered.strip() or self.stops.begins_added(asked) or self.stops.begins_added(rendered)
-        )
-        return start + (shared if agreed else len(gap))
+        before = self.continued.part(0, start)
+        # A message without text leaves a header and a stop token in the gap, which must not be taken for this turn's.
+        previous = before.extent(self.message - 1)
+        anchored = previous is not None and previous[1] == start
+        if not asked or not anchored or gap.count(asked) != 1:
+            return -1
+        found = gap.index(asked) + len(asked)
+        return start + found if self.stops.first(gap, found) is None else -1
 
     def _mismatched_start(self) -> tuple[int, Fit]:
-        start = self._header_end()
+        edge, stop = self._gap
+        start = edge + self.stops.header_end(self._prompt_tail, self._generation_prompt, self.continued.text[edge:stop])
         if self.mismatch is Mismatch.REJECT:
             raise self._mismatch(start)
         return start, Fit.GRAFT if self.mismatch is Mismatch.GRAFT else Fit.TRAIN
@@ -296,23 +233,25 @@ class _Search:
         return end, end, ""
 
     def _stop_of_next_turn(self, tail: int) -> str:
-        """Return the stop token with which the next turn's header closes this one, if the template does that."""
+        """Return the stop token with which the next turn's header closes this one, if that alone closes it."""
         following = self.message + 1
-        if following >= len(self.conversation.messages) or self._own is None:
+        rest = self.continued.text[tail:]
+        if following >= len(self.conversation.messages) or self.stops.last_special(rest, 0):
             return ""
         try:
             later = self.template.tracked(self.conversation, following + 1, generation_prompt=False)
         except RowError:
             return ""
-        own = later.extent(self.message, like=self.continued)
-        if own is None:
-            return ""
-        rest = self.continued.text[tail:]
-        after = own[1] + len(rest)
+        if self._own is not None:
+            own = later.extent(self.message, like=self.continued)
+            edge = own[1] if own else len(later)
+        else:
+            edge = tail if later.text.startswith(self.continued.text) else len(later)
+        after = edge + len(rest)
         found = self.stops.first(later.text, after)
-        if not later.text.startswith(rest, own[1]) or found is None or found[0] != after:
+        if not later.text.startswith(rest, edge) or found is None or found[0] != after:
             return ""
-        return later.text[slice(*found)] if later.sources(own[1], found[1]) == {TEMPLATE} else ""
+        return later.text[slice(*found)] if later.sources(edge, found[1]) == {TEMPLATE} else ""
 
     def _only_stop(self, start: int, fit: Fit) -> tuple[int, int]:
         """Return the stop token of a turn with lost text: proved where it is the only one and ends the rendering."""
@@ -357,12 +296,23 @@ class _Search:
         findings = [
             Finding("content-dropped", f"{name}: the template renders nothing of its {part}") for part in dropped
         ]
+        if not self.template.has_generation_prompt:
+            findings.append(Finding("no-generation-prompt", f"{name}: the template has none, so the header is trained"))
         if not stopped:
             findings.append(Finding("no-stop-token", f"{name}: the template ends this turn with no stop token"))
         lead = completion.text[: next((low for low, _, source in completion.places() if source), len(completion))]
         if _EMPTY_THOUGHT.search(lead):
             findings.append(Finding("empty-think-trained", f"{name}: an empty thought of the template's is trained"))
         return tuple(findings)
+
+
+def generation_prompt(template: ChatTemplate, conversation: Conversation, message: int, prompt: str) -> str:
+    """Return G = prompt(k) - render(M[:k]), empty where the one does not begin with the other."""
+    try:
+        before = template.plain(conversation, message, generation_prompt=False)
+    except RowError:
+        return ""
+    return prompt.removeprefix(before) if prompt.startswith(before) else ""
 
 
 _SHOWN = 400  # characters of each text that an inspection gets to show

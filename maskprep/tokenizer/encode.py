@@ -14,7 +14,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable
 from dataclasses import dataclass
-from functools import cached_property, lru_cache
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -25,7 +25,7 @@ from maskprep.errors import RowError
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
 
-_CACHED_TEXTS = 128  # more than the turns of nearly any conversation
+_KNOWN_CHARACTERS = 8_000_000  # of text whose ids are remembered: about 25 MB, and most conversations of 100 turns
 
 Ints = npt.NDArray[np.int64]
 
@@ -37,6 +37,14 @@ class Encoded:
     ids: Ints
     starts: Ints
     ends: Ints
+
+    def with_border(self, index: int, start: int) -> Encoded:
+        """Return the same with token ``index`` beginning not before byte ``start``."""
+        if index >= len(self.starts) or self.starts[index] >= start:
+            return self
+        starts = self.starts.copy()
+        starts[index] = start
+        return Encoded(self.ids, starts, self.ends)
 
     def then(self, other: Encoded, offset: int) -> Encoded:
         """Return this encoding followed by one of text that begins at byte ``offset``."""
@@ -54,13 +62,21 @@ class Encoder:
         """Take a loaded tokenizer."""
         self._tokenizer = tokenizer
         self._spelled: dict[int, bytes] = {}
-        self._cached = lru_cache(maxsize=_CACHED_TEXTS)(self._encode)
+        self._known: dict[str, Ints] = {}
+        self._known_size = 0
         self._added = {id_: token.content.encode() for id_, token in tokenizer.added_tokens_decoder.items()}
 
     def ids(self, text: str) -> Ints:
         """Return the ids of ``text``, as ``apply_chat_template(..., tokenize=True)`` would."""
         # Prompts come again and again: in each sequence that is cut from one conversation, under each history.
-        return self._cached(text)
+        known = self._known.get(text)
+        if known is None:
+            known = self._encode(text)
+            self._known_size += len(text)
+            if self._known_size > _KNOWN_CHARACTERS:
+                self._known, self._known_size = {}, len(text)
+            self._known[text] = known
+        return known
 
     def _encode(self, text: str) -> Ints:
         encoding = self._tokenizer(text, add_special_tokens=False, return_attention_mask=False, verbose=False)
@@ -86,12 +102,15 @@ class Encoder:
         """
         if not self._puts_blank_first:
             return self.encode(text)
-        # Behind a line break the tokenizer puts no blank; the line break itself is then taken away again.
-        lead, ids = self.ids("\n"), self.ids("\n" + text)
-        if not np.array_equal(ids[: len(lead)], lead):
-            msg = "the tokenizer cannot encode the completion apart from its prompt"
-            raise RowError("no-alignment", msg)
-        return self._place(text, ids[len(lead) :])
+        # Behind other text the tokenizer puts no blank; the ids of that text are then taken away again.
+        for lead in ("\n", *sorted(content.decode() for content in self._added.values())):
+            before, ids = self.ids(lead), self.ids(lead + text)
+            if len(before) and np.array_equal(ids[: len(before)], before):
+                try:
+                    return self._place(text, ids[len(before) :])
+                except RowError:
+                    continue
+        raise RowError("no-alignment", "the tokenizer cannot encode the completion apart from its prompt")
 
     @cached_property
     def _puts_blank_first(self) -> bool:
@@ -120,11 +139,11 @@ class Encoder:
             raise RowError("no-alignment", msg)
         offsets = np.asarray(encoding["offset_mapping"], dtype=np.int64).reshape(-1, 2)
         in_bytes = np.concatenate(([0], np.cumsum([len(char.encode()) for char in text], dtype=np.int64)))
-        ends = np.maximum.accumulate(in_bytes[offsets[:, 1]])
-        before = np.concatenate((np.zeros(min(1, len(ends)), np.int64), ends[:-1]))
-        # Tokenizers leave white space out of the offsets of the token that holds it: a gap belongs to what follows.
-        # Several tokens of one character all begin where that character does.
-        starts = np.minimum(in_bytes[offsets[:, 0]], before)
+        starts, ends = in_bytes[offsets[:, 0]], np.maximum.accumulate(in_bytes[offsets[:, 1]])
+        if self._is_byte_level:
+            # Its offsets leave out the white space with which a token begins. (Several tokens of one character all
+            # begin where that character does.) Other tokenizers drop white space, which then is nobody's.
+            starts = np.minimum(starts, np.concatenate((np.zeros(min(1, len(ends)), np.int64), ends[:-1])))
         return self._narrow(text.encode(), Encoded(ids, starts, ends))
 
     def _narrow(self, raw: bytes, encoded: Encoded) -> Encoded:

@@ -85,13 +85,12 @@ def load_tokenizer(name: str, stop_tokens: Sequence[str] = ()) -> LoadedTokenize
         raise UsageError(msg, "give a folder that holds tokenizer.json and tokenizer_config.json, or a hub id")
     try:
         tokenizer = AutoTokenizer.from_pretrained(name, trust_remote_code=False)
-    except (OSError, ValueError, KeyError, TypeError, ImportError, json.JSONDecodeError) as error:
-        raise UsageError(_why_not(name, error), _way_out(name)) from error
     except Exception as error:  # the Rust tokenizer raises a bare Exception for a damaged file
         raise UsageError(_why_not(name, error), _way_out(name)) from error
     stops = [tokenizer.eos_token] if tokenizer.eos_token else []
-    stops += [token for token in map(tokenizer.convert_ids_to_tokens, _generation_stops(name)) if token]
     vocabulary = tokenizer.get_vocab()
+    by_id = {number: token for token, number in vocabulary.items()}
+    stops += [by_id[number] for number in _generation_stops(name) if number in by_id]
     for token in stop_tokens:
         if token not in vocabulary:
             msg = f"the stop token {token!r} is not one token of the tokenizer {name!r}"
@@ -127,7 +126,7 @@ def _generation_stops(name: str) -> list[int]:
     except (ValueError, OSError) as error:
         msg = f"{path}: cannot be read as JSON: {error}"
         raise UsageError(msg, "mend the file or delete it") from error
-    stops = [stops] if isinstance(stops, int) else stops or []
+    stops = [] if stops is None else [stops] if isinstance(stops, int) else stops
     if not isinstance(stops, list) or not all(isinstance(stop, int) for stop in stops):
         msg = f"{path}: eos_token_id must be a number or a list of numbers"
         raise UsageError(msg, "mend the file")

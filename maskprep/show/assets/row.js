@@ -1,0 +1,126 @@
+"use strict";
+// The row that is shown: blocks of messages, in them segments; the rest of the document knows it through `shown`.
+
+// nodes: {node, start, spelt, unit} in the order of the text; byNode finds them; solo: unit → element of a segment that
+// is one unit and not its own text. start is a place in laid.text, -1 in a node that stands for hidden text.
+const shown = { row: null, record: null, laid: null, nodes: [], byNode: new Map(), solo: new Map() };
+const choice = { trained: false, roles: new Set(), parts: new Set() }; // roles and parts that are switched off
+
+function isVisible(kind) {
+  return (!choice.trained || kind.trained) && !choice.roles.has(kind.role) && !choice.parts.has(kind.part);
+}
+
+function drawRow(row, record) {
+  Object.assign(shown, { row, record, laid: layOut(record), nodes: [], byNode: new Map(), solo: new Map() });
+  redraw();
+}
+
+function redraw() {
+  const { laid } = shown;
+  Object.assign(shown, { nodes: [], byNode: new Map(), solo: new Map() });
+  const blocks = [];
+  let text = null;
+  let hidden = 0; // tokens in the fold that is being gathered
+  const fold = () => {
+    if (hidden) text.append(element("span", { class: "fold" }, `… ${counted(hidden, "token")} …`));
+    hidden = 0;
+  };
+  laid.segments.forEach((segment, place) => {
+    const kind = page.kinds[segment.kind];
+    if (laid.cuts.has(place) || !text) {
+      if (text) fold();
+      const { role, message } = laid.cuts.get(place) ?? { role: "template", message: -1 };
+      text = element("div", { class: "text" });
+      const name = element("div", { class: "gutter" }, element("b", {}, role), message >= 0 ? ` ${message}` : "");
+      blocks.push(element("section", { class: "block", "data-role": role }, name, text));
+    }
+    if (isVisible(kind)) {
+      fold();
+      text.append(drawSegment(segment, kind));
+    } else hidden += laid.firsts[segment.last] - laid.firsts[segment.first];
+  });
+  if (text) fold();
+  const view = document.getElementById("row");
+  view.replaceChildren(...blocks);
+  // A block with nothing to read in it is folded to one line.
+  for (const block of blocks) block.classList.toggle("folded", !block.querySelector(".segment"));
+  markFound();
+  showUnit(-1);
+}
+
+function drawSegment(segment, kind) {
+  const names = ["segment", segment.form, `part-${kind.part}`, kind.trained ? "trained" : "masked"];
+  if (kind.split) names.push("split");
+  if (kind.other !== null && kind.other !== kind.trained) names.push(kind.trained ? "only-here" : "only-there");
+  const made = element("span", { class: names.join(" "), "data-role": kind.role });
+  const { laid } = shown;
+  if (segment.form === "bytes" || segment.form === "empty") {
+    const token = shown.record.t[laid.firsts[segment.first]];
+    const node = document.createTextNode(segment.form === "empty" ? "‹∅›" : `‹${hexOf(bytesOf(token))}›`);
+    made.append(node);
+    know(node, segment.from, true, segment.first);
+    shown.solo.set(segment.first, made);
+    return made;
+  }
+  let start = segment.from;
+  pieces(laid.text.slice(segment.from, segment.to), (form, text) => {
+    const piece = pieceNode(form, text);
+    made.append(piece);
+    know(form === null ? piece : piece.firstChild, start, form === "spelt", unitAt(start));
+    start += text.length;
+  });
+  return made;
+}
+
+function know(node, start, spelt, unit) {
+  const entry = { node, start, spelt, unit };
+  shown.nodes.push(entry);
+  shown.byNode.set(node, entry);
+}
+
+// Returns the last place of a sorted list whose value is not above `value`, by halving.
+function lastUpTo(count, valueAt, value) {
+  let low = 0;
+  let high = count;
+  while (low < high) {
+    const middle = (low + high) >> 1;
+    if (valueAt(middle) <= value) low = middle + 1;
+    else high = middle;
+  }
+  return low - 1;
+}
+
+const unitAt = (start) => lastUpTo(shown.laid.firsts.length - 1, (unit) => shown.laid.starts[unit], start);
+
+// Returns the range of the document that shows text[from:to], null where all of it is hidden.
+function rangeOf(from, to) {
+  const { nodes } = shown;
+  const entryAt = (place) => nodes[lastUpTo(nodes.length, (i) => nodes[i].start, place)];
+  const [head, tail] = [entryAt(from), entryAt(to - 1)];
+  if (!head || !tail) return null;
+  const length = (entry) => (entry.spelt ? 1 : entry.node.length);
+  if (from >= head.start + length(head) || to > tail.start + length(tail)) return null;
+  const range = document.createRange();
+  range.setStart(head.node, head.spelt ? 0 : from - head.start);
+  range.setEnd(tail.node, tail.spelt ? tail.node.length : to - tail.start);
+  return range;
+}
+
+function rangeOfUnit(unit) {
+  const { laid, solo } = shown;
+  if (!solo.has(unit)) return rangeOf(laid.starts[unit], laid.starts[unit + 1]);
+  const range = document.createRange();
+  range.selectNodeContents(solo.get(unit));
+  return range;
+}
+
+// Brings a range into view without moving more than it must.
+function reveal(range) {
+  const view = document.getElementById("row");
+  // Blocks out of view may not be laid out yet: their section is, and brings them in.
+  range.startContainer.parentElement.closest(".block")?.scrollIntoView({ block: "nearest" });
+  const [box, frame] = [range.getBoundingClientRect(), view.getBoundingClientRect()];
+  const margin = Math.min(60, frame.height / 4);
+  if (box.top < frame.top + margin) view.scrollTop -= frame.top + margin - box.top;
+  else if (box.bottom > frame.bottom - margin) view.scrollTop += box.bottom - frame.bottom + margin;
+}

@@ -1,0 +1,77 @@
+"""Where turns end, and where their headers do: the tokens that templates write as text."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+
+
+class Stops:
+    """Finds the token that ends a turn.
+
+    Args:
+        stop: the tokens at which generation stops.
+        special: all special tokens of the tokenizer, of which the last one ends a turn that holds none of ``stop``.
+        added: all tokens outside the plain vocabulary: text is never parted inside one.
+    """
+
+    def __init__(self, stop: Iterable[str], special: Iterable[str], added: Iterable[str]) -> None:
+        """Compile the searches; see the class."""
+        self._stop, self._special, self._added = map(_any_of, (stop, special, added))
+
+    def first(self, text: str, start: int) -> tuple[int, int] | None:
+        """Return the place of the first stop token that begins at or after ``start``."""
+        found = self._stop.search(text, start)
+        return found.span() if found else None
+
+    def count(self, text: str, start: int) -> int:
+        """Return how many stop tokens there are from ``start`` on."""
+        return sum(1 for _ in self._stop.finditer(text, start))
+
+    def first_special(self, text: str, start: int, end: int) -> tuple[int, int] | None:
+        """Return the place of the first special token inside ``start:end``."""
+        found = self._special.search(text, start, end)
+        return found.span() if found else None
+
+    def last_special(self, text: str, start: int) -> tuple[int, int] | None:
+        """Return the place of the last special token that begins at or after ``start``."""
+        *_, last = (None, *self._special.finditer(text, start))
+        return last.span() if last else None
+
+    def begins_added(self, text: str) -> bool:
+        """Tell whether ``text`` begins with a token from outside the plain vocabulary."""
+        return self._added.match(text) is not None
+
+    def shared(self, one: str, two: str) -> int:
+        """Return the length of what both texts begin with, whole added tokens only."""
+        length = next((i for i, (a, b) in enumerate(zip(one, two, strict=False)) if a != b), min(len(one), len(two)))
+        inside = (
+            found.start()
+            for text in (one, two)
+            for found in self._added.finditer(text)
+            if found.start() < length < found.end()
+        )
+        return min(inside, default=length)
+
+    def header_end(self, asked: str, generation_prompt: str, gap: str) -> int:
+        """Return how far into ``gap`` a turn's header goes.
+
+        Args:
+            asked: the template's text with which the prompt ends, behind the last message.
+            generation_prompt: the end of ``asked`` that is there only when a generation prompt is asked for.
+            gap: the template's text in front of the turn's own text, behind the last message.
+
+        As far as both agree it is the header, in whole added tokens. Where they part in the middle of what may be the
+        header itself, all of the gap counts as header.
+        """
+        shared = self.shared(asked, gap)
+        wanted, rendered = asked[shared:], gap[shared:]
+        agreed = shared > len(asked) - len(generation_prompt) and (
+            not rendered.strip() or self.begins_added(wanted) or self.begins_added(rendered)
+        )
+        return shared if agreed else len(gap)
+
+
+def _any_of(tokens: Iterable[str]) -> re.Pattern[str]:
+    longest_first = sorted({token for token in tokens if token}, key=len, reverse=True)
+    return re.compile("|".join(map(re.escape, longest_first)) or r"(?!)")

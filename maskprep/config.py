@@ -12,11 +12,19 @@ from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, field_validator
 
 from maskprep.conversation import RESERVED_KWARGS
 from maskprep.errors import UsageError
 
+
+def _a_name(value: str) -> str:
+    if not value or "\0" in value:
+        raise ValueError("must be a name, neither empty nor with a NUL in it")
+    return value
+
+
+Name = Annotated[str, AfterValidator(_a_name)]
 PartName = Literal["content", "reasoning", "tool_call", "scaffold", "stop"]
 
 
@@ -41,10 +49,10 @@ class Train(_Frozen):
 class Config(_Frozen):
     """The whole configuration of a build. ``history`` None: split, unless that turns out to be dear."""
 
-    sources: Annotated[tuple[str, ...], Field(min_length=1)]
-    tokenizer: str
-    output: str | None = None
-    chat_template: str | None = None
+    sources: Annotated[tuple[Name, ...], Field(min_length=1)]
+    tokenizer: Name
+    output: Name | None = None
+    chat_template: Name | None = None
     template_kwargs: Mapping[str, Any] = {}
     now: datetime | None = None
     stop_tokens: tuple[str, ...] = ()

@@ -19,7 +19,7 @@ import numpy as np
 from maskprep.conversation import Finding
 from maskprep.errors import RowError
 from maskprep.template.rendered import Rendered
-from maskprep.template.turns import Turn
+from maskprep.template.turns import Fit, Turn
 from maskprep.tokenizer.encode import Encoded, Encoder, Ints
 
 
@@ -96,8 +96,11 @@ class SequenceBuilder:
             findings.append(Finding("cut-after-last-turn", f"left out: what follows messages[{max(selected)}]"))
         sequences = [first] if _trained(first) else []
         pending = {message: turn for message, turn in selected.items() if message not in _trained(first)}
-        rewritten = sorted(message for message, turn in pending.items() if not turn.begins(first.text))
-        findings += [_rewritten(rewritten)] if rewritten else []
+        crossing = sorted(message for message, turn in pending.items() if turn.begins(first.text))
+        # A grafted turn gets its own sequence for another reason; only `mask`, which has none, leaves it out.
+        other = [message for message in sorted(pending) if message not in crossing]
+        other = [m for m in other if history is History.MASK or pending[m].fit is not Fit.GRAFT]
+        findings += [_rewritten(other)] if other else []
         if history is History.SPLIT:
             while pending:
                 message = max(pending)
@@ -107,8 +110,8 @@ class SequenceBuilder:
                     raise RowError("unproved", msg)
                 sequences.append(sequence)
                 pending = {other: turn for other, turn in pending.items() if other not in _trained(sequence)}
-        elif set(pending) - set(rewritten):
-            left = ", ".join(str(message) for message in sorted(set(pending) - set(rewritten)))
+        elif crossing:
+            left = ", ".join(map(str, crossing))
             findings.append(Finding("border-masked", f"messages {left}: left out, a token crosses the border"))
         split = [s.stretches[-1].message for s in sequences if s.borders]
         findings += [Finding("border-split", f"a token before messages[{message}] was split") for message in split[:1]]

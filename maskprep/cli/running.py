@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import typer
 
-from maskprep.errors import BuildError, MaskprepError
+from maskprep.errors import BuildError, MaskprepError, UsageError
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -43,6 +43,12 @@ def errors_shown(*, as_json: bool) -> Iterator[None]:
     except MaskprepError as error:
         _show(error, as_json=as_json)
         raise typer.Exit(_DATA if isinstance(error, BuildError) else _USAGE) from None
+    except OSError as error:
+        # Nothing was begun yet, or it would be an error of ours: a name that no file can have, say.
+        _show(
+            UsageError(f"{error.filename or 'a file'}: {error.strerror or error}", "check the names"), as_json=as_json
+        )
+        raise typer.Exit(_USAGE) from None
     except KeyboardInterrupt:
         sys.stderr.write("maskprep: interrupted; nothing was committed\n")
         raise typer.Exit(_INTERRUPTED) from None

@@ -104,8 +104,9 @@ def _write(
     tokenizer = inputs.loaded.tokenizer
     if inputs.config.chat_template is not None:
         tokenizer.chat_template = inputs.preparer.templates[False].source
-    tokenizer.save_pretrained(output.path / "tokenizer")
+    tokenizer.save_pretrained(output.tokenizer)
     manifest = _manifest(inputs, tally, receipts)
+    manifest["tokenizer_files"] = sorted(entry.name for entry in output.tokenizer.iterdir())
     output.commit(receipts, manifest, manifest["fingerprint"])
     return BuildReport(str(output.path), str(output.rejects), manifest)
 

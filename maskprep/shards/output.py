@@ -22,6 +22,7 @@ _OURS = re.compile(
     r"data-\d{5}(-of-\d{5}\.arrow|\.arrow\.partial)|dataset_info\.json|state\.json(\.partial)?|tokenizer"
 )
 _FOLDER = "maskprep"
+_TOKENIZER = "tokenizer"
 _NOTES = frozenset({"manifest.json", "rejects.jsonl", "findings.jsonl", "report.html"})
 
 
@@ -48,6 +49,11 @@ class OutputFolder:
     def findings(self) -> Path:
         """The file of findings about rows that were used."""
         return self.path / _FOLDER / "findings.jsonl"
+
+    @property
+    def tokenizer(self) -> Path:
+        """The folder of the tokenizer as it was used."""
+        return self.path / _TOKENIZER
 
     @property
     def manifest(self) -> Path:
@@ -83,8 +89,19 @@ class OutputFolder:
             for entry in self.path.iterdir()
             if not (built and (entry == notes or _OURS.fullmatch(entry.name)) and not entry.is_symlink())
         ]
-        inner = [f"{_FOLDER}/{entry.name}" for entry in notes.iterdir() if entry.name not in _NOTES] if built else []
-        return sorted(foreign + inner)
+        if built:
+            foreign += [f"{_FOLDER}/{entry.name}" for entry in notes.iterdir() if entry.name not in _NOTES]
+            foreign += [f"{_TOKENIZER}/{name}" for name in self._foreign_beside_the_tokenizer()]
+        return sorted(foreign)
+
+    def _foreign_beside_the_tokenizer(self) -> list[str]:
+        """Return what a finished build has in its tokenizer folder and did not write there."""
+        try:
+            written = set(json.loads(self.manifest.read_bytes())["tokenizer_files"])
+        except (OSError, ValueError, KeyError, TypeError):
+            return []
+        folder = self.path / _TOKENIZER
+        return [entry.name for entry in folder.iterdir() if entry.name not in written] if folder.is_dir() else []
 
     def claim(self) -> None:
         """Make the folder empty but for our own subfolder: from here on it is no data set."""

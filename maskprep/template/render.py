@@ -8,7 +8,7 @@ from functools import cached_property
 from typing import Any
 
 import jinja2
-import jinja2.meta
+import jinja2.nodes
 
 from maskprep.conversation import Conversation, Message, Part
 from maskprep.errors import RowError, UsageError
@@ -63,8 +63,9 @@ class ChatTemplate:
 
     @cached_property
     def _asks_for(self) -> frozenset[str]:
+        # Every name that occurs: what the environment itself provides, such as the clock, does not count as undeclared.
         tree = self._plain.environment.parse(self.source)
-        return frozenset(jinja2.meta.find_undeclared_variables(tree))
+        return frozenset(node.name for node in tree.find_all(jinja2.nodes.Name))
 
     @property
     def uses_clock(self) -> bool:

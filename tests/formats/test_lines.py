@@ -203,7 +203,7 @@ def test_lines_come_back_with_their_numbers_and_offsets(
 
 @pytest.mark.parametrize("suffix", PACKERS)
 def test_lines_that_cross_blocks_come_back_whole(tmp_path: Path, suffix: str) -> None:
-    rng = random.Random(0)  # noqa: S311
+    rng = random.Random(0)
     rows = [rng.randbytes(size).replace(b"\n", b"") + b"." for size in (3, 2 * MIB, MIB, MIB - 1, 0, 300_000, MIB + 1)]
     source = write(tmp_path, "a" + suffix, PACKERS[suffix](b"\n".join(rows)))
     assert [line.data for line in read(source, 4 * MIB)] == rows
@@ -221,7 +221,7 @@ def test_a_line_of_more_than_max_bytes_is_a_fault_and_reading_goes_on(tmp_path: 
     assert fault is not None
     assert fault.message == "the line has 10 bytes; the most that is read is 4"
     assert lines[2].data == b""
-    assert pickle.loads(pickle.dumps(lines[2])).where == lines[2].where  # noqa: S301
+    assert pickle.loads(pickle.dumps(lines[2])).where == lines[2].where
 
 
 def test_the_last_line_may_be_too_long(tmp_path: Path) -> None:
@@ -254,7 +254,7 @@ def test_a_bomb_is_never_held(tmp_path: Path, suffix: str, peak: Callable[[], in
     assert (tmp_path / f"a{suffix}").stat().st_size < MIB
     tracemalloc.reset_peak()
     assert codes(read(source)) == ["row-too-large", None]
-    assert peak() < 32 * MIB
+    assert peak() < 40 * MIB
 
 
 def test_a_line_that_trickles_in_is_held_once(tmp_path: Path, peak: Callable[[], int]) -> None:
@@ -291,7 +291,7 @@ def test_skippable_zstd_frames_are_skipped(tmp_path: Path) -> None:
 @pytest.mark.parametrize("suffix", [".gz", ".zst"])
 @pytest.mark.parametrize("share", [0.0, 0.0005, 0.2, 0.5, 0.9, 0.999])
 def test_truncated_data_gives_the_lines_before_and_one_fault(tmp_path: Path, suffix: str, share: float) -> None:
-    rng = random.Random(1)  # noqa: S311
+    rng = random.Random(1)
     rows = [b"%d " % index + rng.randbytes(200).hex().encode() for index in range(2000)]
     text = b"\n".join(rows)
     packed = PACKERS[suffix](text)
@@ -358,7 +358,7 @@ def test_a_disk_that_fails_in_mid_read_stops_the_build(monkeypatch: pytest.Monke
 
 @pytest.mark.parametrize("suffix", PACKERS)
 def test_progress_counts_the_bytes_of_the_file_as_it_lies_there(tmp_path: Path, suffix: str) -> None:
-    rng = random.Random(2)  # noqa: S311
+    rng = random.Random(2)
     source = write(tmp_path, "a" + suffix, PACKERS[suffix](rng.randbytes(3 * MIB)))
     seen: list[int] = []
     for _ in read_lines(source, MIB, seen.append):

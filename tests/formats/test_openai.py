@@ -8,9 +8,9 @@ from typing import Any
 
 import pytest
 
-from maskprep.conversation import ROLES, Conversation, Where
+from maskprep.conversation import RESERVED_KWARGS, ROLES, Conversation, Where
 from maskprep.errors import RowError
-from maskprep.formats import FORMATS, RESERVED_KWARGS, Line, parse
+from maskprep.formats import FORMATS, Line, parse
 from maskprep.formats.openai import to_conversation
 
 ASK = {"role": "user", "content": "2+2?"}

@@ -33,7 +33,7 @@ def refused(data: bytes) -> RowError:
 
 
 @given(value=JSON, ascii_only=st.booleans())
-def test_what_is_accepted_means_what_json_says(value: Any, ascii_only: bool) -> None:  # noqa: ANN401
+def test_what_is_accepted_means_what_json_says(value: Any, ascii_only: bool) -> None:
     text = json.dumps(value, ensure_ascii=ascii_only)
     assert loads(text.encode()) == value
     assert loads_text(text) == value
@@ -131,7 +131,7 @@ def test_a_parser_that_runs_out_of_stack_is_a_row_too_deep() -> None:
     def descend(levels: int) -> str:
         return descend(levels - 1) if levels else refused(b"[" * 150 + b"]" * 150).code
 
-    frame, depth = sys._getframe(), 0  # noqa: SLF001
+    frame, depth = sys._getframe(), 0
     while frame.f_back is not None:
         frame, depth = frame.f_back, depth + 1
     if sys.version_info < (3, 12):  # later versions count the parser's levels apart from Python's own

@@ -1,5 +1,6 @@
 "use strict";
-// The data of the page: one block that all rows share, and blocks of rows that are unpacked when one of theirs is wanted.
+// The data of the page: one block that all rows share, and blocks of rows that are unpacked when one of theirs is
+// wanted.
 
 const BLOCKS_KEPT = 8; // unpacked blocks, about 65,000 tokens each
 const utf8 = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
@@ -22,7 +23,14 @@ async function openPage() {
   page.blocks = [...document.querySelectorAll("script.rows")];
   page.special = new Uint8Array(tokens.id.length);
   for (const place of tokens.special) page.special[place] = 1;
-  page.kinds = kinds.map(([role, part, message, trained, split, other]) => ({ role, part, message, trained, split, other }));
+  page.kinds = kinds.map(([role, part, message, trained, split, other]) => ({
+    role,
+    part,
+    message,
+    trained,
+    split,
+    other,
+  }));
   let block = 0;
   page.rows = rows.number.map((number, place) => {
     if (block + 1 < meta.blocks.length && place >= meta.blocks[block + 1]) block++;
@@ -70,7 +78,8 @@ function joined(tokens) {
 }
 
 // Finds the tokens that, from `first` on and before `end`, make whole characters together. Returns their text and how
-// many they are; null and 1 where they make none: a character that the data cuts off, or that a border of the mask parts.
+// many they are; null and 1 where they make none: a character that the data cuts off, or that a border of the mask
+// parts.
 function gather(tokens, first, end) {
   // A character is at most four bytes, so that four tokens finish one, if any do.
   for (let last = first + 2; last <= Math.min(end, first + 4) && textOf(tokens[last - 1]) === null; last++) {

@@ -1,6 +1,6 @@
 "use strict";
-// What is known of the token under the pointer or the keyboard. Tokens are no elements: they are ranges of the text, found
-// from the place under the pointer, so that a row of 50,000 tokens costs no more than its text.
+// What is known of the token under the pointer or the keyboard. Tokens are no elements: they are ranges of the text,
+// found from the place under the pointer, so that a row of 50,000 tokens costs no more than its text.
 
 let current = -1; // unit
 const paint = (name, ranges) => {
@@ -26,7 +26,8 @@ function covers(node, offset, x, y) {
   return [...range.getClientRects()].some((box) => x >= box.left && x <= box.right && y >= box.top && y <= box.bottom);
 }
 
-// Returns the unit at a point of the window, -1 where there is none.
+// Returns the unit at a point of the window, -1 where there is none. Beside the text the nearest caret says nothing,
+// but for a line break, which is all that a line has there.
 function unitFrom(x, y, target) {
   const caret = caretAt(x, y);
   let entry = caret && shown.byNode.get(caret[0]);
@@ -36,10 +37,10 @@ function unitFrom(x, y, target) {
     entry = shown.byNode.get(target.firstChild);
     return entry && target.matches("i") ? entry.unit : -1;
   }
+  if (!target.closest(".segment")) return entry.node.data === "\n" ? entry.unit : -1;
   if (entry.spelt) return entry.unit;
   // A caret stands between two characters: the one that is meant is the one whose box covers the point.
   if (offset > 0 && (offset >= entry.node.length || !covers(entry.node, offset, x, y))) offset--;
-  if (!covers(entry.node, offset, x, y) && !target.matches("i")) return -1;
   return unitAt(entry.start + offset);
 }
 
@@ -48,6 +49,9 @@ function showUnit(unit, { scroll = false } = {}) {
   const panel = document.getElementById("inspector");
   const range = unit >= 0 ? rangeOfUnit(unit) : null;
   paint("token", range ? [range] : []);
+  // A range does not cover the mark of a line break, which is no text.
+  document.querySelector("#row .current")?.classList.remove("current");
+  range?.endContainer.parentElement.closest(".break, .tab")?.classList.add("current");
   if (unit < 0 || !shown.laid) {
     panel.replaceChildren(element("p", { class: "hint" }, "Point at a token, or press → to walk along the row."));
     return;
@@ -60,12 +64,12 @@ function describeUnit(unit) {
   const { laid, record } = shown;
   const [first, end] = [laid.firsts[unit], laid.firsts[unit + 1]];
   const tokens = record.t.slice(first, end);
-  const kind = page.kinds[laid.segments[lastUpTo(laid.segments.length, (i) => laid.segments[i].first, unit)].kind];
+  const kind = page.kinds[laid.kinds[unit]];
   const ids = tokens.map((token) => page.meta.tokens.id[token]);
   const bytes = joined(tokens);
   const places = end - first > 1 ? `tokens ${figure(first)}–${figure(end - 1)}` : `token ${figure(first)}`;
   const text = laid.text.slice(laid.starts[unit], laid.starts[unit + 1]);
-  const partial = end - first === 1 && textOf(tokens[0]) === null;
+  const partial = tokens.length === 1 && textOf(tokens[0]) === null;
   const flags = [
     page.special[tokens[0]] && "special token",
     kind.split && "a token was split before it",
@@ -73,7 +77,8 @@ function describeUnit(unit) {
     partial && "a part of a character",
     kind.other !== null && (kind.other ? "trained in the other" : "masked in the other"),
   ].filter(Boolean);
-  const fact = (name, ...value) => element("div", { class: `fact fact-${name}` }, element("dt", {}, name), element("dd", {}, ...value));
+  const fact = (name, ...value) =>
+    element("div", { class: `fact fact-${name}` }, element("dt", {}, name), element("dd", {}, ...value));
   return [
     element("div", { class: `what ${kind.trained ? "trained" : "masked"}` }, kind.trained ? "trained" : "masked"),
     element("div", { class: "quoted" }, partial ? `‹${hexOf(bytes)}›` : plainQuoted(text)),

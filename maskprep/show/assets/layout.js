@@ -1,23 +1,29 @@
 "use strict";
-// From the columns of a row to what is drawn: segments of text in one style, and units, the smallest things to point at.
+// From the columns of a row to what is drawn: segments of text in one style, and units, the smallest things to point
+// at.
 //
 //   tokens     <|im_start|>  user  \n  Gr  ü(1)  ü(2)  ße
 //   units      <|im_start|>  user  \n  Gr  ü           ße        tokens that make one character are one unit
 //   segments   [special    ] [scaffold] [content          ]      one text run each, so that scripts join and marks combine
 
-// Returns {text, starts, firsts, segments, cuts}. Unit u stands at text[starts[u]:starts[u+1]] and begins with token
-// firsts[u]. A segment is {kind, form, from, to, first, last}: text[from:to] and units first:last; its form is "plain",
-// "special", "bytes" (a part of a character: one place in the text) or "empty". A cut is a segment that begins a block.
+// Combining marks, joiners, variation selectors, skin tones.
+const JOINS = /^[\p{M}\u{200d}\u{1f3fb}-\u{1f3ff}]/u;
+
+// Returns {text, starts, firsts, kinds, segments, cuts}. Unit u, of kinds[u], stands at text[starts[u]:starts[u+1]]
+// and begins with token firsts[u]. A segment is {kind, form, from, to, first, last}: text[from:to] and units
+// first:last; its form is "plain", "special", "bytes" (a part of a character: one place in the text) or "empty". A
+// cut is a segment that begins a block.
 function layOut(record) {
-  const laid = { starts: [], firsts: [], segments: [], cuts: new Map() };
+  const laid = { starts: [], firsts: [], kinds: [], segments: [], cuts: new Map() };
   const cuts = cutsOf(record);
   const texts = [];
   let length = 0;
   let token = 0;
+  let open = null;
   for (let run = 0; run < record.r.length; run += 2) {
     const end = token + record.r[run];
     const kind = record.r[run + 1];
-    let open = null;
+    if (open && !continues(page.kinds[open.kind], page.kinds[kind])) open = null;
     while (token < end) {
       let text = textOf(record.t[token]);
       let taken = 1;
@@ -27,12 +33,17 @@ function layOut(record) {
         if (text === null) [text, form] = ["\ufffd", "bytes"];
       } else if (!text) form = "empty";
       if (open?.form !== "plain" || form !== "plain" || cuts.has(token)) {
-        open = { kind, form, from: length, to: length, first: laid.firsts.length, last: 0 };
+        open = { kind, form, from: length, to: length, first: laid.firsts.length, last: 0 }; // last: 0 while empty
         if (cuts.has(token)) laid.cuts.set(laid.segments.length, cuts.get(token));
         laid.segments.push(open);
       }
-      laid.starts.push(length);
-      laid.firsts.push(token);
+      // What joins the character before it cannot be pointed at alone.
+      const joins = open.last && (JOINS.test(text) || texts.at(-1).endsWith("\u200d"));
+      if (!joins) {
+        laid.starts.push(length);
+        laid.firsts.push(token);
+        laid.kinds.push(kind);
+      }
       texts.push(text);
       length += text.length;
       open.to = length;
@@ -44,6 +55,12 @@ function layOut(record) {
   laid.firsts.push(token);
   laid.text = texts.join("");
   return laid;
+}
+
+// Tells whether one kind looks like the other. A split is marked where it is; what follows goes on in the same text.
+function continues(before, kind) {
+  const like = (name) => before[name] === kind[name];
+  return !kind.split && ["role", "part", "message", "trained", "other"].every(like);
 }
 
 // Returns where the blocks of messages begin: token → kind that names the block. The mask does not need them, the eye
@@ -73,7 +90,8 @@ function cutsOf(record) {
 }
 
 // Returns the token with which the next message's header begins. It is a special token behind a line break or behind
-// another special token, but not the one that closes the message before. Of the first message it is the last such token.
+// another special token, but not the one that closes the message before. Of the first message it is the last such
+// token.
 function headerBetween(tokens, from, to, stopped, first) {
   let special = -1;
   let newline = -1;

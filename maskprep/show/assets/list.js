@@ -38,8 +38,7 @@ function openFilter() {
 }
 
 function filterRows(code) {
-  const fits = (row) =>
-    !code || `rejected: ${row.rejected}` === code || row.findings.some(([found]) => found === code);
+  const fits = (row) => !code || `rejected: ${row.rejected}` === code || row.findings.some(([found]) => found === code);
   const row = list.order[list.place];
   list.order = page.rows.filter(fits);
   list.place = list.order.indexOf(row);
@@ -59,7 +58,8 @@ function markInList(row) {
   const scroller = document.getElementById("list");
   const top = list.place * ITEM;
   if (top < scroller.scrollTop) scroller.scrollTop = top;
-  else if (top + ITEM > scroller.scrollTop + scroller.clientHeight) scroller.scrollTop = top + ITEM - scroller.clientHeight;
+  else if (top + ITEM > scroller.scrollTop + scroller.clientHeight)
+    scroller.scrollTop = top + ITEM - scroller.clientHeight;
   drawList();
 }
 
@@ -83,7 +83,13 @@ function drawItem(row, chosen) {
   const counts = `${figure(row.trained)} of ${figure(row.tokens)} trained`;
   return element(
     "div",
-    { class: chosen ? "item chosen" : "item", role: "option", "aria-selected": String(chosen), "data-place": row.place, title: `${plain(row.file)}:${row.line}` },
+    {
+      class: chosen ? "item chosen" : "item",
+      role: "option",
+      "aria-selected": String(chosen),
+      "data-place": row.place,
+      title: `${plain(row.file)}:${row.line}`,
+    },
     element(
       "div",
       { class: "line" },
@@ -91,6 +97,8 @@ function drawItem(row, chosen) {
       element("span", { class: "origin" }, plain(originOf(row)) + (row.sequence ? ` · ${row.sequence}` : "")),
       ...badges.map(([name, code]) => element("span", { class: `badge ${name}`, title: plain(code) }, plain(code))),
     ),
-    row.rejected === null ? element("div", { class: "line" }, meter, element("span", { class: "count" }, counts)) : element("div", { class: "line count" }, "rejected"),
+    row.rejected === null
+      ? element("div", { class: "line" }, meter, element("span", { class: "count" }, counts))
+      : element("div", { class: "line count" }, "rejected"),
   );
 }

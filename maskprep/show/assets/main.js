@@ -21,12 +21,17 @@ async function openRow(row) {
 
 function drawHeading(row) {
   const origin = `${plain(row.file)}:${row.line}`;
-  const of = row.rejected === null ? `${counted(row.tokens, "token")}, ${figure(row.trained)} trained (${share(row.trained, row.tokens)})` : `rejected: ${plain(row.rejected)}`;
+  const of =
+    row.rejected === null
+      ? `${counted(row.tokens, "token")}, ${figure(row.trained)} trained (${share(row.trained, row.tokens)})`
+      : `rejected: ${plain(row.rejected)}`;
   byId("heading").replaceChildren(
     element("h2", {}, `Row ${row.number}`),
     element("span", { class: "origin" }, origin + (row.rejected === null ? `, sequence ${row.sequence}` : "")),
     element("span", { class: row.rejected === null ? "summary" : "summary bad" }, of),
-    ...row.findings.map(([code, detail]) => element("p", { class: "found-here", dir: "auto" }, element("b", {}, plain(code)), " ", ...marked(detail))),
+    ...row.findings.map(([code, detail]) =>
+      element("p", { class: "found-here", dir: "auto" }, element("b", {}, plain(code)), " ", ...marked(detail)),
+    ),
   );
 }
 
@@ -67,14 +72,23 @@ function drawToggles() {
 }
 
 function drawLegend() {
-  const sample = (names, text, role = "assistant") => element("span", { class: `segment plain ${names}`, "data-role": role }, text);
+  const sample = (names, text, role = "assistant") =>
+    element("span", { class: `segment plain ${names}`, "data-role": role }, text);
   const parts = new Set(page.kinds.filter((kind) => kind.trained).map((kind) => kind.part));
   const known = ["content", "reasoning", "tool_call", "scaffold", "stop"].filter((part) => parts.has(part));
   const roles = [...new Set(page.kinds.filter((kind) => !kind.trained).map((kind) => kind.role))].sort();
   const compared = page.kinds.some((kind) => kind.other !== null);
   const entries = [
     element("span", {}, "trained ", ...known.flatMap((part) => [sample(`trained part-${part}`, part), " "])),
-    element("span", {}, "masked ", ...roles.flatMap((role) => [sample(`masked part-${role === "template" ? "scaffold" : "content"}`, plain(role), role), " "])),
+    element(
+      "span",
+      {},
+      "masked ",
+      ...roles.flatMap((role) => [
+        sample(`masked part-${role === "template" ? "scaffold" : "content"}`, plain(role), role),
+        " ",
+      ]),
+    ),
     element("span", {}, sample("special masked", "special token", "template")),
     element("span", {}, sample("split masked", "", "template"), " a token was split here"),
     element("span", {}, element("i", { class: "break" }), " line break"),
@@ -82,7 +96,15 @@ function drawLegend() {
     element("span", {}, element("i", { class: "blanks" }, "  "), " blanks"),
     element("span", {}, element("i", { class: "spelt" }, "\\x1b"), " control"),
     element("span", {}, sample("bytes masked", "‹E4 BD›", "template"), " part of a character"),
-    compared ? element("span", {}, sample("only-here trained", "trained here only"), " ", sample("only-there masked", "there only")) : null,
+    compared
+      ? element(
+          "span",
+          {},
+          sample("only-here trained", "trained here only"),
+          " ",
+          sample("only-there masked", "there only"),
+        )
+      : null,
   ];
   byId("legend").replaceChildren(...entries.filter(Boolean));
 }
@@ -114,7 +136,8 @@ function onKey(event) {
     if (event.key === "Escape") event.target.blur();
     return;
   }
-  const action = inList && event.key === "ArrowDown" ? KEYS.j : inList && event.key === "ArrowUp" ? KEYS.k : KEYS[event.key];
+  const action =
+    inList && event.key === "ArrowDown" ? KEYS.j : inList && event.key === "ArrowUp" ? KEYS.k : KEYS[event.key];
   if (!action) return;
   event.preventDefault();
   action();
@@ -146,7 +169,8 @@ async function start() {
 }
 
 if (typeof DecompressionStream === "undefined") {
-  byId("notice").textContent = "This browser cannot unpack the rows. Chrome 80, Edge 80, Firefox 113, Safari 16.4 and newer can.";
+  byId("notice").textContent =
+    "This browser cannot unpack the rows. Chrome 80, Edge 80, Firefox 113, Safari 16.4 and newer can.";
 } else {
   start().catch((error) => {
     byId("notice")?.replaceChildren(`The page is not complete: ${error.message}`);

@@ -10,7 +10,8 @@ function drawOverview(open) {
     ["tokens", facts.tokens, "in all sequences"],
     ["trained", facts.trained_tokens, `${share(facts.trained_tokens, facts.tokens)} of all tokens`],
   ];
-  if (facts.unfaithful_tokens) cards.push(["unfaithful", facts.unfaithful_tokens, "trained in a context that no server sends"]);
+  if (facts.unfaithful_tokens)
+    cards.push(["unfaithful", facts.unfaithful_tokens, "trained in a context that no server sends"]);
   const parts = facts.by_role_and_part.map(({ role, part, tokens, trained_tokens: trained }) => ({
     name: `${role} · ${part}`,
     role,
@@ -24,28 +25,58 @@ function drawOverview(open) {
     filled: rows,
     note: `${counted(rows, "sequence")}, ${share(rows, facts.sequences)}`,
   }));
-  document.getElementById("overview").replaceChildren(
-    element("p", { class: "measured" }, `Figures of ${page.meta.measured}.`),
-    element("div", { class: "cards" }, cards.map(card)),
-    element(
-      "div",
-      { class: "grid" },
-      column(
-        panel("Length of a sequence, in tokens", histogram(facts.length.histogram, { form: figure, percentiles: facts.length.percentiles, label: "Lengths" }), percentileTable(facts.length.percentiles, facts.length.mean, figure)),
-        panel("Tokens by role and part", key(), bars(parts)),
-        panel("Trained turns of a sequence", bars(turns)),
+  document
+    .getElementById("overview")
+    .replaceChildren(
+      element("p", { class: "measured" }, `Figures of ${page.meta.measured}.`),
+      element("div", { class: "cards" }, cards.map(card)),
+      element(
+        "div",
+        { class: "grid" },
+        column(
+          panel(
+            "Length of a sequence, in tokens",
+            histogram(facts.length.histogram, {
+              form: figure,
+              percentiles: facts.length.percentiles,
+              label: "Lengths",
+            }),
+            percentileTable(facts.length.percentiles, facts.length.mean, figure),
+          ),
+          panel("Tokens by role and part", key(), bars(parts)),
+          panel("Trained turns of a sequence", bars(turns)),
+        ),
+        column(
+          panel(
+            "Trained share of a sequence",
+            histogram(facts.trained_fraction.histogram, {
+              form: fraction,
+              percentiles: facts.trained_fraction.percentiles,
+              label: "Trained shares",
+            }),
+            percentileTable(facts.trained_fraction.percentiles, facts.trained_fraction.mean, fraction),
+          ),
+          panel(
+            "Rejected rows",
+            element("div", { class: "rejects" }, noticed(facts.rejects, open, "No row was rejected.")),
+          ),
+          panel(
+            "Findings in rows that were used",
+            element("div", { class: "findings" }, noticed(facts.findings, open, "Nothing was found.")),
+          ),
+        ),
       ),
-      column(
-        panel("Trained share of a sequence", histogram(facts.trained_fraction.histogram, { form: fraction, percentiles: facts.trained_fraction.percentiles, label: "Trained shares" }), percentileTable(facts.trained_fraction.percentiles, facts.trained_fraction.mean, fraction)),
-        panel("Rejected rows", element("div", { class: "rejects" }, noticed(facts.rejects, open, "No row was rejected."))),
-        panel("Findings in rows that were used", element("div", { class: "findings" }, noticed(facts.findings, open, "Nothing was found."))),
-      ),
-    ),
-  );
+    );
 }
 
 function card([name, value, note]) {
-  return element("div", { class: `card card-${name}` }, element("span", {}, name), element("b", {}, figure(value)), element("small", {}, note));
+  return element(
+    "div",
+    { class: `card card-${name}` },
+    element("span", {}, name),
+    element("b", {}, figure(value)),
+    element("small", {}, note),
+  );
 }
 
 function column(...panels) {
@@ -57,14 +88,26 @@ function panel(title, ...children) {
 }
 
 function key() {
-  return element("p", { class: "key" }, element("span", { class: "full" }), " trained ", element("span", { class: "rest" }), " masked");
+  return element(
+    "p",
+    { class: "key" },
+    element("span", { class: "full" }),
+    " trained ",
+    element("span", { class: "rest" }),
+    " masked",
+  );
 }
 
 // Returns the codes as bars, and under them one example each.
 function noticed(codes, open, none) {
   const sorted = Object.entries(codes).sort(([, a], [, b]) => b.rows - a.rows);
   if (!sorted.length) return [element("p", { class: "none" }, none)];
-  const items = sorted.map(([code, { rows }]) => ({ name: code, value: rows, filled: rows, note: counted(rows, "row") }));
+  const items = sorted.map(([code, { rows }]) => ({
+    name: code,
+    value: rows,
+    filled: rows,
+    note: counted(rows, "row"),
+  }));
   return [bars(items), ...sorted.map(([code, facts]) => exampleOf(code, facts, open))];
 }
 
@@ -75,7 +118,9 @@ function exampleOf(code, { example, hint }, open) {
     "div",
     { class: "example" },
     element("b", {}, plain(code)),
-    row ? element("button", { class: "link", onclick: () => open(row) }, place) : element("span", { class: "place" }, place),
+    row
+      ? element("button", { class: "link", onclick: () => open(row) }, place)
+      : element("span", { class: "place" }, place),
     element("p", { dir: "auto" }, ...marked(example.message)),
     hint ? element("p", { class: "way-out", dir: "auto" }, ...marked(hint)) : null,
   );

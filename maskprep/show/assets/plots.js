@@ -30,16 +30,29 @@ function histogram({ edges, counts }, { form, percentiles, label }) {
     // A bin with rows shows, however few they are.
     const tall = count ? Math.max(2, y(0) - y(count)) : 0;
     const hover = shape("rect", { class: "target", ...size, y: top, height: y(0) - top });
-    plot.append(shape("g", {}, shape("title", {}, title), hover, shape("rect", { class: "bar-fill", ...size, y: y(0) - tall, height: tall, rx: 2 })));
+    plot.append(
+      shape(
+        "g",
+        {},
+        shape("title", {}, title),
+        hover,
+        shape("rect", { class: "bar-fill", ...size, y: y(0) - tall, height: tall, rx: 2 }),
+      ),
+    );
   });
   const ticks = edges.length > 12 ? edges.filter((_, i) => i % 4 === 0 || i === edges.length - 1) : edges;
-  for (const edge of ticks) plot.append(shape("text", { class: "tick", x: x(edge), y: height - 14, "text-anchor": "middle" }, form(edge)));
+  for (const edge of ticks)
+    plot.append(shape("text", { class: "tick", x: x(edge), y: height - 14, "text-anchor": "middle" }, form(edge)));
   const median = percentiles?.["50"];
   if (median !== undefined && median >= low && median <= high) {
     const anchor = x(median) > width * 0.8 ? "end" : x(median) < width * 0.2 ? "start" : "middle";
     plot.append(
       shape("line", { class: "median", x1: x(median), x2: x(median), y1: top - 4, y2: y(0) }),
-      shape("text", { class: "median-label", x: x(median), y: top - 9, "text-anchor": anchor }, `median ${form(median)}`),
+      shape(
+        "text",
+        { class: "median-label", x: x(median), y: top - 9, "text-anchor": anchor },
+        `median ${form(median)}`,
+      ),
     );
   }
   return plot;
@@ -71,7 +84,15 @@ function percentileTable(percentiles, mean, form) {
   return element(
     "table",
     { class: "percentiles" },
-    element("tr", {}, cells.map(([name]) => element("th", { scope: "col" }, name))),
-    element("tr", {}, cells.map(([, value]) => element("td", {}, form(value)))),
+    element(
+      "tr",
+      {},
+      cells.map(([name]) => element("th", { scope: "col" }, name)),
+    ),
+    element(
+      "tr",
+      {},
+      cells.map(([, value]) => element("td", {}, form(value))),
+    ),
   );
 }

@@ -14,7 +14,12 @@ function drawReject(row, record) {
     parts.push(
       section(
         "Where they part",
-        element("div", { class: "pair" }, side("The server's prompt", details.prompt), side("The turn as rendered", details.rendered)),
+        element(
+          "div",
+          { class: "pair" },
+          side("The server's prompt", details.prompt),
+          side("The turn as rendered", details.rendered),
+        ),
       ),
     );
     if (details.graft || details.train) {
@@ -27,8 +32,19 @@ function drawReject(row, record) {
     }
   }
   const other = Object.entries(details).filter(([name]) => !TOLD.has(name) || !isParting(details.prompt));
-  if (other.length) parts.push(section("Details", element("dl", {}, other.flatMap(([name, value]) => [element("dt", {}, plain(name)), element("dd", {}, ...marked(told(value)))]))));
-  if (record.source) parts.push(section("The row begins", element("pre", { class: "source", dir: "auto" }, ...marked(record.source))));
+  if (other.length)
+    parts.push(
+      section(
+        "Details",
+        element(
+          "dl",
+          {},
+          other.flatMap(([name, value]) => [element("dt", {}, plain(name)), element("dd", {}, ...marked(told(value)))]),
+        ),
+      ),
+    );
+  if (record.source)
+    parts.push(section("The row begins", element("pre", { class: "source", dir: "auto" }, ...marked(record.source))));
   document.getElementById("row").replaceChildren(element("div", { class: "rejection" }, ...parts.filter(Boolean)));
   paint("found", []);
   showUnit(-1);
@@ -59,5 +75,10 @@ function side(title, text) {
 }
 
 function policy(name, text) {
-  return element("figure", {}, element("figcaption", {}, element("code", {}, `--prompt-mismatch ${name}`)), element("pre", { dir: "auto" }, ...marked(text ?? "")));
+  return element(
+    "figure",
+    {},
+    element("figcaption", {}, element("code", {}, `--prompt-mismatch ${name}`)),
+    element("pre", { dir: "auto" }, ...marked(text ?? "")),
+  );
 }

@@ -38,8 +38,7 @@ async function findRow(step, open) {
   let paused = performance.now();
   for (let distance = 1; distance <= rows.length; distance++) {
     const row = rows[(begin + step * distance + rows.length * 2) % rows.length];
-    search.pattern.lastIndex = 0;
-    if (search.pattern.test(rowText(await recordOf(row)))) {
+    if (rowText(await recordOf(row)).search(search.pattern) >= 0) {
       if (run !== search.run) return;
       await open(row);
       const hits = markFound();

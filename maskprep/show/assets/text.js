@@ -1,12 +1,12 @@
 "use strict";
-// Text from data, made harmless and visible. All that enters the document enters through `element` and `marked`, as text
-// nodes: nothing here or anywhere in the page makes markup of a string.
+// Text from data, made harmless and visible. All that enters the document enters through `element` and `marked`, as
+// text nodes: nothing here or anywhere in the page makes markup of a string.
 
-// What would act, or hide: control characters, separators, lone surrogates, private and unassigned code points,
-// bidirectional controls, and what is invisible. Joiners and variation selectors stay: scripts and emoji need them.
+// What would act, or hide: the rule of safe.py. Control and format characters, separators, lone surrogates, private
+// and unassigned code points; but not the joiners that emoji and several scripts are spelt with, nor visible signs of
+// Arabic.
 const ACTS =
-  "[\\p{Cc}\\p{Cs}\\p{Co}\\p{Cn}\\p{Zl}\\p{Zp}\\u{ad}\\u{61c}\\u{180e}\\u{200b}\\u{200e}\\u{200f}\\u{202a}-\\u{202e}" +
-  "\\u{2060}-\\u{206f}\\u{feff}\\u{fff9}-\\u{fffb}\\u{e0000}-\\u{e007f}]";
+  "(?![\\u200c\\u200d\\u0600-\\u0605\\u06dd\\u070f\\u08e2])[\\p{Cc}\\p{Cf}\\p{Cs}\\p{Co}\\p{Cn}\\p{Zl}\\p{Zp}]";
 // In turn: a line break; a tab; blanks that are easily missed; other white space; what acts.
 const MARKED = new RegExp(`(\\n)|(\\t)|( {2,}|(?<=\\n) | (?=\\n)|^ | $)|((?! )\\p{Zs})|(${ACTS})`, "gu");
 const FORMS = ["break", "tab", "blanks", "space", "spelt"];
@@ -46,12 +46,20 @@ function pieces(text, take) {
   if (at < text.length) take(null, text.slice(at));
 }
 
-// Returns the node of a piece. Line breaks, tabs and blanks keep their own characters and get their marks from the style
-// sheet, so that what is copied is the text itself; only what acts is replaced.
+// Returns the node of a piece. Line breaks, tabs and blanks keep their own characters and get their marks from the
+// style sheet, so that what is copied is the text itself; only what acts is replaced.
 function pieceNode(form, text) {
   if (form === null) return document.createTextNode(text);
-  if (form === "spelt") return element("i", { class: "spelt", title: "spelt out: a character that acts or hides" }, spelt(text));
-  return element("i", { class: form, title: form === "space" ? `U+${text.codePointAt(0).toString(16).padStart(4, "0").toUpperCase()}` : null }, text);
+  if (form === "spelt")
+    return element("i", { class: "spelt", title: "spelt out: a character that acts or hides" }, spelt(text));
+  return element(
+    "i",
+    {
+      class: form,
+      title: form === "space" ? `U+${text.codePointAt(0).toString(16).padStart(4, "0").toUpperCase()}` : null,
+    },
+    text,
+  );
 }
 
 // Returns the nodes of text for display beside the rows: messages, sources, prompts.

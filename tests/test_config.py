@@ -1,0 +1,170 @@
+"""The configuration: what is loaded, what it hashes to, and how its faults are told."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from pydantic import ValidationError
+
+from maskprep.config import Config, load
+from maskprep.conversation import RESERVED_KWARGS
+from maskprep.errors import UsageError
+
+ROOT = Path(__file__).parents[1]
+LEAST = {"sources": ["a.jsonl"], "tokenizer": "t", "output": "out"}
+
+
+def test_the_defaults_are_those_of_the_documents():
+    config = load(None, LEAST)
+    assert config.model_dump(mode="json") == {
+        **LEAST,
+        "chat_template": None,
+        "template_kwargs": {},
+        "now": None,
+        "stop_tokens": [],
+        "history": None,
+        "max_expansion": 2.0,
+        "prompt_mismatch": "reject",
+        "train": {
+            "roles": ["assistant"],
+            "turns": "all",
+            "parts": ["content", "reasoning", "tool_call", "scaffold", "stop"],
+        },
+        "max_length": None,
+        "overflow": "reject",
+        "max_rejects": 0.01,
+        "max_row_bytes": 16 * 2**20,
+        "shard_bytes": 256 * 10**6,
+    }
+
+
+def test_a_configuration_is_frozen():
+    with pytest.raises(ValidationError):
+        load(None, LEAST).history = "mask"
+
+
+def test_what_is_given_wins_over_settings_over_the_file(tmp_path):
+    file = tmp_path / "c.yaml"
+    file.write_text("max_length: 5\nmax_rejects: 0.5\nhistory: mask\ntrain: {turns: last}\n")
+    config = load(str(file), {**LEAST, "max_length": 7, "history": None}, ["max_length=6", "max_rejects=0.6"])
+    assert (config.max_length, config.max_rejects, config.history) == (7, 0.6, "mask")
+    assert config.train.turns == "last"
+
+
+def test_settings_reach_into_nested_keys_and_add_to_those_of_the_file(tmp_path):
+    file = tmp_path / "c.yaml"
+    file.write_text("train: {turns: last}\ntemplate_kwargs: {a: 1}\n")
+    config = load(str(file), LEAST, ["train.parts=[content]", "template_kwargs.b={c: [1, x]}"])
+    assert config.train.turns == "last"
+    assert config.train.parts == ("content",)
+    assert config.template_kwargs == {"a": 1, "b": {"c": [1, "x"]}}
+
+
+def test_an_empty_file_sets_nothing(tmp_path):
+    (tmp_path / "c.yaml").write_text("# nothing\n")
+    assert load(str(tmp_path / "c.yaml"), LEAST) == load(None, LEAST)
+
+
+def test_one_source_needs_no_list():
+    assert load(None, {**LEAST, "sources": "a.jsonl"}).sources == ("a.jsonl",)
+
+
+def test_values_that_hold_an_equals_sign_and_dots():
+    assert load(None, LEAST, ["template_kwargs.a=b=c.d"]).template_kwargs == {"a": "b=c.d"}
+
+
+def test_the_fingerprint_is_the_same_in_every_process():
+    code = f"from maskprep.config import load; print(load(None, {LEAST!r}).fingerprint())"
+    env = {**os.environ, "PYTHONHASHSEED": "7", "PYTHONPATH": str(ROOT)}
+    there = subprocess.run([sys.executable, "-c", code], capture_output=True, check=True, env=env).stdout.decode()
+    assert there.strip() == load(None, LEAST).fingerprint()
+
+
+def test_the_fingerprint_does_not_depend_on_where_the_values_stand(tmp_path):
+    file = tmp_path / "c.yaml"
+    file.write_text(json.dumps({"template_kwargs": {"b": 1, "a": 2}, "max_length": 9, **LEAST}))
+    same = load(None, {**LEAST, "output": "elsewhere"}, ["max_length=9", "template_kwargs.a=2", "template_kwargs.b=1"])
+    assert load(str(file), {}).fingerprint() == same.fingerprint()
+
+
+@pytest.mark.parametrize(
+    "setting",
+    [
+        "sources=[b.jsonl]",
+        "tokenizer=u",
+        "chat_template=x",
+        "template_kwargs.a=1",
+        "now=2026-01-01T00:00:00Z",
+        "stop_tokens=[x]",
+        "history=mask",
+        "max_expansion=3",
+        "prompt_mismatch=graft",
+        "train.turns=last",
+        "train.parts=[content]",
+        "max_length=9",
+        "max_rejects=0.5",
+        "max_row_bytes=5",
+        "shard_bytes=5",
+    ],
+)
+def test_the_fingerprint_follows_every_value(setting):
+    key = setting.split("=")[0]
+    given = {name: value for name, value in LEAST.items() if name != key}
+    assert load(None, given, [setting]).fingerprint() != load(None, LEAST).fingerprint()
+
+
+def test_every_key_but_the_output_is_in_the_fingerprint_test():
+    tested = {mark.split("=")[0].split(".")[0] for mark in _settings_of(test_the_fingerprint_follows_every_value)}
+    # `overflow` has one value so far.
+    assert tested == set(Config.model_fields) - {"output", "overflow"}
+
+
+def _settings_of(test) -> list[str]:
+    return test.pytestmark[0].args[1]
+
+
+def test_all_faults_are_told_at_once(tmp_path):
+    file = tmp_path / "c.yaml"
+    file.write_text("max_length: 0\n\nhistroy: mask\ntrain:\n  turns: first\n")
+    with pytest.raises(UsageError) as caught:
+        load(str(file), {})
+    lines = caught.value.message.split("; ")
+    assert len(lines) == 5
+    assert any(line.startswith(f"{file}:1: max_length: ") for line in lines)
+    assert f"{file}:3: unknown key 'histroy': did you mean 'history'?" in lines
+    assert any(line.startswith(f"{file}:5: train.turns: ") and line.endswith("not 'first'") for line in lines)
+    assert any(line.startswith("sources is missing: give SOURCE") for line in lines)
+    assert any(line.startswith("tokenizer is missing: give --tokenizer") for line in lines)
+
+
+def test_a_long_value_is_quoted_short():
+    with pytest.raises(UsageError) as caught:
+        load(None, {**LEAST, "history": "x" * 10_000})
+    assert len(caught.value.message) < 300
+
+
+@pytest.mark.parametrize("name", sorted(RESERVED_KWARGS))
+def test_reserved_names_are_refused(name):
+    with pytest.raises(UsageError, match=name):
+        load(None, {**LEAST, "template_kwargs": {name: 1}})
+
+
+def test_reserved_names_are_all_that_a_template_is_given():
+    assert {
+        *("messages", "tools", "documents", "add_generation_prompt"),  # what it is called with
+        *("chat_template", "tokenize", "return_dict", "continue_final_message", "padding", "truncation"),
+        *("raise_exception", "strftime_now", "namespace", "dict", "eos_token", "bos_token"),
+    } <= RESERVED_KWARGS
+    assert "enable_thinking" not in RESERVED_KWARGS
+
+
+@pytest.mark.parametrize("text", ["[1, 2", "a: {", "'", "a:\n\t- b", "\x00"])
+def test_what_is_no_yaml_is_told_with_its_file(tmp_path, text):
+    (tmp_path / "c.yaml").write_text(text)
+    with pytest.raises(UsageError, match=r"c\.yaml"):
+        load(str(tmp_path / "c.yaml"), LEAST)

@@ -1,0 +1,126 @@
+"""What the README and the comments of the bundled configuration say is so."""
+
+from __future__ import annotations
+
+import re
+import shlex
+from pathlib import Path
+
+import pytest
+import yaml
+from typer.main import get_command
+
+from maskprep.cli import app
+from maskprep.config import Config, Train, load
+
+ROOT = Path(__file__).parents[1]
+README = (ROOT / "README.md").read_text("utf-8")
+QUICKSTART = ROOT / "configs" / "quickstart.yaml"
+CI = (ROOT / ".ci" / "run").read_text("utf-8")
+
+
+def shell_lines(text: str) -> list[str]:
+    """Return the command lines in the shell blocks of a Markdown text."""
+    blocks = re.findall(r"^```(?:bash|sh|console|shell)\n(.*?)^```", text, re.MULTILINE | re.DOTALL)
+    lines = "\n".join(blocks).replace("\\\n", " ").split("\n")
+    return [line.removeprefix("$ ").strip() for line in lines if line.strip() and not line.strip().startswith("#")]
+
+
+def commands(lines: list[str]) -> list[list[str]]:
+    """Return the words of every call of maskprep in command lines."""
+    words = [shlex.split(part, comments=True) for line in lines for part in re.split(r"&&|\||;", line)]
+    return [call[1:] for call in words if call[:1] == ["maskprep"]]
+
+
+def comment_lines(text: str) -> list[str]:
+    """Return what stands indented in the comments of a YAML file."""
+    return [line[1:].strip() for line in text.split("\n") if line.startswith("#     ")]
+
+
+ALL_COMMANDS = commands(shell_lines(README) + comment_lines(QUICKSTART.read_text("utf-8")))
+
+
+def table_keys(heading: str) -> list[str]:
+    """Return the code names in the first column of the README's tables that are headed so."""
+    tables = re.findall(rf"^\| *`?{heading}`? *\|.*\n\|[-| :]+\|\n((?:\|.*\n)+)", README, re.MULTILINE)
+    return [
+        key
+        for table in tables
+        for row in table.split("\n")
+        for key in re.findall(r"`([^`]+)`", row.split("|")[1:2][0] if row else "")
+    ]
+
+
+def config_keys() -> set[str]:
+    nested = {f"train.{name}" for name in Train.model_fields}
+    return set(Config.model_fields) - {"train"} | nested
+
+
+def test_the_README_holds_every_key_of_the_configuration_and_no_other():
+    keys = table_keys("key")
+    assert set(keys) == config_keys()
+    assert len(keys) == len(set(keys))
+
+
+def test_the_README_tells_the_defaults():
+    rows = dict(re.findall(r"^\| `([\w.]+)` \| `([^`|]+)` \|", README, re.MULTILINE))
+    told = {key: yaml.safe_load(value) for key, value in rows.items() if key in config_keys()}
+    config = load(None, {"sources": ["x"], "tokenizer": "t"}).model_dump(mode="json")
+    config = {**config, **{f"train.{key}": value for key, value in config["train"].items()}, "history": "split"}
+    assert {"max_rejects", "max_expansion", "prompt_mismatch", "train.turns", "shard_bytes"} <= told.keys()
+    assert told == {key: config[key] for key in told}
+
+
+@pytest.mark.parametrize("words", ALL_COMMANDS, ids=" ".join)
+def test_commands_and_options_exist(words):
+    known = get_command(app).commands
+    assert words[0] in known
+    options = {option for parameter in known[words[0]].params for option in parameter.opts}
+    given = {word.split("=")[0] for word in words[1:] if word.startswith("--")}
+    assert given <= options
+
+
+def test_there_are_commands_to_check():
+    assert "build" in {words[0] for words in commands(shell_lines(README))}
+    assert commands(comment_lines(QUICKSTART.read_text("utf-8")))
+
+
+def test_every_option_in_the_text_exists():
+    known = get_command(app).commands
+    options = {option for command in known.values() for parameter in command.params for option in parameter.opts}
+    prose = re.sub(r"^```.*?^```", "", README, flags=re.MULTILINE | re.DOTALL)
+    named = set(re.findall(r"`(--[a-z-]+)", prose))
+    assert named
+    assert named <= options
+
+
+def test_ci_runs_the_two_commands_of_the_README():
+    """Word for word and in order; CI may add options such as -q or another output."""
+    first, second, *_ = shell_lines(README)
+    ran = [line.split() for line in CI.replace("\\\n", " ").split("\n")]
+    for command in (first, second):
+        assert any(in_order(command.split(), line) for line in ran), command
+
+
+def in_order(words: list[str], line: list[str]) -> bool:
+    rest = iter(line)
+    return all(word in rest for word in words)
+
+
+def test_codes_in_the_README_are_those_of_the_package():
+    # A code is the first argument of RowError or Finding; one that is put together is named in full in the README.
+    source = "\n".join(path.read_text("utf-8") for path in sorted((ROOT / "maskprep").rglob("*.py")))
+    raised = set(re.findall(r'RowError\(\s*"([a-z0-9-]+)"', source))
+    found = set(re.findall(r'Finding\(\s*"([a-z0-9-]+)"', source))
+    told = set(table_keys("code"))
+    assert {"not-json", "template-error", "prompt-mismatch"} <= raised
+    assert {"history-rewritten", "no-stop-token"} <= found
+    assert raised | found <= told, "codes that the README does not tell"
+    assert all(code in source or code.rpartition("-")[0] in source for code in told), "codes that do not exist"
+
+
+def test_the_bundled_configuration_is_one(monkeypatch):
+    monkeypatch.chdir(ROOT)
+    config = load(str(QUICKSTART), {})
+    assert all(Path(source).is_file() for source in config.sources)
+    assert Path(config.tokenizer, "tokenizer.json").is_file()

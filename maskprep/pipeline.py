@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from typing import TextIO
+from typing import Any, TextIO
 
 from maskprep.errors import MaskprepError, RowError
 from maskprep.formats import Line, parse
@@ -40,7 +40,7 @@ def write_rows(  # noqa: PLR0913, PLR0917 - from where, and where to
                 prepared = preparer.prepare(parse(line))
         except RowError as error:
             tally.reject(line.where, error)
-            rejects.write(_note(line, error.code, error.message))
+            rejects.write(_note(line, error.code, error.message, error.hint, error.facts))
         else:
             for number, sequence in enumerate(prepared.sequences):
                 shards.write(ShardRow(sequence.labelled, line.where, number))
@@ -62,8 +62,10 @@ def guarded() -> Iterator[None]:
         raise RowError("internal-error", msg, "this is a fault of maskprep: please report it with the row") from error
 
 
-def _note(line: Line, code: str, message: str) -> str:
+def _note(line: Line, code: str, message: str, hint: str = "", details: Mapping[str, Any] | None = None) -> str:
     where = line.where
-    facts = {"file": where.file, "line": where.line, "byte": where.offset, "code": code, "message": message}
+    facts: dict[str, Any] = {"file": where.file, "line": where.line, "byte": where.offset}
+    facts |= {"code": code, "message": message}
+    facts |= {name: value for name, value in (("hint", hint), ("details", details)) if value}
     # ASCII only: a message may quote text that no encoding takes.
     return json.dumps(facts) + "\n"

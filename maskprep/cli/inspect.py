@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator
 from typing import Annotated, Any
 
 import typer
 
 from maskprep.cli import options
 from maskprep.cli.running import console, errors_shown, print_json
+
+_PAGE_ROWS = 500  # rows of a page for which none were chosen
+_PAGE_REJECTS = 3  # rejected rows of each code
 
 
 def inspect(  # noqa: PLR0913, PLR0917 - the options of the command
@@ -63,9 +67,13 @@ def inspect(  # noqa: PLR0913, PLR0917 - the options of the command
         if compare is not None:
             _show_comparison(_compared(target, compare, build_options, config, settings or [], limit), as_json=as_json)
             return
+        if html is not None and built:
+            _write_built(target[0], selection, html, as_json=as_json)
+            return
         report = _report(target, selection, config, build_options, settings or [], built=built)
         if html is not None:
-            raise NotImplementedError
+            _write(html, report.target, report.rows, None, as_json=as_json)
+            return
         if as_json:
             print_json(report.facts())
         else:
@@ -90,6 +98,38 @@ def _report(  # noqa: PLR0913 - target and options
     return inspect_source(look_at(load(config, {**build_options, "sources": target}, settings)), selection)
 
 
+def _write_built(path: str, selection: Any, html: str, *, as_json: bool) -> None:
+    from dataclasses import replace  # noqa: PLC0415
+
+    from maskprep.commands.inspect import Output  # noqa: PLC0415
+    from maskprep.commands.selection import Selection  # noqa: PLC0415
+    from maskprep.commands.statistics import statistics  # noqa: PLC0415
+
+    selection.check()
+    output = Output.open(path)
+    first = selection == Selection(seed=selection.seed, limit=selection.limit)
+    numbers = output.numbers(replace(selection, rows=f":{_PAGE_ROWS}") if first else selection)
+    _write(html, path, _rows(output, numbers), statistics(output.data).facts(), as_json=as_json)
+
+
+def _rows(output: Any, numbers: list[int]) -> Iterator[Any]:
+    yield from map(output.view, numbers)
+    yield from output.rejects(_PAGE_REJECTS)
+
+
+def _write(html: str, title: str, rows: Iterable[Any], figures: Any, *, as_json: bool) -> None:
+    from pathlib import Path  # noqa: PLC0415
+
+    from maskprep.show.page import write_page  # noqa: PLC0415
+    from maskprep.show.tables import line  # noqa: PLC0415
+
+    size = write_page(Path(html), f"maskprep inspect {title}", rows, figures)
+    if as_json:
+        print_json({"html": html, "bytes": size})
+    else:
+        line(console(), f"{html}: {size:,} bytes")
+
+
 def _compared(  # noqa: PLR0913, PLR0917 - target and options
     target: list[str], other: str, build_options: dict[str, Any], config: str | None, settings: list[str], limit: int
 ) -> Any:
@@ -101,14 +141,14 @@ def _compared(  # noqa: PLR0913, PLR0917 - target and options
 
     name = ", ".join(target)
     if len(target) == 1 and is_output(target[0]):
-        output = Output(target[0])
+        output = Output.open(target[0])
         first, viewer, base = stored(output), output.viewer, output.config
     else:
         loaded = load(config, {**build_options, "sources": target}, settings)
         inputs = look_at(loaded)
         first, viewer = prepared(inputs), Viewer(inputs.loaded, inputs.preparer.encoder)
         base = loaded.model_dump(mode="json")
-    second = stored(Output(other)) if is_output(other) else prepared(look_at(load(other, {}, base=base)))
+    second = stored(Output.open(other)) if is_output(other) else prepared(look_at(load(other, {}, base=base)))
     return compare((name, first), (other, second), viewer, limit)
 
 
@@ -137,9 +177,10 @@ def _show(report: Any, *, full: bool, tokens: bool) -> None:
 
 def _show_statistics(path: str, *, as_json: bool) -> None:
     from maskprep.commands.statistics import statistics  # noqa: PLC0415
+    from maskprep.shards.reader import StoredDataSet  # noqa: PLC0415
     from maskprep.show.statistics import show_statistics  # noqa: PLC0415
 
-    measured = statistics(path)
+    measured = statistics(StoredDataSet(path))
     if as_json:
         print_json(measured.facts())
     else:

@@ -10,20 +10,27 @@ from contextlib import suppress
 from dataclasses import asdict, dataclass
 from importlib.metadata import version
 from itertools import chain
+from pathlib import Path
 from typing import Any, Protocol
 
 from maskprep import __version__
 from maskprep.commands.expansion import SAMPLE_BYTES, SAMPLE_ROWS, check_expansion
 from maskprep.commands.inputs import Inputs, look_at
+from maskprep.commands.inspect import Output, View
+from maskprep.commands.statistics import statistics
+from maskprep.commands.views import Viewer
 from maskprep.config import Config
 from maskprep.errors import BuildError, UsageError
 from maskprep.formats import Line, total_bytes
 from maskprep.pipeline import write_rows
 from maskprep.shards.files import Receipt, ShardWriter
 from maskprep.shards.output import OutputFolder
+from maskprep.shards.reader import StoredDataSet
 from maskprep.tally import Tally
 
 FORMAT_VERSION = 1
+_REPORTED_ROWS = 50  # rows in the build report
+_EXAMPLES = 3  # rows in it for each code of a reject or a finding
 
 
 class Progress(Protocol):
@@ -45,15 +52,34 @@ class BuildReport:
 
     output: str
     rejects_file: str
+    report_file: str
     manifest: Mapping[str, Any]
 
     def facts(self) -> dict[str, Any]:
         """Return the report as JSON types."""
-        return {"output": self.output, "rejects_file": self.rejects_file, **self.manifest}
+        return {
+            "output": self.output,
+            "rejects_file": self.rejects_file,
+            "report_file": self.report_file,
+            **self.manifest,
+        }
 
 
-def build(config: Config, progress: Progress, *, overwrite: bool = False) -> BuildReport:
+class PageWriter(Protocol):
+    """Writes the page that shows rows and figures."""
+
+    def __call__(self, path: Path, title: str, rows: Iterable[View], statistics: Mapping[str, Any] | None) -> object:
+        """Write the page to ``path``."""
+
+
+def build(config: Config, progress: Progress, write_page: PageWriter, *, overwrite: bool = False) -> BuildReport:
     """Build the data set that ``config`` describes.
+
+    Args:
+        config: what to build.
+        progress: is told how far it has come.
+        write_page: writes the build report.
+        overwrite: whether to replace a former build.
 
     Raises:
         UsageError: it cannot be begun; nothing was written.
@@ -74,7 +100,7 @@ def build(config: Config, progress: Progress, *, overwrite: bool = False) -> Bui
     output.claim()
     shards = ShardWriter(output.path, config.shard_bytes)
     try:
-        return _write(inputs, output, lines, shards, progress)
+        return _write(inputs, output, lines, shards, progress, write_page)
     except BaseException as error:
         _abandon(shards, output)
         if isinstance(error, OSError):
@@ -91,8 +117,13 @@ def _abandon(shards: ShardWriter, output: OutputFolder) -> None:
         output.abandon()
 
 
-def _write(
-    inputs: Inputs, output: OutputFolder, lines: Iterable[Line], shards: ShardWriter, progress: Progress
+def _write(  # noqa: PLR0913, PLR0917 - from where, and where to
+    inputs: Inputs,
+    output: OutputFolder,
+    lines: Iterable[Line],
+    shards: ShardWriter,
+    progress: Progress,
+    write_page: PageWriter,
 ) -> BuildReport:
     with (
         output.rejects.open("w", encoding="utf-8") as rejects,
@@ -107,8 +138,13 @@ def _write(
     tokenizer.save_pretrained(output.tokenizer)
     manifest = _manifest(inputs, tally, receipts)
     manifest["tokenizer_files"] = sorted(entry.name for entry in output.tokenizer.iterdir())
-    output.commit(receipts, manifest, manifest["fingerprint"])
-    return BuildReport(str(output.path), str(output.rejects), manifest)
+    output.describe(manifest)
+    data = StoredDataSet(str(output.path), committed=False)
+    built = Output(data, Viewer(inputs.loaded, inputs.preparer.encoder))
+    rows: Iterator[View] = chain(map(built.view, built.examples(_REPORTED_ROWS, _EXAMPLES)), built.rejects(_EXAMPLES))
+    write_page(output.report, f"maskprep build {output.path}", rows, statistics(data).facts())
+    output.commit(receipts, manifest["fingerprint"])
+    return BuildReport(str(output.path), str(output.rejects), str(output.report), manifest)
 
 
 def _refuse_failures(inputs: Inputs, output: OutputFolder, tally: Tally) -> None:

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from collections import Counter, defaultdict
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 from maskprep.commands.inputs import Inputs
 from maskprep.commands.selection import Selection
 from maskprep.commands.views import RejectView, RowView, Viewer
+from maskprep.conversation import Where
 from maskprep.errors import RowError, UsageError
 from maskprep.formats import Line, parse
 from maskprep.pipeline import guarded
@@ -40,14 +43,18 @@ def is_output(path: str) -> bool:
 
 
 class Output:
-    """A finished build, with what is needed to show its rows."""
+    """A build, with what is needed to show its rows."""
 
-    def __init__(self, path: str) -> None:
-        """Open the build in folder ``path``."""
-        self.path = path
-        self.data = StoredDataSet(path)
-        loaded = load_tokenizer(self.data.tokenizer)
-        self.viewer = Viewer(loaded, Encoder(loaded.tokenizer))
+    def __init__(self, data: StoredDataSet, viewer: Viewer) -> None:
+        """Show the rows of ``data`` with ``viewer``."""
+        self.data, self.viewer = data, viewer
+
+    @classmethod
+    def open(cls, path: str) -> Output:
+        """Open the finished build in folder ``path``."""
+        data = StoredDataSet(path)
+        loaded = load_tokenizer(data.tokenizer)
+        return cls(data, Viewer(loaded, Encoder(loaded.tokenizer)))
 
     @property
     def config(self) -> dict[str, Any]:
@@ -55,17 +62,39 @@ class Output:
         config: dict[str, Any] = self.data.manifest["config"]
         return config
 
-    def view(self, number: int, findings: Sequence[tuple[str, str]] | None = None) -> RowView:
+    @cached_property
+    def _findings(self) -> dict[tuple[str, int], list[tuple[str, str]]]:
+        found = defaultdict(list)
+        for finding in self.data.findings():
+            found[finding["file"], finding["line"]].append((finding["code"], finding["message"]))
+        return found
+
+    def view(self, number: int) -> RowView:
         """Return the view of row ``number``."""
         row = self.data.row(number)
-        if findings is None:
-            origin = (row.where.file, row.where.line)
-            findings = [
-                (found["code"], found["message"])
-                for found in self.data.findings()
-                if (found["file"], found["line"]) == origin
-            ]
+        findings = self._findings.get((row.where.file, row.where.line), [])
         return self.viewer.view(number, row.where, row.sequence, row.labelled, findings)
+
+    def rejects(self, most: int) -> Iterator[RejectView]:
+        """Yield the first rejected rows of every code, at most ``most`` of each."""
+        seen: Counter[str] = Counter()
+        for reject in self.data.rejects():
+            seen[reject["code"]] += 1
+            if seen[reject["code"]] <= most:
+                where = Where(reject["file"], reject["line"], reject["byte"])
+                details, hint = reject.get("details", {}), reject.get("hint", "")
+                yield RejectView(-1, where, reject["code"], reject["message"], hint, details, "")
+
+    def examples(self, most: int, of_each: int) -> list[int]:
+        """Return the first ``most`` rows, and after them the first ``of_each`` with each finding."""
+        chosen = dict.fromkeys(range(min(most, len(self.data))))
+        seen: Counter[str] = Counter()
+        for number, (file, line, _) in enumerate(self.data.origins()):
+            codes = {code for code, _ in self._findings.get((file, line), [])}
+            if any(seen[code] < of_each for code in codes):
+                seen.update(codes)
+                chosen.setdefault(number)
+        return sorted(chosen)
 
     def numbers(self, selection: Selection) -> list[int]:
         """Return the numbers of the selected rows."""
@@ -95,7 +124,7 @@ def inspect_output(path: str, selection: Selection) -> InspectReport:
         UsageError: there is no finished build, or no such row.
     """
     selection.check()
-    output = Output(path)
+    output = Output.open(path)
     rows = tuple(output.view(number) for number in output.numbers(selection))
     _refuse_nothing(rows, selection)
     return InspectReport(path, len(output.data), rows)

@@ -73,19 +73,12 @@ class Statistics:
         }
 
 
-def statistics(path: str) -> Statistics:
-    """Measure the build in folder ``path``.
-
-    ``turns`` counts the sequences by how many turns each of them trains.
-
-    Raises:
-        UsageError: there is no finished build.
-    """
-    data = StoredDataSet(path)
+def statistics(data: StoredDataSet) -> Statistics:
+    """Measure a build. ``turns`` counts the sequences by how many turns each of them trains."""
     lengths, trained = data.lengths()
     fractions = trained / np.maximum(lengths, 1)
     return Statistics(
-        path,
+        str(data.path),
         data.manifest["totals"],
         Distribution.of(lengths),
         Distribution.of(fractions, (0.0, 1.0)),

@@ -23,7 +23,7 @@ _OURS = re.compile(
 )
 _FOLDER = "maskprep"
 _TOKENIZER = "tokenizer"
-_NOTES = frozenset({"manifest.json", "rejects.jsonl", "findings.jsonl", "report.html"})
+_NOTES = frozenset({"manifest.json", "rejects.jsonl", "findings.jsonl", "report.html", ".report.html.partial"})
 
 
 class OutputFolder:
@@ -122,12 +122,20 @@ class OutputFolder:
             if not any(self.path.iterdir()):
                 self.path.rmdir()
 
-    def commit(self, receipts: Sequence[Receipt], manifest: Mapping[str, Any], fingerprint: str) -> None:
-        """Write what describes the shards, and last of all ``state.json``."""
+    @property
+    def report(self) -> Path:
+        """The page that shows what was built."""
+        return self.path / _FOLDER / "report.html"
+
+    def describe(self, manifest: Mapping[str, Any]) -> None:
+        """Write what describes the shards."""
         from datasets import DatasetInfo, Features  # noqa: PLC0415 - a second to import, wanted only here
 
         DatasetInfo(features=Features.from_arrow_schema(SCHEMA)).write_to_directory(str(self.path))
         _write(self.manifest, manifest)
+
+    def commit(self, receipts: Sequence[Receipt], fingerprint: str) -> None:
+        """Write ``state.json``, last of all: from here on the folder is a data set."""
         state: dict[str, Any] = {
             "_data_files": [{"filename": receipt.file} for receipt in receipts],
             "_fingerprint": fingerprint[:16],

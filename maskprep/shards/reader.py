@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import bisect
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from itertools import accumulate, pairwise
 from pathlib import Path
 from typing import Any
@@ -17,20 +17,25 @@ from maskprep.errors import BuildError, UsageError
 from maskprep.labels import IGNORED, Labelled, Span
 from maskprep.shards.schema import SCHEMA, ShardRow
 
+_DESCRIBED = ("maskprep/manifest.json",)
 _NAME = "data-{:05d}-of-{:05d}.arrow"
 
 
 class StoredDataSet:
     """The data set in an output folder. Shards are mapped into memory when a row of theirs is first read.
 
+    Args:
+        path: the folder.
+        committed: False opens a build that lacks nothing but its ``state.json``.
+
     Raises:
         UsageError: the folder holds no finished build of maskprep.
     """
 
-    def __init__(self, path: str) -> None:
-        """Open the folder ``path``."""
+    def __init__(self, path: str, *, committed: bool = True) -> None:
+        """Open the folder; see the class."""
         self.path = Path(path)
-        self.manifest = self._read_manifest()
+        self.manifest = self._read_manifest(("state.json", *_DESCRIBED) if committed else _DESCRIBED)
         self._counts = [int(shard["rows"]) for shard in self.manifest["shards"]]
         self._ends = list(accumulate(self._counts))
         self._tables: dict[int, pa.Table] = {}
@@ -107,8 +112,8 @@ class StoredDataSet:
             self._tables[shard] = table
         return self._tables[shard]
 
-    def _read_manifest(self) -> dict[str, Any]:
-        missing = [name for name in ("state.json", "maskprep/manifest.json") if not (self.path / name).is_file()]
+    def _read_manifest(self, wanted: Sequence[str]) -> dict[str, Any]:
+        missing = [name for name in wanted if not (self.path / name).is_file()]
         if missing:
             msg = f"{str(self.path)!r} is no finished build of maskprep: it lacks {' and '.join(missing)}"
             raise UsageError(msg, "give the --output folder of a build")

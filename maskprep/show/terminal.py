@@ -35,6 +35,7 @@ def show_build(console: Console, report: BuildReport) -> None:
     line(console, "next:", "bold")
     line(console, f"  maskprep inspect {folder}           see the first row, token by token")
     line(console, f"  maskprep inspect {folder} --stats   what the data set is made of")
+    line(console, f"  open {report.report_file} in a browser")
 
 
 def show_error(console: Console, error: MaskprepError) -> None:

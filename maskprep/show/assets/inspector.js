@@ -53,7 +53,13 @@ function showUnit(unit, { scroll = false } = {}) {
   document.querySelector("#row .current")?.classList.remove("current");
   range?.endContainer.parentElement.closest(".break, .tab")?.classList.add("current");
   if (unit < 0 || !shown.laid) {
-    panel.replaceChildren(element("p", { class: "hint" }, "Point at a token, or press → to walk along the row."));
+    panel.replaceChildren(
+      element(
+        "p",
+        { class: "hint" },
+        "Point at a token, or press → to walk along the row, s to go to what is trained.",
+      ),
+    );
     return;
   }
   if (range && scroll) reveal(range);
@@ -118,6 +124,17 @@ function openInspector() {
     const unit = unitFrom(event.clientX, event.clientY, event.target);
     if (unit >= 0) showUnit(unit);
   });
+}
+
+// Goes to the next stretch of trained tokens, around the end.
+function stepStretch() {
+  if (!shown.laid) return;
+  const { kinds } = shown.laid;
+  const trained = (unit) => unit >= 0 && page.kinds[kinds[unit]].trained;
+  for (let distance = 1; distance <= kinds.length; distance++) {
+    const unit = (current + distance) % kinds.length;
+    if (trained(unit) && !trained(unit - 1) && rangeOfUnit(unit)) return showUnit(unit, { scroll: true });
+  }
 }
 
 // Goes to the next (1) or previous (-1) token that is not folded.

@@ -77,7 +77,11 @@ function drawList() {
 
 function drawItem(row, chosen) {
   const codes = [...new Set(row.findings.map(([code]) => code))];
-  const badges = row.rejected === null ? codes.map((code) => ["finding", code]) : [["reject", row.rejected]];
+  // One badge, so that the origin can be read; the others are counted in it.
+  const name = row.rejected ?? (codes.length > 1 ? `${codes[0]} +${codes.length - 1}` : codes[0]);
+  const kind = row.rejected === null ? "finding" : "reject";
+  const badge =
+    name && element("span", { class: `badge ${kind}`, title: plain(codes.join(", ") || name) }, plain(name));
   const meter = element("span", { class: "meter" }, element("span", {}));
   meter.firstChild.style.width = `${row.tokens ? (100 * row.trained) / row.tokens : 0}%`;
   const counts = `${figure(row.trained)} of ${figure(row.tokens)} trained`;
@@ -95,7 +99,7 @@ function drawItem(row, chosen) {
       { class: "line" },
       element("b", {}, String(row.number)),
       element("span", { class: "origin" }, plain(originOf(row)) + (row.sequence ? ` · ${row.sequence}` : "")),
-      ...badges.map(([name, code]) => element("span", { class: `badge ${name}`, title: plain(code) }, plain(code))),
+      badge,
     ),
     row.rejected === null
       ? element("div", { class: "line" }, meter, element("span", { class: "count" }, counts))

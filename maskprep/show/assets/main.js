@@ -29,10 +29,26 @@ function drawHeading(row) {
     element("h2", {}, `Row ${row.number}`),
     element("span", { class: "origin" }, origin + (row.rejected === null ? `, sequence ${row.sequence}` : "")),
     element("span", { class: row.rejected === null ? "summary" : "summary bad" }, of),
-    ...row.findings.map(([code, detail]) =>
-      element("p", { class: "found-here", dir: "auto" }, element("b", {}, plain(code)), " ", ...marked(detail)),
-    ),
+    ...drawFindings(row.findings),
   );
+}
+
+// One line a code: a conversation of forty turns may have forty findings of one kind.
+function drawFindings(findings) {
+  const details = new Map();
+  for (const [code, detail] of findings) details.set(code, [...(details.get(code) ?? []), detail]);
+  return [...details].map(([code, [first, ...more]]) => {
+    const line = [element("b", {}, plain(code)), " ", ...marked(first)];
+    if (!more.length) return element("p", { class: "found-here", dir: "auto" }, line);
+    const rest = more.map((detail) => element("p", { dir: "auto" }, marked(detail)));
+    const summary = element(
+      "summary",
+      {},
+      line,
+      element("span", { class: "more" }, ` and ${figure(more.length)} more`),
+    );
+    return element("details", { class: "found-here" }, summary, rest);
+  });
 }
 
 function step(by) {
@@ -120,6 +136,7 @@ const KEYS = {
   k: () => step(-1),
   ArrowRight: () => stepToken(1),
   ArrowLeft: () => stepToken(-1),
+  s: stepStretch,
   "/": () => (switchTo("rows"), byId("needle").focus(), byId("needle").select()),
   n: () => findRow(1, openRow),
   N: () => findRow(-1, openRow),

@@ -25,48 +25,46 @@ function drawOverview(open) {
     filled: rows,
     note: `${counted(rows, "sequence")}, ${share(rows, facts.sequences)}`,
   }));
-  document
-    .getElementById("overview")
-    .replaceChildren(
-      element("p", { class: "measured" }, `Figures of ${page.meta.measured}.`),
-      element("div", { class: "cards" }, cards.map(card)),
-      element(
-        "div",
-        { class: "grid" },
-        column(
-          panel(
-            "Length of a sequence, in tokens",
-            histogram(facts.length.histogram, {
-              form: figure,
-              percentiles: facts.length.percentiles,
-              label: "Lengths",
-            }),
-            percentileTable(facts.length.percentiles, facts.length.mean, figure),
-          ),
-          panel("Tokens by role and part", key(), bars(parts)),
-          panel("Trained turns of a sequence", bars(turns)),
+  document.getElementById("overview").replaceChildren(
+    element("p", { class: "measured" }, `Figures of ${page.meta.measured}.`),
+    element("div", { class: "cards" }, cards.map(card)),
+    element(
+      "div",
+      { class: "grid" },
+      column(
+        panel(
+          "Length of a sequence, in tokens",
+          histogram(facts.length.histogram, {
+            form: figure,
+            percentiles: facts.length.percentiles,
+            label: "Lengths",
+          }),
+          percentileTable(facts.length.percentiles, facts.length.mean, figure),
         ),
-        column(
-          panel(
-            "Trained share of a sequence",
-            histogram(facts.trained_fraction.histogram, {
-              form: fraction,
-              percentiles: facts.trained_fraction.percentiles,
-              label: "Trained shares",
-            }),
-            percentileTable(facts.trained_fraction.percentiles, facts.trained_fraction.mean, fraction),
-          ),
-          panel(
-            "Rejected rows",
-            element("div", { class: "rejects" }, noticed(facts.rejects, open, "No row was rejected.")),
-          ),
-          panel(
-            "Findings in rows that were used",
-            element("div", { class: "findings" }, noticed(facts.findings, open, "Nothing was found.")),
-          ),
+        panel("Tokens by role and part", key(), bars(parts)),
+        panel("Trained turns of a sequence", bars(turns)),
+      ),
+      column(
+        panel(
+          "Trained share of a sequence",
+          histogram(facts.trained_fraction.histogram, {
+            form: fraction,
+            percentiles: facts.trained_fraction.percentiles,
+            label: "Trained shares",
+          }),
+          percentileTable(facts.trained_fraction.percentiles, facts.trained_fraction.mean, fraction),
+        ),
+        panel(
+          "Rejected rows",
+          element("div", { class: "rejects" }, noticed(facts.rejects, open, "No row was rejected.")),
+        ),
+        panel(
+          "Findings in rows that were used",
+          element("div", { class: "findings" }, noticed(facts.findings, open, "Nothing was found.")),
         ),
       ),
-    );
+    ),
+  );
 }
 
 function card([name, value, note]) {

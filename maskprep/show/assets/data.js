@@ -100,11 +100,6 @@ function rowText(record) {
   return new TextDecoder("utf-8", { ignoreBOM: true }).decode(joined(record.t));
 }
 
-function originOf(row) {
-  const name = row.file.split("/").pop() || row.file;
-  return `${name}:${row.line}`;
-}
-
 const figure = (number) => Math.round(number).toLocaleString("en");
 const share = (part, whole) => (whole ? `${((100 * part) / whole).toFixed(1)} %` : "–");
 const counted = (number, noun) => `${figure(number)} ${noun}${number === 1 ? "" : "s"}`;

@@ -98,7 +98,8 @@ function drawItem(row, chosen) {
       "div",
       { class: "line" },
       element("b", {}, String(row.number)),
-      element("span", { class: "origin" }, plain(originOf(row)) + (row.sequence ? ` · ${row.sequence}` : "")),
+      element("span", { class: "origin" }, plain(row.file.split("/").pop() || row.file)),
+      element("span", { class: "place" }, `:${row.line}${row.sequence ? ` · ${row.sequence}` : ""}`),
       badge,
     ),
     row.rejected === null

@@ -11,7 +11,7 @@ ids that later turns see as their history, only the last trained turn of a seque
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 
 import numpy as np
@@ -173,11 +173,12 @@ Located = Mapping[int, tuple[int, int, int]]
 
 
 def _apart(stretches: Sequence[Stretch]) -> list[Stretch]:
-    """Return the stretches in the order of the text. Of two that overlap the later one is left out."""
+    """Return the stretches in the order of the text. Of two that overlap the later one begins where the other ends."""
     kept: list[Stretch] = []
     for stretch in sorted(stretches, key=lambda stretch: stretch.start):
-        if not kept or kept[-1].end <= stretch.start:
-            kept.append(stretch)
+        start = max(stretch.start, kept[-1].end if kept else 0)
+        if start < stretch.end:
+            kept.append(replace(stretch, start=start, stop=max(start, stretch.stop)))
     return kept
 
 

@@ -7,6 +7,7 @@ A template that adds arguments to other text raises on an object, and one that p
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
 
@@ -26,27 +27,44 @@ def readable(template: ChatTemplate, conversation: Conversation) -> tuple[Conver
     try:
         whole = template.tracked(conversation, count, generation_prompt=False)
     except RowError as error:
-        texts = _as_text(conversation)
+        texts = _rendered_as_text(template, conversation)
         if texts is None:
-            raise
-        try:
-            return texts, template.tracked(texts, count, generation_prompt=False)
-        except RowError:
             # In the words that Python has for the plain conversation, which know nothing of tracked types.
             template.plain(conversation, count, generation_prompt=False)
             raise error from None
+        return texts
     if not whole.prints(Part.TOOL_CALL):
         return conversation, whole
-    texts = _as_text(conversation)
+    texts = _rendered_as_text(template, conversation)
     if texts is not None:
-        try:
-            printed = template.tracked(texts, count, generation_prompt=False)
-        except RowError:
-            printed = whole
-        if not printed.prints(Part.TOOL_CALL):
-            return texts, printed
+        return texts
     finding = Finding("python-notation", "the template prints parts of tool calls in Python's notation, not as JSON")
     return replace(conversation, findings=(*conversation.findings, finding)), whole
+
+
+def _rendered_as_text(template: ChatTemplate, conversation: Conversation) -> tuple[Conversation, Rendered] | None:
+    """Return the conversation with all arguments as JSON text and its rendering, None where that does not help.
+
+    It helps where each of the texts stands whole in the rendering: a template that walks through an object would walk
+    through the characters of a text instead.
+    """
+    texts = _as_text(conversation)
+    if texts is None:
+        return None
+    try:
+        whole = template.tracked(texts, len(texts.messages), generation_prompt=False)
+    except RowError:
+        return None
+    return (texts, whole) if all(text in whole.text for text in _arguments(texts)) else None
+
+
+def _arguments(conversation: Conversation) -> Iterator[str]:
+    """Yield the arguments that are texts."""
+    for message in conversation.messages:
+        for call in message.fields.get("tool_calls") or ():
+            text = (call["function"] if isinstance(call.get("function"), dict) else call).get("arguments")
+            if isinstance(text, str):
+                yield text
 
 
 def _as_text(conversation: Conversation) -> Conversation | None:

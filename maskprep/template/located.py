@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections import Counter
+from collections.abc import Iterable, Mapping
 
 from maskprep.conversation import Conversation
 from maskprep.template.render import ChatTemplate
-from maskprep.template.rendered import Rendered
+from maskprep.template.rendered import Rendered, solid
 from maskprep.template.source import TEMPLATE
 from maskprep.template.stops import Stops
 from maskprep.template.turns import Turn, generation_prompt
@@ -17,30 +18,64 @@ def locate(
 ) -> dict[int, tuple[int, int, int]]:
     """Return ``(start, stop, end)`` of each turn's completion as it stands in ``whole``, by message.
 
-    Turns that ``whole`` begins with need not be asked for: they stand where they were proved.
-
-    It begins behind the turn's header and ends with the first stop token behind its own text, or, as in a rewritten
-    history, with the first special token. A turn of which ``whole`` holds no text is left out.
+    Turns that ``whole`` begins with need not be asked for: they stand where they were proved. A turn of which ``whole``
+    holds no text is left out.
     """
     found = {}
     for turn in turns:
-        own = whole.extent(turn.message, like=turn.text)
-        if own is None or whole.lost:
+        own = None if whole.lost else whole.extent_like(turn.message, turn.text.amounts(turn.message))
+        if own is None:
             continue
-        edge = whole.end_of_others(turn.message, own[0])
-        gap, asked = whole.text[edge : own[0]], _asked(turn)
-        if asked and asked in gap:
-            start = edge + gap.rindex(asked) + len(asked)
-        else:
-            prompt = turn.text.text[: turn.start]
-            opening = generation_prompt(template, conversation, turn.message, prompt)
-            start = edge + stops.header_end(asked, opening, gap)
-        limit = whole.start_of_others(turn.message, own[1])
-        stop = _closing(whole, own, stops, stops.count(turn.text.text[: turn.stop], turn.start))
-        if stop is None or stop[1] > limit:
-            stop = stops.first_special(whole.text, own[1], limit) or (own[1], own[1])
-        found[turn.message] = (start, *stop)
+        first, last, used = own
+        start = _start(template, conversation, whole, turn, stops, first)
+        found[turn.message] = (start, *_stop(whole, turn, stops, (first, last), _reached(turn, used)))
     return found
+
+
+def _start(  # noqa: PLR0913, PLR0917 - a turn, and where it may stand
+    template: ChatTemplate, conversation: Conversation, whole: Rendered, turn: Turn, stops: Stops, first: int
+) -> int:
+    """Return where the completion begins: behind the turn's header, at its first own character at the latest."""
+    edge = whole.end_of_others(turn.message, first)
+    gap = whole.text[edge:first]
+    asked = turn.text.text[turn.text.end_of_others(-2, turn.start) : turn.start]
+    if asked and asked in gap:
+        return edge + gap.rindex(asked) + len(asked)
+    opening = generation_prompt(template, conversation, turn.message, turn.text.text[: turn.start])
+    return edge + stops.header_end(asked, opening, gap)
+
+
+def _stop(whole: Rendered, turn: Turn, stops: Stops, own: tuple[int, int], reached: int) -> tuple[int, int]:
+    """Return where the stop token begins and ends.
+
+    The first stop token behind the turn's own text; else, where the turn goes on as it did when it was the last one,
+    its end there; else, as in a rewritten history, the first special token; else as far as both go on alike.
+    """
+    limit = whole.start_of_others(turn.message, own[1])
+    closing = _closing(whole, own, stops, stops.count(turn.text.text[: turn.stop], turn.start))
+    if closing is not None and closing[1] <= limit:
+        return closing
+    rest, here = turn.text.text[reached : turn.end], whole.text[own[1] : limit]
+    if here.startswith(rest):
+        return own[1] + turn.stop - reached, own[1] + len(rest)
+    special = stops.first_special(whole.text, own[1], limit)
+    if special is not None:
+        return special
+    end = own[1] + len(here[: stops.shared(rest, here)].rstrip())
+    return end, end
+
+
+def _reached(turn: Turn, used: Mapping[int, int]) -> int:
+    """Return how far into the turn's own text one gets with these amounts of it."""
+    left, reached = Counter(used), turn.start
+    for start, stop, source in turn.text.places():
+        if source not in left or start >= turn.end:
+            continue
+        left[source] -= solid(turn.text.text[start:stop])
+        if left[source] < 0:
+            break
+        reached = stop
+    return max(reached, turn.start)
 
 
 def _closing(whole: Rendered, own: tuple[int, int], stops: Stops, inner: int) -> tuple[int, int] | None:
@@ -56,8 +91,3 @@ def _closing(whole: Rendered, own: tuple[int, int], stops: Stops, inner: int) ->
                 return found
             inner -= 1
     return stops.first(whole.text, own[1])
-
-
-def _asked(turn: Turn) -> str:
-    """Return the template's text in front of the completion, behind the last message."""
-    return turn.text.text[turn.text.end_of_others(-2, turn.start) : turn.start]

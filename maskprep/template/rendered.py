@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
 from maskprep.conversation import Part
 from maskprep.template.runs import Runs, cut, merge, runs_of
 from maskprep.template.source import NOTATION, is_lost, message_of, part_of
 from maskprep.template.tracked import Tracked
+
+
+def solid(text: str) -> int:
+    """Return how many characters of ``text`` are no white space."""
+    return len("".join(text.split()))
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,33 +48,37 @@ class Rendered:
             yield position, position + size, source
             position += size
 
-    def extent(self, message: int, like: Rendered | None = None) -> tuple[int, int] | None:
-        """Return the start of the first and the end of the last character of ``message``, None without any.
-
-        With ``like``, an earlier rendering, text of the message that goes beyond what stands there does not count, nor
-        what stands behind text of another message: a template may repeat it later, as the name of the function that a
-        tool's answer belongs to.
-        """
-        left = None if like is None else like.amounts(message)
-        own: list[tuple[int, int]] = []
-        for start, stop, source in self.places():
-            if not source or message_of(source) != message:
-                if source and own and left is not None:
-                    break
-                continue
-            if left is not None and left[source] < stop - start:
-                break
-            if left is not None:
-                left[source] -= stop - start
-            own.append((start, stop))
+    def extent(self, message: int) -> tuple[int, int] | None:
+        """Return the start of the first and the end of the last character of ``message``, None without any."""
+        own = [(start, stop) for start, stop, source in self.places() if source and message_of(source) == message]
         return (own[0][0], own[-1][1]) if own else None
 
+    def extent_like(self, message: int, amounts: Mapping[int, int]) -> tuple[int, int, Counter[int]] | None:
+        """Return the same for text of at most these amounts, and how much of it was found.
+
+        What goes beyond does not count, nor what stands behind text of another message: a template may repeat a text,
+        as the name of the function that a tool's answer belongs to.
+        """
+        own: list[tuple[int, int]] = []
+        used: Counter[int] = Counter()
+        for start, stop, source in self.places():
+            if not source or message_of(source) != message:
+                if source and own:
+                    break
+                continue
+            amount = solid(self.text[start:stop])
+            if used[source] + amount > amounts.get(source, 0):
+                break
+            used[source] += amount
+            own.append((start, stop))
+        return (own[0][0], own[-1][1], used) if own else None
+
     def amounts(self, message: int) -> Counter[int]:
-        """Return the number of characters of ``message``, by source."""
+        """Return the number of characters of ``message``, by source, but for white space: that may be trimmed."""
         amounts: Counter[int] = Counter()
-        for size, source in self.runs:
+        for start, stop, source in self.places():
             if source and message_of(source) == message:
-                amounts[source] += size
+                amounts[source] += solid(self.text[start:stop])
         return amounts
 
     def end_of_others(self, message: int, before: int) -> int:

@@ -243,7 +243,7 @@ class _Search:
         except RowError:
             return ""
         if self._own is not None:
-            own = later.extent(self.message, like=self.continued)
+            own = later.extent_like(self.message, self.continued.amounts(self.message))
             edge = own[1] if own else len(later)
         else:
             edge = tail if later.text.startswith(self.continued.text) else len(later)

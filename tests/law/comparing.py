@@ -1,0 +1,93 @@
+"""Whether maskprep and the law written naively agree on a conversation, in one of few words."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import NamedTuple
+
+from reference import IGNORED, Reference, Refused, Unknown
+
+from maskprep.errors import RowError
+from maskprep.prepare import Policy, Preparer
+from maskprep.sequences import History
+
+NOW = datetime(2026, 2, 3, 4, 5, 6, tzinfo=UTC)
+HISTORIES = ("split", "mask", "rendered")
+
+
+class FrozenClock:
+    """What transformers takes for ``datetime``."""
+
+    @staticmethod
+    def now():
+        return NOW
+
+
+class Verdict(NamedTuple):
+    """``kind`` is equal, rejected, lost, unknown, or differs; ``code`` says why a row is rejected."""
+
+    kind: str
+    code: str = ""
+    detail: str = ""
+
+
+def reference_of(loaded, template, conversation, variables=None):
+    return Reference(
+        tokenizer=loaded.tokenizer,
+        template=template,
+        messages=[dict(message.fields) for message in conversation.messages],
+        stop_tokens=loaded.stop_tokens,
+        special_tokens=loaded.special_tokens,
+        added_tokens=loaded.added_tokens,
+        tools=conversation.tools,
+        variables={**(variables or {}), **(conversation.template_kwargs or {})},
+        muted=frozenset(i for i, message in enumerate(conversation.messages) if not message.in_loss),
+    )
+
+
+def preparers(loaded, template, variables=None):
+    return {
+        history: Preparer(
+            loaded, now=NOW, policy=Policy(history=History(history)), template=template, variables=dict(variables or {})
+        )
+        for history in HISTORIES
+    }
+
+
+def compare(preparer, history, conversation, reference):
+    """Return the verdict on one conversation under one way of treating history."""
+    try:
+        ours = [
+            (made.sequence.text.text, made.labelled.input_ids.tolist(), made.labelled.labels.tolist())
+            for made in preparer.prepare(conversation).sequences
+        ]
+    except RowError as error:
+        ours = error
+    try:
+        theirs = [(one.text, one.ids, one.labels) for one in reference.sequences(history)]
+    except (Refused, Unknown) as error:
+        theirs = error
+    if isinstance(ours, RowError) and ours.code == "provenance-lost":
+        return Verdict("lost", ours.code, ours.message)
+    if isinstance(theirs, Unknown):
+        return Verdict("unknown", getattr(ours, "code", ""), str(theirs))
+    if isinstance(ours, RowError) and isinstance(theirs, Refused):
+        if ours.code == theirs.code:
+            return Verdict("rejected", ours.code)
+        return Verdict("differs", ours.code, f"maskprep: {ours.code}: {ours.message}; the law: {theirs}")
+    if isinstance(ours, RowError):
+        return Verdict(
+            "differs", ours.code, f"maskprep rejects: {ours.code}: {ours.message}; the law: {_shown(theirs)}"
+        )
+    if isinstance(theirs, Refused):
+        return Verdict("differs", "", f"the law refuses: {theirs}; maskprep: {_shown(ours)}")
+    if ours == theirs:
+        return Verdict("equal")
+    return Verdict("differs", "", f"maskprep: {_shown(ours)}; the law: {_shown(theirs)}")
+
+
+def _shown(sequences):
+    return [
+        (text, sum(label != IGNORED for label in labels), list(zip(ids, labels, strict=True)))
+        for text, ids, labels in sequences
+    ]

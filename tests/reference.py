@@ -434,6 +434,9 @@ class Reference:
         gap = max((min(end, own_start) for start, end in others if start < own_start), default=0)
         limit = min((start for start, end in others if start < end and end > own_start), default=len(whole))
         own_end, as_last = max((there[1], here[1]) for there, here in pairs if there[1] <= limit)
+        # The brackets around another message's text do not see the white space at its end.
+        while whole[gap : gap + 1].isspace() and not self._header(k).startswith(whole[gap]):
+            gap += 1
         start = gap + self._header_end(k, whole[gap:own_start])
         stop = _first(self.stop_tokens, whole[:limit], own_end)
         if stop:
@@ -443,8 +446,19 @@ class Reference:
         if rest.startswith(tail):
             return start, own_end + len(tail)
         stop = _first(self.special_tokens, rest, 0)
-        same = next((i for i, (one, two) in enumerate(zip(tail, rest, strict=False)) if one != two), len(rest))
-        return start, own_end + (stop[1] if stop else len(rest[:same].rstrip()))
+        return start, own_end + (stop[1] if stop else len(rest[: self._same(tail, rest)].rstrip()))
+
+    def _same(self, one, two):
+        """Return the length of what both texts begin with, never a part of an added token."""
+        same = next((i for i, (a, b) in enumerate(zip(one, two, strict=False)) if a != b), min(len(one), len(two)))
+        tokens = _any_of(self.added_tokens)
+        inside = [match for text in (one, two) for match in tokens.finditer(text) if match.start() < same < match.end()]
+        return min([same, *(match.start() for match in inside)])
+
+    def _header(self, k):
+        """Return what the prompt of turn ``k`` has behind its last message."""
+        prompt = self.render(k, ask=True)
+        return prompt[self._end_of_others(k, "all", len(prompt), ask=True) :]
 
     def _header_end(self, k, gap):
         """Return how far the header of turn ``k`` goes into ``gap``, the template's text in front of the turn's own.
@@ -452,8 +466,7 @@ class Reference:
         To the end of what the prompt has behind its last message, or as far as that and the gap agree, where what
         follows is no more of the header: nothing, or a token of its own. Else all of the gap is header.
         """
-        prompt = self.render(k, ask=True)
-        header = prompt[self._end_of_others(k, "all", len(prompt), ask=True) :]
+        prompt, header = self.render(k, ask=True), self._header(k)
         if header and header in gap:
             return gap.rindex(header) + len(header)
         try:
@@ -461,13 +474,8 @@ class Reference:
         except Refused:
             before = prompt
         closing = len(header) - (len(prompt) - len(before) if prompt.startswith(before) else 0)
-        same = next((i for i, (one, two) in enumerate(zip(header, gap, strict=False)) if one != two), None)
-        same = min(len(header), len(gap)) if same is None else same
+        same = self._same(header, gap)
         tokens = _any_of(self.added_tokens)
-        inside = [
-            match for text in (header, gap) for match in tokens.finditer(text) if match.start() < same < match.end()
-        ]
-        same = min([same, *(match.start() for match in inside)])
         parts = not gap[same:].strip() or tokens.match(gap, same) or tokens.match(header, same)
         return same if same > closing and parts else len(gap)
 

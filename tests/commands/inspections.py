@@ -1,0 +1,130 @@
+"""What the tests of ``maskprep inspect`` share: the command in this process or on a terminal, and builds to look at."""
+
+from __future__ import annotations
+
+import atexit
+import fcntl
+import json
+import os
+import pty
+import select
+import shutil
+import struct
+import subprocess
+import sys
+import tempfile
+import termios
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+from builds import LOUD, ROOT, TOKENIZER, Outcome
+from typer.testing import CliRunner
+
+from maskprep.cli import app
+
+SAMPLE = ROOT / "sample_data" / "conversations.jsonl"
+WITH_TOKENIZER = ("--tokenizer", str(TOKENIZER))
+
+
+def run(*words: object, stdin: bytes | None = None) -> Outcome:
+    """Run ``maskprep`` in this process; what it raises beside an exit is raised."""
+    result = CliRunner().invoke(app, [*map(str, words)], input=stdin)
+    if result.exception is not None and not isinstance(result.exception, SystemExit):
+        raise result.exception
+    return Outcome(result.exit_code, result.stdout, result.stderr)
+
+
+def inspect(*words: object, stdin: bytes | None = None) -> Outcome:
+    """Run ``maskprep inspect``."""
+    return run("inspect", *words, stdin=stdin)
+
+
+def shown(*words: object, stdin: bytes | None = None) -> str:
+    """Return what ``maskprep inspect`` prints; it must do it without a word on stderr."""
+    outcome = inspect(*words, stdin=stdin)
+    assert (outcome.code, outcome.stderr) == (0, ""), outcome
+    return outcome.stdout
+
+
+def facts(*words: object, stdin: bytes | None = None) -> dict[str, Any]:
+    """Return the one object that ``maskprep inspect --json`` prints."""
+    outcome = inspect(*words, "--json", stdin=stdin)
+    assert (outcome.code, outcome.stderr) == (0, ""), outcome
+    return outcome.json
+
+
+def refused(*words: object, code: int = 2, stdin: bytes | None = None) -> str:
+    """Return the message with which ``maskprep inspect`` ends, with the exit code that is expected."""
+    outcome = inspect(*words, stdin=stdin)
+    assert outcome.code == code, outcome
+    assert not outcome.stdout
+    assert outcome.stderr.startswith("maskprep: ")
+    assert "Traceback" not in outcome.stderr
+    return outcome.stderr
+
+
+def make(output: Path, source: object, *words: object) -> Path:
+    """Build ``source`` into ``output``."""
+    outcome = run("build", source, "--output", output, "--max-rejects", "1", *WITH_TOKENIZER, *words)
+    assert outcome.code == 0, outcome
+    return output
+
+
+@cache
+def sample_build() -> Path:
+    """Return a build of the bundled sample in several shards. It is shared: look, and change nothing."""
+    folder = Path(tempfile.mkdtemp(prefix="maskprep-test-"))
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    return make(folder / "built", SAMPLE)
+
+
+def columns(build: Path) -> list[dict[str, Any]]:
+    """Return the rows of a build, read with pyarrow alone."""
+    rows: list[dict[str, Any]] = []
+    for shard in sorted(build.glob("*.arrow")):
+        with pa.OSFile(str(shard)) as file:
+            rows += pa.ipc.open_stream(file).read_all().to_pylist()
+    return rows
+
+
+def manifest(build: Path) -> dict[str, Any]:
+    """Return the manifest of a build."""
+    value = json.loads((build / "maskprep" / "manifest.json").read_text("utf-8"))
+    assert isinstance(value, dict)
+    return value
+
+
+def on_terminal(*words: object, lines: int = 40, width: int = 120, **env: str) -> tuple[int, str]:
+    """Run ``maskprep inspect`` on a terminal of its own; return its exit code and what the terminal was given."""
+    ours, theirs = pty.openpty()
+    fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", lines, width, 0, 0))
+    quiet = {name: value for name, value in os.environ.items() if name not in (*LOUD, "PAGER", "LESS", "LINES")}
+    paths = os.pathsep.join([str(ROOT), *filter(None, [os.environ.get("PYTHONPATH")])])
+    process = subprocess.Popen(
+        [sys.executable, "-m", "maskprep", "inspect", *map(str, words)],
+        stdin=theirs,
+        stdout=theirs,
+        stderr=theirs,
+        env={**quiet, "PYTHONPATH": paths, "TERM": "xterm-256color", **env},
+    )
+    os.close(theirs)
+    said = b""
+    try:
+        while select.select([ours], [], [], 120)[0]:
+            block = os.read(ours, 65536)
+            if not block:
+                break
+            said += block
+    except OSError:  # the terminal's other end is closed
+        pass
+    finally:
+        os.close(ours)
+        if process.poll() is None:
+            try:
+                process.wait(timeout=60)
+            except subprocess.TimeoutExpired:
+                process.kill()
+                process.wait()
+    return process.returncode, said.decode().replace("\r\n", "\n")

@@ -16,7 +16,8 @@ from maskprep.template.located import locate
 from maskprep.template.render import ChatTemplate
 from maskprep.template.rendered import Rendered
 from maskprep.template.stops import Stops
-from maskprep.template.turns import Fit, Mismatch, Turn, TurnFinder
+from maskprep.template.turn import Fit, Mismatch, Turn
+from maskprep.template.turns import TurnFinder
 from maskprep.tokenizer.encode import Encoder
 from maskprep.tokenizer.load import LoadedTokenizer
 

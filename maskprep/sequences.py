@@ -19,7 +19,7 @@ import numpy as np
 from maskprep.conversation import Finding
 from maskprep.errors import RowError
 from maskprep.template.rendered import Rendered
-from maskprep.template.turns import Fit, Turn
+from maskprep.template.turn import Fit, Turn
 from maskprep.tokenizer.encode import Encoded, Encoder, Ints
 
 

@@ -13,7 +13,7 @@ from maskprep.errors import UsageError
 from maskprep.formats import Line, expand, read_lines
 from maskprep.prepare import Policy, Preparer
 from maskprep.sequences import History
-from maskprep.template.turns import Mismatch
+from maskprep.template.turn import Mismatch
 from maskprep.tokenizer.load import LoadedTokenizer, load_tokenizer
 
 
@@ -43,16 +43,20 @@ def look_at(config: Config) -> Inputs:
     loaded = load_tokenizer(config.tokenizer, config.stop_tokens)
     now = config.now or datetime.now(UTC).replace(microsecond=0)
     text, named = _template(config.chat_template)
-    policy = Policy(
+    policy, variables = policy_of(config), dict(config.template_kwargs)
+    preparer = Preparer(loaded, now=now, policy=policy, template=text, named=named, variables=variables)
+    return Inputs(config, sources, loaded, preparer, now)
+
+
+def policy_of(config: Config) -> Policy:
+    """Return what ``config`` wants trained."""
+    return Policy(
         history=History(config.history or History.SPLIT),
         mismatch=Mismatch(config.prompt_mismatch),
         turns=config.train.turns,
         parts=frozenset(map(Part, config.train.parts)),
         max_length=config.max_length,
     )
-    variables = dict(config.template_kwargs)
-    preparer = Preparer(loaded, now=now, policy=policy, template=text, named=named, variables=variables)
-    return Inputs(config, sources, loaded, preparer, now)
 
 
 def _growth(read: Callable[[int], None]) -> Callable[[int], None]:

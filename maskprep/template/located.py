@@ -10,7 +10,8 @@ from maskprep.template.render import ChatTemplate
 from maskprep.template.rendered import Rendered, solid
 from maskprep.template.source import TEMPLATE
 from maskprep.template.stops import Stops
-from maskprep.template.turns import Turn, generation_prompt
+from maskprep.template.turn import Turn
+from maskprep.template.turns import generation_prompt
 
 
 def locate(

@@ -9,66 +9,18 @@
 
 from __future__ import annotations
 
-import re
-from dataclasses import dataclass
-from enum import StrEnum
 from functools import cached_property
 from typing import NoReturn
 
-from maskprep.conversation import Conversation, Finding, Part
+from maskprep.conversation import Conversation
 from maskprep.errors import RowError
+from maskprep.template.completion import check_completion
 from maskprep.template.render import ChatTemplate
 from maskprep.template.rendered import Rendered
 from maskprep.template.runs import merge
-from maskprep.template.source import TEMPLATE, is_lost, message_of, part_of
+from maskprep.template.source import TEMPLATE, is_lost, message_of
 from maskprep.template.stops import Stops
-
-
-class Mismatch(StrEnum):
-    """What to do where the prompt does not stand before the turn's own text."""
-
-    REJECT = "reject"
-    GRAFT = "graft"
-    TRAIN = "train"
-
-
-class Fit(StrEnum):
-    """How a completion was found."""
-
-    PROMPT = "prompt"  # continued(k) starts with prompt(k)
-    REWRITTEN = "rewritten"  # earlier messages are rendered otherwise, but the generation prompt stands in its place
-    GRAFT = "graft"  # the turn's own text put behind a prompt that does not fit it
-    TRAIN = "train"  # the turn as rendered, though the prompt does not fit it
-
-
-@dataclass(frozen=True, slots=True)
-class Turn:
-    """A proved turn. ``text`` begins with ``context`` and then the completion ``start:end``; ``stop:end`` is its stop.
-
-    A sequence trains the turn faithfully when it starts with ``text[:end]``: the same characters of the same origin.
-    """
-
-    message: int
-    text: Rendered
-    start: int
-    stop: int
-    end: int
-    fit: Fit
-    findings: tuple[Finding, ...]
-
-    def begins(self, text: Rendered) -> bool:
-        """Tell whether ``text`` starts with this turn's context and completion.
-
-        The origins must agree as well: a user can spell what an assistant said.
-        """
-        return text.text.startswith(self.text.text[: self.end]) and text.part(0, self.end) == self.text.part(
-            0, self.end
-        )
-
-    def parts(self) -> set[Part]:
-        """Return what the completion consists of."""
-        inner = {part_of(source) for source in self.text.sources(self.start, self.stop)}
-        return inner | ({Part.STOP} if self.stop < self.end else set())
+from maskprep.template.turn import Fit, Mismatch, Turn
 
 
 class TurnFinder:
@@ -125,7 +77,8 @@ class _Search:
                 start, fit = self._mismatched_start()
         stop, end, ending = self._stop(start, fit)
         completion = self.continued.part(start, end) + Rendered(ending, merge([(len(ending), TEMPLATE)]))
-        findings = self._check(completion, stopped=stop < end or bool(ending))
+        stopped = stop < end or bool(ending)
+        findings = check_completion(self.template, self.conversation, self.message, completion, stopped=stopped)
         if fit in (Fit.PROMPT, Fit.TRAIN):
             # Where nothing is added, the sequence is the rendering itself, which may go on behind the stop token.
             text = self.continued.part(0, start) + completion if ending else self.continued
@@ -275,36 +228,6 @@ class _Search:
         )
         raise RowError("provenance-lost", msg, "use a template without `%` formatting of message text")
 
-    # What may be trained
-
-    def _check(self, completion: Rendered, *, stopped: bool) -> tuple[Finding, ...]:
-        name = f"messages[{self.message}]"
-        sources = {source for source in completion.sources(0, len(completion)) if source}
-        foreign = sorted({message_of(source) for source in sources} - {self.message})
-        if foreign:
-            whose = ", ".join(f"messages[{i}]" if i >= 0 else "tools or documents" for i in foreign)
-            msg = f"{name}: the template puts text of {whose} into this turn's completion"
-            raise RowError("foreign-text", msg, "such templates are not written for chat: use another one")
-        written = _written(self.conversation, self.message)
-        rendered = {part_of(source) for source in sources}
-        if written and not sources:
-            msg = f"{name}: the template renders nothing of this message's {', '.join(sorted(written))}"
-            raise RowError(
-                "content-dropped", msg, "use a template that renders it, or take the message out of the data"
-            )
-        dropped = () if any(map(is_lost, sources)) else sorted(written - rendered)
-        findings = [
-            Finding("content-dropped", f"{name}: the template renders nothing of its {part}") for part in dropped
-        ]
-        if not self.template.has_generation_prompt:
-            findings.append(Finding("no-generation-prompt", f"{name}: the template has none, so the header is trained"))
-        if not stopped:
-            findings.append(Finding("no-stop-token", f"{name}: the template ends this turn with no stop token"))
-        lead = completion.text[: next((low for low, _, source in completion.places() if source), len(completion))]
-        if _EMPTY_THOUGHT.search(lead):
-            findings.append(Finding("empty-think-trained", f"{name}: an empty thought of the template's is trained"))
-        return tuple(findings)
-
 
 def generation_prompt(template: ChatTemplate, conversation: Conversation, message: int, prompt: str) -> str:
     """Return G = prompt(k) - render(M[:k]), empty where the one does not begin with the other."""
@@ -317,24 +240,7 @@ def generation_prompt(template: ChatTemplate, conversation: Conversation, messag
 
 _SHOWN = 400  # characters of each text that an inspection gets to show
 
-_EMPTY_THOUGHT = re.compile(r"<(think|thinking|thought|reasoning)>\s*</\1>")
-
 _WAYS_OUT = (
     "set template_kwargs so that the prompt fits the data (often `enable_thinking: false`), put reasoning into the "
     "data, or choose --prompt-mismatch graft or train"
 )
-
-
-def _written(conversation: Conversation, message: int) -> set[Part]:
-    """Return the parts in which the message holds more than white space."""
-    fields = conversation.messages[message].fields
-    names = {
-        Part.CONTENT: ("content",),
-        Part.REASONING: ("reasoning_content", "reasoning", "thinking"),
-        Part.TOOL_CALL: ("tool_calls", "function_call"),
-    }
-    return {part for part, keys in names.items() if any(_says_something(fields.get(key)) for key in keys)}
-
-
-def _says_something(value: object) -> bool:
-    return bool(value.strip() if isinstance(value, str) else value)

@@ -12,7 +12,7 @@ from law.tokenizers_here import tokenizer
 from maskprep.formats.openai import to_conversation
 from maskprep.prepare import Policy, Preparer
 from maskprep.sequences import History
-from maskprep.template.turns import Mismatch
+from maskprep.template.turn import Mismatch
 
 ONE = {"messages": [user("Hi"), assistant("Hello.")]}
 TWO = {"messages": [user("Hi"), assistant("Hello."), user("Bye"), assistant("So long.")]}

@@ -126,7 +126,8 @@ def commit(folder):
     output = OutputFolder(str(folder))
     output.claim()
     receipts = write_all(output.path, [make_row(0), make_row(1)], 10**9)
-    output.commit(receipts, MANIFEST, FINGERPRINT)
+    output.describe(MANIFEST)
+    output.commit(receipts, FINGERPRINT)
     return output
 
 
@@ -158,7 +159,8 @@ def test_nothing_opens_before_the_last_step(tmp_path, monkeypatch):
 
     monkeypatch.setattr(Path, "rename", stop)
     with pytest.raises(OSError, match="No space"):
-        output.commit(receipts, MANIFEST, FINGERPRINT)
+        output.describe(MANIFEST)
+        output.commit(receipts, FINGERPRINT)
     assert calls["rename"] == 1
     with pytest.raises(FileNotFoundError):
         load_from_disk(str(output.path))

@@ -1,0 +1,63 @@
+"""What may be trained, and what is worth telling about it."""
+
+from __future__ import annotations
+
+import re
+
+from maskprep.conversation import Conversation, Finding, Part
+from maskprep.errors import RowError
+from maskprep.template.render import ChatTemplate
+from maskprep.template.rendered import Rendered
+from maskprep.template.source import is_lost, message_of, part_of
+
+_EMPTY_THOUGHT = re.compile(r"<(think|thinking|thought|reasoning)>\s*</\1>")
+
+
+def check_completion(
+    template: ChatTemplate, conversation: Conversation, message: int, completion: Rendered, *, stopped: bool
+) -> tuple[Finding, ...]:
+    """Return what is worth telling about the completion of assistant message ``message``.
+
+    ``stopped`` says whether it ends with a stop token.
+
+    Raises:
+        RowError: ``foreign-text`` where it holds text of another message, ``content-dropped`` where it holds none of
+            its own message though there is some.
+    """
+    name = f"messages[{message}]"
+    sources = {source for source in completion.sources(0, len(completion)) if source}
+    foreign = sorted({message_of(source) for source in sources} - {message})
+    if foreign:
+        whose = ", ".join(f"messages[{i}]" if i >= 0 else "tools or documents" for i in foreign)
+        msg = f"{name}: the template puts text of {whose} into this turn's completion"
+        raise RowError("foreign-text", msg, "such templates are not written for chat: use another one")
+    written = _written(conversation, message)
+    rendered = {part_of(source) for source in sources}
+    if written and not sources:
+        msg = f"{name}: the template renders nothing of this message's {', '.join(sorted(written))}"
+        raise RowError("content-dropped", msg, "use a template that renders it, or take the message out of the data")
+    dropped = () if any(map(is_lost, sources)) else sorted(written - rendered)
+    findings = [Finding("content-dropped", f"{name}: the template renders nothing of its {part}") for part in dropped]
+    if not template.has_generation_prompt:
+        findings.append(Finding("no-generation-prompt", f"{name}: the template has none, so the header is trained"))
+    if not stopped:
+        findings.append(Finding("no-stop-token", f"{name}: the template ends this turn with no stop token"))
+    lead = completion.text[: next((low for low, _, source in completion.places() if source), len(completion))]
+    if _EMPTY_THOUGHT.search(lead):
+        findings.append(Finding("empty-think-trained", f"{name}: an empty thought of the template's is trained"))
+    return tuple(findings)
+
+
+def _written(conversation: Conversation, message: int) -> set[Part]:
+    """Return the parts in which the message holds more than white space."""
+    fields = conversation.messages[message].fields
+    names = {
+        Part.CONTENT: ("content",),
+        Part.REASONING: ("reasoning_content", "reasoning", "thinking"),
+        Part.TOOL_CALL: ("tool_calls", "function_call"),
+    }
+    return {part for part, keys in names.items() if any(_says_something(fields.get(key)) for key in keys)}
+
+
+def _says_something(value: object) -> bool:
+    return bool(value.strip() if isinstance(value, str) else value)

@@ -1,0 +1,57 @@
+"""A proved turn: what a sequence must begin with to train it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+from maskprep.conversation import Finding, Part
+from maskprep.template.rendered import Rendered
+from maskprep.template.source import part_of
+
+
+class Mismatch(StrEnum):
+    """What to do where the prompt does not stand before the turn's own text."""
+
+    REJECT = "reject"
+    GRAFT = "graft"
+    TRAIN = "train"
+
+
+class Fit(StrEnum):
+    """How a completion was found."""
+
+    PROMPT = "prompt"  # continued(k) starts with prompt(k)
+    REWRITTEN = "rewritten"  # earlier messages are rendered otherwise, but the generation prompt stands in its place
+    GRAFT = "graft"  # the turn's own text put behind a prompt that does not fit it
+    TRAIN = "train"  # the turn as rendered, though the prompt does not fit it
+
+
+@dataclass(frozen=True, slots=True)
+class Turn:
+    """A proved turn. ``text`` begins with ``context`` and then the completion ``start:end``; ``stop:end`` is its stop.
+
+    A sequence trains the turn faithfully when it starts with ``text[:end]``: the same characters of the same origin.
+    """
+
+    message: int
+    text: Rendered
+    start: int
+    stop: int
+    end: int
+    fit: Fit
+    findings: tuple[Finding, ...]
+
+    def begins(self, text: Rendered) -> bool:
+        """Tell whether ``text`` starts with this turn's context and completion.
+
+        The origins must agree as well: a user can spell what an assistant said.
+        """
+        return text.text.startswith(self.text.text[: self.end]) and text.part(0, self.end) == self.text.part(
+            0, self.end
+        )
+
+    def parts(self) -> set[Part]:
+        """Return what the completion consists of."""
+        inner = {part_of(source) for source in self.text.sources(self.start, self.stop)}
+        return inner | ({Part.STOP} if self.stop < self.end else set())

@@ -2,13 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
-from typing import Annotated, Any
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from itertools import chain
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from maskprep.cli import options
+from maskprep.cli.paging import show_paged
 from maskprep.cli.running import console, errors_shown, print_json
+
+if TYPE_CHECKING:
+    from maskprep.commands.compare import Comparison
+    from maskprep.commands.inputs import Inputs
+    from maskprep.commands.inspect import InspectReport, View
+    from maskprep.commands.selection import Selection
 
 _PAGE_ROWS = 500  # rows of a page for which none were chosen
 _PAGE_REJECTS = 3  # rejected rows of each code
@@ -53,73 +63,92 @@ def inspect(  # noqa: PLR0913, PLR0917 - the options of the command
     with errors_shown(as_json=as_json):
         from maskprep.commands.inspect import is_output  # noqa: PLC0415 - heavy: --help does without
         from maskprep.commands.selection import Selection  # noqa: PLC0415
-        from maskprep.errors import UsageError  # noqa: PLC0415
 
         selection = Selection(**choice)
-        built = len(target) == 1 and is_output(target[0])
-        if built and (config or settings or any(build_options.values())):
-            raise UsageError("build options go with a source, not with a finished build", "leave them out")
+        asked = _Target(target, len(target) == 1 and is_output(target[0]), build_options, config, settings or [])
+        _check(asked, selection, stats=stats, compare=compare, html=html)
         if stats:
-            if not built:
-                raise UsageError("--stats wants the folder of a finished build", "build it first")
             _show_statistics(target[0], as_json=as_json)
-            return
-        if compare is not None:
-            _show_comparison(_compared(target, compare, build_options, config, settings or [], limit), as_json=as_json)
-            return
-        if html is not None and built:
-            _write_built(target[0], selection, html, as_json=as_json)
-            return
-        report = _report(target, selection, config, build_options, settings or [], built=built)
-        if html is not None:
-            _write(html, report.target, report.rows, None, as_json=as_json)
-            return
-        if as_json:
-            print_json(report.facts())
+        elif compare is not None:
+            comparison = _compared(asked, compare, limit)
+            if html is not None:
+                title = f"{comparison.first} against {comparison.second}"
+                _write(html, title, comparison.shown, None, as_json=as_json)
+            else:
+                _show_comparison(comparison, as_json=as_json)
+        elif html is not None:
+            _write_page(asked, selection, html, as_json=as_json)
         else:
-            _show(report, full=full, tokens=tokens)
+            report = _report(asked, selection)
+            if as_json:
+                print_json(report.facts())
+            else:
+                _show_rows(report, full=full, tokens=tokens, find=find)
 
 
-def _report(  # noqa: PLR0913 - target and options
-    target: list[str],
-    selection: Any,
-    config: str | None,
-    build_options: dict[str, Any],
-    settings: list[str],
-    *,
-    built: bool,
-) -> Any:
-    from maskprep.commands.inputs import look_at  # noqa: PLC0415
-    from maskprep.commands.inspect import inspect_output, inspect_source  # noqa: PLC0415
-    from maskprep.config import load  # noqa: PLC0415
+@dataclass(frozen=True)
+class _Target:
+    """What is inspected: a build, or sources with the options of a build."""
 
-    if built:
-        return inspect_output(target[0], selection)
-    return inspect_source(look_at(load(config, {**build_options, "sources": target}, settings)), selection)
+    names: list[str]
+    built: bool
+    build_options: Mapping[str, Any]
+    config: str | None
+    settings: Sequence[str]
+
+    def inputs(self) -> Inputs:
+        from maskprep.commands.inputs import look_at  # noqa: PLC0415
+        from maskprep.config import load  # noqa: PLC0415
+        from maskprep.errors import UsageError  # noqa: PLC0415
+        from maskprep.formats import expand  # noqa: PLC0415
+
+        for name in self.names:
+            if Path(name).is_dir():
+                raise UsageError(f"{name!r} is a folder, but no build of maskprep", "give a build, or source files")
+        expand(self.names)  # a name that is not there is told before a tokenizer that is missing
+        return look_at(load(self.config, {**self.build_options, "sources": self.names}, self.settings))
 
 
-def _write_built(path: str, selection: Any, html: str, *, as_json: bool) -> None:
-    from dataclasses import replace  # noqa: PLC0415
-
-    from maskprep.commands.inspect import Output  # noqa: PLC0415
-    from maskprep.commands.selection import Selection  # noqa: PLC0415
-    from maskprep.commands.statistics import statistics  # noqa: PLC0415
+def _check(target: _Target, selection: Selection, *, stats: bool, compare: str | None, html: str | None) -> None:
+    """Refuse what does not go together, before anything is read."""
+    from maskprep.errors import UsageError  # noqa: PLC0415
 
     selection.check()
-    output = Output.open(path)
-    first = selection == Selection(seed=selection.seed, limit=selection.limit)
-    numbers = output.numbers(replace(selection, rows=f":{_PAGE_ROWS}") if first else selection)
-    _write(html, path, _rows(output, numbers), statistics(output.data).facts(), as_json=as_json)
+    given = [*target.build_options.values(), target.config, target.settings or None]
+    if target.built and any(value is not None for value in given):
+        raise UsageError("build options go with a source, not with a finished build", "leave them out")
+    if stats and not target.built:
+        raise UsageError("--stats wants the folder of a finished build", "build it first")
+    whole = [name for name, wanted in (("--stats", stats), ("--compare", compare is not None)) if wanted]
+    others = [*selection.given, *(["--html"] if stats and html is not None else [])]
+    if len(whole) > 1 or (whole and others):
+        raise UsageError(f"{' and '.join([*whole, *others])} cannot go together", "ask for one at a time")
+    if compare is not None and "-" in target.names:
+        raise UsageError("--compare reads the source twice: - can be read once", "put the rows into a file")
 
 
-def _rows(output: Any, numbers: list[int]) -> Iterator[Any]:
-    yield from map(output.view, numbers)
-    yield from output.rejects(_PAGE_REJECTS)
+def _report(target: _Target, selection: Selection) -> InspectReport:
+    from maskprep.commands.inspect import inspect_output, inspect_source  # noqa: PLC0415
+
+    return inspect_output(target.names[0], selection) if target.built else inspect_source(target.inputs(), selection)
+
+
+def _write_page(target: _Target, selection: Selection, html: str, *, as_json: bool) -> None:
+    from maskprep.commands.inspect import Output, source_views  # noqa: PLC0415
+    from maskprep.commands.statistics import statistics  # noqa: PLC0415
+
+    chosen = selection if selection.given else replace(selection, rows=f":{_PAGE_ROWS}")
+    if not target.built:
+        inputs = target.inputs()
+        _write(html, ", ".join(inputs.sources), source_views(inputs, chosen), None, as_json=as_json)
+        return
+    output = Output.open(target.names[0])
+    figures = statistics(output.data).facts()
+    rejects: Iterator[View] = output.rejects(_PAGE_REJECTS) if chosen.by_number else iter(())
+    _write(html, target.names[0], chain(output.chosen(chosen), rejects), figures, as_json=as_json)
 
 
 def _write(html: str, title: str, rows: Iterable[Any], figures: Any, *, as_json: bool) -> None:
-    from pathlib import Path  # noqa: PLC0415
-
     from maskprep.show.page import write_page  # noqa: PLC0415
     from maskprep.show.tables import line  # noqa: PLC0415
 
@@ -130,58 +159,54 @@ def _write(html: str, title: str, rows: Iterable[Any], figures: Any, *, as_json:
         line(console(), f"{html}: {size:,} bytes")
 
 
-def _compared(  # noqa: PLR0913, PLR0917 - target and options
-    target: list[str], other: str, build_options: dict[str, Any], config: str | None, settings: list[str], limit: int
-) -> Any:
+def _compared(target: _Target, other: str, limit: int) -> Comparison:
     from maskprep.commands.compare import compare, prepared, stored  # noqa: PLC0415
     from maskprep.commands.inputs import look_at  # noqa: PLC0415
     from maskprep.commands.inspect import Output, is_output  # noqa: PLC0415
     from maskprep.commands.views import Viewer  # noqa: PLC0415
     from maskprep.config import load  # noqa: PLC0415
+    from maskprep.errors import UsageError  # noqa: PLC0415
 
-    name = ", ".join(target)
-    if len(target) == 1 and is_output(target[0]):
-        output = Output.open(target[0])
+    if target.built:
+        output = Output.open(target.names[0])
         first, viewer, base = stored(output), output.viewer, output.config
     else:
-        loaded = load(config, {**build_options, "sources": target}, settings)
-        inputs = look_at(loaded)
+        inputs = target.inputs()
         first, viewer = prepared(inputs), Viewer(inputs.loaded, inputs.preparer.encoder)
-        base = loaded.model_dump(mode="json")
-    second = stored(Output.open(other)) if is_output(other) else prepared(look_at(load(other, {}, base=base)))
-    return compare((name, first), (other, second), viewer, limit)
+        # One time for both: a template that is told the time must not differ by that alone.
+        base = {**inputs.config.model_dump(mode="json"), "now": inputs.now.isoformat()}
+    if is_output(other):
+        second = stored(Output.open(other))
+    else:
+        theirs = load(other, {}, base=base)
+        if "-" in theirs.sources:
+            raise UsageError("the source was standard input, which is gone", "compare with another build")
+        second = prepared(look_at(theirs))
+    return compare((", ".join(target.names), first), (other, second), viewer, limit)
 
 
-def _show_comparison(comparison: Any, *, as_json: bool) -> None:
+def _show_comparison(comparison: Comparison, *, as_json: bool) -> None:
     from maskprep.show.compared import show_comparison  # noqa: PLC0415
 
     if as_json:
         print_json(comparison.facts())
     else:
-        show_comparison(console(), comparison)
+        show_paged(lambda out: show_comparison(out, comparison))
 
 
-def _show(report: Any, *, full: bool, tokens: bool) -> None:
+def _show_rows(report: InspectReport, *, full: bool, tokens: bool, find: str | None) -> None:
     from maskprep.show.rows import show_rows  # noqa: PLC0415
 
-    out = console()
-    with out.capture() as captured:
-        show_rows(out, report, full=full, table=tokens)
-    text = captured.get()
-    if out.is_terminal and text.count("\n") >= out.height:
-        with out.pager(styles=True):
-            show_rows(out, report, full=full, table=tokens)
-    else:
-        out.file.write(text)
+    show_paged(lambda out: show_rows(out, report, full=full, table=tokens, find=find))
 
 
 def _show_statistics(path: str, *, as_json: bool) -> None:
+    from maskprep.commands.opening import open_build  # noqa: PLC0415
     from maskprep.commands.statistics import statistics  # noqa: PLC0415
-    from maskprep.shards.reader import StoredDataSet  # noqa: PLC0415
     from maskprep.show.statistics import show_statistics  # noqa: PLC0415
 
-    measured = statistics(StoredDataSet(path))
+    measured = statistics(open_build(path))
     if as_json:
         print_json(measured.facts())
     else:
-        show_statistics(console(), measured)
+        show_paged(lambda out: show_statistics(out, measured))

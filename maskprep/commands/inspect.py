@@ -3,22 +3,28 @@
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import chain, islice
 from pathlib import Path
 from typing import Any
 
 from maskprep.commands.inputs import Inputs
+from maskprep.commands.opening import damage_told, is_output, open_build
 from maskprep.commands.selection import Selection
 from maskprep.commands.views import RejectView, RowView, Viewer
 from maskprep.conversation import Where
-from maskprep.errors import RowError, UsageError
+from maskprep.errors import BuildError, RowError, UsageError
 from maskprep.formats import Line, parse
+from maskprep.labels import IGNORED
 from maskprep.pipeline import guarded
 from maskprep.shards.reader import StoredDataSet
+from maskprep.shards.schema import ShardRow
 from maskprep.tokenizer.encode import Encoder
 from maskprep.tokenizer.load import load_tokenizer
+
+__all__ = ["InspectReport", "Output", "View", "inspect_output", "inspect_source", "is_output", "source_views"]
 
 View = RowView | RejectView
 
@@ -36,12 +42,6 @@ class InspectReport:
         return {"target": self.target, "total_rows": self.total, "rows": [row.facts() for row in self.rows]}
 
 
-def is_output(path: str) -> bool:
-    """Tell whether ``path`` is the folder of a build, finished or not."""
-    folder = Path(path)
-    return (folder / "maskprep").is_dir() or (folder / "state.json").exists()
-
-
 class Output:
     """A build, with what is needed to show its rows."""
 
@@ -51,39 +51,58 @@ class Output:
 
     @classmethod
     def open(cls, path: str) -> Output:
-        """Open the finished build in folder ``path``."""
-        data = StoredDataSet(path)
+        """Open the finished build in folder ``path``.
+
+        Raises:
+            UsageError: there is none, or no tokenizer in it.
+            BuildError: there is one, but damaged.
+        """
+        data = open_build(path)
+        if not Path(data.tokenizer).is_dir():  # its name alone would be taken for one of the hub's
+            raise UsageError(f"{path!r} is no build of maskprep: it lacks the folder tokenizer", "build it again")
         loaded = load_tokenizer(data.tokenizer)
         return cls(data, Viewer(loaded, Encoder(loaded.tokenizer)))
 
     @property
     def config(self) -> dict[str, Any]:
-        """The configuration that it was built with."""
-        config: dict[str, Any] = self.data.manifest["config"]
-        return config
+        """The configuration that it was built with, and the time that its templates were told."""
+        with damage_told(self.data.path):
+            return {**self.data.manifest["config"], "now": self.data.manifest["now"]}
 
     @cached_property
     def _findings(self) -> dict[tuple[str, int], list[tuple[str, str]]]:
         found = defaultdict(list)
-        for finding in self.data.findings():
-            found[finding["file"], finding["line"]].append((finding["code"], finding["message"]))
+        with damage_told(self.data.path):
+            for finding in self.data.findings():
+                code, message = _told(finding, "code"), _told(finding, "message")
+                found[_told(finding, "file"), int(finding["line"])].append((code, message))
         return found
+
+    def row(self, number: int) -> ShardRow:
+        """Return row ``number``. Raises ``BuildError`` where its columns do not fit together."""
+        with damage_told(self.data.path):
+            row = self.data.row(number)
+            _check(number, row)
+            return row
 
     def view(self, number: int) -> RowView:
         """Return the view of row ``number``."""
-        row = self.data.row(number)
+        row = self.row(number)
         findings = self._findings.get((row.where.file, row.where.line), [])
-        return self.viewer.view(number, row.where, row.sequence, row.labelled, findings)
+        with damage_told(self.data.path):
+            return self.viewer.view(number, row.where, row.sequence, row.labelled, findings)
 
-    def rejects(self, most: int) -> Iterator[RejectView]:
-        """Yield the first rejected rows of every code, at most ``most`` of each."""
+    def rejects(self, most: int | None = None) -> Iterator[RejectView]:
+        """Yield the rejected rows; with ``most``, the first of every code, at most so many of each."""
         seen: Counter[str] = Counter()
-        for reject in self.data.rejects():
-            seen[reject["code"]] += 1
-            if seen[reject["code"]] <= most:
-                where = Where(reject["file"], reject["line"], reject["byte"])
-                details, hint = reject.get("details", {}), reject.get("hint", "")
-                yield RejectView(-1, where, reject["code"], reject["message"], hint, details, "")
+        with damage_told(self.data.path):
+            for reject in self.data.rejects():
+                code = _told(reject, "code")
+                seen[code] += 1
+                if most is None or seen[code] <= most:
+                    where = Where(_told(reject, "file"), int(reject["line"]), int(reject["byte"]))
+                    hint = _told({"hint": "", **reject}, "hint")
+                    yield RejectView(-1, where, code, _told(reject, "message"), hint, _details(reject), "")
 
     def examples(self, most: int, of_each: int) -> list[int]:
         """Return the first ``most`` rows, and after them the first ``of_each`` with each finding."""
@@ -96,25 +115,34 @@ class Output:
                 chosen.setdefault(number)
         return sorted(chosen)
 
-    def numbers(self, selection: Selection) -> list[int]:
-        """Return the numbers of the selected rows."""
+    def numbers(self, selection: Selection) -> Iterator[int]:
+        """Yield the numbers of the selected rows."""
         if selection.by_number:
-            return selection.numbers(len(self.data))
-        if selection.find is not None:
-            wanted = selection.find
-            return selection.search(
-                iter(range(len(self.data))),
-                lambda number: wanted in self.viewer.text(self.data.row(number).labelled.input_ids.tolist()),
+            yield from selection.numbers(len(self.data))
+            return
+        with damage_told(self.data.path):
+            if selection.find is not None:
+                wanted, texts = selection.find, (self.viewer.text(ids) for ids in self._ids())
+                yield from (number for number, text in enumerate(texts) if wanted in text)
+                return
+            places = (
+                {selection.place()}
+                if selection.origin is not None
+                else {place for place, found in self._findings.items() if selection.finding in dict(found)}
             )
-        places = (
-            {selection.place()}
-            if selection.origin is not None
-            else {
-                (found["file"], found["line"]) for found in self.data.findings() if found["code"] == selection.finding
-            }
-        )
-        numbered = enumerate(self.data.origins())
-        return [number for number, _ in selection.search(numbered, lambda item: item[1][:2] in places)]
+            yield from (number for number, origin in enumerate(self.data.origins()) if origin[:2] in places)
+
+    def chosen(self, selection: Selection) -> Iterator[View]:
+        """Yield the selected rows, then the rejected rows that were sought; at most ``limit`` of a search."""
+        found: Iterator[View] = map(self.view, self.numbers(selection))
+        if selection.by_number:
+            return found
+        rejects = (reject for reject in self.rejects() if _sought(reject, selection))
+        return islice(chain(found, rejects), selection.limit)
+
+    def _ids(self) -> Iterator[list[int]]:
+        for number in range(len(self.data)):
+            yield self.row(number).labelled.input_ids.tolist()
 
 
 def inspect_output(path: str, selection: Selection) -> InspectReport:
@@ -122,10 +150,11 @@ def inspect_output(path: str, selection: Selection) -> InspectReport:
 
     Raises:
         UsageError: there is no finished build, or no such row.
+        BuildError: the build is damaged.
     """
     selection.check()
     output = Output.open(path)
-    rows = tuple(output.view(number) for number in output.numbers(selection))
+    rows = tuple(output.chosen(selection))
     _refuse_nothing(rows, selection)
     return InspectReport(path, len(output.data), rows)
 
@@ -137,20 +166,24 @@ def inspect_source(inputs: Inputs, selection: Selection) -> InspectReport:
         UsageError: a source cannot be read, or there is no such row.
     """
     selection.check()
+    rows = tuple(source_views(inputs, selection))
+    _refuse_nothing(rows, selection)
+    return InspectReport(", ".join(inputs.sources), None, rows)
+
+
+def source_views(inputs: Inputs, selection: Selection) -> Iterator[View]:
+    """Yield the selected rows of a source, one by one."""
     viewer = Viewer(inputs.loaded, inputs.preparer.encoder)
     if selection.by_number:
-        views = [
-            view for number, line in selection.pick(inputs.lines()) for view in _prepare(inputs, viewer, number, line)
-        ]
-    else:
-        lines: Iterator[tuple[int, Line]] = enumerate(inputs.lines())
-        if selection.origin is not None:
-            place = selection.place()
-            lines = (item for item in lines if (item[1].where.file, item[1].where.line) == place)
-        made = (view for number, line in lines for view in _prepare(inputs, viewer, number, line))
-        views = selection.search(made, lambda view: _matches(view, selection))
-    _refuse_nothing(views, selection)
-    return InspectReport(", ".join(inputs.sources), None, tuple(views))
+        for number, line in selection.pick(inputs.lines()):
+            yield from _prepare(inputs, viewer, number, line)
+        return
+    lines: Iterator[tuple[int, Line]] = enumerate(inputs.lines())
+    if selection.origin is not None:
+        place = selection.place()
+        lines = (item for item in lines if (item[1].where.file, item[1].where.line) == place)
+    made = ((view, line.data) for number, line in lines for view in _prepare(inputs, viewer, number, line))
+    yield from islice((view for view, data in made if _sought(view, selection, data)), selection.limit)
 
 
 def _prepare(inputs: Inputs, viewer: Viewer, number: int, line: Line) -> Iterator[View]:
@@ -165,24 +198,48 @@ def _prepare(inputs: Inputs, viewer: Viewer, number: int, line: Line) -> Iterato
         yield viewer.view(number, line.where, index, sequence.labelled, findings)
 
 
-def _matches(view: View, selection: Selection) -> bool:
+def _sought(view: View, selection: Selection, data: bytes = b"") -> bool:
     if selection.find is not None:
-        return selection.find in (view.text if isinstance(view, RowView) else view.source)
+        return selection.find in (view.text if isinstance(view, RowView) else data.decode(errors="backslashreplace"))
     if selection.finding is not None:
         codes = [code for code, _ in view.findings] if isinstance(view, RowView) else [view.code]
         return selection.finding in codes
-    return True
+    return (view.where.file, view.where.line) == selection.place()
+
+
+def _check(number: int, row: ShardRow) -> None:
+    """Refuse a row whose columns do not fit together: it would be shown as something that it is not."""
+    ids, labels, spans = row.labelled.input_ids, row.labelled.labels, row.labelled.spans
+    edges = [0, *(edge for span in spans for edge in (span.start, span.end)), len(ids)]
+    tiled = edges[::2] == edges[1::2] and all(span.start < span.end for span in spans)
+    kinds = (str, str, int, int, int, bool)
+    whole = all(isinstance(field, kind) for span in spans for field, kind in zip(span, kinds, strict=True))
+    known = isinstance(row.where.file, str) and isinstance(row.where.line, int) and isinstance(row.sequence, int)
+    if not (len(labels) == len(ids) and tiled and whole and known and ((labels == ids) | (labels == IGNORED)).all()):
+        raise BuildError(f"row {number}: its ids, labels and spans do not fit together", "build the data set again")
+
+
+def _told(facts: Mapping[str, Any], name: str) -> str:
+    """Return a text of a line of rejects or findings, which another hand may have written."""
+    if not isinstance(facts[name], str):
+        raise TypeError(f"{name} is no text")
+    return str(facts[name])
+
+
+def _details(reject: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the details of a reject; the two texts of a mismatch must be such."""
+    details = dict(reject.get("details", {}))
+    if "prompt" in details and "rendered" in details:
+        for parting in (details["prompt"], details["rendered"]):
+            _told(parting, "before"), _told(parting, "after")
+        _told(details, "graft"), _told(details, "train")
+    return details
 
 
 def _refuse_nothing(rows: Sequence[View], selection: Selection) -> None:
     if not rows:
-        sought = (
-            next(
-                f"--{name} {value}"
-                for name in ("find", "origin", "finding", "rows", "random", "row")
-                if (value := getattr(selection, name)) is not None
-            )
-            if selection != Selection()
-            else "the first row"
-        )
-        raise UsageError(f"no row matches {sought}", "`maskprep inspect … --stats` tells what there is")
+        names = ("find", "origin", "finding", "rows", "random", "row")
+        sought = [f"--{name} {value}" for name in names if (value := getattr(selection, name)) is not None]
+        if not sought:
+            raise UsageError("there is no row", "give a source that holds one JSON object a line")
+        raise UsageError(f"no row matches {sought[0]}", "rows are counted from 0; text is compared letter by letter")

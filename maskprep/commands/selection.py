@@ -5,7 +5,7 @@ from __future__ import annotations
 import random
 import re
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from itertools import islice
 from typing import TypeVar
@@ -13,6 +13,9 @@ from typing import TypeVar
 from maskprep.errors import UsageError
 
 T = TypeVar("T")
+
+_MOST = 10**18  # a number of rows that nobody has, and that fits into every counter
+_WAYS = ("row", "rows", "random", "find", "origin", "finding")
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,27 +35,32 @@ class Selection:
     finding: str | None = None
     limit: int = 20
 
+    @property
+    def given(self) -> tuple[str, ...]:
+        """The options by which rows are chosen."""
+        return tuple(f"--{name}" for name in _WAYS if getattr(self, name) is not None)
+
     def check(self) -> None:
         """Raise ``UsageError`` where two ways are given, or one that cannot be understood."""
-        names = ("row", "rows", "random", "find", "origin", "finding")
-        given = [f"--{name}" for name in names if getattr(self, name) is not None]
-        if len(given) > 1:
-            raise UsageError(f"{' and '.join(given)} cannot go together", "choose rows in one way")
-        if self.rows is not None and not re.fullmatch(r"-?\d*:-?\d*", self.rows):
-            raise UsageError(
-                f"--rows {self.rows}: must be A:B", "for example --rows 10:20, or --rows -5: for the last 5"
-            )
-        if self.random is not None and self.random < 1:
-            raise UsageError(f"--random {self.random}: must be at least 1")
+        if len(self.given) > 1:
+            raise UsageError(f"{' and '.join(self.given)} cannot go together", "choose rows in one way")
+        if self.row is not None and abs(self.row) > _MOST:
+            raise UsageError(f"there is no row {self.row}", "rows are counted from 0")
+        self._ends()
+        for name in ("random", "limit"):
+            if (number := getattr(self, name)) is not None and not 1 <= number <= _MOST:
+                raise UsageError(f"--{name} {number}: must be at least 1")
+        if self.find == "":
+            raise UsageError("--find: there is no text to find", "give the text, or choose rows with --rows A:B")
         if self.origin is not None:
             self.place()
 
     def place(self) -> tuple[str, int]:
         """Return file and line of ``origin``."""
-        file, _, line = (self.origin or "").rpartition(":")
-        if not file or not line.isdecimal():
+        found = re.fullmatch(r"(.+):([0-9]{1,18})", self.origin or "", re.DOTALL)
+        if not found:
             raise UsageError(f"--origin {self.origin}: must be FILE:LINE", "the file as the build was given it")
-        return file, int(line)
+        return found[1], int(found[2])
 
     @property
     def by_number(self) -> bool:
@@ -68,32 +76,74 @@ class Selection:
         if self.random is not None:
             return sorted(random.Random(self.seed).sample(range(total), min(self.random, total)))  # noqa: S311
         if self.rows is not None:
-            start, stop = (int(end) if end else None for end in self.rows.split(":"))
-            return list(range(total))[start:stop]
+            return list(range(total)[slice(*self._ends())])
+        if self.row is None and not total:
+            return []
         number = self.row or 0
         if not -total <= number < total:
             raise UsageError(f"there is no row {number}: there are {total:,}", "rows are counted from 0")
         return [number % total]
 
-    def pick(self, items: Iterable[T]) -> list[tuple[int, T]]:
-        """Return the items chosen by place, with their numbers, out of a stream that is read once.
+    def pick(self, items: Iterable[T]) -> Iterator[tuple[int, T]]:
+        """Yield the items chosen by place, with their numbers, out of a stream of unknown length that is read once.
+
+        No further than needed is read, and no more is held than what is chosen and the distance from the end.
 
         Raises:
             UsageError: there is no such item.
         """
         numbered = enumerate(items)
-        if self.random is None and self.rows is None and (self.row or 0) >= 0:
+        if self.random is not None:
+            yield from self._sample(numbered, self.random)
+        elif self.rows is not None:
+            yield from self._slice(numbered, *self._ends())
+        elif (self.row or 0) >= 0:
             found = list(islice(numbered, self.row or 0, (self.row or 0) + 1))
-        elif self.random is None and self.rows is None:
-            found = list(deque(numbered, maxlen=-(self.row or 0)))
-            found = found[:1] if len(found) == -(self.row or 0) else []
+            yield from self._must_be(found)
         else:
-            kept = list(numbered)
-            found = [kept[number] for number in self.numbers(len(kept))]
+            distance = -(self.row or 0)
+            held = deque(numbered, maxlen=distance)
+            yield from self._must_be([held[0]] if len(held) == distance else [])
+
+    def _ends(self) -> tuple[int | None, int | None]:
+        """Return A and B of ``rows``."""
+        found = re.fullmatch(r"(-?[0-9]{1,18})?:(-?[0-9]{1,18})?", ":" if self.rows is None else self.rows)
+        if not found:
+            raise UsageError(
+                f"--rows {self.rows}: must be A:B", "for example --rows 10:20, or --rows=-5: for the last 5"
+            )
+        start, stop = (int(end) if end else None for end in found.groups())
+        return start, stop
+
+    def _must_be(self, found: list[tuple[int, T]]) -> list[tuple[int, T]]:
         if not found and self.row is not None:
             raise UsageError(f"there is no row {self.row}", "rows are counted from 0")
         return found
 
-    def search(self, items: Iterator[T], matches: Callable[[T], bool]) -> list[T]:
-        """Return the first ``limit`` items that match."""
-        return list(islice(filter(matches, items), self.limit))
+    def _sample(self, numbered: Iterable[tuple[int, T]], size: int) -> list[tuple[int, T]]:
+        """Choose ``size`` items, each set of them as likely as any other, holding no more than these."""
+        dice = random.Random(self.seed)  # noqa: S311 - to look at, not to hide
+        kept: list[tuple[int, T]] = []
+        for number, item in numbered:
+            if number < size:
+                kept.append((number, item))
+            elif (place := dice.randrange(number + 1)) < size:
+                kept[place] = (number, item)
+        return sorted(kept, key=lambda pair: pair[0])
+
+    @staticmethod
+    def _slice(numbered: Iterator[tuple[int, T]], start: int | None, stop: int | None) -> Iterator[tuple[int, T]]:
+        if (start or 0) >= 0 and (stop is None or stop >= 0):
+            yield from islice(numbered, start, stop)
+        elif (start or 0) >= 0:
+            # What is not among the last ones is known once as many have followed.
+            held: deque[tuple[int, T]] = deque()
+            for item in islice(numbered, start, None):
+                held.append(item)
+                if len(held) > -(stop or 0):
+                    yield held.popleft()
+        else:
+            ended = deque(enumerate(numbered, 1), maxlen=-(start or 0))
+            total = ended[-1][0] if ended else 0
+            last = total if stop is None else stop if stop >= 0 else total + stop
+            yield from (item for _, item in ended if item[0] < last)

@@ -8,7 +8,10 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+from pydantic import BaseModel
 
+from maskprep.commands.opening import damage_told
+from maskprep.errors import BuildError
 from maskprep.shards.reader import StoredDataSet
 
 PERCENTILES = (0, 5, 25, 50, 75, 95, 99, 100)
@@ -73,14 +76,60 @@ class Statistics:
         }
 
 
+class _Entry(BaseModel):
+    role: str
+    part: str
+    tokens: int
+    trained_tokens: int
+
+
+class _Example(BaseModel):
+    file: str
+    line: int
+    message: str
+
+
+class _Noticed(BaseModel):
+    rows: int
+    example: _Example
+    hint: str = ""
+
+
+class _Totals(BaseModel):
+    """What of the manifest's totals is shown: another hand may have written it."""
+
+    rows: int
+    rows_used: int
+    rows_rejected: int
+    sequences: int
+    tokens: int
+    trained_tokens: int
+    unfaithful_tokens: int
+    longest_sequence: int
+    by_role_and_part: list[_Entry]
+    rejects: dict[str, _Noticed]
+    findings: dict[str, _Noticed]
+
+
 def statistics(data: StoredDataSet) -> Statistics:
-    """Measure a build. ``turns`` counts the sequences by how many turns each of them trains."""
-    lengths, trained = data.lengths()
-    fractions = trained / np.maximum(lengths, 1)
-    return Statistics(
-        str(data.path),
-        data.manifest["totals"],
-        Distribution.of(lengths),
-        Distribution.of(fractions, (0.0, 1.0)),
-        dict(Counter(data.trained_turns())),
-    )
+    """Measure a build. ``turns`` counts the sequences by how many turns each of them trains.
+
+    Raises:
+        BuildError: the build is damaged, or its manifest counts otherwise.
+    """
+    with damage_told(data.path):
+        lengths, trained = data.lengths()
+        totals: dict[str, Any] = data.manifest["totals"]
+        _Totals.model_validate(totals, strict=True)
+        measured = {"sequences": len(lengths), "tokens": int(lengths.sum()), "trained_tokens": int(trained.sum())}
+        for name, number in measured.items():
+            if totals[name] != number:
+                msg = f"{str(data.path)!r}: the manifest counts {totals[name]} {name}, the shards hold {number}"
+                raise BuildError(msg, "build the data set again")
+        return Statistics(
+            str(data.path),
+            totals,
+            Distribution.of(lengths),
+            Distribution.of(trained / np.maximum(lengths, 1), (0.0, 1.0)),
+            dict(Counter(data.trained_turns())),
+        )

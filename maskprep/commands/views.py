@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import accumulate
 from typing import Any
 
+from maskprep.commands.excerpts import Excerpt, excerpt
 from maskprep.conversation import Where
 from maskprep.errors import RowError
 from maskprep.labels import IGNORED, Labelled
@@ -77,6 +80,20 @@ class RowView:
         """The text of the row."""
         return b"".join(token.data for token in self.tokens).decode(errors="replace")
 
+    def holding(self, text: str) -> set[int]:
+        """Return the indices of the tokens that hold ``text``, wherever it stands."""
+        if not text:
+            return set()
+        starts = [0, *accumulate(len(token.data) for token in self.tokens)]
+        wanted, joined = text.encode(errors="replace"), b"".join(token.data for token in self.tokens)
+        found: set[int] = set()
+        at = joined.find(wanted)
+        while at >= 0:
+            end = at + len(wanted)
+            found.update(range(bisect_right(starts, at) - 1, bisect_left(starts, end)))
+            at = joined.find(wanted, end)
+        return found
+
     def facts(self) -> dict[str, Any]:
         """Return the row as JSON types."""
         return {
@@ -92,7 +109,11 @@ class RowView:
 
 @dataclass(frozen=True, slots=True)
 class RejectView:
-    """A source row that cannot be used, and why. ``source`` is the text of the line, as far as it is shown."""
+    """A source row that cannot be used, and why.
+
+    ``source`` is the beginning of the line, ``around`` what stands around the fault; a build keeps neither. ``number``
+    is the row's place in the source, -1 where that is not known.
+    """
 
     number: int
     where: Where
@@ -101,20 +122,22 @@ class RejectView:
     hint: str
     details: Mapping[str, Any]
     source: str
+    around: Excerpt | None = None
 
     @classmethod
     def of(cls, number: int, where: Where, error: RowError, data: bytes) -> RejectView:
         """Describe a rejected line."""
         shown = data[:_SOURCE_SHOWN].decode(errors="backslashreplace")
-        return cls(number, where, error.code, error.message, error.hint, error.facts, shown)
+        return cls(number, where, error.code, error.message, error.hint, error.facts, shown, excerpt(error, data))
 
     def facts(self) -> dict[str, Any]:
         """Return the reject as JSON types."""
         return {
-            "row": self.number,
+            "row": self.number if self.number >= 0 else None,
             "origin": {"file": self.where.file, "line": self.where.line},
-            "rejected": {"code": self.code, "message": self.message, "hint": self.hint, **self.details},
+            "rejected": {"code": self.code, "message": self.message, "hint": self.hint, "details": {**self.details}},
             "source": self.source,
+            "around": self.around.facts() if self.around else None,
         }
 
 

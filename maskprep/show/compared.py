@@ -9,7 +9,7 @@ from rich.text import Text
 
 from maskprep.commands.compare import Comparison
 from maskprep.commands.views import RowView, TokenView
-from maskprep.show.rows import characters
+from maskprep.show.marks import CLOSE, OPEN, pieces
 from maskprep.show.tables import count, line
 
 _AROUND = 8  # tokens that differ in nothing, shown at either side of those that do
@@ -19,18 +19,23 @@ def show_comparison(console: Console, comparison: Comparison) -> None:
     """Print what differs between two masks."""
     line(console, f"+ trained only in {comparison.first}", "bold green")
     line(console, f"- trained only in {comparison.second}", "bold red")
-    line(console, f"{count(comparison.rows, 'row')}, {comparison.equal:,} with the same mask")
+    same = f"{comparison.equal:,} with the same mask, {comparison.differing:,} with another"
+    line(console, f"{count(comparison.rows, 'row')}, {same}")
     line(
         console,
         f"tokens trained only in the first: {comparison.only_first:,}, in the second: {comparison.only_second:,}",
     )
     for number, text in (
-        (comparison.other_ids, "hold other ids in the second, and cannot be compared token by token"),
-        (comparison.missing_in_second, "are not in the second"),
-        (comparison.missing_in_first, "are only in the second"),
+        (comparison.other_ids, "with other ids in the second, not to be compared token by token"),
+        (comparison.missing_in_second, "not in the second"),
+        (comparison.missing_in_first, "only in the second"),
     ):
         if number:
-            line(console, f"{count(number, 'row')} {text}", "yellow")
+            line(console, f"{text}: {count(number, 'row')}", "yellow")
+    if comparison.rows == comparison.missing_in_second and comparison.missing_in_first:
+        line(console, "no row is in both: rows are told apart by file, as the build was given it, and line", "yellow")
+    if comparison.differing > len(comparison.shown):
+        line(console, f"the first {len(comparison.shown):,} of {count(comparison.differing, 'row')} that differ:")
     for view in comparison.shown:
         line(console, "")
         line(console, f"row {view.number}  {view.where}  sequence {view.sequence}", "bold")
@@ -39,18 +44,20 @@ def show_comparison(console: Console, comparison: Comparison) -> None:
 
 def _differences(view: RowView) -> Text:
     text = Text()
+    start = 0
     for mark, group in groupby(view.tokens, key=_mark):
-        run = list(group)
+        stop = start + sum(1 for _ in group)
         if mark:
-            text.append(f"⟦{mark} ", "bold")
-            _append(text, run, "bold green" if mark == "+" else "bold red")
-            text.append("⟧", "bold")
-        elif len(run) <= 2 * _AROUND:
-            _append(text, run, "dim")
+            text.append(f"{OPEN}{mark} ", "bold")
+            _append(text, view, start, stop)
+            text.append(CLOSE, "bold")
+        elif stop - start <= 2 * _AROUND:
+            _append(text, view, start, stop)
         else:
-            _append(text, run[:_AROUND], "dim")
-            text.append(f" … {len(run) - 2 * _AROUND:,} tokens … ", "italic bright_black")
-            _append(text, run[-_AROUND:], "dim")
+            _append(text, view, start, start + _AROUND)
+            text.append(f" … {stop - start - 2 * _AROUND:,} tokens … ", "italic bright_black")
+            _append(text, view, stop - _AROUND, stop)
+        start = stop
     return text
 
 
@@ -60,6 +67,11 @@ def _mark(token: TokenView) -> str:
     return "+" if token.trained else "-"
 
 
-def _append(text: Text, tokens: list[TokenView], style: str) -> None:
-    for shown, _ in characters(tokens):
+def _style(token: TokenView) -> str:
+    return {"+": "bold green", "-": "bold red"}.get(_mark(token), "dim")
+
+
+def _append(text: Text, view: RowView, start: int, stop: int) -> None:
+    fresh = not start or view.tokens[start - 1].data.endswith(b"\n")
+    for shown, style, _ in pieces(view.tokens[start:stop], _style, fresh=fresh):
         text.append(shown, style)

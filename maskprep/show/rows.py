@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections import Counter
+from collections.abc import Collection
 from itertools import groupby
 
 from rich.console import Console
@@ -10,10 +11,12 @@ from rich.text import Text
 
 from maskprep.commands.inspect import InspectReport
 from maskprep.commands.views import RejectView, RowView, TokenView
-from maskprep.show.safe import safe
+from maskprep.show.marks import CLOSE, MARKS, OPEN, SPLIT, pieces, token_text
+from maskprep.show.rejected import show_reject
 from maskprep.show.tables import add_row, line, make_table
 
 FOLDED = 60  # masked tokens that are shown in full; of longer stretches, half of these at either end
+_AROUND = 12  # tokens shown at either side of text that was sought
 
 _ROLE_STYLES = {
     "system": "blue",
@@ -27,11 +30,12 @@ _LEGEND = (
     ("trained", "trained", "content"),
     ("trained scaffold", "trained", "scaffold"),
     ("stop token", "trained", "stop"),
-    *((role, role, "content") for role in ("system", "user", "tool", "assistant", "template")),
+    *((role, role, "content") for role in ("system", "user", "tool", "assistant")),
+    ("scaffold", "template", "scaffold"),
 )
 
 
-def show_rows(console: Console, report: InspectReport, *, full: bool, table: bool) -> None:
+def show_rows(console: Console, report: InspectReport, *, full: bool, table: bool, find: str | None = None) -> None:
     """Print the rows of a report.
 
     Args:
@@ -39,84 +43,77 @@ def show_rows(console: Console, report: InspectReport, *, full: bool, table: boo
         report: the rows.
         full: whether long masked stretches are shown whole.
         table: whether to print one line a token instead of the text.
+        find: text that was sought: it is not folded away.
     """
-    bracketed = console.color_system is None
+    bracketed = console.color_system is None or console.no_color
     for index, view in enumerate(report.rows):
         if index:
             line(console, "")
         if isinstance(view, RejectView):
             show_reject(console, view)
             continue
-        _heading(console, view, report.total)
+        _heading(console, view, report.total, full=full)
         if table:
             _show_table(console, view)
         else:
-            console.print(row_text(view, full=full, bracketed=bracketed), soft_wrap=True)
+            console.print(row_text(view, full=full, bracketed=bracketed, find=find), soft_wrap=True)
     if not table and any(isinstance(view, RowView) for view in report.rows):
         line(console, "")
         console.print(_legend(bracketed=bracketed), soft_wrap=True)
 
 
-def row_text(view: RowView, *, full: bool, bracketed: bool) -> Text:
+def row_text(view: RowView, *, full: bool, bracketed: bool, find: str | None = None) -> Text:
     """Return the text of a row, each token in its style; with ``bracketed``, trained stretches stand in ⟦ ⟧, too."""
     text = Text()
+    start = 0
+    sought = view.holding(find or "")
     for trained, tokens in groupby(view.tokens, key=lambda token: token.trained):
-        run = list(tokens)
+        stop = start + sum(1 for _ in tokens)
         if trained:
-            text.append("⟦" if bracketed else "")
-            _append(text, run)
-            text.append("⟧" if bracketed else "")
-        elif full or len(run) <= FOLDED:
-            _append(text, run)
+            text.append(OPEN if bracketed else "")
+            _append(text, view, start, stop)
+            text.append(CLOSE if bracketed else "")
+        elif full or stop - start <= FOLDED:
+            _append(text, view, start, stop)
         else:
-            half = FOLDED // 2
-            _append(text, run[:half])
-            text.append(f" … {len(run) - FOLDED:,} masked tokens … ", "italic bright_black")
-            _append(text, run[-half:])
+            _fold(text, view, start, stop, sought)
+        start = stop
     return text
 
 
-def show_reject(console: Console, view: RejectView) -> None:
-    """Print why a source row cannot be used, and where prompt and rendering part."""
-    line(console, f"row {view.number}  {view.where}  rejected: {view.code}", "bold red")
-    line(console, view.message)
-    if "prompt" in view.details and "rendered" in view.details:
-        for name, title in (("prompt", "the server's prompt"), ("rendered", "the turn as rendered")):
-            shown = view.details[name]
-            text = Text(f"{title:>20}  ", "bold")
-            text.append(_one_line(shown["before"][-60:]), "bright_black")
-            text.append("▶", "bold red")
-            text.append(_one_line(shown["after"][:60]), "bold")
-            console.print(text, soft_wrap=True)
-        line(console, f"{'graft trains':>20}  {_one_line(view.details['graft'][-160:])}")
-        line(console, f"{'train trains':>20}  {_one_line(view.details['train'][:160])}")
-    elif view.source:
-        line(console, f"the row begins: {_one_line(view.source[:400])}", "bright_black")
-    if view.hint:
-        line(console, f"way out: {view.hint}")
+def _fold(text: Text, view: RowView, start: int, stop: int, sought: Collection[int]) -> None:
+    """Append a long masked stretch: its ends, and what stands around the text that was sought."""
+    kept = {*range(start, start + FOLDED // 2), *range(stop - FOLDED // 2, stop)}
+    for index in sought:
+        kept.update(range(max(start, index - _AROUND), min(stop, index + _AROUND + 1)))
+    for shown, indices in groupby(range(start, stop), key=kept.__contains__):
+        run = list(indices)
+        if shown:
+            _append(text, view, run[0], run[-1] + 1)
+        else:
+            text.append(f" … {len(run):,} masked tokens … ", "italic bright_black")
 
 
-def _heading(console: Console, view: RowView, total: int | None) -> None:
+def _heading(console: Console, view: RowView, total: int | None, *, full: bool) -> None:
     of = f" of {total:,}" if total is not None else ""
     share = f"{view.trained / len(view.tokens):.1%}" if view.tokens else "-"
     heading = f"row {view.number}{of}  {view.where}  sequence {view.sequence}"
     line(console, f"{heading}  {len(view.tokens):,} tokens, {view.trained:,} trained ({share})", "bold")
+    counts = Counter(code for code, _ in view.findings)
+    seen: set[str] = set()
     for code, detail in view.findings:
-        line(console, f"  {code}: {detail}", "yellow")
+        if full or code not in seen:
+            more = f" (and {counts[code] - 1} more)" if counts[code] > 1 and not full else ""
+            line(console, f"  {code}: {detail}{more}", "yellow")
+        seen.add(code)
 
 
-def _append(text: Text, tokens: Sequence[TokenView]) -> None:
-    for shown, token in characters(tokens):
-        if token.split:
-            text.append("╎", "bold red")
-        text.append(shown, _style(token))
-
-
-def characters(tokens: Sequence[TokenView]) -> Iterator[tuple[str, TokenView]]:
-    """Yield what is shown of each token: its text, or the bytes of one that is a part of a character."""
-    for token in tokens:
-        whole = token.text
-        yield ("".join(f"‹{byte:02X}›" for byte in token.data) if whole is None else _visible(whole), token)
+def _append(text: Text, view: RowView, start: int, stop: int) -> None:
+    fresh = not start or view.tokens[start - 1].data.endswith(b"\n")
+    for shown, style, first in pieces(view.tokens[start:stop], _style, fresh=fresh):
+        # A split token is the first of a trained stretch, and therefore the first of its piece.
+        text.append(SPLIT if first.split else "", "bold red")
+        text.append(shown, style)
 
 
 def _style(token: TokenView) -> str:
@@ -128,46 +125,27 @@ def _style(token: TokenView) -> str:
     return style + (" underline" if token.special else "")
 
 
-def _visible(text: str) -> str:
-    """Spell out what acts, and make visible what is white: line breaks, tabs, and blanks that are easily missed."""
-    lines = safe(text, keep="\n\t").replace("\t", "⇥").split("\n")
-    return "↵\n".join(_dotted(part, first=not index) for index, part in enumerate(lines))
-
-
-def _dotted(text: str, *, first: bool) -> str:
-    """Write blanks as dots where they are more than one, or where a line begins or ends with them."""
-    inner = text.strip(" ")
-    lead = len(text) - len(text.lstrip(" "))
-    trail = len(text) - lead - len(inner)
-    # One blank in front of a word is how most tokens begin: that one stays white.
-    start = " " if lead == 1 and first and inner else "·" * lead
-    return start + inner.replace("  ", "··") + "·" * trail
-
-
-def _one_line(text: str) -> str:
-    return _visible(text).replace("\n", "")
-
-
 def _legend(*, bracketed: bool) -> Text:
     if bracketed:
-        return Text(
-            "legend: ⟦trained⟧  ╎ a token was split here  ↵ line break  ⇥ tab  · blank  ‹E4› part of a character"
-        )
+        return Text(f"legend: {OPEN}trained{CLOSE}  {MARKS}")
     text = Text("legend: ")
     for label, role, part in _LEGEND:
         token = TokenView(0, 0, b"", role == "trained", role, part, -1, special=False)
         text.append(label, _style(token))
         text.append("  ")
     text.append("special token", "underline")
-    text.append("  ╎ a token was split here  ↵ line break  ⇥ tab  · blank  ‹E4› part of a character")
+    text.append(f"  {MARKS}")
     return text
 
 
 def _show_table(console: Console, view: RowView) -> None:
     table = make_table(">index", ">id", "text", ">label", "role", "part", ">message")
-    for shown, token in characters(view.tokens):
+    for column in table.columns:
+        column.no_wrap = True  # one line a token, however long it is
+    for token in view.tokens:
         label = str(token.id) if token.trained else "-100"
-        cells = (str(token.index), str(token.id), shown.replace("\n", ""), label, token.role, token.part)
+        shown = (SPLIT if token.split else "") + token_text(token)
         message = str(token.message) if token.message >= 0 else ""
-        add_row(table, (*cells, message), "bold green" if token.trained else "dim")
+        style = ("bold green" if token.trained else "dim") + (" underline" if token.special else "")
+        add_row(table, (str(token.index), str(token.id), shown, label, token.role, token.part, message), style)
     console.print(table)

@@ -19,7 +19,7 @@ def show_statistics(console: Console, statistics: Statistics) -> None:
     line(console, statistics.path, "bold")
     show_totals(console, statistics.totals)
     _show_distribution(console, "tokens a sequence", statistics.lengths, "{:,.0f}")
-    _show_distribution(console, "trained fraction of a sequence", statistics.trained_fractions, "{:.2f}")
+    _show_distribution(console, "trained fraction of a sequence", statistics.trained_fractions, "{:.1%}")
     line(console, "trained turns a sequence", "bold")
     table = make_table(">turns", ">sequences", ">of all")
     total = sum(statistics.turns.values())
@@ -36,7 +36,7 @@ def _show_distribution(console: Console, title: str, distribution: Distribution,
     add_row(table, [form.format(value) for value in distribution.percentiles.values()])
     console.print(table)
     highest = max(distribution.counts)
-    bars = make_table(">from", ">below", ">rows", "")
+    bars = make_table(">from", ">below", ">sequences", "")
     for (low, high), rows in zip(pairwise(distribution.edges), distribution.counts, strict=True):
         add_row(bars, (form.format(low), form.format(high), f"{rows:,}", _bar(rows, highest)), "green")
     console.print(bars)

@@ -7,18 +7,21 @@ import fcntl
 import json
 import os
 import pty
-import select
 import shutil
 import struct
 import subprocess
 import sys
 import tempfile
 import termios
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from functools import cache
 from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
+import pytest
 from builds import LOUD, ROOT, TOKENIZER, Outcome
 from typer.testing import CliRunner
 
@@ -97,34 +100,53 @@ def manifest(build: Path) -> dict[str, Any]:
 
 
 def on_terminal(*words: object, lines: int = 40, width: int = 120, **env: str) -> tuple[int, str]:
-    """Run ``maskprep inspect`` on a terminal of its own; return its exit code and what the terminal was given."""
-    ours, theirs = pty.openpty()
-    fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", lines, width, 0, 0))
+    """Run ``maskprep inspect`` in a process on a terminal of its own; return its exit code and what that was given."""
     quiet = {name: value for name, value in os.environ.items() if name not in (*LOUD, "PAGER", "LESS", "LINES")}
     paths = os.pathsep.join([str(ROOT), *filter(None, [os.environ.get("PYTHONPATH")])])
-    process = subprocess.Popen(
-        [sys.executable, "-m", "maskprep", "inspect", *map(str, words)],
-        stdin=theirs,
-        stdout=theirs,
-        stderr=theirs,
-        env={**quiet, "PYTHONPATH": paths, "TERM": "xterm-256color", **env},
-    )
-    os.close(theirs)
-    said = b""
+    with _terminal(lines, width) as (theirs, said):
+        process = subprocess.run(
+            [sys.executable, "-m", "maskprep", "inspect", *map(str, words)],
+            stdin=theirs,
+            stdout=theirs,
+            stderr=theirs,
+            env={**quiet, "PYTHONPATH": paths, "TERM": "xterm-256color", **env},
+            timeout=120,
+            check=False,
+        )
+    return process.returncode, said()
+
+
+def on_screen(*words: object, lines: int = 40, width: int = 120, **env: str) -> str:
+    """Run ``maskprep inspect`` in this process with a terminal as its standard output; return what that was given."""
+    given = {"TERM": "xterm-256color", "COLUMNS": str(width), "LINES": str(lines), **env}
+    with _terminal(lines, width) as (theirs, said), pytest.MonkeyPatch.context() as patch:
+        for name, value in given.items():
+            patch.setenv(name, value)
+        with os.fdopen(os.dup(theirs), "w", encoding="utf-8") as stdout:
+            patch.setattr(sys, "stdout", stdout)
+            with pytest.raises(SystemExit) as ended:
+                app(["inspect", *map(str, words)])
+            assert not ended.value.code
+    return said()
+
+
+@contextmanager
+def _terminal(lines: int, width: int) -> Iterator[tuple[int, Callable[[], str]]]:
+    """Open a terminal: give its end for a program, and a function that tells what it was given once that is closed."""
+    ours, theirs = pty.openpty()
+    fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", lines, width, 0, 0))
+    said: list[bytes] = []
+
+    def read() -> None:
+        with suppress(OSError):  # the terminal's other end is closed
+            while block := os.read(ours, 65536):
+                said.append(block)
+
+    reader = threading.Thread(target=read)
+    reader.start()
     try:
-        while select.select([ours], [], [], 120)[0]:
-            block = os.read(ours, 65536)
-            if not block:
-                break
-            said += block
-    except OSError:  # the terminal's other end is closed
-        pass
+        yield theirs, lambda: b"".join(said).decode().replace("\r\n", "\n")
     finally:
+        os.close(theirs)
+        reader.join(timeout=60)
         os.close(ours)
-        if process.poll() is None:
-            try:
-                process.wait(timeout=60)
-            except subprocess.TimeoutExpired:
-                process.kill()
-                process.wait()
-    return process.returncode, said.decode().replace("\r\n", "\n")

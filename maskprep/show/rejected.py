@@ -1,0 +1,69 @@
+"""A rejected row on a terminal: why it cannot be used, and where the fault lies."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from typing import Any
+
+from rich.console import Console
+from rich.text import Text
+
+from maskprep.commands.views import RejectView
+from maskprep.show.marks import CLOSE, OPEN, one_line
+from maskprep.show.tables import line
+
+_BEFORE, _AFTER = 60, 100  # characters shown of a text, before and after the place where two texts part
+_INDENT = 20
+
+
+def show_reject(console: Console, view: RejectView) -> None:
+    """Print why a source row cannot be used, the text around the fault, and where prompt and rendering part."""
+    row = f"row {view.number}  " if view.number >= 0 else ""
+    line(console, f"{row}{view.where}  rejected: {view.code}", "bold red")
+    line(console, view.message)
+    if "prompt" in view.details and "rendered" in view.details:
+        _show_parting(console, view.details)
+    elif view.around:
+        text = Text(f"{view.around.title}: ", "bold")
+        text.append(one_line(view.around.before), "bright_black")
+        text.append("▶" if view.around.before else "", "bold red")
+        text.append(one_line(view.around.after))
+        console.print(text, soft_wrap=True)
+    if view.hint:
+        line(console, f"way out: {view.hint}")
+
+
+def _show_parting(console: Console, details: Mapping[str, Any]) -> None:
+    """Print two texts one under the other up to where they part, and what each way to go on would train."""
+    line(console, "the two texts, and ▶ where they part:", "bold")
+    for name, title in (("prompt", "the server's prompt"), ("rendered", "the turn as rendered")):
+        text = Text(f"{title:>{_INDENT}}  ")
+        text.append(_end(details[name]["before"]), "bright_black")
+        text.append("▶", "bold red")
+        text.append(one_line(details[name]["after"][:_AFTER]), "bold red")
+        console.print(text, soft_wrap=True)
+    line(console, f"what is trained with --prompt-mismatch, between {OPEN} and {CLOSE}:", "bold")
+    own = details["train"]
+    for title, context in (("graft", details["graft"].removesuffix(own)), ("train", _before(own, details["rendered"]))):
+        text = Text(f"{title:>{_INDENT}}  ")
+        text.append(_end(context), "bright_black")
+        text.append(OPEN, "bold")
+        text.append(one_line(_short(own)), "bold green")
+        text.append(CLOSE, "bold")
+        console.print(text, soft_wrap=True)
+
+
+def _end(text: str) -> str:
+    return one_line(text[-_BEFORE:])[-_BEFORE:].rjust(_BEFORE)
+
+
+def _before(own: str, rendered: Mapping[str, str]) -> str:
+    """Return what stands before the turn's own text where it is rendered: nearest to where the texts part."""
+    parting, text = len(rendered["before"]), rendered["before"] + rendered["after"]
+    starts = [match.start() for match in re.finditer(re.escape(own[:_AFTER]), text)] if own else []
+    return text[: min(starts, key=lambda start: abs(start - parting), default=0)]
+
+
+def _short(text: str) -> str:
+    return text if len(text) <= 2 * _AFTER else f"{text[:_AFTER]} … {text[-_AFTER:]}"

@@ -35,7 +35,7 @@ CONFIG = {
 }
 
 
-def strings(value: Any) -> Iterator[str]:  # noqa: ANN401 - any JSON value
+def strings(value: Any) -> Iterator[str]:
     """Yield every string inside a JSON value."""
     if isinstance(value, str):
         yield value

@@ -224,7 +224,6 @@ def test_a_name_that_looks_like_a_glob_is_that_file(build, place, source):
 TOO_LONG = "x" * 300
 
 
-
 @pytest.mark.parametrize(
     ("args", "tokenizer"),
     [
@@ -241,7 +240,6 @@ def test_a_name_that_no_file_can_have_is_a_usage_error(build, place, source, arg
     assert outcome.code == 2
     assert "xxx" in outcome.stderr
     assert not (place / "out").exists()
-
 
 
 def test_a_NUL_in_a_name_is_a_usage_error(build, place, source):

@@ -349,7 +349,6 @@ def test_reserved_template_kwargs_are_refused(build, source, place, name):
     assert name in reject["message"]
 
 
-
 def test_now_freezes_the_clock_of_the_template(build, source, place):
     (place / "dated.jinja").write_text(DATED)
     given = (source(SHORT), "--chat-template", "dated.jinja")

@@ -11,6 +11,7 @@ import typer
 from maskprep import __version__
 from maskprep.cli.build import build
 from maskprep.cli.inspect import inspect
+from maskprep.cli.verify import verify
 
 app = typer.Typer(
     help="Conversations in, token ids and proved loss masks out.",
@@ -21,6 +22,7 @@ app = typer.Typer(
 )
 app.command()(build)
 app.command()(inspect)
+app.command()(verify)
 
 
 def main() -> None:

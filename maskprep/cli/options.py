@@ -9,7 +9,7 @@ import typer
 Sources = Annotated[
     list[str] | None, typer.Argument(metavar="SOURCE…", help="JSONL files, .gz or .zst, globs, or - for stdin.")
 ]
-Tokenizer = Annotated[str | None, typer.Option(metavar="DIR_OR_ID", help="Folder or hub id of a tokenizer.")]
+Tokenizer = Annotated[str | None, typer.Option(metavar="DIR_OR_ID", help="Tokenizer: folder, hub id or GGUF file.")]
 ConfigFile = Annotated[str | None, typer.Option(metavar="FILE", help="YAML file with any of these settings.")]
 ChatTemplate = Annotated[
     str | None,

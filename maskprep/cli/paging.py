@@ -28,8 +28,11 @@ def show_paged(show: Callable[[Console], None]) -> None:
         show(out)
     text = captured.get()
     if not (sys.stdout.isatty() and _overflows(text, out.width, out.height) and _page(text)):
-        out.file.write(text)
-        out.file.flush()
+        try:
+            out.file.write(text)
+            out.file.flush()
+        except BrokenPipeError:  # `| head` has seen enough; what is left must not be tried again at the end
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _overflows(text: str, width: int, height: int) -> bool:

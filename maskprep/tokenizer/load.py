@@ -72,7 +72,7 @@ def load_tokenizer(name: str, stop_tokens: Sequence[str] = ()) -> LoadedTokenize
     """Load a tokenizer from a folder or, by its id, from the Hugging Face hub or its cache.
 
     Args:
-        name: folder or hub id.
+        name: folder, hub id, or a GGUF file.
         stop_tokens: tokens that end a turn beside those that the model's files name.
 
     Raises:
@@ -80,17 +80,18 @@ def load_tokenizer(name: str, stop_tokens: Sequence[str] = ()) -> LoadedTokenize
     """
     from transformers import AutoTokenizer  # noqa: PLC0415 - seconds to import, wanted only here
 
-    if ("/" in name or name.startswith(".")) and name.count("/") != 1 and not Path(name).is_dir():
+    folder, given = _place(name)
+    if ("/" in name or name.startswith(".")) and name.count("/") != 1 and not given and not Path(name).is_dir():
         msg = f"no tokenizer at {name!r}: there is no such folder"
         raise UsageError(msg, "give a folder that holds tokenizer.json and tokenizer_config.json, or a hub id")
     try:
-        tokenizer = AutoTokenizer.from_pretrained(name, trust_remote_code=False)
+        tokenizer = AutoTokenizer.from_pretrained(folder, trust_remote_code=False, **given)
     except Exception as error:  # the Rust tokenizer raises a bare Exception for a damaged file
         raise UsageError(_why_not(name, error), _way_out(name)) from error
     stops = [tokenizer.eos_token] if tokenizer.eos_token else []
     vocabulary = tokenizer.get_vocab()
     by_id = {number: token for token, number in vocabulary.items()}
-    stops += [by_id[number] for number in _generation_stops(name) if number in by_id]
+    stops += [by_id[number] for number in _generation_stops(folder) if number in by_id]
     for token in stop_tokens:
         if token not in vocabulary:
             msg = f"the stop token {token!r} is not one token of the tokenizer {name!r}"
@@ -105,6 +106,12 @@ def load_tokenizer(name: str, stop_tokens: Sequence[str] = ()) -> LoadedTokenize
         special_tokens=tuple(dict.fromkeys(map(str, special))),
         added_tokens=tuple(dict.fromkeys([*map(str, special), *(token.content for token in added)])),
     )
+
+
+def _place(name: str) -> tuple[str, dict[str, str]]:
+    """Return what transformers is to load: a folder or an id, and the GGUF file in the folder, if it is one."""
+    path = Path(name)
+    return (str(path.parent), {"gguf_file": path.name}) if path.suffix == ".gguf" and path.is_file() else (name, {})
 
 
 def _generation_stops(name: str) -> list[int]:
@@ -144,6 +151,8 @@ def _why_not(name: str, error: Exception) -> str:
 
 
 def _way_out(name: str) -> str:
+    if _place(name)[1]:
+        return "a GGUF file is read with the package gguf: pip install 'maskprep[gguf]'"
     if Path(name).is_dir():
         return "give a folder that holds tokenizer.json and tokenizer_config.json"
     if os.environ.get("HF_HUB_OFFLINE", "").upper() in {"1", "TRUE", "YES", "ON"}:

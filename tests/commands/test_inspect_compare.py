@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 import weakref
+from datetime import datetime, timedelta
 
 import numpy as np
 import pytest
@@ -227,9 +228,21 @@ def test_builds_that_took_their_files_in_another_order(place, source):
     assert (told["rows"], told["equal"]) == (18, 18)
 
 
-def test_a_template_that_is_told_the_time_does_not_differ_by_it(place, source):
+class Clock(datetime):
+    """A clock that is never asked twice in one second."""
+
+    asked = 0
+
+    @classmethod
+    def now(cls, zone=None):
+        cls.asked += 1
+        return datetime(2020, 1, 1, tzinfo=zone) + timedelta(seconds=cls.asked)
+
+
+def test_a_template_that_is_told_the_time_does_not_differ_by_it(place, source, monkeypatch):
+    monkeypatch.setattr("maskprep.commands.inputs.datetime", Clock)
     (place / "clock.jinja").write_text(
-        "{{ strftime_now('%Y %f') }}{% for m in messages %}<|im_start|>{{ m.role }}\n{{ m.content }}<|im_end|>\n"
+        "{{ strftime_now('%Y %S') }}{% for m in messages %}<|im_start|>{{ m.role }}\n{{ m.content }}<|im_end|>\n"
         "{% endfor %}{% if add_generation_prompt %}<|im_start|>assistant\n{% endif %}"
     )
     (place / "last.yaml").write_text("train: {turns: last}\n")
@@ -238,7 +251,7 @@ def test_a_template_that_is_told_the_time_does_not_differ_by_it(place, source):
     assert facts(built, "--compare", "last.yaml")["equal"] == 1
     undated = make(place / "undated", rows, "--chat-template", "clock.jinja")
     told = (undated / "maskprep" / "manifest.json").read_text("utf-8")
-    (undated / "maskprep" / "manifest.json").write_text(told.replace('"now": "20', '"now": "19'), "utf-8")
+    (undated / "maskprep" / "manifest.json").write_text(told.replace('"now": "2020', '"now": "1919'), "utf-8")
     assert facts(undated, "--compare", "last.yaml")["other_ids"] == 1  # the manifest's time is the one that counts
     assert facts(rows, *WITH_TOKENIZER, "--chat-template", "clock.jinja", "--compare", "last.yaml")["equal"] == 1
 

@@ -117,6 +117,11 @@ def test_rejected_rows_are_found_by_what_they_hold(source):
     assert [row["row"] for row in of_source(rows, "--finding", "no-messages")] == [2]
 
 
+def test_rows_with_a_finding():
+    assert {row["origin"]["line"] for row in of_source(SAMPLE, "--finding", "border-split")} == {51}
+    assert len(of_source(SAMPLE, "--finding", "text-parts-joined", "--limit", "2")) == 2
+
+
 @pytest.mark.parametrize(
     ("line", "code", "around"),
     [

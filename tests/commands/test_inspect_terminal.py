@@ -9,7 +9,7 @@ import pytest
 from inspections import SAMPLE, on_screen, on_terminal, sample_build, shown
 from unmarked import SGR, stripped, styled
 
-from maskprep.cli.paging import _overflows, _page
+from maskprep.cli.paging import _overflows, _page, show_paged
 
 COLOUR = re.compile(r"\x1b\[(?:\d+;)*(?:3[0-7]|4[0-7]|9[0-7]|10[0-7])(?:;\d+)*m")
 
@@ -74,6 +74,15 @@ def test_no_pager_in_a_pipe(monkeypatch, tmp_path):
     monkeypatch.setenv("PAGER", f"touch {tmp_path}/told; cat")
     assert shown(SAMPLE, "--tokenizer", str(SAMPLE.parent / "tokenizer"), "--rows", ":", "--full").count("\n") > 400
     assert not (tmp_path / "told").exists()
+
+
+def test_a_reader_that_has_seen_enough_is_no_error(monkeypatch):
+    theirs, ours = os.pipe()
+    os.close(theirs)
+    with os.fdopen(ours, "w", encoding="utf-8") as stdout:
+        monkeypatch.setattr("sys.stdout", stdout)
+        show_paged(lambda out: out.print("a line of many" * 10_000))
+        show_paged(lambda out: out.print("and another"))
 
 
 def test_a_screen_is_measured_in_cells():

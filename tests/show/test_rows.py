@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import re
+from dataclasses import replace
 
 import pytest
 from hypothesis import given
@@ -329,6 +330,14 @@ def test_a_mismatch_shows_the_two_texts_one_under_the_other():
     assert prompt.endswith("<|User|>Hi<|Assistant|>▶<think>↵")
     assert rendered.endswith("<|User|>Hi<|Assistant|>▶</think>Oslo.")
     assert lines[-2] == "way out: choose --prompt-mismatch graft or train"
+
+
+def test_the_place_where_two_texts_part_is_in_one_column():
+    details = {**MISMATCH.details, "prompt": {"before": "é\n" * 100 + "x", "after": "y"}}
+    details["rendered"] = {"before": "short", "after": "\x1b" * 500}
+    lines = printed(replace(MISMATCH, details=details), colour=None).split("\n")
+    columns = {line.index("▶") for line in lines if "▶" in line and "the two texts" not in line}
+    assert len(columns) == 1
 
 
 def test_what_each_way_out_of_a_mismatch_trains():

@@ -1,0 +1,173 @@
+"""Rows against their sources: each is rebuilt from its line and must be equal; then transformers alone must agree."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from maskprep.checks.alone import Alone, Chat, clock
+from maskprep.checks.result import Faults, Result, skipped
+from maskprep.errors import BuildError, RowError, UsageError
+from maskprep.formats import Line, parse, read_lines
+from maskprep.labels import IGNORED, Labelled
+from maskprep.pipeline import guarded
+from maskprep.prepare import Preparer
+from maskprep.shards.reader import StoredDataSet
+
+_ADVICE = (
+    "the rows are not what their sources become: build again; if the source was edited since, that is the reason, "
+    "otherwise find out who changed the data set"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Rebuild:
+    """All that is needed to build a row again as the manifest says it was built.
+
+    ``variables`` are the configured ``template_kwargs``, ``now`` the time that templates are told.
+    """
+
+    preparer: Preparer
+    alone: Alone
+    variables: Mapping[str, Any]
+    now: datetime
+    max_row_bytes: int
+
+
+def check_source(
+    data: StoredDataSet, numbers: Sequence[int], rebuild: Rebuild, advance: Callable[[int], None]
+) -> Result:
+    """Rebuild the rows ``numbers`` of a data set and compare. ``advance`` is told how many more rows were seen."""
+    check = _Check(data, rebuild, advance)
+    wanted: dict[str, dict[int, list[int]]] = defaultdict(lambda: defaultdict(list))
+    for number in numbers:
+        where = data.row(number).where
+        wanted[where.file][where.line].append(number)
+    with clock(rebuild.now):
+        for file, lines in wanted.items():
+            check.file(file, lines)
+    if not check.rows:
+        return skipped("source", "; ".join(check.gone) or "there is no row")
+    alone = rebuild.alone
+    said = f"{check.rows:,} of {len(data):,} rows are what their source lines become, and transformers alone agrees"
+    flags = list(check.gone)
+    if alone.as_rendered:
+        flags.append(
+            f"{alone.as_rendered:,} turns are trained in a context that no server sends (as configured): by "
+            "transformers alone, they were compared with the rendering in which they stand"
+        )
+    return check.faults.result(
+        "source",
+        said,
+        "rows differ from what their source lines become",
+        _ADVICE,
+        figures={
+            "rows": check.rows,
+            "of": len(data),
+            "turns_proved": alone.proved,
+            "turns_as_rendered": alone.as_rendered,
+        },
+        flags=tuple(flags),
+    )
+
+
+class _Check:
+    def __init__(self, data: StoredDataSet, rebuild: Rebuild, advance: Callable[[int], None]) -> None:
+        self.data, self.rebuild, self.advance = data, rebuild, advance
+        self.faults = Faults()
+        self.gone: list[str] = []
+        self.rows = 0
+
+    def file(self, file: str, lines: Mapping[int, list[int]]) -> None:
+        waiting = dict(lines)
+        if not Path(file).is_file():
+            count = sum(map(len, lines.values()))
+            what = "standard input cannot be read again" if file == "-" else f"the source {file} is not here"
+            looked = "" if file == "-" else f" (looked up from {Path.cwd()}, as the build was told)"
+            self.gone.append(f"{what}{looked}: {count:,} rows were not compared")
+            self.advance(count)
+            return
+        try:
+            for line in read_lines(file, self.rebuild.max_row_bytes):
+                numbers = waiting.pop(line.where.line, None)
+                if numbers:
+                    self._line(line, numbers)
+                if not waiting:
+                    break
+        except (UsageError, BuildError) as error:
+            self.faults.add(f"{file}: {error.message}")
+        for number, numbers in waiting.items():
+            self.rows += len(numbers)
+            self.faults.add(f"row {numbers[0]}: {file} has no line {number} any more", len(numbers))
+            self.advance(len(numbers))
+
+    def _line(self, line: Line, numbers: Sequence[int]) -> None:
+        self.rows += len(numbers)
+        preparer = self.rebuild.preparer
+        try:
+            with guarded():
+                proved = preparer.prove(parse(line))
+                prepared = preparer.finish(proved, preparer.policy.history)
+        except RowError as error:
+            self.faults.add(f"row {numbers[0]}: {line.where} is rejected now: {error.message}", len(numbers))
+            self.advance(len(numbers))
+            return
+        conversation = proved.conversation
+        variables = {**self.rebuild.variables, **(conversation.template_kwargs or {})}
+        messages = [message.fields for message in conversation.messages]
+        chat = Chat(messages, conversation.tools, conversation.documents, variables)
+        for number in numbers:
+            row = self.data.row(number)
+            made = prepared.sequences
+            if row.sequence >= len(made):
+                self.faults.add(
+                    f"row {number}: {line.where} gives {len(made)} sequences, this is number {row.sequence}"
+                )
+            else:
+                found = [
+                    *_differences(row.labelled, made[row.sequence].labelled),
+                    *(f"by transformers alone, {fault}" for fault in self._alone(chat, row.labelled)),
+                ]
+                if found:
+                    self.faults.add(f"row {number} ({line.where}): {'; '.join(found)}")
+            self.advance(1)
+
+    def _alone(self, chat: Chat, row: Labelled) -> Iterator[str]:
+        try:
+            yield from self.rebuild.alone.faults(chat, row)
+        except Exception as error:  # noqa: BLE001 - a template is a program from a stranger
+            yield f"it cannot be rendered: {type(error).__name__}: {error}"
+
+
+def _differences(here: Labelled, there: Labelled) -> Iterator[str]:
+    """Yield how a stored row differs from the rebuilt one."""
+    if not np.array_equal(here.input_ids, there.input_ids):
+        if len(here.input_ids) != len(there.input_ids):
+            yield f"it has {len(here.input_ids):,} ids, the source gives {len(there.input_ids):,}"
+        else:
+            other = np.flatnonzero(here.input_ids != there.input_ids)
+            yield f"{len(other):,} ids are others, the first at token {int(other[0]):,}"
+    elif not np.array_equal(here.labels, there.labels):
+        more = (here.labels != IGNORED) & (there.labels == IGNORED)
+        less = (here.labels == IGNORED) & (there.labels != IGNORED)
+        yield f"{int(more.sum()):,} tokens are trained that must not be{_at(more)}"
+        yield f"{int(less.sum()):,} are not that must{_at(less)}"
+    elif here.spans != there.spans:
+        pairs = zip((*here.spans, None), (*there.spans, None), strict=False)
+        first = next((pair for pair in pairs if pair[0] != pair[1]), (None, None))
+        yield f"the spans are others, the first: {_span(first[0])} instead of {_span(first[1])}"
+
+
+def _at(mask: np.ndarray) -> str:
+    places = np.flatnonzero(mask)
+    return f" (token {int(places[0]):,})" if len(places) else ""
+
+
+def _span(span: Any) -> str:
+    return f"{span.role} {span.part} {span.start}:{span.end}" if span else "none"

@@ -1,0 +1,48 @@
+"""``maskprep verify`` on the command line."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from maskprep.cli import options
+from maskprep.cli.running import console, errors_shown, print_json
+
+_FAILED = 1
+
+
+def verify(  # noqa: PLR0913, PLR0917 - the options of the command
+    path: Annotated[str, typer.Argument(metavar="OUT", help="A build's folder.")],
+    model: Annotated[
+        str | None,
+        typer.Option(metavar="DIR_OR_ID", help="A causal model: folder, hub id or GGUF file (a small random one)."),
+    ] = None,
+    device: Annotated[str, typer.Option(metavar="auto|cpu|cuda|mps", help="What the model runs on.")] = "auto",
+    rows: Annotated[
+        str | None, typer.Option(metavar="N|all", help="Rows to rebuild and to run through the model (200).")
+    ] = None,
+    learn: Annotated[int, typer.Option(metavar="N", help="Training steps of a trial on a few rows.")] = 0,
+    seed: Annotated[int, typer.Option(metavar="S", help="For the sample of rows and the random model.")] = 0,
+    html: Annotated[str | None, typer.Option(metavar="FILE", help="Write a page with the plots.")] = None,
+    as_json: options.Json = False,  # noqa: FBT002 - typer's way
+) -> None:
+    """Prove that the loss a trainer will compute on a build is the loss that is meant."""
+    with errors_shown(as_json=as_json):
+        from pathlib import Path  # noqa: PLC0415 - heavy: --help does without
+
+        from maskprep.commands.verify import verify as run  # noqa: PLC0415
+        from maskprep.commands.verify_options import VerifyOptions  # noqa: PLC0415
+        from maskprep.show.verify import VerifyProgress, show_verification  # noqa: PLC0415
+        from maskprep.show.verify_page import page  # noqa: PLC0415
+
+        with VerifyProgress(console(stderr=True)) as progress:
+            report = run(VerifyOptions(path, model, device, rows, learn, seed), progress)
+        if html is not None:
+            Path(html).write_text(page(report), encoding="utf-8")
+        if as_json:
+            print_json(report.facts())
+        else:
+            show_verification(console(), report, html)
+        if not report.passed:
+            raise typer.Exit(_FAILED)

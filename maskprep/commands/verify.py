@@ -1,0 +1,142 @@
+"""``maskprep verify``: prove that the loss a trainer computes on a build is the loss that is meant."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from maskprep.checks.alone import Alone
+from maskprep.checks.examples import sample
+from maskprep.checks.files import check_files
+from maskprep.checks.result import Faults, Result, Verdict, skipped
+from maskprep.checks.source import Rebuild, check_source
+from maskprep.checks.structure import Expected, check_structure
+from maskprep.commands.inputs import policy_of
+from maskprep.commands.verify_options import Progress, VerifyOptions
+from maskprep.config import Config
+from maskprep.errors import BuildError, MaskprepError, UsageError
+from maskprep.prepare import TRAINABLE, Preparer
+from maskprep.shards.columns import packed_columns
+from maskprep.shards.reader import StoredDataSet
+from maskprep.tokenizer.load import LoadedTokenizer, load_tokenizer
+
+if TYPE_CHECKING:
+    from maskprep.commands.modelled import Modelled
+
+_WITH_MODEL = ("loss", "gradient", "padding", "packing", "learning", "model")
+
+
+@dataclass(frozen=True, slots=True)
+class VerifyReport:
+    """What every check found, and what it was found with. ``run`` tells of the model, the device, speed and memory."""
+
+    path: str
+    results: tuple[Result, ...]
+    run: dict[str, Any]
+
+    @property
+    def passed(self) -> bool:
+        """Whether no check failed."""
+        return all(result.verdict is not Verdict.FAILED for result in self.results)
+
+    def facts(self) -> dict[str, Any]:
+        """Return the report as JSON types."""
+        checks = [result.as_json() for result in self.results]
+        return {"path": self.path, "passed": self.passed, "checks": checks, "run": self.run}
+
+
+def verify(options: VerifyOptions, progress: Progress) -> VerifyReport:
+    """Run all checks on a finished build.
+
+    Raises:
+        UsageError: there is no finished build, torch is not installed, or the model or device cannot be had.
+    """
+    options.check()
+    from maskprep.commands.modelled import Modelled  # noqa: PLC0415 - imports torch
+
+    began = time.monotonic()
+    data = _open(options.path)
+    modelled = Modelled(options, progress)
+    results = tuple(check_all(data, modelled) if isinstance(data, StoredDataSet) else _unreadable(data))
+    run = {**modelled.run, "seconds": round(time.monotonic() - began, 2)}
+    return VerifyReport(options.path, results, run)
+
+
+def check_all(data: StoredDataSet, modelled: Modelled) -> Iterator[Result]:
+    """Yield the result of every check, in order."""
+    options, progress = modelled.options, modelled.progress
+    loaded = _tokenizer(data)
+    shards = [data.path / Path(str(shard.get("file"))).name for shard in data.manifest["shards"]]
+    progress.start("files", sum(path.stat().st_size for path in shards if path.is_file()))
+    yield check_files(data.path, data.manifest, loaded.digest() if loaded else None, progress.advance)
+    if loaded is None:
+        yield from _skipped("the tokenizer beside the shards cannot be loaded")
+        return
+    numbers = sample(len(data), options.wanted, options.seed)
+    progress.start("structure", len(data))
+    yield _guarded(
+        "structure",
+        lambda: check_structure(shards, Expected.of(loaded.tokenizer, data.manifest["config"]), progress.advance),
+    )
+    progress.start("source", len(numbers))
+    yield _guarded("source", lambda: check_source(data, numbers, _rebuild(data, loaded), progress.advance))
+    try:
+        yield from modelled.results(data, loaded, numbers, packed=any(map(packed_columns, shards)))
+    except BuildError as error:
+        yield from _skipped(f"the rows cannot be read: {error.message}", _WITH_MODEL)
+
+
+def _open(path: str) -> StoredDataSet | str:
+    """Open a data set, or return what is wrong with a manifest that is there but cannot be read."""
+    try:
+        return StoredDataSet(path)
+    except UsageError as error:
+        if not ((Path(path) / "state.json").is_file() and (Path(path) / "maskprep" / "manifest.json").is_file()):
+            raise
+        return error.message
+
+
+def _unreadable(reason: str) -> Iterator[Result]:
+    faults = Faults()
+    faults.add(reason)
+    yield faults.result("files", "", "the manifest cannot be read", "copy the folder again, or build it again")
+    yield from _skipped("the manifest cannot be read")
+
+
+def _skipped(reason: str, names: tuple[str, ...] = ("structure", "source", *_WITH_MODEL)) -> Iterator[Result]:
+    for name in names:
+        yield skipped(name, reason)
+
+
+def _tokenizer(data: StoredDataSet) -> LoadedTokenizer | None:
+    try:
+        return load_tokenizer(data.tokenizer, data.manifest.get("stop_tokens", []))
+    except UsageError:
+        return None
+
+
+def _rebuild(data: StoredDataSet, loaded: LoadedTokenizer) -> Rebuild:
+    """Return what builds the rows again, with the tokenizer and the template that lie beside them."""
+    config = Config.model_validate({**data.manifest["config"], "tokenizer": data.tokenizer, "chat_template": None})
+    now = datetime.fromisoformat(data.manifest["now"])
+    variables = dict(config.template_kwargs)
+    alone = Alone(
+        loaded.tokenizer,
+        loaded.stop_tokens,
+        whole=set(config.train.parts) == set(map(str, TRAINABLE)),
+        lenient=config.history == "rendered" or config.prompt_mismatch == "train",
+    )
+    preparer = Preparer(loaded, now=now, policy=policy_of(config), variables=variables)
+    return Rebuild(preparer, alone, variables, now, config.max_row_bytes)
+
+
+def _guarded(name: str, check: Callable[[], Result]) -> Result:
+    """Run a check; one that cannot read what it looks at is skipped, ``files`` having said why."""
+    try:
+        return check()
+    except (MaskprepError, ValueError, KeyError) as error:
+        return skipped(name, f"it cannot be made: {error}")

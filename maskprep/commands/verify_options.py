@@ -1,0 +1,48 @@
+"""What ``maskprep verify`` is asked for."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from importlib.util import find_spec
+from typing import Protocol
+
+from maskprep.errors import UsageError
+
+ROWS = 200
+"""Rows that are rebuilt from their source and run through the model, where none were asked for."""
+
+
+class Progress(Protocol):
+    """Is told which check runs and how far it is."""
+
+    def start(self, name: str, total: int) -> None:
+        """Begin a check that has ``total`` to go through."""
+
+    def advance(self, count: int, /) -> None:
+        """Note that ``count`` more are done."""
+
+
+@dataclass(frozen=True, slots=True)
+class VerifyOptions:
+    """What to verify and how. ``rows``: a number, ``all``, or None for the default; ``learn``: training steps."""
+
+    path: str
+    model: str | None = None
+    device: str = "auto"
+    rows: str | None = None
+    learn: int = 0
+    seed: int = 0
+
+    def check(self) -> None:
+        """Raise ``UsageError`` where an option cannot be understood, or torch is not installed."""
+        if self.rows not in {None, "all"} and not (str(self.rows).isdecimal() and int(str(self.rows))):
+            raise UsageError(f"--rows {self.rows}: must be a number of rows, or all")
+        if self.learn < 0:
+            raise UsageError(f"--learn {self.learn}: must be 0 or a number of training steps")
+        if find_spec("torch") is None:
+            raise UsageError("verify needs torch, which is not installed", "pip install 'maskprep[verify]'")
+
+    @property
+    def wanted(self) -> int | None:
+        """How many rows to sample, None for all."""
+        return None if self.rows == "all" else int(self.rows or ROWS)

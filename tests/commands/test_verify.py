@@ -1,0 +1,164 @@
+"""``maskprep verify`` on the command line: exit codes, JSON, the page, what it refuses."""
+
+from __future__ import annotations
+
+import json
+import re
+
+import pytest
+from builds import Outcome, chat, jsonl
+from typer.testing import CliRunner
+
+from maskprep.cli import app
+
+
+@pytest.fixture
+def run():
+    def go(*words):
+        result = CliRunner().invoke(app, ["verify", *map(str, words)])
+        if result.exception is not None and not isinstance(result.exception, SystemExit):
+            raise result.exception
+        return Outcome(result.exit_code, result.stdout, result.stderr)
+
+    return go
+
+
+@pytest.fixture
+def built(build, source):
+    name = source(chat("Hi", "Hello there."), chat("Who are you?", "A program.", "Since when?", "Since 2020."))
+    assert build(name, "--output", "out").code == 0
+    return "out"
+
+
+def test_a_sound_build(run, built):
+    outcome = run(built, "--device", "cpu")
+    assert outcome.code == 0
+    assert "maskprep verify: 6 checks passed" in outcome.stdout
+    assert "not packed: nothing to check" in outcome.stdout
+    assert "a random Llama of" in outcome.stdout
+    assert not outcome.stderr
+
+
+def test_a_relative_source_is_looked_up_where_the_command_runs(run, built, place, monkeypatch):
+    (place / "elsewhere").mkdir()
+    monkeypatch.chdir(place / "elsewhere")
+    outcome = run("../out", "--json").json
+    [found] = [check for check in outcome["checks"] if check["check"] == "source"]
+    assert found["verdict"] == "skipped"
+    assert "as the build was told" in found["said"]
+    assert outcome["passed"]
+
+
+def test_json_is_one_object(run, built):
+    facts = run(built, "--json", "--learn", 2, "--rows", "all", "--seed", 3).json
+    assert facts["passed"] is True
+    assert [check["check"] for check in facts["checks"]] == [
+        *("files", "structure", "source", "loss", "gradient", "padding", "packing", "learning", "model")
+    ]
+    assert {"device", "dtype", "model", "tokens_per_second", "peak_memory_bytes", "seconds"} <= facts["run"].keys()
+    loss = facts["checks"][3]
+    assert {"loss", "loss_without_mask", "worst_difference", "tolerance"} <= loss["figures"].keys()
+    assert {entry["role"] for entry in loss["facts"]["by_role"]} == {"assistant", "template", "user"}
+    assert {entry["part"] for entry in loss["facts"]["by_part"]} == {"content", "scaffold", "stop"}
+    assert len(facts["checks"][7]["facts"]["trained"]) == 3
+
+
+def test_a_failed_check_ends_with_1_and_says_what_to_do(run, built, place):
+    manifest = place / "out" / "maskprep" / "manifest.json"
+    facts = json.loads(manifest.read_bytes())
+    facts["totals"]["tokens"] += 1
+    manifest.write_text(json.dumps(facts))
+    outcome = run(built)
+    assert outcome.code == 1
+    assert "maskprep verify: failed: files" in outcome.stdout
+    assert "what to do: copy the folder again" in outcome.stdout
+    assert run(built, "--json").json["passed"] is False
+
+
+def test_the_page_draws_the_curves_and_runs_nothing(run, built, place):
+    assert run(built, "--html", "page.html", "--learn", 2).code == 0
+    page = (place / "page.html").read_text("utf-8")
+    assert page.count("<svg") == 2
+    assert "<script" not in page
+    assert "default-src 'none'" in page
+    assert not re.search(r"(src|href)=", page)
+
+
+def test_nothing_of_the_data_is_markup(run, build, place):
+    name = "<img src=x onerror=alert(1)>.jsonl"
+    (place / name).write_bytes(jsonl(chat("Hi", "Hello there.")))
+    assert build(name, "--output", "<b>out").code == 0
+    (place / name).unlink()
+    outcome = run("<b>out", "--html", "page.html")
+    assert outcome.code == 0
+    page = (place / "page.html").read_text("utf-8")
+    assert "<img" not in page
+    assert "<b>out" not in page
+    assert "&lt;img src=x" in page
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["--rows", "0"], "--rows 0: must be a number of rows, or all"),
+        (["--rows", "some"], "--rows some: must be a number of rows, or all"),
+        (["--learn", "-1"], "--learn -1: must be 0 or a number"),
+        (["--device", "tpu"], "--device tpu: must be auto, cpu, cuda or mps"),
+        (["--model", "nowhere/at/all"], "no model can be loaded from 'nowhere/at/all'"),
+    ],
+)
+def test_what_is_refused(run, built, words, said):
+    outcome = run(built, *words)
+    assert outcome.code == 2
+    assert said in outcome.stderr
+    assert not outcome.stdout
+
+
+def test_a_folder_that_is_no_build(run, place):
+    (place / "empty").mkdir()
+    outcome = run("empty")
+    assert outcome.code == 2
+    assert "is no finished build of maskprep" in outcome.stderr
+
+
+def test_without_torch_it_says_how_to_get_it(run, built, monkeypatch):
+    monkeypatch.setattr("maskprep.commands.verify_options.find_spec", lambda name: None)
+    outcome = run(built)
+    assert outcome.code == 2
+    assert "verify needs torch" in outcome.stderr
+    assert "pip install 'maskprep[verify]'" in outcome.stderr
+
+
+def test_a_model_with_too_few_ids_is_refused(run, built, place):
+    _save_model(place / "small", 100)
+    outcome = run(built, "--model", "small")
+    assert outcome.code == 2
+    assert "has 100 ids, the data set holds" in outcome.stderr
+
+
+def test_a_model_from_a_folder_gives_the_table(run, built, place):
+    _save_model(place / "model", 2_500)
+    facts = run(built, "--model", "model", "--json").json
+    assert facts["passed"]
+    table = facts["checks"][-1]
+    assert table["check"] == "model"
+    assert table["verdict"] == "passed"
+    assert table["facts"]["around_the_border"][0]["offset"] == -5
+    assert "around the border" in run(built, "--model", "model").stdout
+
+
+def _save_model(folder, vocabulary):
+    from transformers import LlamaConfig, LlamaForCausalLM
+
+    config = LlamaConfig(
+        vocab_size=vocabulary,
+        hidden_size=16,
+        intermediate_size=32,
+        num_hidden_layers=1,
+        num_attention_heads=2,
+        num_key_value_heads=1,
+        bos_token_id=None,
+        eos_token_id=None,
+        pad_token_id=None,
+    )
+    LlamaForCausalLM(config).save_pretrained(folder)

@@ -6,6 +6,7 @@ import hashlib
 import json
 import shutil
 from collections import Counter
+from itertools import islice
 from pathlib import Path
 
 import pyarrow as pa
@@ -141,6 +142,13 @@ def verified(folder: Path, **options):
     """Verify and return the results by name."""
     report = verify(VerifyOptions(str(folder), device="cpu", **options), Silent())
     return {result.name: result for result in report.results}
+
+
+def without_model(folder: Path, **options):
+    """Return the results of the checks that need no model, by name."""
+    options = VerifyOptions(str(folder), device="cpu", **options)
+    results = check_all(StoredDataSet(str(folder)), Modelled(options, Silent()))
+    return {result.name: result for result in islice(results, 3)}
 
 
 def files_of(folder: Path):

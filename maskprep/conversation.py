@@ -67,20 +67,39 @@ class Finding:
 
 
 @dataclass(frozen=True, slots=True)
+class Range:
+    """Characters ``start:end`` of a message's text field, as the data has it, whose loss has this ``weight``."""
+
+    field: str
+    start: int
+    end: int
+    weight: float
+
+
+@dataclass(frozen=True, slots=True)
 class Message:
     """One message: ``fields`` is the mapping that the chat template reads, its role included.
 
-    ``in_loss`` is False where the data takes the message out of the loss (a weight of 0).
+    ``weight`` is what the data makes each of its tokens count in the loss: 1, unless it says otherwise; 0 is out of the
+    loss. ``ranges`` say otherwise for some of its characters; of two that overlap the later one counts. A ``prefix`` is
+    text that the last assistant message is given to go on from: it is not learnt itself.
     """
 
     fields: Mapping[str, Any]
-    in_loss: bool = True
+    weight: float = 1.0
+    ranges: tuple[Range, ...] = ()
+    prefix: bool = False
 
     @property
     def role(self) -> str:
         """The role, one of ``ROLES``."""
         role: str = self.fields["role"]
         return role
+
+    @property
+    def in_loss(self) -> bool:
+        """Whether any of its characters may be learnt."""
+        return self.weight > 0 or any(span.weight > 0 for span in self.ranges)
 
 
 @dataclass(frozen=True, slots=True)

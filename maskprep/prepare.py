@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
-from maskprep.conversation import Conversation, Finding, Part
+from maskprep.conversation import Conversation, Finding, Message, Part
 from maskprep.errors import RowError
-from maskprep.labels import IGNORED, Labelled, label
+from maskprep.labels import IGNORED, Labelled, MaskPolicy, label
 from maskprep.sequences import History, Row, SequenceBuilder, TrainingSequence
 from maskprep.template.arguments import readable
 from maskprep.template.located import locate
 from maskprep.template.render import ChatTemplate
 from maskprep.template.rendered import Rendered
+from maskprep.template.spoken import find_spoken
 from maskprep.template.stops import Stops
 from maskprep.template.turn import Fit, Mismatch, Turn
 from maskprep.template.turns import TurnFinder
@@ -32,14 +33,33 @@ _MOST_WORK = 200_000_000  # characters rendered for the proof of one row: about 
 class Policy:
     """What the user wants trained, and what to do where the template stands in the way.
 
-    ``turns``: ``all`` assistant turns or the ``last`` one. ``max_length``: the longest sequence, in tokens.
+    ``roles``: whose messages. ``turns``: ``all`` of them, the ``first`` or the ``last`` one, or ``N last``.
+    ``empty_thoughts`` and ``call_ids``: whether empty thoughts that the template inserts are trained, and the ids of
+    tool calls. ``max_length``: the longest sequence, in tokens.
     """
 
     history: History = History.SPLIT
     mismatch: Mismatch = Mismatch.REJECT
+    roles: frozenset[str] = frozenset({"assistant"})
     turns: str = "all"
     parts: frozenset[Part] = frozenset(TRAINABLE)
+    empty_thoughts: bool = True
+    call_ids: bool = True
     max_length: int | None = None
+
+    @property
+    def mask(self) -> MaskPolicy:
+        """What is trained within a completion."""
+        return MaskPolicy(self.parts, self.empty_thoughts, self.call_ids)
+
+    def choose(self, indices: Sequence[int]) -> set[int]:
+        """Return which of these messages, all of the roles that are trained, are trained turns."""
+        if self.turns == "all":
+            return set(indices)
+        if self.turns == "first":
+            return set(indices[:1])
+        count = int(self.turns.removesuffix("last") or 1)
+        return set(indices[-count:])
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,6 +130,7 @@ class Preparer:
         ]
         given = {**loaded.variables, **(variables or {})}
         compiled = {text: ChatTemplate(text, given, now) for text in dict.fromkeys(texts)}
+        self._finders = {text: TurnFinder(compiled[text], self.stops, policy.mismatch) for text in compiled}
         self.templates = {tools: compiled[text] for tools, text in zip((False, True), texts, strict=True)}
 
     def prepare(self, conversation: Conversation) -> Prepared:
@@ -126,26 +147,30 @@ class Preparer:
         conversation, whole = readable(template, conversation)
         messages = conversation.messages
         self._audit(template, conversation, whole)
-        finder = TurnFinder(template, self.stops, self.policy.mismatch)
-        assistants = [index for index, message in enumerate(messages) if message.role == "assistant"]
-        wanted = {index for index in assistants if messages[index].in_loss}
-        if self.policy.turns == "last":
-            wanted &= set(assistants[-1:])
+        speaking = [index for index, message in enumerate(messages) if message.role in self.policy.roles]
+        wanted = {index for index in self.policy.choose(speaking) if messages[index].in_loss}
         findings = list(conversation.findings)
-        if 0 in wanted:
+        if 0 in wanted and messages[0].role == "assistant":
             wanted.discard(0)
             findings.append(Finding("assistant-first", "messages[0] has no prompt: no server can ask for it"))
-        self._check_work(assistants, whole)
-        turns = [turn for index in assistants if index and (turn := _find(finder, conversation, index, wanted, whole))]
+        turns = self._turns(template, conversation, wanted, whole)
         selected = {t.message: t for t in turns if t.message in wanted and t.parts() & self.policy.parts}
         findings += [finding for turn in selected.values() for finding in turn.findings]
+        if self.policy.empty_thoughts and Part.SCAFFOLD in self.policy.parts:
+            findings += [
+                Finding(
+                    "empty-think-trained", f"messages[{turn.message}]: an empty thought of the template's is trained"
+                )
+                for turn in selected.values()
+                if turn.thought[0] < turn.thought[1]
+            ]
         findings += [
             Finding(f"prompt-mismatch-{turn.fit}", f"messages[{turn.message}]: the prompt does not fit the data")
             for turn in selected.values()
             if turn.fit in (Fit.GRAFT, Fit.TRAIN)
         ]
         if not selected:
-            raise RowError("nothing-to-train", _nothing(assistants, wanted))
+            raise RowError("nothing-to-train", _nothing(speaking, wanted, self.policy.roles))
         return _Proved(conversation, template, whole, tuple(turns), selected, tuple(findings))
 
     def finish(self, proved: _Proved, history: History) -> Prepared:
@@ -154,10 +179,10 @@ class Preparer:
         if history is History.RENDERED:
             astray = [turn for turn in proved.selected.values() if not turn.begins(proved.whole)]
             located = locate(proved.template, proved.conversation, proved.whole, astray, self.stops)
-        roles = [message.role for message in proved.conversation.messages]
+        messages = proved.conversation.messages
         row: Row = self._builder.build(history, proved.whole, proved.turns, proved.selected, located)
         sequences = tuple(
-            prepared for sequence in row.sequences if (prepared := _labelled(sequence, roles, self.policy.parts))
+            prepared for sequence in row.sequences if (prepared := _labelled(sequence, messages, self.policy.mask))
         )
         if not sequences:
             reasons = "; ".join(finding.detail for finding in row.findings)
@@ -165,6 +190,25 @@ class Preparer:
             raise RowError("nothing-to-train", msg, "history: split trains every turn that can be trained")
         self._check_length(sequences)
         return Prepared(sequences, (*proved.findings, *row.findings, *self._control_tokens(sequences)))
+
+    def _turns(
+        self, template: ChatTemplate, conversation: Conversation, wanted: Collection[int], whole: Rendered
+    ) -> list[Turn]:
+        """Return every turn that can be proved, wanted or not. Raises ``RowError`` for a wanted one that cannot."""
+        roles = [message.role for message in conversation.messages]
+        assistants = [index for index, role in enumerate(roles) if role == "assistant" and index]
+        others = [index for index in wanted if roles[index] != "assistant"]
+        self._check_work(len(assistants) + len(others), whole)
+        finder = self._finders[template.source]
+        turns = []
+        for index in sorted([*assistants, *others]):
+            if index in others:
+                turn = find_spoken(template, self.stops, conversation, index, whole)
+            else:
+                turn = _find(finder, conversation, index, wanted, whole)
+            if turn is not None:
+                turns.append(_behind_prefix(turn) if conversation.messages[index].prefix else turn)
+        return turns
 
     def _audit(self, template: ChatTemplate, conversation: Conversation, whole: Rendered) -> None:
         """Compare the tracked rendering with transformers' own, or, where the clock matters, with the plain one."""
@@ -191,10 +235,10 @@ class Preparer:
         return str(text)
 
     @staticmethod
-    def _check_work(assistants: Sequence[int], whole: Rendered) -> None:
+    def _check_work(turns: int, whole: Rendered) -> None:
         """Refuse a row that would take minutes: each turn is proved by renderings of all that precedes it."""
-        if len(assistants) * len(whole) > _MOST_WORK:
-            msg = f"{len(assistants):,} assistant turns in {len(whole):,} characters are too many to prove one by one"
+        if turns * len(whole) > _MOST_WORK:
+            msg = f"{turns:,} turns in {len(whole):,} characters are too many to prove one by one"
             raise RowError("too-many-turns", msg, "divide the conversation into several rows")
 
     def _check_length(self, sequences: Sequence[PreparedSequence]) -> None:
@@ -219,7 +263,9 @@ class Preparer:
         return []
 
 
-def _find(finder: TurnFinder, conversation: Conversation, index: int, wanted: set[int], whole: Rendered) -> Turn | None:
+def _find(
+    finder: TurnFinder, conversation: Conversation, index: int, wanted: Collection[int], whole: Rendered
+) -> Turn | None:
     """Prove a turn; one that is not to be trained may fail: it is then only not told apart."""
     try:
         return finder.find(conversation, index, whole)
@@ -229,8 +275,15 @@ def _find(finder: TurnFinder, conversation: Conversation, index: int, wanted: se
         return None
 
 
-def _labelled(sequence: TrainingSequence, roles: Sequence[str], parts: Collection[Part]) -> PreparedSequence | None:
-    labelled = label(sequence, roles, parts)
+def _behind_prefix(turn: Turn) -> Turn:
+    """Return a turn whose text is given to the model: what it must write begins behind it."""
+    own = turn.text.extent(turn.message)
+    start = max(turn.start, own[1]) if own else turn.start
+    return replace(turn, start=start, thought=(start, start))
+
+
+def _labelled(sequence: TrainingSequence, messages: Sequence[Message], mask: MaskPolicy) -> PreparedSequence | None:
+    labelled = label(sequence, messages, mask)
     if not labelled.trained_tokens:
         return None
     doubtful = {stretch.message for stretch in sequence.stretches if stretch.trained and not stretch.faithful}
@@ -242,9 +295,10 @@ def _labelled(sequence: TrainingSequence, roles: Sequence[str], parts: Collectio
     return PreparedSequence(labelled, sequence, unfaithful)
 
 
-def _nothing(assistants: Sequence[int], wanted: Collection[int]) -> str:
-    if not assistants:
-        return "the conversation has no assistant message"
+def _nothing(speaking: Sequence[int], wanted: Collection[int], roles: Collection[str]) -> str:
+    whose = " or ".join(sorted(roles))
+    if not speaking:
+        return f"the conversation has no {whose} message"
     if not wanted:
-        return "no assistant message is in the loss: they have weight 0, no prompt, or are not the last one"
-    return "the policy selects no part of any assistant message"
+        return f"no {whose} message is in the loss: they have weight 0, no prompt, or are not the turns chosen"
+    return f"the policy selects no part of any {whose} message"

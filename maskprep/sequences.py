@@ -33,7 +33,10 @@ class History(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Stretch:
-    """A completion inside a sequence: characters ``start:end``, of which ``stop:end`` is the stop token."""
+    """A completion inside a sequence: characters ``start:end``, of which ``stop:end`` is the stop token.
+
+    ``thought`` is the place of an empty thought of the template's in it, if any.
+    """
 
     message: int
     start: int
@@ -41,6 +44,7 @@ class Stretch:
     end: int
     trained: bool
     faithful: bool = True
+    thought: tuple[int, int] = (0, 0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,7 +138,8 @@ class SequenceBuilder:
             if turn.message in met:
                 encoded = encoded.with_border(len(contexts[turn.message]), len(text.text[: turn.start].encode()))
         stretches = tuple(
-            Stretch(turn.message, turn.start, turn.stop, turn.end, trained=turn.message in met) for turn in fitting
+            Stretch(turn.message, turn.start, turn.stop, turn.end, turn.message in met, thought=turn.thought)
+            for turn in fitting
         )
         return TrainingSequence(text, stretches, encoded, borders=int(split))
 
@@ -144,8 +149,12 @@ class SequenceBuilder:
         stretches: list[Stretch] = []
         for message in sorted(faithful.keys() | (located.keys() & selected.keys())):
             turn = faithful.get(message)
-            start, stop, end = (turn.start, turn.stop, turn.end) if turn else located[message]
-            stretches.append(Stretch(message, start, stop, end, message in selected, turn is not None))
+            if turn is not None:
+                place, thought = (turn.start, turn.stop, turn.end), turn.thought
+            else:
+                place = located[message]
+                thought = _same_thought(selected[message], whole.text, place[0])
+            stretches.append(Stretch(message, *place, message in selected, turn is not None, thought))
         stretches = _apart(stretches)
         encoded = self._encoder.encode(whole.text)
         starts = [stretch.start for stretch in stretches if stretch.trained]
@@ -180,6 +189,14 @@ def _apart(stretches: Sequence[Stretch]) -> list[Stretch]:
         if start < stretch.end:
             kept.append(replace(stretch, start=start, stop=max(start, stretch.stop)))
     return kept
+
+
+def _same_thought(turn: Turn, text: str, start: int) -> tuple[int, int]:
+    """Return where the turn's empty thought stands in another text, in which its completion begins at ``start``."""
+    low, high = turn.thought
+    if high > low and text.startswith(turn.text.text[turn.start : high], start):
+        return start + low - turn.start, start + high - turn.start
+    return start, start
 
 
 def _rewritten(messages: Sequence[int]) -> Finding:

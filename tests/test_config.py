@@ -23,6 +23,24 @@ def test_the_defaults_are_those_of_the_documents():
     config = load(None, LEAST)
     assert config.model_dump(mode="json") == {
         **LEAST,
+        "sources": [{"path": "a.jsonl", "format": None, "columns": {}, "roles": {}, "weight": 1.0, "max_rows": None}],
+        "tokenizer": {
+            "name": "t",
+            "add_tokens": [],
+            "add_tokens_file": None,
+            "add_special_tokens": [],
+            "pad_token": None,
+            "vocabulary_multiple": 1,
+        },
+        "format": "auto",
+        "columns": {},
+        "roles": {},
+        "mixed_formats": False,
+        "drop_nulls": False,
+        "duplicates": "keep",
+        "shuffle": False,
+        "seed": 0,
+        "split": 0.0,
         "chat_template": None,
         "template_kwargs": {},
         "now": None,
@@ -34,6 +52,8 @@ def test_the_defaults_are_those_of_the_documents():
             "roles": ["assistant"],
             "turns": "all",
             "parts": ["content", "reasoning", "tool_call", "scaffold", "stop"],
+            "empty_reasoning": "train",
+            "tool_call_ids": "train",
         },
         "max_length": None,
         "overflow": "reject",
@@ -71,7 +91,7 @@ def test_an_empty_file_sets_nothing(tmp_path):
 
 
 def test_one_source_needs_no_list():
-    assert load(None, {**LEAST, "sources": "a.jsonl"}).sources == ("a.jsonl",)
+    assert load(None, {**LEAST, "sources": "a.jsonl"}).sources[0].path == "a.jsonl"
 
 
 def test_values_that_hold_an_equals_sign_and_dots():
@@ -96,6 +116,15 @@ def test_the_fingerprint_does_not_depend_on_where_the_values_stand(tmp_path):
     "setting",
     [
         "sources=[b.jsonl]",
+        "format=openai",
+        "columns={messages: dialog}",
+        "roles={bot: assistant}",
+        "mixed_formats=true",
+        "drop_nulls=true",
+        "duplicates=drop",
+        "shuffle=true",
+        "seed=1",
+        "split=0.1",
         "tokenizer=u",
         "chat_template=x",
         "template_kwargs.a=1",
@@ -130,14 +159,14 @@ def _settings_of(test) -> list[str]:
 
 def test_all_faults_are_told_at_once(tmp_path):
     file = tmp_path / "c.yaml"
-    file.write_text("max_length: 0\n\nhistroy: mask\ntrain:\n  turns: first\n")
+    file.write_text("max_length: 0\n\nhistroy: mask\ntrain:\n  turns: some\n")
     with pytest.raises(UsageError) as caught:
         load(str(file), {})
     lines = caught.value.message.split("; ")
     assert len(lines) == 5
     assert any(line.startswith(f"{file}:1: max_length: ") for line in lines)
     assert f"{file}:3: unknown key 'histroy': did you mean 'history'?" in lines
-    assert any(line.startswith(f"{file}:5: train.turns: ") and line.endswith("not 'first'") for line in lines)
+    assert any(line.startswith(f"{file}:5: train.turns: ") and line.endswith("not 'some'") for line in lines)
     assert any(line.startswith("sources is missing: give SOURCE") for line in lines)
     assert any(line.startswith("tokenizer is missing: give --tokenizer") for line in lines)
 

@@ -11,7 +11,7 @@ import yaml
 from typer.main import get_command
 
 from maskprep.cli import app
-from maskprep.config import Config, Train, load
+from maskprep.config import Config, TokenizerChoice, Train, load
 
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text("utf-8")
@@ -53,6 +53,7 @@ def table_keys(heading: str) -> list[str]:
 
 def config_keys() -> set[str]:
     nested = {f"train.{name}" for name in Train.model_fields}
+    nested |= {f"tokenizer.{name}" for name in TokenizerChoice.model_fields}
     return set(Config.model_fields) - {"train"} | nested
 
 
@@ -66,7 +67,8 @@ def test_the_README_tells_the_defaults():
     rows = dict(re.findall(r"^\| `([\w.]+)` \| `([^`|]+)` \|", README, re.MULTILINE))
     told = {key: yaml.safe_load(value) for key, value in rows.items() if key in config_keys()}
     config = load(None, {"sources": ["x"], "tokenizer": "t"}).model_dump(mode="json")
-    config = {**config, **{f"train.{key}": value for key, value in config["train"].items()}, "history": "split"}
+    nested = {f"{name}.{key}": value for name in ("train", "tokenizer") for key, value in config[name].items()}
+    config = {**config, **nested, "history": "split"}
     assert {"max_rejects", "max_expansion", "prompt_mismatch", "train.turns", "shard_bytes"} <= told.keys()
     assert told == {key: config[key] for key in told}
 
@@ -122,5 +124,5 @@ def test_codes_in_the_README_are_those_of_the_package():
 def test_the_bundled_configuration_is_one(monkeypatch):
     monkeypatch.chdir(ROOT)
     config = load(str(QUICKSTART), {})
-    assert all(Path(source).is_file() for source in config.sources)
-    assert Path(config.tokenizer, "tokenizer.json").is_file()
+    assert all(Path(source.path).is_file() for source in config.sources)
+    assert Path(config.tokenizer.name, "tokenizer.json").is_file()

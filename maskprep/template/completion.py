@@ -2,15 +2,11 @@
 
 from __future__ import annotations
 
-import re
-
 from maskprep.conversation import Conversation, Finding, Part
 from maskprep.errors import RowError
 from maskprep.template.render import ChatTemplate
 from maskprep.template.rendered import Rendered
 from maskprep.template.source import is_lost, message_of, part_of
-
-_EMPTY_THOUGHT = re.compile(r"<(think|thinking|thought|reasoning)>\s*</\1>")
 
 
 def check_completion(
@@ -42,9 +38,6 @@ def check_completion(
         findings.append(Finding("no-generation-prompt", f"{name}: the template has none, so the header is trained"))
     if not stopped:
         findings.append(Finding("no-stop-token", f"{name}: the template ends this turn with no stop token"))
-    lead = completion.text[: next((low for low, _, source in completion.places() if source), len(completion))]
-    if _EMPTY_THOUGHT.search(lead):
-        findings.append(Finding("empty-think-trained", f"{name}: an empty thought of the template's is trained"))
     return tuple(findings)
 
 

@@ -10,16 +10,13 @@ from typing import Any
 import jinja2
 import jinja2.nodes
 
-from maskprep.conversation import Conversation, Message, Part
+from maskprep.conversation import Conversation, Part
 from maskprep.errors import RowError, UsageError
 from maskprep.template.environment import PlainEnvironment, TrackingEnvironment
+from maskprep.template.given import aliased, tracked_message
 from maskprep.template.rendered import Rendered
 from maskprep.template.source import source_of
-from maskprep.template.tracked import Tracked
 from maskprep.template.values import track
-
-_REASONING = ("reasoning_content", "thinking", "reasoning")  # in the order in which transformers looks for them
-_PARTS = {**dict.fromkeys(_REASONING, Part.REASONING), "tool_calls": Part.TOOL_CALL, "function_call": Part.TOOL_CALL}
 
 
 class ChatTemplate:
@@ -122,26 +119,6 @@ class ChatTemplate:
         except Exception as error:  # a template is a program, and may fail in any way
             msg = f"the chat template fails: {type(error).__name__}: {error}"
             raise RowError("template-error", msg) from error
-
-
-def aliased(fields: Mapping[str, Any]) -> dict[str, Any]:
-    """Return a message as transformers hands it to a template: reasoning under its two usual names as well."""
-    reasoning = next((fields[name] for name in _REASONING if fields.get(name) is not None), None)
-    if reasoning is None:
-        return dict(fields)
-    return {"thinking": reasoning, **fields, "reasoning_content": reasoning}
-
-
-def tracked_message(message: Message, index: int) -> dict[str, Any]:
-    """Return a message whose texts know that they are its own.
-
-    The role and an assistant's name are no text of the message: where they are rendered, they are its header.
-    """
-    header = ("role", "name") if message.role == "assistant" else ("role",)
-    return {
-        Tracked(name): value if name in header else track(value, source_of(index, _PARTS.get(name, Part.CONTENT)))
-        for name, value in aliased(message.fields).items()
-    }
 
 
 def _track(value: Any, part: Part) -> Any:

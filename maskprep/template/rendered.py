@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from maskprep.conversation import Part
 from maskprep.template.runs import Runs, cut, merge, runs_of
-from maskprep.template.source import NOTATION, is_lost, message_of, part_of
+from maskprep.template.source import has_notation, is_lost, message_of, part_of
 from maskprep.template.tracked import Tracked
 
 
@@ -105,7 +105,7 @@ class Rendered:
 
     def prints(self, part: Part) -> bool:
         """Tell whether a list or mapping of this part stands in it in Python's notation."""
-        return any(source >= NOTATION and part_of(source) is part for _, source in self.runs)
+        return any(has_notation(source) and part_of(source) is part for _, source in self.runs)
 
     @property
     def lost(self) -> bool:

@@ -6,7 +6,8 @@
 The part ``LOST`` says that the character was computed *from* a message in a way that does not keep single characters
 apart (``%`` formatting, say): it is known whose text went in, not which characters are whose. ``MIXED`` is such text
 made from more than one place. The flag ``NOTATION`` is added where a template prints a list or a mapping as it is: then
-Python's notation stands in the text, which is hardly ever meant.
+Python's notation stands in the text, which is hardly ever meant. Above it stands the *shade*: which stretch of the
+message's field it is, where the data tells stretches apart.
 """
 
 from __future__ import annotations
@@ -19,6 +20,10 @@ TEMPLATE = 0
 _PARTS = (Part.CONTENT, Part.REASONING, Part.TOOL_CALL, Part.TOOLS, Part.DOCUMENTS)
 _LOST = 15
 NOTATION = 1 << 40
+_SHADE = 1 << 41
+
+PLAIN, CALL_ID, FIRST_RANGE = 0, 1, 2
+"""The shades: ordinary text, the id of a tool call, and from there on the ranges of the message, in their order."""
 
 
 def source_of(message: int, part: Part) -> int:
@@ -40,6 +45,21 @@ def part_of(source: int) -> Part:
         return Part.SCAFFOLD
     index = source % 16
     return Part.CONTENT if index == _LOST else _PARTS[index]
+
+
+def shaded(source: int, shade: int) -> int:
+    """Return the same source in another shade."""
+    return source % _SHADE + shade * _SHADE
+
+
+def shade_of(source: int) -> int:
+    """Return the shade of a source."""
+    return source // _SHADE
+
+
+def has_notation(source: int) -> bool:
+    """Tell whether text of this source stands there as Python prints a list or a mapping."""
+    return bool(source & NOTATION)
 
 
 def is_lost(source: int) -> bool:

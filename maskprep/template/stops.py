@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable
+
+from maskprep.template.literals import Literals
 
 
 class Stops:
@@ -16,41 +17,34 @@ class Stops:
     """
 
     def __init__(self, stop: Iterable[str], special: Iterable[str], added: Iterable[str]) -> None:
-        """Compile the searches; see the class."""
-        self._stop, self._special, self._added = map(_any_of, (stop, special, added))
+        """Prepare the searches; see the class."""
+        self._stop, self._special, self._added = map(Literals, (stop, special, added))
 
     def first(self, text: str, start: int) -> tuple[int, int] | None:
         """Return the place of the first stop token that begins at or after ``start``."""
-        found = self._stop.search(text, start)
-        return found.span() if found else None
+        return self._stop.search(text, start)
 
     def count(self, text: str, start: int) -> int:
         """Return how many stop tokens there are from ``start`` on."""
-        return sum(1 for _ in self._stop.finditer(text, start))
+        return sum(1 for _ in self._stop.all(text, start))
 
     def first_special(self, text: str, start: int, end: int) -> tuple[int, int] | None:
         """Return the place of the first special token inside ``start:end``."""
-        found = self._special.search(text, start, end)
-        return found.span() if found else None
+        return self._special.search(text, start, end)
 
     def last_special(self, text: str, start: int) -> tuple[int, int] | None:
         """Return the place of the last special token that begins at or after ``start``."""
-        *_, last = (None, *self._special.finditer(text, start))
-        return last.span() if last else None
+        *_, last = (None, *self._special.all(text, start))
+        return last
 
     def begins_added(self, text: str) -> bool:
         """Tell whether ``text`` begins with a token from outside the plain vocabulary."""
-        return self._added.match(text) is not None
+        return self._added.begins(text)
 
     def shared(self, one: str, two: str) -> int:
         """Return the length of what both texts begin with, whole added tokens only."""
         length = next((i for i, (a, b) in enumerate(zip(one, two, strict=False)) if a != b), min(len(one), len(two)))
-        inside = (
-            found.start()
-            for text in (one, two)
-            for found in self._added.finditer(text)
-            if found.start() < length < found.end()
-        )
+        inside = (start for text in (one, two) for start, end in self._added.all(text) if start < length < end)
         return min(inside, default=length)
 
     def header_end(self, asked: str, generation_prompt: str, gap: str) -> int:
@@ -70,8 +64,3 @@ class Stops:
             not rendered.strip() or self.begins_added(wanted) or self.begins_added(rendered)
         )
         return shared if agreed else len(gap)
-
-
-def _any_of(tokens: Iterable[str]) -> re.Pattern[str]:
-    longest_first = sorted({token for token in tokens if token}, key=len, reverse=True)
-    return re.compile("|".join(map(re.escape, longest_first)) or r"(?!)")

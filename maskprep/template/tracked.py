@@ -35,6 +35,11 @@ class Tracked(str):
         new._runs = runs
         return new
 
+    @classmethod
+    def of_runs(cls, text: str, runs: Iterable[tuple[int, int]]) -> Self:
+        """Make a string with these runs, which must tile it."""
+        return cls._make(str(text), merge(runs))
+
     def __getnewargs__(self) -> tuple[str]:  # pickled as its text: provenance belongs to one render
         return (str.__str__(self),)
 

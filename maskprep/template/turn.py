@@ -25,13 +25,15 @@ class Fit(StrEnum):
     REWRITTEN = "rewritten"  # earlier messages are rendered otherwise, but the generation prompt stands in its place
     GRAFT = "graft"  # the turn's own text put behind a prompt that does not fit it
     TRAIN = "train"  # the turn as rendered, though the prompt does not fit it
+    SPOKEN = "spoken"  # another role's own text, which no generation prompt asks for
 
 
 @dataclass(frozen=True, slots=True)
 class Turn:
     """A proved turn. ``text`` begins with ``context`` and then the completion ``start:end``; ``stop:end`` is its stop.
 
-    A sequence trains the turn faithfully when it starts with ``text[:end]``: the same characters of the same origin.
+    ``thought`` is the place of an empty thought of the template's in it, if any. A sequence trains the turn faithfully
+    when it starts with ``text[:end]``: the same characters of the same origin.
     """
 
     message: int
@@ -41,6 +43,7 @@ class Turn:
     end: int
     fit: Fit
     findings: tuple[Finding, ...]
+    thought: tuple[int, int] = (0, 0)
 
     def begins(self, text: Rendered) -> bool:
         """Tell whether ``text`` starts with this turn's context and completion.

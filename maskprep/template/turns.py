@@ -20,6 +20,7 @@ from maskprep.template.rendered import Rendered
 from maskprep.template.runs import merge
 from maskprep.template.source import TEMPLATE, is_lost, message_of
 from maskprep.template.stops import Stops
+from maskprep.template.thought import EmptyThoughts
 from maskprep.template.turn import Fit, Mismatch, Turn
 
 
@@ -35,6 +36,7 @@ class TurnFinder:
     def __init__(self, template: ChatTemplate, stops: Stops, mismatch: Mismatch = Mismatch.REJECT) -> None:
         """Keep the three; see the class."""
         self.template, self.stops, self.mismatch = template, stops, mismatch
+        self.thoughts = EmptyThoughts(template)
 
     def find(self, conversation: Conversation, message: int, whole: Rendered) -> Turn:
         """Prove the turn of assistant message ``message``; ``whole`` is the audited rendering of the conversation.
@@ -51,6 +53,7 @@ class _Search:
 
     def __init__(self, finder: TurnFinder, conversation: Conversation, message: int, whole: Rendered) -> None:
         self.template, self.stops, self.mismatch = finder.template, finder.stops, finder.mismatch
+        self.thoughts = finder.thoughts
         self.conversation, self.message = conversation, message
         try:
             self.prompt = self.template.plain(conversation, message, generation_prompt=True)
@@ -87,7 +90,9 @@ class _Search:
             text, context = self._tracked_prompt + completion, len(self.prompt)
         shift = context - start
         end += len(ending)
-        return Turn(self.message, text, context, stop + shift, end + shift, fit, findings)
+        low, high = self.thoughts.find(self.conversation, self.message, self.continued, start)
+        thought = (low + shift, high + shift)
+        return Turn(self.message, text, context, stop + shift, end + shift, fit, findings, thought)
 
     # Where the completion begins
 

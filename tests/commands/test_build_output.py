@@ -204,7 +204,7 @@ def test_the_manifest_says_what_made_the_data(build, source, place):
     assert manifest["now"] == NOW
     assert manifest["stop_tokens"] == ["<|im_end|>"]
     assert manifest["config"]["max_length"] == 99
-    assert manifest["config"]["sources"] == ["rows.jsonl"]
+    assert manifest["config"]["sources"][0]["path"] == "rows.jsonl"
     assert manifest["versions"]["maskprep"] == maskprep.__version__
     assert {"python", "datasets", "jinja2", "pyarrow", "tokenizers", "transformers"} < manifest["versions"].keys()
 

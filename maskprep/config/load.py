@@ -1,88 +1,23 @@
-"""What the user asked for: one frozen model, filled from defaults, a YAML file and the command line, in this order."""
+"""Reading the configuration: defaults, a YAML file and the command line, in this order."""
 
 from __future__ import annotations
 
 import difflib
-import hashlib
-import json
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from datetime import datetime
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Any
 
 import yaml
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, field_validator
+from pydantic import ValidationError
 
-from maskprep.conversation import RESERVED_KWARGS
+from maskprep.config.model import Config
+from maskprep.config.sections import Section, Source, TokenizerChoice, Train
 from maskprep.errors import UsageError
 
-
-def _a_name(value: str) -> str:
-    if not value or "\0" in value:
-        raise ValueError("must be a name, neither empty nor with a NUL in it")
-    return value
-
-
-Name = Annotated[str, AfterValidator(_a_name)]
-PartName = Literal["content", "reasoning", "tool_call", "scaffold", "stop"]
-
-
-class _Frozen(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
-
-
-class Train(_Frozen):
-    """Which tokens of a conversation are trained."""
-
-    roles: tuple[Literal["assistant"], ...] = ("assistant",)
-    turns: Literal["all", "last"] = "all"
-    parts: Annotated[tuple[PartName, ...], Field(min_length=1)] = (
-        "content",
-        "reasoning",
-        "tool_call",
-        "scaffold",
-        "stop",
-    )
-
-
-class Config(_Frozen):
-    """The whole configuration of a build. ``history`` None: split, unless that turns out to be dear."""
-
-    sources: Annotated[tuple[Name, ...], Field(min_length=1)]
-    tokenizer: Name
-    output: Name | None = None
-    chat_template: Name | None = None
-    template_kwargs: Mapping[str, Any] = {}
-    now: datetime | None = None
-    stop_tokens: tuple[str, ...] = ()
-    history: Literal["split", "mask", "rendered"] | None = None
-    max_expansion: Annotated[float, Field(ge=1)] = 2.0
-    prompt_mismatch: Literal["reject", "graft", "train"] = "reject"
-    train: Train = Train()
-    max_length: Annotated[int, Field(ge=2)] | None = None
-    overflow: Literal["reject"] = "reject"
-    max_rejects: Annotated[float, Field(ge=0, le=1)] = 0.01
-    max_row_bytes: Annotated[int, Field(ge=1)] = 16 * 2**20
-    shard_bytes: Annotated[int, Field(ge=1)] = 256 * 10**6
-
-    @field_validator("sources", mode="before")
-    @classmethod
-    def _one_source(cls, value: Any) -> Any:
-        return [value] if isinstance(value, str) else value
-
-    @field_validator("template_kwargs")
-    @classmethod
-    def _no_reserved(cls, value: Mapping[str, Any]) -> Mapping[str, Any]:
-        reserved = sorted(RESERVED_KWARGS & value.keys())
-        if reserved:
-            raise ValueError(f"{', '.join(reserved)}: reserved, the template is given these by maskprep itself")
-        return value
-
-    def fingerprint(self) -> str:
-        """Return a hash of everything that decides what is written, the place where it is written excepted."""
-        facts = self.model_dump(mode="json", exclude={"output"})
-        return hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()
+# libyaml's, where it is there: a list of 100,000 tokens takes 2 s instead of 20.
+_LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+_SECTIONS: dict[str, type[Section]] = {"train": Train, "tokenizer": TokenizerChoice, "sources": Source}
 
 
 def load(
@@ -102,10 +37,10 @@ def load(
     Raises:
         UsageError: a key is unknown, a value does not fit, or the file cannot be read; it says where.
     """
-    values: dict[str, Any] = _merge(base or {}, _read(file) if file else {})
+    values = _merge(base or {}, _read(file) if file else {})
     for setting in settings:
         _set(values, setting)
-    values |= {key: value for key, value in given.items() if value is not None}
+    values = _merge(values, {key: value for key, value in given.items() if value is not None})
     try:
         return Config.model_validate(values)
     except ValidationError as error:
@@ -114,7 +49,7 @@ def load(
 
 def _read(file: str) -> dict[str, Any]:
     try:
-        values = yaml.safe_load(Path(file).read_text(encoding="utf-8"))
+        values = yaml.load(Path(file).read_text(encoding="utf-8"), _LOADER)  # noqa: S506 - one of the safe ones
     except FileNotFoundError as error:
         raise UsageError(f"no configuration file {file!r}", "give the path of a YAML file to --config") from error
     except (OSError, UnicodeDecodeError) as error:
@@ -131,10 +66,19 @@ def _read(file: str) -> dict[str, Any]:
 
 
 def _merge(base: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:
+    """Put ``over`` over ``base``, within the sections key by key."""
+    base, over = _spelt_out(base), _spelt_out(over)
     merged = {**base, **over}
-    if isinstance(base.get("train"), dict) and isinstance(over.get("train"), dict):
-        merged["train"] = {**base["train"], **over["train"]}
+    for section in ("train", "tokenizer"):
+        if isinstance(base.get(section), dict) and isinstance(over.get(section), dict):
+            merged[section] = {**base[section], **over[section]}
     return merged
+
+
+def _spelt_out(values: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the values with ``tokenizer: NAME`` written as the section that it is short for."""
+    tokenizer = values.get("tokenizer")
+    return {**values, "tokenizer": {"name": tokenizer}} if isinstance(tokenizer, str) else dict(values)
 
 
 def _set(values: dict[str, Any], setting: str) -> None:
@@ -166,14 +110,15 @@ def _explain(error: ValidationError, file: str | None) -> Iterator[str]:
             meant = f"did you mean {near[0]!r}?" if near else f"known are: {', '.join(known)}"
             yield f"{where}unknown key {key!r}: {meant}"
         elif fault["type"] == "missing":
-            options = {"sources": "SOURCE", "tokenizer": "--tokenizer"}
+            options = {"sources": "SOURCE", "tokenizer": "--tokenizer", "tokenizer.name": "--tokenizer"}
             yield f"{key} is missing: give {options.get(key, key)}, or set it in the configuration"
         else:
             yield f"{where}{key}: {fault['msg'].removeprefix('Value error, ')}, not {fault['input']!r:.80}"
 
 
 def _keys(path: Sequence[str]) -> list[str]:
-    return sorted(Train.model_fields if path == ["train"] else Config.model_fields)
+    section = _SECTIONS.get(path[0], Config) if path else Config
+    return sorted(section.model_fields)
 
 
 def _line_of(file: str, key: str) -> int | None:

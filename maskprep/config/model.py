@@ -1,0 +1,62 @@
+"""What the user asked for: one frozen model."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Annotated, Any, Literal
+
+from pydantic import Field, field_validator
+
+from maskprep.config.sections import FormatName, Name, RoleName, Section, Source, TokenizerChoice, Train
+from maskprep.conversation import RESERVED_KWARGS
+
+
+class Config(Section):
+    """The whole configuration of a build. ``history`` None: split, unless that turns out to be dear."""
+
+    sources: Annotated[tuple[Source, ...], Field(min_length=1)]
+    tokenizer: TokenizerChoice
+    output: Name | None = None
+    format: FormatName = "auto"
+    columns: Mapping[str, str] = {}
+    roles: Mapping[str, RoleName] = {}
+    mixed_formats: bool = False
+    drop_nulls: bool = False
+    duplicates: Literal["keep", "drop"] = "keep"
+    shuffle: bool = False
+    seed: int = 0
+    split: Annotated[float, Field(ge=0, lt=1)] = 0.0
+    chat_template: Name | None = None
+    template_kwargs: Mapping[str, Any] = {}
+    now: datetime | None = None
+    stop_tokens: tuple[str, ...] = ()
+    history: Literal["split", "mask", "rendered"] | None = None
+    max_expansion: Annotated[float, Field(ge=1)] = 2.0
+    prompt_mismatch: Literal["reject", "graft", "train"] = "reject"
+    train: Train = Train()
+    max_length: Annotated[int, Field(ge=2)] | None = None
+    overflow: Literal["reject"] = "reject"
+    max_rejects: Annotated[float, Field(ge=0, le=1)] = 0.01
+    max_row_bytes: Annotated[int, Field(ge=1)] = 16 * 2**20
+    shard_bytes: Annotated[int, Field(ge=1)] = 256 * 10**6
+
+    @field_validator("sources", mode="before")
+    @classmethod
+    def _one_source(cls, value: Any) -> Any:
+        return [value] if isinstance(value, str | Mapping) else value
+
+    @field_validator("template_kwargs")
+    @classmethod
+    def _no_reserved(cls, value: Mapping[str, Any]) -> Mapping[str, Any]:
+        reserved = sorted(RESERVED_KWARGS & value.keys())
+        if reserved:
+            raise ValueError(f"{', '.join(reserved)}: reserved, the template is given these by maskprep itself")
+        return value
+
+    def fingerprint(self) -> str:
+        """Return a hash of everything that decides what is written, the place where it is written excepted."""
+        facts = self.model_dump(mode="json", exclude={"output"})
+        return hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()

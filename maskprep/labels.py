@@ -59,8 +59,8 @@ class Labelled:
 class MaskPolicy:
     """What is trained within the completions that a sequence trains.
 
-    ``parts`` are the parts that are; ``empty_thoughts`` and ``call_ids`` tell whether an empty thought that the template
-    inserts is, and the ids of tool calls.
+    ``parts`` are the parts that are; ``empty_thoughts`` tells whether an empty thought that the template inserts is,
+    ``call_ids`` whether the ids of tool calls are.
     """
 
     parts: Collection[Part]

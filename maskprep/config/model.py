@@ -38,7 +38,7 @@ class Config(Section):
     prompt_mismatch: Literal["reject", "graft", "train"] = "reject"
     train: Train = Train()
     max_length: Annotated[int, Field(ge=2)] | None = None
-    overflow: Literal["reject"] = "reject"
+    overflow: Literal["reject", "drop_turns", "truncate", "split"] = "reject"
     max_rejects: Annotated[float, Field(ge=0, le=1)] = 0.01
     max_row_bytes: Annotated[int, Field(ge=1)] = 16 * 2**20
     shard_bytes: Annotated[int, Field(ge=1)] = 256 * 10**6

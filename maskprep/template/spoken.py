@@ -1,4 +1,4 @@
-"""Turns of other roles than the assistant's: no generation prompt asks for them.
+r"""Turns of other roles than the assistant's: no generation prompt asks for them.
 
 What is learnt of such a message is its own text and what the template writes behind it, up to its stop token:
 

@@ -9,7 +9,10 @@ from typing import Any
 
 from maskprep.conversation import Conversation, Finding, Message, Part
 from maskprep.errors import RowError
-from maskprep.labels import IGNORED, Labelled, MaskPolicy, label
+from maskprep.labels import IGNORED, MaskPolicy, label
+from maskprep.prepare.overflow import fit
+from maskprep.prepare.policy import Policy
+from maskprep.prepare.prepared import Prepared, PreparedSequence
 from maskprep.sequences import History, Row, SequenceBuilder, TrainingSequence
 from maskprep.template.arguments import readable
 from maskprep.template.located import locate
@@ -17,73 +20,16 @@ from maskprep.template.render import ChatTemplate
 from maskprep.template.rendered import Rendered
 from maskprep.template.spoken import find_spoken
 from maskprep.template.stops import Stops
-from maskprep.template.turn import Fit, Mismatch, Turn
+from maskprep.template.turn import Fit, Turn
 from maskprep.template.turns import TurnFinder
 from maskprep.tokenizer.encode import Encoder
 from maskprep.tokenizer.load import LoadedTokenizer
-
-TRAINABLE = (Part.CONTENT, Part.REASONING, Part.TOOL_CALL, Part.SCAFFOLD, Part.STOP)
-"""The parts that a completion can consist of."""
-
 
 _MOST_WORK = 200_000_000  # characters rendered for the proof of one row: about a minute
 
 
 @dataclass(frozen=True, slots=True)
-class Policy:
-    """What the user wants trained, and what to do where the template stands in the way.
-
-    ``roles``: whose messages. ``turns``: ``all`` of them, the ``first`` or the ``last`` one, or ``N last``.
-    ``empty_thoughts`` and ``call_ids``: whether empty thoughts that the template inserts are trained, and the ids of
-    tool calls. ``max_length``: the longest sequence, in tokens.
-    """
-
-    history: History = History.SPLIT
-    mismatch: Mismatch = Mismatch.REJECT
-    roles: frozenset[str] = frozenset({"assistant"})
-    turns: str = "all"
-    parts: frozenset[Part] = frozenset(TRAINABLE)
-    empty_thoughts: bool = True
-    call_ids: bool = True
-    max_length: int | None = None
-
-    @property
-    def mask(self) -> MaskPolicy:
-        """What is trained within a completion."""
-        return MaskPolicy(self.parts, self.empty_thoughts, self.call_ids)
-
-    def choose(self, indices: Sequence[int]) -> set[int]:
-        """Return which of these messages, all of the roles that are trained, are trained turns."""
-        if self.turns == "all":
-            return set(indices)
-        if self.turns == "first":
-            return set(indices[:1])
-        count = int(self.turns.removesuffix("last") or 1)
-        return set(indices[-count:])
-
-
-@dataclass(frozen=True, slots=True)
-class PreparedSequence:
-    """A sequence ready to be written, with the text that it was made from.
-
-    ``unfaithful`` counts the trained tokens of turns whose context is not the server's (``history: rendered``).
-    """
-
-    labelled: Labelled
-    sequence: TrainingSequence
-    unfaithful: int
-
-
-@dataclass(frozen=True, slots=True)
-class Prepared:
-    """What one conversation becomes."""
-
-    sequences: tuple[PreparedSequence, ...]
-    findings: tuple[Finding, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class _Proved:
+class Proved:
     """A conversation rendered and its turns proved: what all histories have in common."""
 
     conversation: Conversation
@@ -120,7 +66,7 @@ class Preparer:
         variables: dict[str, Any] | None = None,
     ) -> None:
         """Compile the template; see the class."""
-        self.loaded, self.policy = loaded, policy
+        self.loaded, self.policy, self.now = loaded, policy, now
         self.stops = Stops(loaded.stop_tokens, loaded.special_tokens, loaded.added_tokens)
         self.encoder = Encoder(loaded.tokenizer)
         self._builder = SequenceBuilder(self.encoder)
@@ -137,8 +83,19 @@ class Preparer:
         """Return the sequences of one conversation. Raises ``RowError`` with the reason why it cannot be used."""
         return self.finish(self.prove(conversation), self.policy.history)
 
-    def prove(self, conversation: Conversation) -> _Proved:
-        """Render a conversation and prove its turns."""
+    def finish(self, proved: Proved, history: History) -> Prepared:
+        """Turn a proved conversation into labelled sequences that fit, under one way of treating history."""
+        prepared = self._sequences(proved, history)
+        if self.policy.max_length is None:
+            return prepared
+
+        def make(conversation: Conversation, wanted: Collection[int]) -> Prepared:
+            return self._sequences(self.prove(conversation, wanted), history)
+
+        return fit(proved.conversation, prepared, self.policy.max_length, self.policy.overflow, make)
+
+    def prove(self, conversation: Conversation, wanted: Collection[int] | None = None) -> Proved:
+        """Render a conversation and prove its turns: those that the policy selects, or those ``wanted``."""
         reserved = sorted(self.loaded.variables.keys() & (conversation.template_kwargs or {}).keys())
         if reserved:
             msg = f"chat_template_kwargs sets {', '.join(reserved)}, which the tokenizer owns"
@@ -148,7 +105,8 @@ class Preparer:
         messages = conversation.messages
         self._audit(template, conversation, whole)
         speaking = [index for index, message in enumerate(messages) if message.role in self.policy.roles]
-        wanted = {index for index in self.policy.choose(speaking) if messages[index].in_loss}
+        chosen = self.policy.choose(speaking) if wanted is None else wanted
+        wanted = {index for index in chosen if messages[index].in_loss}
         findings = list(conversation.findings)
         if 0 in wanted and messages[0].role == "assistant":
             wanted.discard(0)
@@ -171,10 +129,9 @@ class Preparer:
         ]
         if not selected:
             raise RowError("nothing-to-train", _nothing(speaking, wanted, self.policy.roles))
-        return _Proved(conversation, template, whole, tuple(turns), selected, tuple(findings))
+        return Proved(conversation, template, whole, tuple(turns), selected, tuple(findings))
 
-    def finish(self, proved: _Proved, history: History) -> Prepared:
-        """Turn a proved conversation into labelled sequences under one way of treating history."""
+    def _sequences(self, proved: Proved, history: History) -> Prepared:
         located = {}
         if history is History.RENDERED:
             astray = [turn for turn in proved.selected.values() if not turn.begins(proved.whole)]
@@ -188,7 +145,6 @@ class Preparer:
             reasons = "; ".join(finding.detail for finding in row.findings)
             msg = f"no token is left to train{': ' + reasons if reasons else ''}"
             raise RowError("nothing-to-train", msg, "history: split trains every turn that can be trained")
-        self._check_length(sequences)
         return Prepared(sequences, (*proved.findings, *row.findings, *self._control_tokens(sequences)))
 
     def _turns(
@@ -240,13 +196,6 @@ class Preparer:
         if turns * len(whole) > _MOST_WORK:
             msg = f"{turns:,} turns in {len(whole):,} characters are too many to prove one by one"
             raise RowError("too-many-turns", msg, "divide the conversation into several rows")
-
-    def _check_length(self, sequences: Sequence[PreparedSequence]) -> None:
-        limit = self.policy.max_length
-        longest = max(len(prepared.labelled.input_ids) for prepared in sequences)
-        if limit is not None and longest > limit:
-            msg = f"a sequence has {longest:,} tokens, more than max_length {limit:,}"
-            raise RowError("too-long", msg, "raise --max-length, or leave such rows out")
 
     def _control_tokens(self, sequences: Sequence[PreparedSequence]) -> list[Finding]:
         """Report control tokens that the text of a message spells."""

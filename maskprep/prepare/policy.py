@@ -1,0 +1,58 @@
+"""What the user wants trained, and what to do where the template or the length stands in the way."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+
+from maskprep.conversation import Part
+from maskprep.labels import MaskPolicy
+from maskprep.sequences import History
+from maskprep.template.turn import Mismatch
+
+TRAINABLE = (Part.CONTENT, Part.REASONING, Part.TOOL_CALL, Part.SCAFFOLD, Part.STOP)
+"""The parts that a completion can consist of."""
+
+
+class Overflow(StrEnum):
+    """What becomes of a sequence that is too long."""
+
+    REJECT = "reject"
+    DROP_TURNS = "drop_turns"
+    TRUNCATE = "truncate"
+    SPLIT = "split"
+
+
+@dataclass(frozen=True, slots=True)
+class Policy:
+    """What the user wants trained, and what to do where the template stands in the way.
+
+    ``roles``: whose messages. ``turns``: ``all`` of them, the ``first`` or the ``last`` one, or ``N last``.
+    ``empty_thoughts`` and ``call_ids``: whether empty thoughts that the template inserts are trained, and the ids of
+    tool calls. ``max_length``: the longest sequence, in tokens.
+    """
+
+    history: History = History.SPLIT
+    mismatch: Mismatch = Mismatch.REJECT
+    roles: frozenset[str] = frozenset({"assistant"})
+    turns: str = "all"
+    parts: frozenset[Part] = frozenset(TRAINABLE)
+    empty_thoughts: bool = True
+    call_ids: bool = True
+    max_length: int | None = None
+    overflow: Overflow = Overflow.REJECT
+
+    @property
+    def mask(self) -> MaskPolicy:
+        """What is trained within a completion."""
+        return MaskPolicy(self.parts, self.empty_thoughts, self.call_ids)
+
+    def choose(self, indices: Sequence[int]) -> set[int]:
+        """Return which of these messages, all of the roles that are trained, are trained turns."""
+        if self.turns == "all":
+            return set(indices)
+        if self.turns == "first":
+            return set(indices[:1])
+        count = int(self.turns.removesuffix("last") or 1)
+        return set(indices[-count:])

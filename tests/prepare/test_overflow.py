@@ -1,0 +1,212 @@
+"""Rows that are too long: what is left of them is proved as any other row, and nothing is lost uncounted."""
+
+from __future__ import annotations
+
+from functools import cache
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from law.comparing import NOW
+from law.shapes import assistant, call, system, tool, user
+from law.templates import LAWS
+from law.tokenizers_here import tokenizer
+from maskprep.conversation import Conversation, Message
+from maskprep.errors import RowError
+from maskprep.labels import IGNORED
+from maskprep.prepare import Overflow, Policy, Preparer
+
+CHAT = (
+    system("Be brief."),
+    *(
+        make(f"{text} {n}.")
+        for n in range(6)
+        for make, text in ((user, "Question number"), (assistant, "Answer number"))
+    ),
+)
+
+
+@cache
+def preparer(policy=None, template="chatml"):
+    law = LAWS[template]
+    return Preparer(tokenizer("byte_level", law.eos, law.stops), now=NOW, policy=policy or Policy(), template=law.text)
+
+
+def fitted(messages, limit, mode, template="chatml", **more):
+    policy = Policy(max_length=limit, overflow=Overflow(mode), **more)
+    return preparer(policy, template).prepare(Conversation(tuple(map(Message, messages))))
+
+
+def length(messages, template="chatml"):
+    (sequence,) = preparer(None, template).prepare(Conversation(tuple(map(Message, messages)))).sequences
+    return len(sequence)
+
+
+def text(sequence):
+    return preparer().loaded.tokenizer.decode(sequence.labelled.input_ids)
+
+
+def learnt(sequence):
+    labels = sequence.labelled.labels
+    return preparer().loaded.tokenizer.decode(labels[labels != IGNORED])
+
+
+def whole(messages, template="chatml"):
+    """The ids of a conversation of its own."""
+    (sequence,) = preparer(None, template).prepare(Conversation(tuple(map(Message, messages)))).sequences
+    return sequence.labelled
+
+
+def test_a_row_that_fits_is_left_alone():
+    size = length(CHAT)
+    for mode in Overflow:
+        row = fitted(CHAT, size, mode)
+        assert row.loss is None
+        assert row.sequences[0].labelled.input_ids.tolist() == whole(CHAT).input_ids.tolist()
+
+
+def test_by_default_it_is_rejected():
+    with pytest.raises(RowError) as caught:
+        fitted(CHAT, length(CHAT) - 1, "reject")
+    assert caught.value.code == "too-long"
+    assert "overflow" in caught.value.hint
+
+
+def test_the_oldest_exchanges_are_dropped_and_no_more_than_it_takes():
+    limit = length(CHAT[:1] + CHAT[3:])
+    (sequence,) = fitted(CHAT, limit, "drop_turns").sequences
+    expected = whole(CHAT[:1] + CHAT[3:])
+    assert sequence.labelled.input_ids.tolist() == expected.input_ids.tolist()
+    assert sequence.labelled.labels.tolist() == expected.labels.tolist()
+    assert sequence.kept == (0, *range(3, 13))
+    assert {span.message for span in sequence.labelled.spans} == {-1, 0, *range(3, 13)}
+    (shorter,) = fitted(CHAT, limit - 1, "drop_turns").sequences
+    assert shorter.kept == (0, *range(5, 13))
+
+
+def test_a_tool_exchange_is_dropped_whole():
+    turn = (user("Weather?"), assistant("", tool_calls=[call()]), tool(), assistant("Mild."))
+    messages = (system("Be brief."), *turn, user("Thanks."), assistant("Any time."))
+    limit = length(messages, "chatml_calls") - 1
+    (sequence,) = fitted(messages, limit, "drop_turns", "chatml_calls").sequences
+    assert sequence.kept == (0, 5, 6)
+
+
+def test_what_was_lost_is_counted():
+    row = fitted(CHAT, length(CHAT[:1] + CHAT[5:]), "drop_turns")
+    before = whole(CHAT)
+    assert (row.loss.tokens_before, row.loss.trained_before) == (len(before.input_ids), before.trained_tokens)
+    assert row.loss.tokens == len(row.sequences[0])
+    assert row.loss.trained == row.sequences[0].labelled.trained_tokens < before.trained_tokens
+    assert "turns-dropped" in {finding.code for finding in row.findings}
+
+
+def test_the_last_exchange_alone_is_too_long():
+    with pytest.raises(RowError) as caught:
+        fitted(CHAT, length(CHAT[:1] + CHAT[-2:]) - 1, "drop_turns")
+    assert caught.value.code == "too-long"
+
+
+def test_windows_keep_every_completion_once_behind_the_system_message():
+    limit = length(CHAT[:5])
+    row = fitted(CHAT, limit, "split")
+    assert len(row.sequences) == 3
+    assert [sequence.kept for sequence in row.sequences] == [(0, 1, 2, 3, 4), (0, 5, 6, 7, 8), (0, 9, 10, 11, 12)]
+    assert row.loss.trained == row.loss.trained_before
+    for number, sequence in enumerate(row.sequences):
+        expected = whole(CHAT[:1] + CHAT[1 + 4 * number : 5 + 4 * number])
+        assert sequence.labelled.input_ids.tolist() == expected.input_ids.tolist()
+        assert sequence.labelled.labels.tolist() == expected.labels.tolist()
+    assert "windows-made" in {finding.code for finding in row.findings}
+
+
+def test_an_exchange_that_is_too_long_by_itself_gives_windows_of_rounds():
+    rounds = [part for n in range(5) for part in (assistant(f"Step {n}.", tool_calls=[call()]), tool(f"result {n}"))]
+    messages = (system("Be brief."), user("Weather?"), *rounds, assistant("Mild."))
+    limit = length(messages[:6], "chatml_calls")
+    row = fitted(messages, limit, "split", "chatml_calls")
+    assert [sequence.kept for sequence in row.sequences] == [
+        (0, 1, 2, 3, 4, 5),
+        (0, 1, 6, 7, 8, 9),
+        (0, 1, 10, 11, 12),
+    ]
+    assert row.loss.trained == row.loss.trained_before
+
+
+def test_windows_train_only_what_was_selected():
+    row = fitted(CHAT, length(CHAT[:5]), "split", turns="3 last")
+    assert [learnt(sequence).count("Answer") for sequence in row.sequences] == [2, 1]
+    assert row.loss.trained == row.loss.trained_before
+
+
+def test_the_end_is_cut_off_behind_a_completion():
+    row = fitted(CHAT, length(CHAT[:9]) + 3, "truncate")
+    (sequence,) = row.sequences
+    assert sequence.cut
+    full = whole(CHAT)
+    assert sequence.labelled.input_ids.tolist() == full.input_ids[: len(sequence)].tolist()
+    assert text(sequence).endswith("Answer number 3.<|im_end|>")
+    assert sequence.labelled.spans[-1].end == len(sequence)
+    assert row.loss.trained == sequence.labelled.trained_tokens
+    assert "truncated" in {finding.code for finding in row.findings}
+
+
+def test_only_a_first_completion_is_cut_off_inside_and_gets_no_false_stop():
+    messages = (user("Tell me."), assistant("Once upon a time there was a long answer."))
+    limit = length(messages) - 3
+    (sequence,) = fitted(messages, limit, "truncate").sequences
+    assert len(sequence) == limit
+    assert sequence.labelled.input_ids.tolist() == whole(messages).input_ids[:limit].tolist()
+    assert not text(sequence).endswith("<|im_end|>")
+
+
+def test_nothing_trained_is_left():
+    messages = (user("Tell me a very long story, please, with many words in it."), assistant("No."))
+    for mode in ("truncate", "drop_turns", "split"):
+        with pytest.raises(RowError) as caught:
+            fitted(messages, 6, mode)
+        assert caught.value.code == "too-long"
+
+
+def test_a_history_that_is_rewritten_is_cut_sequence_by_sequence():
+    messages = tuple(
+        message
+        for n in range(4)
+        for message in (user(f"Question {n}?"), assistant(f"Answer {n}.", reasoning_content=f"Thought {n}."))
+    )
+    full = preparer(None, "drops_old_thoughts").prepare(Conversation(tuple(map(Message, messages))))
+    limit = max(map(len, full.sequences)) - 1
+    row = fitted(messages, limit, "drop_turns", "drops_old_thoughts")
+    assert row.loss.trained == row.loss.trained_before
+    assert all(len(sequence) <= limit for sequence in row.sequences)
+
+
+MESSAGES = st.lists(
+    st.tuples(st.sampled_from(["user", "assistant", "system", "tool"]), st.text("ab \n", max_size=30)), max_size=8
+)
+
+
+@given(MESSAGES, st.integers(2, 80), st.sampled_from(["drop_turns", "truncate", "split"]))
+@settings(max_examples=150)
+def test_whatever_is_left_fits_and_is_a_part_of_what_was_there(messages, limit, mode):
+    conversation = Conversation(tuple(Message({"role": role, "content": content}) for role, content in messages))
+    try:
+        before = preparer().prepare(conversation)
+        after = preparer(Policy(max_length=limit, overflow=Overflow(mode))).prepare(conversation)
+    except RowError:
+        return
+    learnt_before = sum(sequence.labelled.trained_tokens for sequence in before.sequences)
+    learnt_after = sum(sequence.labelled.trained_tokens for sequence in after.sequences)
+    assert learnt_after <= learnt_before
+    for sequence in after.sequences:
+        labelled = sequence.labelled
+        assert len(labelled.input_ids) == len(labelled.labels) <= limit
+        assert labelled.spans[0].start == 0
+        assert labelled.spans[-1].end == len(labelled.input_ids)
+        assert labelled.trained_tokens
+        spelt = np.zeros(len(labelled.labels), bool)
+        for span in labelled.spans:
+            spelt[span.start : span.end] = span.trained
+        assert (spelt == (labelled.labels != IGNORED)).all()

@@ -9,31 +9,43 @@ import numpy as np
 import pyarrow as pa
 
 from maskprep.conversation import Where
-from maskprep.labels import Labelled, Span
+from maskprep.labels import IGNORED, Labelled, Span
 
-SCHEMA = pa.schema(
-    [
-        ("input_ids", pa.list_(pa.int32())),
-        ("labels", pa.list_(pa.int32())),
-        (
-            "spans",
-            pa.list_(
-                pa.struct(
-                    [
-                        ("role", pa.string()),
-                        ("part", pa.string()),
-                        ("message", pa.int32()),
-                        ("start", pa.int32()),
-                        ("end", pa.int32()),
-                        ("trained", pa.bool_()),
-                    ]
-                )
-            ),
-        ),
-        ("origin", pa.struct([("file", pa.string()), ("line", pa.int64()), ("sequence", pa.int32())])),
-    ]
-)
-"""The schema of every shard; DESIGN: the data model."""
+_IDS = pa.list_(pa.int32())
+_KIND = [("role", pa.string()), ("part", pa.string()), ("message", pa.int32())]
+_PLACE = [("start", pa.int32()), ("end", pa.int32()), ("trained", pa.bool_())]
+_ORIGIN = pa.struct([("file", pa.string()), ("line", pa.int64()), ("sequence", pa.int32())])
+_WEIGHTS = pa.field("loss_weights", pa.list_(pa.float32()))
+
+
+@dataclass(frozen=True, slots=True)
+class Layout:
+    """Which columns rows have. ``weighted``: a weight for each token; ``packed``: several documents a row."""
+
+    weighted: bool = False
+    packed: bool = False
+
+    @property
+    def schema(self) -> pa.Schema:
+        """The schema of every shard; DESIGN: the data model."""
+        if self.packed:
+            spans = pa.struct([("document", pa.int32()), *_KIND, *_PLACE])
+            fields = [("input_ids", _IDS), ("labels", _IDS), ("position_ids", _IDS), ("seq_lengths", _IDS)]
+            schema = pa.schema([*fields, ("spans", pa.list_(spans)), ("origin", pa.list_(_ORIGIN))])
+        else:
+            spans = pa.struct([*_KIND, *_PLACE])
+            schema = pa.schema([("input_ids", _IDS), ("labels", _IDS), ("spans", pa.list_(spans)), ("origin", _ORIGIN)])
+        return schema.append(_WEIGHTS) if self.weighted else schema
+
+    @classmethod
+    def of(cls, schema: pa.Schema) -> Layout | None:
+        """Return the layout of a shard's schema, None where it is none of ours."""
+        layout = cls("loss_weights" in schema.names, "seq_lengths" in schema.names)
+        return layout if schema.equals(layout.schema) else None
+
+
+SCHEMA = Layout().schema
+"""The schema of shards whose rows are one sequence each, all of the same weight."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,9 +58,9 @@ class ShardRow:
 
 
 def to_batch(rows: Sequence[ShardRow]) -> pa.RecordBatch:
-    """Return the rows as one record batch of ``SCHEMA``."""
+    """Return the rows as one record batch, which has weights where any of the rows has."""
     spans = [span for row in rows for span in row.labelled.spans]
-    origin = SCHEMA.field("origin").type
+    layout = Layout(weighted=any(row.labelled.weights is not None for row in rows))
     columns = [
         _lists([row.labelled.input_ids for row in rows]),
         _lists([row.labelled.labels for row in rows]),
@@ -59,10 +71,27 @@ def to_batch(rows: Sequence[ShardRow]) -> pa.RecordBatch:
                 pa.array([row.where.line for row in rows], pa.int64()),
                 pa.array([row.sequence for row in rows], pa.int32()),
             ],
-            fields=list(origin),
+            fields=list(_ORIGIN),
         ),
     ]
-    return pa.RecordBatch.from_arrays(columns, schema=SCHEMA)
+    if layout.weighted:
+        values = np.concatenate([_weights(row.labelled) for row in rows])
+        columns.append(pa.ListArray.from_arrays(_offsets(len(row.labelled.labels) for row in rows), pa.array(values)))
+    return pa.RecordBatch.from_arrays(columns, schema=layout.schema)
+
+
+def with_weights(batch: pa.RecordBatch) -> pa.RecordBatch:
+    """Return a batch of rows that count 1 where they are trained, with that said in a column."""
+    if _WEIGHTS.name in batch.schema.names:
+        return batch
+    labels = batch.column("labels")
+    weights = (labels.values.to_numpy() != IGNORED).astype(np.float32)
+    column = pa.ListArray.from_arrays(labels.offsets, pa.array(weights))
+    return pa.RecordBatch.from_arrays([*batch.columns, column], schema=batch.schema.append(_WEIGHTS))
+
+
+def _weights(labelled: Labelled) -> np.ndarray:
+    return labelled.weights if labelled.weights is not None else (labelled.labels != IGNORED).astype(np.float32)
 
 
 def _lists(arrays: Sequence[np.ndarray]) -> pa.ListArray:

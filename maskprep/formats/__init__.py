@@ -1,29 +1,24 @@
-"""Input shapes: from the lines of a file to conversations.
+"""Input shapes: from rows to conversations.
 
-    expand ─▶ read_lines ─▶ parse
-    names     Line          Conversation, or RowError
+    Line ─▶ detect ─▶ parse
+            Reading   Conversation, or RowError
 
-A shape is a function from a parsed row to a Conversation; to add one, write it beside ``openai.py`` and name it in
-``FORMATS``.
+A shape is a function from a parsed row to a Conversation, beside one that tells whether a row has it; to add one, write
+both beside ``alpaca.py`` and name them in ``reading.py``.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 from maskprep.conversation import Conversation
-from maskprep.formats.lines import Line, expand, read_lines, total_bytes
-from maskprep.formats.openai import to_conversation
+from maskprep.formats.lines import Line
+from maskprep.formats.reading import DEFAULT, FORMATS, Reading, detect
 from maskprep.formats.strict_json import loads
 
-__all__ = ["FORMATS", "Line", "expand", "parse", "read_lines", "total_bytes"]
-
-FORMATS: dict[str, Callable[[object], Conversation]] = {"openai": to_conversation}
-"""The shapes that a row may have, by name."""
+__all__ = ["DEFAULT", "FORMATS", "Line", "Reading", "detect", "loads", "parse"]
 
 
-def parse(line: Line, shape: str = "openai") -> Conversation:
+def parse(line: Line, reading: Reading = DEFAULT) -> Conversation:
     """Parse one line into a conversation; raises RowError, be it the line's own fault or that of what it holds."""
     if line.fault is not None:
         raise line.fault
-    return FORMATS[shape](loads(line.data))
+    return reading.parse(loads(line.data))

@@ -1,4 +1,4 @@
-"""The tool calls of an assistant's message."""
+"""The tool calls of an assistant's message, however the data writes them."""
 
 from __future__ import annotations
 
@@ -14,34 +14,53 @@ _SHAPE = 'Give each call as {"type": "function", "function": {"name": "…", "ar
 
 
 def read_tool_calls(value: object, at: str, findings: list[Finding]) -> list[dict[str, Any]]:
-    """Normalise the ``tool_calls`` of the message ``at`` so that ``arguments`` are an object wherever they can be.
+    """Normalise a list of tool calls, which stands ``at`` a place such as ``messages[3].tool_calls``.
 
-    A call keeps its shape, nested under ``function`` or flat, and every other key. Adds to ``findings``; raises
-    RowError ``bad-message`` or ``bad-tool-call``.
+    Each becomes ``{…, "function": {"name": …, "arguments": …, …}}``, also where the data leaves ``function`` out;
+    ``arguments`` are an object wherever they can be, and no other key is null. Adds to ``findings``; raises RowError
+    ``bad-message`` or ``bad-tool-call``.
     """
     if not isinstance(value, list):
-        raise RowError("bad-message", f"{at}.tool_calls must be a list, not {kind(value)}", _SHAPE)
-    return [_read_call(call, f"{at}.tool_calls[{index}]", findings) for index, call in enumerate(value)]
+        raise RowError("bad-message", f"{at} must be a list, not {kind(value)}", _SHAPE)
+    return [_read_call(call, f"{at}[{index}]", findings) for index, call in enumerate(value)]
+
+
+def read_call_text(value: object, at: str, findings: list[Finding]) -> list[dict[str, Any]]:
+    """Read one call or a list of calls, as JSON text or as the value itself."""
+    if isinstance(value, str):
+        try:
+            value = loads_text(value)
+        except RowError as error:
+            raise RowError("bad-tool-call", f"{at} is no JSON of a call: {error.message}", _SHAPE) from error
+    if isinstance(value, list):
+        return read_tool_calls(value, at, findings)
+    return [_read_call(value, at, findings)]
 
 
 def _read_call(call: object, at: str, findings: list[Finding]) -> dict[str, Any]:
     if not isinstance(call, dict):
         raise RowError("bad-tool-call", f"{at} must be an object, not {kind(call)}", _SHAPE)
-    function = call.get("function")
+    kept = {key: value for key, value in call.items() if value is not None}
+    function = kept.get("function")
     if function is None:
-        return _read_function({key: value for key, value in call.items() if key != "function"}, at, findings)
+        outer = {key: kept.pop(key) for key in ("id", "index") if key in kept}
+        kept.pop("type", None)
+        return {**outer, "type": "function", "function": _read_function(kept, at, findings)}
     if not isinstance(function, dict):
         raise RowError("bad-tool-call", f"{at}.function must be an object, not {kind(function)}", _SHAPE)
-    return {**call, "function": _read_function(function, f"{at}.function", findings)}
+    return {**kept, "function": _read_function(function, f"{at}.function", findings)}
 
 
 def _read_function(function: Mapping[str, Any], at: str, findings: list[Finding]) -> dict[str, Any]:
-    """Check the name and parse the arguments of the object that holds both."""
+    """Check the name and parse the arguments of the object that holds both, the name first as servers write it."""
     name = function.get("name")
     if not isinstance(name, str) or not name:
         found = "an empty string" if name == "" else kind(name) if "name" in function else "missing"
         raise RowError("bad-tool-call", f"{at}.name must be a string that names the function, not {found}", _SHAPE)
-    return {**function, "arguments": _read_arguments(function.get("arguments"), f"{at}.arguments", findings)}
+    key = "parameters" if "arguments" not in function and isinstance(function.get("parameters"), dict) else "arguments"
+    arguments = _read_arguments(function.get(key), f"{at}.{key}", findings)
+    rest = {k: value for k, value in function.items() if k not in {"name", key} and value is not None}
+    return {"name": name, "arguments": arguments, **rest}
 
 
 def _read_arguments(arguments: object, at: str, findings: list[Finding]) -> dict[str, Any] | str:
@@ -51,6 +70,8 @@ def _read_arguments(arguments: object, at: str, findings: list[Finding]) -> dict
         return arguments
     if not isinstance(arguments, str):
         raise RowError("bad-tool-call", f"{at} must be an object or a string of JSON, not {kind(arguments)}", _SHAPE)
+    if not arguments.strip():
+        return {}
     try:
         parsed = loads_text(arguments)
     except RowError as error:

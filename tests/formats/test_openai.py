@@ -8,9 +8,8 @@ from typing import Any
 
 import pytest
 
-from maskprep.conversation import RESERVED_KWARGS, ROLES, Conversation, Where
+from maskprep.conversation import RESERVED_KWARGS, ROLES, Conversation
 from maskprep.errors import RowError
-from maskprep.formats import FORMATS, Line, parse
 from maskprep.formats.openai import to_conversation
 
 ASK = {"role": "user", "content": "2+2?"}
@@ -59,11 +58,14 @@ def test_a_row_must_be_an_object(row: object) -> None:
     ("row", "said"),
     [
         ({}, "no keys"),
-        ({"conversations": [], "id\x1b": 1}, r"it has 'conversations', 'id\x1b'"),
-        ({"prompt": "a", "completion": "b"}, "'prompt', 'completion'"),
+        ({"dialog": [], "id\x1b": 1}, r"it has 'dialog', 'id\x1b'"),
+        ({"question": "a", "answer": "b"}, "'question', 'answer'"),
         ({"messages": None}, "not null"),
+        ({"conversations": []}, "conversations must be a list of messages, not an empty list"),
+        ({"messages": "[{"}, "messages is a string that is not JSON"),
         ({"messages": []}, "an empty list"),
-        ({"messages": "[]"}, "a string"),
+        ({"messages": "[]"}, "an empty list"),
+        ({"messages": "hello"}, "a string"),
         ({"messages": {}}, "an object"),
     ],
 )
@@ -72,7 +74,7 @@ def test_a_row_must_have_messages(row: dict[str, Any], said: str) -> None:
         to_conversation(row)
     assert caught.value.code == "no-messages"
     assert said in caught.value.message
-    assert "other shapes are not supported yet" in caught.value.hint
+    assert caught.value.hint
 
 
 def test_a_plain_row_is_kept_as_it_is() -> None:
@@ -101,10 +103,10 @@ def test_every_role_may_speak(role: str) -> None:
         ({"content": "x"}, "bad-message", "messages[1].role must be a string, not missing"),
         ({"role": None, "content": "x"}, "bad-message", "messages[1].role must be a string, not null"),
         ({"role": 1, "content": "x"}, "bad-message", "messages[1].role must be a string, not a number"),
-        ({"role": "gpt", "content": "x"}, "unknown-role", "messages[1].role is 'gpt'"),
-        ({"role": "gpt", "content": "x"}, "unknown-role", "system, developer, user, assistant, tool"),
-        ({"role": "User", "content": "x"}, "unknown-role", "'User'"),
-        (assistant(content=5), "bad-message", "messages[1].content must be a string or a list of text parts"),
+        ({"role": "narrator", "content": "x"}, "unknown-role", "messages[1].role is 'narrator'"),
+        ({"role": "narrator", "content": "x"}, "unknown-role", "system, developer, user, assistant, tool"),
+        ({"role": "", "content": "x"}, "unknown-role", "''"),
+        (assistant(content=5), "bad-message", "messages[1].content must be a string or a list of parts"),
         (assistant(content={"text": "x"}), "bad-message", "not an object"),
         (assistant(content=False), "bad-message", "not a boolean"),
         ({"role": "user"}, "no-content", "messages[1].content is missing, in a message of the role user"),
@@ -152,7 +154,7 @@ def test_text_parts_become_one_string(role: str, content: list[Any], text: str) 
 @pytest.mark.parametrize(
     ("part", "said"),
     [
-        ({"type": "image_url", "image_url": {}}, "messages[0].content[1] is a part of the type 'image_url'"),
+        ({"type": "table", "table": {}}, "messages[0].content[1] is a part of the type 'table'"),
         ({"type": "a\x1b" + "x" * 200, "text": "a"}, r"'a\x1bxx"),
         ({"text": "a"}, "without a type"),
         ({"type": None, "text": "a"}, "without a type"),
@@ -187,23 +189,52 @@ def test_arguments_become_an_object(arguments: object, expected: dict[str, Any])
     nested = {"id": 3, "function": function, "index": 0, "x": None}
     message = fields(assistant(tool_calls=[nested, function]))
     done = {**function, "arguments": expected}
-    assert message["tool_calls"] == [{**nested, "function": done}, done]
-    assert list(message["tool_calls"][0]) == list(nested)
+    assert message["tool_calls"] == [
+        {"id": 3, "function": done, "index": 0},
+        {"type": "function", "function": done},
+    ]
+    assert list(message["tool_calls"][0]) == ["id", "function", "index"]
+    assert list(message["tool_calls"][0]["function"]) == ["name", "arguments", "strict"]
 
 
-def test_missing_arguments_are_no_arguments() -> None:
-    assert fields(assistant(tool_calls=[{"name": "f"}]))["tool_calls"] == [{"name": "f", "arguments": {}}]
+BARE = {"type": "function", "function": {"name": "f", "arguments": {}}}
 
 
-def test_a_null_function_beside_a_flat_call_is_dropped() -> None:
-    call = {"function": None, "name": "f", "arguments": "{}"}
-    assert fields(assistant(tool_calls=[call]))["tool_calls"] == [{"name": "f", "arguments": {}}]
+@pytest.mark.parametrize(
+    "call",
+    [
+        {"name": "f"},
+        {"name": "f", "arguments": ""},
+        {"name": "f", "parameters": {}},
+        {"function": None, "name": "f", "arguments": "{}"},
+        {"type": "function", "function": {"arguments": {}, "name": "f", "strict": None}, "id": None},
+    ],
+)
+def test_a_call_is_brought_into_the_shape_that_servers_use(call: dict[str, Any]) -> None:
+    assert fields(assistant(tool_calls=[call]))["tool_calls"] == [BARE]
+    assert fields(assistant(tool_calls=[{**call, "id": "c"}]))["tool_calls"] == [{**BARE, "id": "c"}]
+
+
+def test_a_legacy_function_call_is_a_tool_call() -> None:
+    call = {"name": "f", "arguments": '{"a": 1}'}
+    said = fields({"role": "assistant", "content": None, "function_call": call})
+    assert said == {
+        "role": "assistant",
+        "content": "",
+        "tool_calls": [{"type": "function", "function": {"name": "f", "arguments": {"a": 1}}}],
+    }
+    assert fields(assistant(function_call=None)) == assistant()
+    assert refused({**ASK, "function_call": call}).code == "bad-message"
+    assert refused(assistant(function_call="auto")).code == "bad-tool-call"
+
+
+def test_a_legacy_function_result_is_a_tool_message() -> None:
+    assert fields({"role": "function", "name": "f", "content": "4"}) == {"role": "tool", "name": "f", "content": "4"}
 
 
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        ("", "not JSON"),
         ("ls -la", "not JSON"),
         ('{"a": 1', "cut off"),
         ('["a"]', "the JSON is a list, not an object"),
@@ -244,7 +275,8 @@ def test_no_tool_calls_are_no_key(role: str, calls: object) -> None:
         ([{"function": "f"}], "bad-tool-call", "function must be an object, not a string"),
         ([{"name": ""}], "bad-tool-call", "not an empty string"),
         ([{"name": 1}], "bad-tool-call", "not a number"),
-        ([{"name": None}], "bad-tool-call", "not null"),
+        ([{"name": None}], "bad-tool-call", "not missing"),
+        ([{"function": {"name": None}}], "bad-tool-call", "not null"),
         ([{"name": "f", "arguments": []}], "bad-tool-call", "tool_calls[0].arguments must be an object or a string"),
         ([{"name": "f", "arguments": 0}], "bad-tool-call", "not a number"),
         ([{"name": "f", "arguments": False}], "bad-tool-call", "not a boolean"),
@@ -283,45 +315,6 @@ def test_names_ids_and_unknown_keys_are_kept_unless_null() -> None:
     assert fields({**message, **nulls}) == {"role": "tool", "content": "4"}
 
 
-@pytest.mark.parametrize("key", ["weight", "train", "training", "loss_weight"])
-@pytest.mark.parametrize(
-    ("weight", "in_loss", "counted"),
-    [
-        (0, False, False),
-        (False, False, False),
-        (0.0, False, False),
-        (-0.0, False, False),
-        (1, True, False),
-        (True, True, False),
-        (1.0, True, False),
-        (0.5, True, True),
-        (2, True, True),
-        (10**400, True, True),
-        (None, True, False),
-    ],
-)
-def test_a_weight_takes_a_message_out_of_the_loss(key: str, weight: object, in_loss: bool, counted: bool) -> None:
-    conversation = read(assistant(**{key: weight}))
-    assert conversation.messages[0].in_loss is in_loss
-    assert conversation.messages[0].fields == assistant()
-    assert [code for code, _ in findings(conversation)] == ["fractional-weight"] * counted
-
-
-@pytest.mark.parametrize("weight", [-1, -0.5, float("inf"), float("nan"), -(10**400), "0", [], {}])
-def test_a_bad_weight_is_refused(weight: object) -> None:
-    error = refused(ASK, assistant(weight=weight))
-    assert error.code == "bad-weight"
-    assert error.message.startswith("messages[1].weight must be true, false or a finite number of 0 or more, not ")
-    assert len(error.message) < 200
-
-
-def test_weights_that_disagree_are_refused() -> None:
-    assert refused(assistant(weight=1, train=False)).code == "bad-weight"
-    assert "weight and loss_weight disagree" in refused(assistant(weight=0, loss_weight=0.5)).message
-    assert read(assistant(weight=0, train=False, training=None)).messages[0].in_loss is False
-    assert read(assistant(weight=0.5, train=True)).messages[0].in_loss is True
-
-
 # Tools, documents, template variables
 
 
@@ -355,6 +348,22 @@ def test_bad_tools_are_named(tools: object, said: str) -> None:
     assert said in error.message
 
 
+@pytest.mark.parametrize(
+    ("tool", "given"),
+    [
+        ({"name": "f", "parameters": {}}, {"type": "function", "function": {"name": "f", "parameters": {}}}),
+        ({"type": "function", "name": "f"}, {"type": "function", "function": {"name": "f"}}),
+        ({"name": "f", "function": None, "type": None}, {"type": "function", "function": {"name": "f"}}),
+        ({"type": "web_search", "name": "w"}, {"type": "web_search", "name": "w"}),
+        ({}, {}),
+    ],
+)
+def test_a_bare_function_is_given_as_servers_give_it(tool: dict[str, Any], given: dict[str, Any]) -> None:
+    assert read(ASK, tools=[tool]).tools == [given]
+    assert read(ASK, functions=[tool]).tools == read(ASK, functions=json.dumps([tool])).tools == [given]
+    assert read(ASK, tools=TOOLS, functions=[tool]).tools == TOOLS
+
+
 def test_documents_are_a_list_of_objects_or_none() -> None:
     documents = [{"title": "t", "text": "x"}]
     assert read(ASK, documents=documents).documents == documents
@@ -386,26 +395,3 @@ def test_reserved_variables_are_refused(name: str) -> None:
 def test_what_the_template_is_called_with_is_reserved() -> None:
     names = "messages tools documents chat_template add_generation_prompt continue_final_message tokenize return_dict"
     assert RESERVED_KWARGS.issuperset([*names.split(), "strftime_now", "raise_exception", "eos_token", "range"])
-
-
-# From a line
-
-
-def test_parse_makes_a_conversation_of_a_line() -> None:
-    assert list(FORMATS) == ["openai"]
-    line = Line(Where("a.jsonl", 1, 0), json.dumps({"messages": [ASK]}).encode())
-    assert parse(line) == parse(line, "openai") == read(ASK)
-
-
-def test_parse_raises_the_fault_of_the_line_or_of_what_it_holds() -> None:
-    where = Where("a.jsonl", 1, 0)
-    fault = RowError("row-too-large", "too large")
-    for line, code in (
-        (Line(where, b"", fault), "row-too-large"),
-        (Line(where, b"{"), "not-json"),
-        (Line(where, b"[]"), "not-an-object"),
-        (Line(where, b"{}"), "no-messages"),
-    ):
-        with pytest.raises(RowError) as caught:
-            parse(line)
-        assert caught.value.code == code

@@ -1,15 +1,17 @@
 """From the name of a source to blocks of plain bytes: opening, counting, decompressing.
 
-    file or -  ─▶  _Counted  ─▶  gzip │ zstd │ as it is  ─▶  blocks
-                   compressed bytes so far
+    file or -  ─▶  _Counted  ─▶  gzip │ zstd │ as it is  ─▶  _bounded  ─▶  blocks
+                   compressed bytes so far                   no bomb
 
-Every step holds a bounded number of bytes, whatever the file claims to expand to.
+Every step holds a bounded number of bytes, whatever the file claims to expand to. What is no regular file is not read,
+and a file that changes while it is read is an error: neither can give the same rows twice.
 """
 
 from __future__ import annotations
 
 import gzip
 import io
+import os
 import stat
 import sys
 import zlib
@@ -35,6 +37,13 @@ ZSTD_FEED = 1 << 9
 """Compressed bytes given to zstd at a time. A zstd block takes at least 4 bytes and gives at most 128 KiB, so that
 a feed gives at most 16 MiB, however hostile; larger feeds gain at most a quarter of the time of decompression."""
 
+FREE = 128 << 20
+"""Bytes that compressed data may expand to, however small it is."""
+
+RATIO = 200
+"""How many times its size compressed data may expand to beyond ``FREE``. Text that people wrote gives 3 to 10, rows
+that repeat each other up to about 100; gzip gives at most 1,032, zstd more than 30,000."""
+
 Progress = Callable[[int], None]
 """Told how many bytes of the file, compressed as it lies there, have been read so far."""
 
@@ -53,26 +62,44 @@ def total_bytes(source: str) -> int | None:
     return facts.st_size if stat.S_ISREG(facts.st_mode) else None
 
 
+def check_regular(path: str | Path) -> None:
+    """Refuse what is no regular file: a pipe or a device may never end, and cannot be read twice. Raises UsageError."""
+    try:
+        mode = Path(path).stat().st_mode
+    except OSError as error:
+        raise _unreadable(str(path), error) from error
+    if not stat.S_ISREG(mode):
+        what = "a folder" if stat.S_ISDIR(mode) else "a pipe" if stat.S_ISFIFO(mode) else "a device or a socket"
+        hint = "A source is opened more than once: pipe the rows in and name them `-`, or put them into a file."
+        raise UsageError(f"cannot read {path}: it is {what}, not a file", hint)
+
+
 def blocks(source: str, on_progress: Progress | None = None) -> Iterator[bytes]:
     """Yield the decompressed bytes of a source, in blocks that hold at least one byte.
 
     Compression is known by the first bytes of the data or else by the extension. Raises UsageError where the source
-    cannot be opened, BuildError where reading fails, and RowError ``truncated-file`` where compressed data is damaged
-    or ends early, after all that could be decompressed.
+    cannot be opened or is no regular file, BuildError where reading fails or the file changes meanwhile, and RowError
+    after all that could be read: ``truncated-file`` where compressed data is damaged or ends early,
+    ``compression-bomb`` where it expands to more than anybody wrote.
     """
     with _opened(source) as file:
-        stream: io.BufferedReader = io.BufferedReader(_Counted(file, source, on_progress), BLOCK)
+        before = _facts(source, file)
+        counted = _Counted(file, source, on_progress)
+        stream: io.BufferedReader = io.BufferedReader(counted, BLOCK)
         packing = _packing(source, stream.peek(4)[:4])
         try:
             if packing is not None and not stream.peek(1):
                 message = "the file is empty"
                 raise EOFError(message)
             if packing == "gzip":
-                yield from _gunzip(stream)
+                yield from _bounded(source, _gunzip(stream), counted)
             elif packing == "zstd":
-                yield from _unzstd(stream)
+                yield from _bounded(source, _unzstd(stream), counted)
             else:
                 yield from iter(lambda: stream.read(BLOCK), b"")
+            if _facts(source, file) != before:
+                message = f"{source}: the file was changed while it was read"
+                raise BuildError(message, "Let whoever writes it finish, or take a copy, then build again.")
         except _DAMAGE as error:
             reason = str(error) or type(error).__name__
             raise RowError(
@@ -89,7 +116,7 @@ class _Counted(io.RawIOBase):
         self._file = file
         self._name = name
         self._on_progress = on_progress
-        self._count = 0
+        self.count = 0
 
     def readable(self) -> bool:
         return True
@@ -99,12 +126,12 @@ class _Counted(io.RawIOBase):
         try:
             data = self._file.read(len(view))
         except OSError as error:
-            message = f"{self._name}: reading failed after {self._count:,} bytes: {error.strerror or error}"
+            message = f"{self._name}: reading failed after {self.count:,} bytes: {error.strerror or error}"
             raise BuildError(message, "Check the disk or the network share that holds it, then build again.") from error
         view[: len(data)] = data
-        self._count += len(data)
+        self.count += len(data)
         if data and self._on_progress is not None:
-            self._on_progress(self._count)
+            self._on_progress(self.count)
         return len(data)
 
 
@@ -118,12 +145,26 @@ def _opened(source: str) -> Iterator[BinaryIO]:
             raise UsageError(message, "Pipe the conversations in, or name a file.")
         yield file
         return
+    check_regular(source)
     try:
-        opened = Path(source).open("rb")  # noqa: SIM115  closed below, where no OSError is taken for this one
+        opened = open(source, "rb", opener=_without_waiting)  # noqa: PTH123, SIM115  closed below
     except OSError as error:
         raise _unreadable(source, error) from error
     with opened:
         yield opened
+
+
+def _without_waiting(path: str, flags: int) -> int:
+    """Open a file that may have become a pipe since it was looked at: that would wait for somebody to write."""
+    return os.open(path, flags | getattr(os, "O_NONBLOCK", 0))
+
+
+def _facts(source: str, file: BinaryIO) -> tuple[int, int] | None:
+    """Return what changes when a file is written to: its size and the time; None of standard input."""
+    if source == STDIN:
+        return None
+    facts = os.fstat(file.fileno())
+    return facts.st_size, facts.st_mtime_ns
 
 
 def _unreadable(source: str, error: OSError) -> UsageError:
@@ -137,6 +178,18 @@ def _packing(source: str, head: bytes) -> str | None:
     if head == b"\x28\xb5\x2f\xfd" or head in _SKIPPABLE:
         return "zstd"
     return {".gz": "gzip", ".zst": "zstd"}.get(Path(source).suffix.lower())
+
+
+def _bounded(source: str, plain: Iterator[bytes], packed: _Counted) -> Iterator[bytes]:
+    """Pass on what compressed data expands to, until it is plain that nobody wrote that."""
+    size = 0
+    for block in plain:
+        size += len(block)
+        if size > max(FREE, RATIO * packed.count):
+            message = f"{source}: {packed.count:,} compressed bytes expand to more than {size:,}, {RATIO} times as many"
+            hint = "Nothing after this place was read. If the rows are what you want, unpack the file first."
+            raise RowError("compression-bomb", message, hint)
+        yield block
 
 
 def _gunzip(stream: io.BufferedReader) -> Iterator[bytes]:

@@ -1,0 +1,142 @@
+"""From what a user names to the sources to read: files, globs, folders, data sets, the Hub."""
+
+from __future__ import annotations
+
+import glob
+import os
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+from maskprep.errors import UsageError
+from maskprep.sources.kinds import SUFFIXES, suffix_of
+from maskprep.sources.sidecars import is_plain, read_sidecar
+from maskprep.sources.streams import STDIN
+
+HUB = "hf:"
+"""What the name of a data set on the Hub begins with."""
+
+
+def expand(patterns: Sequence[str]) -> list[str]:
+    """Turn what is named into the names of the sources to read, in the order given, each once.
+
+    The matches of a glob are sorted, and ``**`` spans folders. A folder is the data set that `save_to_disk` wrote there
+    (of several splits ``train``, unless ``folder:split`` names another), or else all files of rows in it. ``-`` stands
+    for standard input. Raises UsageError where a name is missing, or nothing to read is found.
+    """
+    chosen: dict[str, str] = {}
+    for pattern in patterns:
+        for name in _matches(pattern):
+            _check_name(name)
+            chosen.setdefault(key_of(name), name)
+    return list(chosen.values())
+
+
+def key_of(name: str) -> str:
+    """Return the same for two names of one source."""
+    return name if name == STDIN or name.startswith(HUB) else os.path.abspath(name)  # noqa: PTH100  resolves no link
+
+
+def _matches(pattern: str) -> list[str]:
+    """Find the sources that one name or glob stands for; a file whose name looks like a glob is that file."""
+    if pattern == STDIN or pattern.startswith(HUB):
+        return [pattern]
+    path = Path(pattern)
+    if path.is_dir():
+        return _folder(path)
+    if path.exists():
+        return [pattern]
+    folder, _, split = pattern.rpartition(":")
+    if folder and (Path(folder) / "dataset_dict.json").is_file():
+        return [_split(Path(folder), split)]
+    if not glob.has_magic(pattern):
+        raise UsageError(f"no such file: {pattern}", _looked_up())
+    found = list(_globbed([Path(name) for name in sorted(glob.glob(pattern, recursive=True))]))  # noqa: PTH207
+    if not found:
+        raise UsageError(f"no file matches {pattern}", _looked_up())
+    return found
+
+
+def _globbed(paths: Sequence[Path]) -> Iterator[str]:
+    """Yield the files and the data sets among the matches of a glob; ``**`` also finds what these consist of."""
+    data_sets = {path for path in paths if path.is_dir() and _is_data_set(path)}
+    for path in paths:
+        if data_sets.isdisjoint(path.parents):
+            if path in data_sets:
+                yield from _folder(path)
+            elif not path.is_dir():
+                yield str(path)
+
+
+def _folder(path: Path) -> list[str]:
+    if (path / "maskprep" / "manifest.json").is_file():
+        hint = "Give the data that it was made from; `maskprep inspect` and `maskprep verify` take it as it is."
+        raise UsageError(f"{path} is a build of maskprep, not a source", hint)
+    if (path / "state.json").is_file():
+        return [str(path)]
+    if (path / "dataset_dict.json").is_file():
+        return [_split(path, None)]
+    found = list(_files(path))
+    if not found:
+        endings = ", ".join(SUFFIXES)
+        raise UsageError(f"the folder {path} holds no file of rows", f"Such are called {endings}, also .gz and .zst.")
+    return found
+
+
+def _files(folder: Path) -> Iterator[str]:
+    """Yield the files and data sets below a folder, in order; a folder that several links lead to is read once."""
+    seen = {folder.resolve()}
+    waiting = _entries(folder)
+    while waiting:
+        entry = waiting.pop()
+        if entry.is_dir():
+            if _is_data_set(entry):
+                yield from _folder(entry)
+            elif entry.resolve() not in seen:
+                seen.add(entry.resolve())
+                waiting += _entries(entry)
+        elif suffix_of(entry.name) in SUFFIXES:
+            yield str(entry)
+
+
+def _entries(folder: Path) -> list[Path]:
+    """Return what is in a folder and not hidden, the last first."""
+    return sorted((entry for entry in folder.iterdir() if not entry.name.startswith((".", "_"))), reverse=True)
+
+
+def _is_data_set(path: Path) -> bool:
+    return any((path / name).is_file() for name in ("state.json", "dataset_dict.json", "maskprep/manifest.json"))
+
+
+def _split(path: Path, wanted: str | None) -> str:
+    try:
+        splits = read_sidecar(path / "dataset_dict.json")["splits"]
+        names = [name for name in splits if is_plain(name) and (path / name / "state.json").is_file()]
+    except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
+        raise UsageError(f"{path}: dataset_dict.json cannot be read: {error}", "Save the data set again.") from error
+    return str(path / choose_split(str(path), names, wanted))
+
+
+def choose_split(name: str, splits: Sequence[str], wanted: str | None) -> str:
+    """Return the split that is wanted; where none is, ``train`` or the only one.
+
+    Raises UsageError where it is not there.
+    """
+    usual = splits[0] if len(splits) == 1 else "train"
+    if (wanted or usual) in splits:
+        return wanted or usual
+    there = ", ".join(splits) or "none"
+    missing = f"no split {wanted!r}" if wanted else "several splits and none of them is called train"
+    raise UsageError(f"{name} has {missing}; there are: {there}", f"Name one: {name}:SPLIT")
+
+
+def _looked_up() -> str:
+    return f"It was looked up from {Path.cwd()}: check the spelling and the folder."
+
+
+def _check_name(name: str) -> None:
+    """Refuse a file name that could not be written down beside the rows that come from it."""
+    try:
+        name.encode()
+    except UnicodeEncodeError as error:
+        message = f"the file name {name!r} is not UTF-8"
+        raise UsageError(message, "Rename the file: every row records its name.") from error

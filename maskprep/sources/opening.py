@@ -1,0 +1,90 @@
+"""Opening a source, whatever it is: its kind, and its rows as lines of JSON."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from maskprep.errors import UsageError
+from maskprep.formats.lines import Line
+from maskprep.sources import streams
+from maskprep.sources.csv_rows import read_csv
+from maskprep.sources.json_array import read_json_array
+from maskprep.sources.jsonl import read_jsonl
+from maskprep.sources.kinds import TABLES, Kind, table_kind, text_kind
+from maskprep.sources.names import HUB
+from maskprep.sources.streams import STDIN, Progress, blocks
+
+
+@dataclass(frozen=True, slots=True)
+class Opened:
+    """A source that is being read. ``name`` is what its rows are said to come from."""
+
+    name: str
+    kind: Kind
+    lines: Iterator[Line]
+
+
+def open_source(
+    source: str, max_bytes: int, on_progress: Progress | None = None, wanted: Collection[int] | None = None
+) -> Opened:
+    """Open one source that ``expand`` returned.
+
+    Args:
+        source: its name.
+        max_bytes: a row of more bytes has the fault ``row-too-large``.
+        on_progress: is told how many bytes of it, as it lies on disk, have been read so far.
+        wanted: yield these rows only, by ``Where.line``, as far as that saves reading: others may come, too.
+
+    Raises:
+        UsageError: it cannot be opened, or holds no rows of a known kind.
+        BuildError: from ``lines``: reading fails.
+    """
+    if source.startswith(HUB):
+        from maskprep.sources.hub import open_hub, read_hub  # noqa: PLC0415 - as below
+
+        name, rows = open_hub(source)
+        return Opened(name, Kind.HUB, read_hub(name, rows, max_bytes))
+    kind = Kind.FOLDER if Path(source).is_dir() else table_kind(source)
+    if kind in TABLES:
+        from maskprep.sources.tables import read_table  # noqa: PLC0415 - imports pyarrow, which others do without
+
+        return Opened(source, kind, read_table(source, kind, max_bytes, on_progress, wanted))
+    kind, stream = text_kind(source, blocks(source, on_progress))
+    if kind is Kind.JSON:
+        return Opened(source, kind, read_json_array(source, stream, max_bytes))
+    if kind is Kind.JSONL:
+        return Opened(source, kind, read_jsonl(source, stream, max_bytes))
+    return Opened(source, kind, read_csv(source, stream, max_bytes, "\t" if kind is Kind.TSV else ","))
+
+
+def pick_rows(source: str, lines: Collection[int], max_bytes: int) -> Iterator[Line]:
+    """Yield the rows of a source whose ``Where.line`` is among ``lines``, reading no further than the last of them.
+
+    Raises UsageError and BuildError as ``open_source`` does.
+    """
+    waiting = set(lines)
+    if not waiting:
+        return
+    for line in open_source(source, max_bytes, wanted=waiting).lines:
+        if line.where.line in waiting:
+            waiting.discard(line.where.line)
+            yield line
+            if not waiting:
+                return
+
+
+def total_bytes(source: str) -> int | None:
+    """Tell how many bytes will be read of a source, or None where that cannot be known (a pipe, ``-``, the Hub)."""
+    if source == STDIN or source.startswith(HUB):
+        return None
+    if Path(source).is_dir():
+        from maskprep.sources.tables import table_files  # noqa: PLC0415 - as above
+
+        files = [path for path, _ in table_files(source)]
+        missing = next((path for path in files if not path.is_file()), None)
+        if missing is not None:
+            raise UsageError(f"{source}: it lacks {missing.name}", "Copy the folder again.")
+        return sum(path.stat().st_size for path in files)
+    return streams.total_bytes(source)

@@ -1,0 +1,47 @@
+"""Together's fine-tuning service: one Parquet file of unpacked rows, and no column that it does not know."""
+
+from __future__ import annotations
+
+from typing import ClassVar, Literal
+
+from maskprep.profiles.masked import Masked
+from maskprep.profiles.profile import Container, Handover, Layout
+from maskprep.profiles.quoting import shell_quoted
+
+
+class Together(Masked):
+    """The profile ``together``."""
+
+    name: ClassVar[str] = "together"
+    title: ClassVar[str] = "Together"
+    container: ClassVar[Container] = "parquet"
+    language: ClassVar[Literal["python", "yaml", "bash"]] = "bash"
+    one_file: ClassVar[bool] = True
+
+    def refuses(self, layout: Layout) -> str | None:
+        """Refuse packed rows besides weights."""
+        if layout.packed:
+            return "Together takes a packed row for one document, whose parts would see each other: leave out packing"
+        return super().refuses(layout)
+
+    def settings(self, handover: Handover) -> str:
+        """Return commands."""
+        folders = [f"{handover.folder}/{name}" for name in ("train", "validation")]
+        folders = folders if handover.divided else [handover.folder]
+        lines = [
+            *(f"together files upload {shell_quoted(folder)}/*.parquet  # prints an id" for folder in folders),
+            f"together fine-tuning create --model {shell_quoted(handover.model)} --training-file TRAINING_ID"
+            + (" --validation-file VALIDATION_ID" if handover.divided else ""),
+        ]
+        return "\n".join([*lines, ""])
+
+    def pitfalls(self, layout: Layout) -> list[str]:
+        """Return the settings that would change the loss silently."""
+        del layout
+        return [
+            "A file without labels trains every token: upload the file as it is.",
+            (
+                "Rows longer than the service's limit for the model (together fine-tuning model-limits) are not "
+                "seen from here: build with max_length at most that."
+            ),
+        ]

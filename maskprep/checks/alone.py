@@ -20,12 +20,19 @@ from maskprep.labels import IGNORED, Labelled
 
 @dataclass(frozen=True, slots=True)
 class Chat:
-    """What ``apply_chat_template`` is given: normalised messages and what goes with them."""
+    """What ``apply_chat_template`` is given: normalised messages and what goes with them.
+
+    ``partial`` are the messages of which the data masks something, ``prefix`` is the one whose text is given to the
+    model to go on from, ``cut`` tells that the end of the row was cut off.
+    """
 
     messages: Sequence[Mapping[str, Any]]
     tools: Any = None
     documents: Any = None
     variables: Mapping[str, Any] = field(default_factory=dict)
+    partial: frozenset[int] = frozenset()
+    prefix: int | None = None
+    cut: bool = False
 
 
 class Alone:
@@ -37,14 +44,17 @@ class Alone:
         whole: whether all parts of a completion are trained.
         lenient: whether a turn may be trained in another context than its prompt (``history: rendered``, or
             ``prompt_mismatch: train``): it is then compared with the rendering in which it stands.
+        escaped: whether control tokens that the data spells were encoded as ordinary text: other ids of the same text.
 
     ``proved`` and ``as_rendered`` count the turns that were checked in the one way and in the other.
     """
 
-    def __init__(self, tokenizer: Any, stop_tokens: Sequence[str], *, whole: bool, lenient: bool) -> None:
+    def __init__(
+        self, tokenizer: Any, stop_tokens: Sequence[str], *, whole: bool, lenient: bool, escaped: bool = False
+    ) -> None:
         """Keep them; see the class."""
         self._tokenizer, self._stops = tokenizer, tuple(stop_tokens)
-        self._whole, self._lenient = whole, lenient
+        self._whole, self._lenient, self._escaped = whole, lenient, escaped
         self.proved = self.as_rendered = 0
 
     def faults(self, chat: Chat, row: Labelled) -> Iterator[str]:
@@ -53,17 +63,46 @@ class Alone:
         outside = trained.copy()
         for message, start, end in _completions(row, trained):
             outside[start:end] = False
-            for fault in self._turn(chat, row, message, start, end):
+            if not 0 <= message < len(chat.messages):
+                yield f"messages[{message}] is trained, which the row does not have"
+                continue
+            generated = chat.messages[message]["role"] == "assistant"
+            check = self._turn if generated else self._spoken
+            for fault in check(chat, row, message, start, end):
                 yield f"messages[{message}]: {fault}"
         if outside.any():
-            yield f"token {int(np.flatnonzero(outside)[0])} is trained, but lies in no turn of the assistant"
+            yield f"token {int(np.flatnonzero(outside)[0])} is trained, but lies in no turn"
+
+    def _spoken(self, chat: Chat, row: Labelled, message: int, start: int, end: int) -> Iterator[str]:
+        """Check a turn that no prompt asks for: it stands where the template renders its text, and says it."""
+        ids = row.input_ids.tolist()
+        first = start + int(np.flatnonzero(row.labels[start:end] != IGNORED)[0])
+        before, text = self._decode(ids[:first]), self._decode(ids[:end])
+        renderings = [self._try(chat, upto) for upto in (message + 1, len(chat.messages))]
+        if not any(rendering.startswith((text, self._bare(text))) for rendering in renderings):
+            yield "the text up to its end is not how the template renders the conversation"
+        elif not self._same(ids[:first], self._encode(before)):
+            yield f"the {first:,} ids before it are not those of the text before it"
+        else:
+            self.proved += 1
+
+    def _try(self, chat: Chat, upto: int) -> str:
+        """Render the first messages; a template may refuse a conversation that ends with any but an answer."""
+        try:
+            return self._render(chat, upto, ask=False)
+        except Exception:  # noqa: BLE001 - a template is a program from a stranger; the other rendering decides
+            return ""
 
     def _turn(self, chat: Chat, row: Labelled, message: int, start: int, end: int) -> Iterator[str]:
-        prompt = self._render(chat, message, ask=True)
+        if message == chat.prefix:
+            prompt = self._render(chat, message + 1, ask=False, go_on=True)
+            start += int(np.flatnonzero(row.labels[start:end] != IGNORED)[0])
+        else:
+            prompt = self._render(chat, message, ask=True)
         continued = self._render(chat, message + 1, ask=False)
         asked = self._encode(prompt)
         ids = row.input_ids.tolist()
-        if ids[:start] != asked:
+        if not self._same(ids[:start], asked):
             yield from self._as_rendered(chat, ids[:start], ids[:end], continued, asked)
             return
         text = self._text(ids, start, end)
@@ -77,12 +116,13 @@ class Alone:
                 yield f"the completion decodes to {text[:60]!r}, the template renders {(rest or continued)[:60]!r}"
             return
         self.proved += 1
-        if rest is not None and text == bare and any(stop in rest[len(text) :] for stop in self._stops):
+        stopped = chat.cut or rest is None or text != bare
+        if not stopped and rest is not None and any(stop in rest[len(text) :] for stop in self._stops):
             yield "its stop token is not part of it"
         untrained = np.flatnonzero(row.labels[start:end] == IGNORED)
         # A last token that is no stop may go on behind the turn, and is then not trained.
         loose = text == bare and untrained.tolist() == [end - start - 1]
-        if self._whole and len(untrained) and not loose:
+        if self._whole and message not in chat.partial and len(untrained) and not loose:
             yield f"token {start + int(untrained[0])} of its completion is not trained"
 
     def _as_rendered(
@@ -102,17 +142,21 @@ class Alone:
         if not any(rendering.startswith((text, self._bare(text))) for rendering in (whole, continued)):
             yield "the text up to its end is not how the template renders the conversation"
 
+    def _same(self, ids: list[int], asked: list[int]) -> bool:
+        return ids == asked or (self._escaped and self._decode(ids) == self._decode(asked))
+
     def _bare(self, text: str) -> str:
         """Return a text without the stop token at its end, which may be one that only the next turn writes."""
         return next((text.removesuffix(stop) for stop in self._stops if text.endswith(stop)), text)
 
-    def _render(self, chat: Chat, upto: int, *, ask: bool) -> str:
+    def _render(self, chat: Chat, upto: int, *, ask: bool, go_on: bool = False) -> str:
         return str(
             self._tokenizer.apply_chat_template(
                 [dict(message) for message in chat.messages[:upto]],
                 tools=chat.tools,
                 documents=chat.documents,
                 add_generation_prompt=ask,
+                continue_final_message=go_on,
                 tokenize=False,
                 **chat.variables,
             )
@@ -143,7 +187,7 @@ def _completions(row: Labelled, trained: np.ndarray) -> Iterator[tuple[int, int,
     for (message, role), group in groupby(row.spans, key=lambda span: (span.message, span.role)):
         stretch = list(group)
         start, end = stretch[0].start, stretch[-1].end
-        if role == "assistant" and message >= 0 and message not in seen and trained[start:end].any():
+        if role != "template" and message >= 0 and message not in seen and trained[start:end].any():
             seen.add(message)
             yield message, start, end
 

@@ -54,6 +54,8 @@ def example(number: int, row: ShardRow, vocabulary: int) -> Example | str:
         return f"an id is outside of the model's vocabulary of {vocabulary:,}"
     if labels.max() >= vocabulary or ((labels < 0) & (labels != IGNORED)).any():
         return "a label is no id"
+    if any(not 0 <= span.start <= span.end <= len(ids) for span in spans):
+        return "a span reaches out of it"
     meant = np.zeros(len(ids), np.bool_)
     for span in spans:
         meant[span.start : span.end] = span.trained

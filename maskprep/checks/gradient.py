@@ -29,8 +29,8 @@ class GradientCheck:
         self._rows += 1
         self._compare(window, own.measured.pull)
         if measured is None:
-            return
-        if measured is not own.measured:
+            row, measured = window, own.measured
+        elif measured is not own.measured:
             self._compare(row, measured.pull)
         # Without a mask, the gradient for a token of probability p is 2 (1 - p) in size, over the number of tokens.
         plain = 2 * -np.expm1(-np.nan_to_num(measured.nll)) / max(len(row) - 1, 1)

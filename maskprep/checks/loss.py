@@ -27,19 +27,24 @@ class LossCheck:
         self._tolerance = tolerance
         self._faults = Faults()
         self.breakdown = Breakdown()
-        self._rows = self._windows = 0
+        self._rows = self._windows = self._shortened = 0
         self._worst = 0.0
 
     def refuse(self, number: int, reason: str) -> None:
         """Note a row that no model can be given."""
         self._faults.add(f"row {number}: {reason}")
 
-    def see(self, row: Example, measured: Measured | None, own: Own, *, cut: bool) -> None:
-        """Compare one row; ``cut``: ``own`` is of a window of it; ``measured`` None: no other pass was run."""
+    def shorten(self) -> None:
+        """Note a row that is longer than what the model can be given."""
+        self._shortened += 1
+
+    def see(self, row: Example, measured: Measured | None, own: Own, window: Example) -> None:
+        """Compare one row, and the ``window`` of it that ``own`` is of; ``measured`` None: no other pass was run."""
         self._rows += 1
-        self._windows += cut
+        self._windows += window is not row
         self._compare(row.number, "the model's own loss", own.measured.loss, own.formula)
         if measured is None:
+            self.breakdown.see(window, own.measured)
             return
         if measured is not own.measured:
             meant = row.meant.copy()
@@ -64,14 +69,21 @@ class LossCheck:
         figures |= {"tolerance": self._tolerance}
         figures |= {"loss": masked} if masked is not None else {}
         figures |= {"loss_without_mask": plain} if plain is not None else {}
-        flags = [f"{self._windows:,} rows are too long for the model's own loss in one piece: a window of each"]
+        flags = [
+            f"{count:,} rows are {what}: a window of each"
+            for count, what in (
+                (self._windows, "too long for the model's own loss in one piece"),
+                (self._shortened, "longer than what the model takes"),
+            )
+            if count
+        ]
         return self._faults.result(
             "loss",
             "the model's own loss on the labels is the mean over what is meant to be trained, and over nothing else",
             "the loss that a trainer computes is not the one that is meant",
             _ADVICE,
             figures=figures,
-            flags=tuple(flags) if self._windows else (),
+            flags=tuple(flags),
             facts={
                 "by_role": self.breakdown.by(0),
                 "by_part": self.breakdown.by(1),

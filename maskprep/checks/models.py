@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -68,8 +70,7 @@ def real_model(name: str, device: torch.device) -> Runner:
         model = AutoModelForCausalLM.from_pretrained(
             str(path.parent) if gguf else name,
             dtype=_dtype(device),
-            attn_implementation="sdpa",
-            trust_remote_code=False,
+            trust_remote_code=False,  # and nothing said of attention: sdpa where the model has it, else its own
             **gguf,
         )
     except Exception as error:  # whatever a stranger's files make of it
@@ -85,6 +86,18 @@ def real_model(name: str, device: torch.device) -> Runner:
 def device_name(device: torch.device) -> str:
     """Return the device in words."""
     return torch.cuda.get_device_name(device) if device.type == "cuda" else device.type
+
+
+@contextmanager
+def enough_memory(device: torch.device) -> Iterator[None]:
+    """Raise ``UsageError`` where the device runs out of memory in the block."""
+    try:
+        yield
+    except RuntimeError as error:
+        if not isinstance(error, torch.cuda.OutOfMemoryError) and "allocate" not in str(error):
+            raise
+        hint = "give --device cpu, a smaller model, or rows that are shorter (max_length)"
+        raise UsageError(f"{device_name(device)} has too little memory for the model and these rows", hint) from error
 
 
 def peak_memory(device: torch.device) -> int:

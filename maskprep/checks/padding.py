@@ -38,7 +38,10 @@ def check_padding(runner: Runner, tokenizer: Any, rows: Sequence[Example]) -> Re
     names = []
     for name, pad in _pads(tokenizer):
         names.append(name)
-        check.run(name, pad)
+        if pad.pad_token_id < runner.vocabulary:
+            check.run(name, pad)
+        else:
+            check.faults.add(f"the pad token {name} has the id {pad.pad_token_id:,}: the model has no such id")
     return check.faults.result(
         "padding",
         "the loss of a row is the same alone, padded on the right, and in any batch",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
@@ -43,13 +44,22 @@ class Result:
             "check": self.name,
             "verdict": str(self.verdict),
             "said": self.said,
-            "figures": dict(self.figures),
+            "figures": _json(self.figures),
             "faults": list(self.faults),
             "fault_count": self.fault_count,
             "flags": list(self.flags),
             "advice": self.advice,
-            "facts": dict(self.facts),
+            "facts": _json(self.facts),
         }
+
+
+def _json(value: Any) -> Any:
+    """Return a value with null for what JSON has no number for."""
+    if isinstance(value, Mapping):
+        return {key: _json(item) for key, item in value.items()}
+    if isinstance(value, list):
+        return [_json(item) for item in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
 def skipped(name: str, reason: str) -> Result:

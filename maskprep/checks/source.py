@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -13,12 +13,17 @@ import numpy as np
 
 from maskprep.checks.alone import Alone, Chat, clock
 from maskprep.checks.result import Faults, Result, skipped
+from maskprep.conversation import Conversation
 from maskprep.errors import BuildError, RowError, UsageError
-from maskprep.formats import Line, parse, read_lines
+from maskprep.formats import DEFAULT, Line, Reading, parse
 from maskprep.labels import IGNORED, Labelled
 from maskprep.pipeline import guarded
-from maskprep.prepare import Preparer
+from maskprep.prepare import PreparedSequence, Preparer
 from maskprep.shards.reader import StoredDataSet
+from maskprep.shards.schema import ShardRow
+from maskprep.sources import open_source, pick_rows
+from maskprep.sources.names import HUB
+from maskprep.sources.streams import STDIN
 
 _ADVICE = (
     "the rows are not what their sources become: build again; if the source was edited since, that is the reason, "
@@ -30,7 +35,8 @@ _ADVICE = (
 class Rebuild:
     """All that is needed to build a row again as the manifest says it was built.
 
-    ``variables`` are the configured ``template_kwargs``, ``now`` the time that templates are told.
+    ``variables`` are the configured ``template_kwargs``, ``now`` the time that templates are told, ``readings`` how the
+    rows of each source are read, by its name.
     """
 
     preparer: Preparer
@@ -38,6 +44,7 @@ class Rebuild:
     variables: Mapping[str, Any]
     now: datetime
     max_row_bytes: int
+    readings: Mapping[str, Reading]
 
 
 def check_source(
@@ -86,20 +93,16 @@ class _Check:
 
     def file(self, file: str, lines: Mapping[int, list[int]]) -> None:
         waiting = dict(lines)
-        if not Path(file).is_file():
+        gone = _gone(file)
+        if gone:
             count = sum(map(len, lines.values()))
-            what = "standard input cannot be read again" if file == "-" else f"the source {file} is not here"
-            looked = "" if file == "-" else f" (looked up from {Path.cwd()}, as the build was told)"
-            self.gone.append(f"{what}{looked}: {count:,} rows were not compared")
+            self.gone.append(f"{gone}: {count:,} rows were not compared")
             self.advance(count)
             return
+        reading = self.rebuild.readings.get(file, DEFAULT)
         try:
-            for line in read_lines(file, self.rebuild.max_row_bytes):
-                numbers = waiting.pop(line.where.line, None)
-                if numbers:
-                    self._line(line, numbers)
-                if not waiting:
-                    break
+            for line in pick_rows(file, lines.keys(), self.rebuild.max_row_bytes):
+                self._line(replace(line, reading=reading), waiting.pop(line.where.line))
         except (UsageError, BuildError) as error:
             self.faults.add(f"{file}: {error.message}")
         for number, numbers in waiting.items():
@@ -112,16 +115,13 @@ class _Check:
         preparer = self.rebuild.preparer
         try:
             with guarded():
-                proved = preparer.prove(parse(line))
+                proved = preparer.prove(parse(line, line.reading))
                 prepared = preparer.finish(proved, preparer.policy.history)
         except RowError as error:
             self.faults.add(f"row {numbers[0]}: {line.where} is rejected now: {error.message}", len(numbers))
             self.advance(len(numbers))
             return
-        conversation = proved.conversation
-        variables = {**self.rebuild.variables, **(conversation.template_kwargs or {})}
-        messages = [message.fields for message in conversation.messages]
-        chat = Chat(messages, conversation.tools, conversation.documents, variables)
+        chats = _Chats(proved.conversation, self.rebuild.variables)
         for number in numbers:
             row = self.data.row(number)
             made = prepared.sequences
@@ -132,17 +132,59 @@ class _Check:
             else:
                 found = [
                     *_differences(row.labelled, made[row.sequence].labelled),
-                    *(f"by transformers alone, {fault}" for fault in self._alone(chat, row.labelled)),
+                    *(f"by transformers alone, {fault}" for fault in self._alone(chats, made[row.sequence], row)),
                 ]
                 if found:
                     self.faults.add(f"row {number} ({line.where}): {'; '.join(found)}")
             self.advance(1)
 
-    def _alone(self, chat: Chat, row: Labelled) -> Iterator[str]:
+    def _alone(self, chats: _Chats, made: PreparedSequence, row: ShardRow) -> Iterator[str]:
         try:
-            yield from self.rebuild.alone.faults(chat, row)
+            yield from self.rebuild.alone.faults(chats.of(made), chats.renumbered(row.labelled, made))
         except Exception as error:  # noqa: BLE001 - a template is a program from a stranger
             yield f"it cannot be rendered: {type(error).__name__}: {error}"
+
+
+class _Chats:
+    """The conversation of a row as ``apply_chat_template`` is given it, for each of its sequences."""
+
+    def __init__(self, conversation: Conversation, variables: Mapping[str, Any]) -> None:
+        self._conversation = conversation
+        self._variables = {**variables, **(conversation.template_kwargs or {})}
+
+    def of(self, made: PreparedSequence) -> Chat:
+        """Return what a sequence was rendered from: some messages may have been left out."""
+        conversation = self._conversation
+        kept = made.kept if made.kept is not None else range(len(conversation.messages))
+        messages = [conversation.messages[index] for index in kept]
+        prefix = next((index for index, message in enumerate(messages) if message.prefix), None)
+        partial = frozenset(index for index, message in enumerate(messages) if message.ranges or message.prefix)
+        fields = [message.fields for message in messages]
+        given = conversation.tools, conversation.documents, self._variables
+        return Chat(fields, *given, partial, prefix, made.cut)
+
+    @staticmethod
+    def renumbered(labelled: Labelled, made: PreparedSequence) -> Labelled:
+        """Return a row with its messages numbered as in the chat of its sequence."""
+        if made.kept is None:
+            return labelled
+        place = {message: index for index, message in enumerate(made.kept)}
+        spans = tuple(span._replace(message=place.get(span.message, -1)) for span in labelled.spans)
+        return replace(labelled, spans=spans)
+
+
+def _gone(file: str) -> str:
+    """Say why a source cannot be read now, nothing where it can."""
+    if file == STDIN:
+        return "standard input cannot be read again"
+    if file.startswith(HUB):
+        try:
+            open_source(file, 1)
+        except UsageError as error:
+            return error.message
+        return ""
+    there = Path(file).exists()
+    return "" if there else f"the source {file} is not here (looked up from {Path.cwd()}, as the build was told)"
 
 
 def _differences(here: Labelled, there: Labelled) -> Iterator[str]:
@@ -153,15 +195,26 @@ def _differences(here: Labelled, there: Labelled) -> Iterator[str]:
         else:
             other = np.flatnonzero(here.input_ids != there.input_ids)
             yield f"{len(other):,} ids are others, the first at token {int(other[0]):,}"
+    elif len(here.labels) != len(there.labels):
+        yield f"it has {len(here.labels):,} labels, the source gives {len(there.labels):,}"
     elif not np.array_equal(here.labels, there.labels):
         more = (here.labels != IGNORED) & (there.labels == IGNORED)
         less = (here.labels == IGNORED) & (there.labels != IGNORED)
         yield f"{int(more.sum()):,} tokens are trained that must not be{_at(more)}"
         yield f"{int(less.sum()):,} are not that must{_at(less)}"
+    elif not _same_weights(here, there):
+        yield "the weights of its tokens are others"
     elif here.spans != there.spans:
         pairs = zip((*here.spans, None), (*there.spans, None), strict=False)
         first = next((pair for pair in pairs if pair[0] != pair[1]), (None, None))
         yield f"the spans are others, the first: {_span(first[0])} instead of {_span(first[1])}"
+
+
+def _same_weights(here: Labelled, there: Labelled) -> bool:
+    one, two = (
+        (row.labels != IGNORED).astype(np.float32) if row.weights is None else row.weights for row in (here, there)
+    )
+    return np.array_equal(one, two)
 
 
 def _at(mask: np.ndarray) -> str:

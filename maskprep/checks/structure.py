@@ -7,15 +7,16 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from maskprep.checks.order import Arrangement, Order
 from maskprep.checks.result import Faults, Result
 from maskprep.errors import BuildError
 from maskprep.labels import IGNORED
 from maskprep.shards.columns import Bools, Columns, Ints, batches
+from maskprep.shards.stored import StoredShard
 
 _ADVICE = "build it again with maskprep; should the same fault come back, report it with the row that is named"
 
@@ -28,6 +29,7 @@ class Expected:
     pad: int | None
     roles: Collection[str]
     parts: Collection[str]
+    arrangement: Arrangement
 
     @classmethod
     def of(cls, tokenizer: Any, config: Mapping[str, Any]) -> Expected:
@@ -36,23 +38,27 @@ class Expected:
         known = np.zeros(int(ids.max(initial=-1)) + 1, np.bool_)
         known[ids] = True
         train = config["train"]
-        return cls(known, tokenizer.pad_token_id, frozenset(train["roles"]), frozenset(train["parts"]))
+        roles, parts = frozenset(train["roles"]), frozenset(train["parts"])
+        return cls(known, tokenizer.pad_token_id, roles, parts, Arrangement.of(config))
 
 
-def check_structure(shards: Sequence[Path], expected: Expected, advance: Callable[[int], None]) -> Result:
+def check_structure(shards: Sequence[StoredShard], expected: Expected, advance: Callable[[int], None]) -> Result:
     """Check every row of every shard. ``advance`` is told how many more rows were seen.
 
     Raises:
         BuildError: a shard cannot be read.
     """
     check = _Check(expected)
-    for path in shards:
+    for number, shard in enumerate(shards):
+        if number and shard.path.parent != shards[number - 1].path.parent:
+            check.begin_split()
         try:
-            for columns in batches(path):
+            for columns in batches(shard):
                 check.see(columns)
                 advance(len(columns))
         except BuildError as error:
-            raise BuildError(f"{path.name}: {error.message}") from error
+            raise BuildError(f"{shard.path.name}: {error.message}") from error
+    check.end()
     return check.faults.result(
         "structure",
         "every label is -100 or the id at its place, spans tile every row, and only what may be trained is",
@@ -67,8 +73,7 @@ class _Check:
         self.expected, self.faults = expected, Faults()
         self.rows = self.tokens = self.trained = 0
         self._base = 0  # number of the batch's first row
-        self._before: tuple[str, int, int] | None = None
-        self._left: set[str] = set()
+        self._rows = Order(expected.arrangement)
 
     def see(self, columns: Columns) -> None:
         self._base = self.rows
@@ -78,6 +83,7 @@ class _Check:
         numbers = np.arange(self._base, self._base + len(columns))
         equal = np.diff(columns.id_edges) == np.diff(columns.label_edges)
         self._note(numbers[~equal], "input_ids and labels are of different lengths")
+        self._note(numbers[~columns.restarts], "position_ids do not count from 0 in a document of a packed row")
         columns, numbers = columns.keep(equal), numbers[equal]
         self._labels(columns, numbers)
         tiled = _tiles(columns)
@@ -92,17 +98,17 @@ class _Check:
             self.faults.add(f"{text}: row {shown}", len(found))
 
     def _order(self, columns: Columns) -> None:
-        """Check that rows stand in the order of their sources, each once."""
-        keys = list(zip(columns.files, columns.lines.tolist(), columns.sequences.tolist(), strict=True))
-        for number, key in enumerate(keys, self._base):
-            before = self._before
-            if before is not None and (key[0] in self._left or (key[0] == before[0] and key[1:] <= before[1:])):
-                self._note(
-                    np.asarray([number]), f"the rows stand in another order than their sources, {key[0]}:{key[1]}"
-                )
-            if before is not None and key[0] != before[0]:
-                self._left.add(before[0])
-            self._before = key
+        for place, row in self._rows.see(columns):
+            self._note(np.asarray([self._base + place]), f"the rows stand in another order than their sources, {row}")
+
+    def begin_split(self) -> None:
+        """Begin the shards of another split."""
+        self._rows.begin_split()
+
+    def end(self) -> None:
+        """Check what only all rows together tell."""
+        for row in self._rows.repeated():
+            self.faults.add(f"{row} gave more rows than it should, or rows in two splits")
 
     def _labels(self, columns: Columns, numbers: Ints) -> None:
         ids, labels = columns.ids, columns.labels
@@ -118,6 +124,9 @@ class _Check:
             ahead, behind = (bool((np.roll(ids, by)[wrong] == labels[wrong]).mean() > 0.9) for by in (-1, 1))  # noqa: PLR2004
             shifted = "; they are shifted by one, which the model does itself" if ahead or behind else ""
             self._note(row_of[wrong], f"labels are neither -100 nor the id at their place{shifted}")
+        if columns.weights is not None:
+            odd = ~np.isfinite(columns.weights) | ((columns.weights > 0) != trained)
+            self._note(row_of[odd], "the weight of a token is not above 0 where it is trained, and 0 elsewhere")
         lengths = np.diff(columns.id_edges)
         starts = columns.id_edges[:-1][lengths > 0]
         self._note(numbers[lengths > 0][trained[starts]], "the first token is trained, though nothing precedes it")

@@ -68,7 +68,7 @@ class ModelTable:
         for name, trained in (("nll_trained", True), ("nll_untrained", False)):
             mean = self._breakdown.mean(trained=trained)
             figures |= {name: mean} if mean is not None else {}
-        said = f"{self._name}: the loss by part is in the table; " + (
+        said = f"{self._name}: its loss by role and part is in the table; " + (
             "what is flagged deserves a look before training" if flags else "nothing in it looks odd"
         )
         facts: dict[str, Any] = {"by_role_and_part": table, "around_the_border": places}

@@ -8,6 +8,7 @@ import typer
 
 from maskprep.cli import options
 from maskprep.cli.running import console, errors_shown, print_json
+from maskprep.errors import UsageError
 
 _FAILED = 1
 
@@ -36,6 +37,8 @@ def verify(  # noqa: PLR0913, PLR0917 - the options of the command
         from maskprep.show.verify import VerifyProgress, show_verification  # noqa: PLC0415
         from maskprep.show.verify_page import page  # noqa: PLC0415
 
+        if html is not None and (Path(html).is_dir() or not Path(html).parent.is_dir()):
+            raise UsageError(f"--html {html}: no file can be written there", "give a file name in a folder that exists")
         with VerifyProgress(console(stderr=True)) as progress:
             report = run(VerifyOptions(path, model, device, rows, learn, seed), progress)
         if html is not None:

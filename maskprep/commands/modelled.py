@@ -7,12 +7,14 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from typing import Any
 
-from maskprep.checks.examples import Example, example, within
+import numpy as np
+
+from maskprep.checks.examples import Example, example, sample, within
 from maskprep.checks.gradient import GradientCheck
 from maskprep.checks.learning import check_learning
 from maskprep.checks.loss import LossCheck
-from maskprep.checks.models import choose_device, device_name, peak_memory, random_model, real_model
-from maskprep.checks.packing import check_packing
+from maskprep.checks.models import choose_device, device_name, enough_memory, peak_memory, random_model, real_model
+from maskprep.checks.packing import Pack, check_packing
 from maskprep.checks.padding import check_padding
 from maskprep.checks.result import Result, Verdict, skipped
 from maskprep.checks.runner import Runner
@@ -23,6 +25,9 @@ from maskprep.shards.reader import StoredDataSet
 from maskprep.tokenizer.load import LoadedTokenizer
 
 _WORK = {"cpu": 2**32, "mps": 2**34, "cuda": 2**37}  # logits computed where no number of rows was asked for
+_SECONDS = 60  # likewise: no further row is begun after so long, once there are a few
+_FEW = 4
+_PACKS = 3  # packed rows that are run, whole and document by document
 _KEPT = 6  # rows that are padded, batched and learnt
 _NO_MODEL = "no --model was given: what a random model thinks of the text says nothing"
 _NOT_ASKED = "not asked for: give --learn N for N training steps"
@@ -46,12 +51,24 @@ class Modelled:
         self.options, self.progress = options, progress
         self.run: dict[str, Any] = {}
         self._device = choose_device(options.device)
-        self._real = real_model(options.model, self._device) if options.model is not None else None
+        with enough_memory(self._device):
+            self._real = real_model(options.model, self._device) if options.model is not None else None
 
     def results(
         self, data: StoredDataSet, loaded: LoadedTokenizer, numbers: Sequence[int], *, packed: bool
     ) -> list[Result]:
-        """Check the rows ``numbers``; ``packed`` tells that the shards have the columns of a packed data set."""
+        """Check the rows ``numbers``; ``packed`` tells that the shards have the columns of a packed data set.
+
+        Raises:
+            BuildError: a row cannot be read.
+            UsageError: the model has not the ids of the data set, or the device not the memory for it.
+        """
+        with enough_memory(self._device):
+            return self._results(data, loaded, numbers, packed=packed)
+
+    def _results(
+        self, data: StoredDataSet, loaded: LoadedTokenizer, numbers: Sequence[int], *, packed: bool
+    ) -> list[Result]:
         lengths = data.lengths()[0]
         if self._real is not None:
             _fit(self._real, data, numbers)
@@ -65,13 +82,16 @@ class Modelled:
         began = time.monotonic()
         passes = _Passes(runner, lambda token: str(loaded.tokenizer.decode([token])))
         self.progress.start("loss, gradient", len(chosen))
-        for number in chosen:
+        for count, number in enumerate(chosen, 1):
             passes.see(number, data)
             self.progress.advance(1)
+            if self.options.rows is None and count >= _FEW and time.monotonic() - began > _SECONDS:
+                chosen = chosen[:count]
+                break
         rows = passes.kept
         self.progress.start("padding", 1)
         padding = check_padding(runner, loaded.tokenizer, rows)
-        packing = skipped("packing", "this version reads no packed rows") if packed else check_packing(runner, [])
+        packing = check_packing(runner, list(_packs(data, runner, self.options)) if packed else [])
         self._note(runner, time.monotonic() - began)
         learning = skipped("learning", _NOT_ASKED)
         if self.options.learn:
@@ -111,17 +131,35 @@ class _Passes:
         if isinstance(row, str):
             self.loss.refuse(number, row)
             return
-        row = row.window(runner.longest)
+        if len(row) > runner.longest:
+            self.loss.shorten()
+            row = row.window(runner.longest)
         window = row.window(runner.window)
         if self._plain is None:
             self._plain = runner.head_is_plain(row.window(16))
         own = runner.own(window)
         measured = own.measured if window is row else runner.measure(row) if self._plain else None
-        self.loss.see(row, measured, own, cut=window is not row)
+        self.loss.see(row, measured, own, window)
         self.gradient.see(row, measured, own, window)
-        if measured is not None:
-            self.table.see(row, measured)
+        self.table.see(*((window, own.measured) if measured is None else (row, measured)))
         self.kept += [row] if len(self.kept) < _KEPT else []
+
+
+def _packs(data: StoredDataSet, runner: Runner, options: VerifyOptions) -> Iterator[Pack]:
+    """Yield a few packed rows, no longer than the model can take."""
+    total = sum(shard["rows"] for shard in data.manifest["shards"])
+    numbers = sample(total, _PACKS, options.seed)
+    for number, batch in zip(numbers, data.packs(numbers), strict=True):
+        ids, labels, positions, lengths = (
+            np.asarray(batch.column(name)[0].values.to_numpy(zero_copy_only=False), np.int64)
+            for name in ("input_ids", "labels", "position_ids", "seq_lengths")
+        )
+        fitting = int(np.searchsorted(np.cumsum(lengths), runner.longest, side="right")) or 1
+        end = int(lengths[:fitting].sum())
+        sound = end == len(ids) or fitting < len(lengths)
+        kept = lengths[:fitting] if sound else lengths
+        stop = end if sound else len(ids)
+        yield Pack(number, ids[:stop], labels[:stop], positions[:stop], tuple(kept.tolist()))
 
 
 def _fit(runner: Runner, data: StoredDataSet, numbers: Sequence[int]) -> None:

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from maskprep.checks.alone import Alone
 from maskprep.checks.examples import sample
@@ -15,17 +15,19 @@ from maskprep.checks.files import check_files
 from maskprep.checks.result import Faults, Result, Verdict, skipped
 from maskprep.checks.source import Rebuild, check_source
 from maskprep.checks.structure import Expected, check_structure
-from maskprep.commands.inputs import policy_of
+from maskprep.commands.inputs import limits_of, policy_of
 from maskprep.commands.verify_options import Progress, VerifyOptions
 from maskprep.config import Config
 from maskprep.errors import BuildError, MaskprepError, UsageError
+from maskprep.formats import Reading
 from maskprep.prepare import TRAINABLE, Preparer
-from maskprep.shards.columns import packed_columns
 from maskprep.shards.reader import StoredDataSet
 from maskprep.tokenizer.load import LoadedTokenizer, load_tokenizer
 
 if TYPE_CHECKING:
     from maskprep.commands.modelled import Modelled
+
+_Given = TypeVar("_Given")
 
 _WITH_MODEL = ("loss", "gradient", "padding", "packing", "learning", "model")
 
@@ -70,22 +72,33 @@ def check_all(data: StoredDataSet, modelled: Modelled) -> Iterator[Result]:
     """Yield the result of every check, in order."""
     options, progress = modelled.options, modelled.progress
     loaded = _tokenizer(data)
-    shards = [data.path / Path(str(shard.get("file"))).name for shard in data.manifest["shards"]]
-    progress.start("files", sum(path.stat().st_size for path in shards if path.is_file()))
-    yield check_files(data.path, data.manifest, loaded.digest() if loaded else None, progress.advance)
+    shards = data.shards
+    progress.start("files", sum(shard.path.stat().st_size for shard in shards if shard.path.is_file()))
+    yield check_files(data.root, data.whole, loaded, progress.advance)
     if loaded is None:
         yield from _skipped("the tokenizer beside the shards cannot be loaded")
         return
-    numbers = sample(len(data), options.wanted, options.seed)
-    progress.start("structure", len(data))
-    yield _guarded(
+    told = sum(shard["documents"] for shard in data.manifest["shards"])
+    progress.start("structure", told)
+    structure = _guarded(
         "structure",
-        lambda: check_structure(shards, Expected.of(loaded.tokenizer, data.manifest["config"]), progress.advance),
+        lambda: Expected.of(loaded.tokenizer, data.manifest["config"]),
+        lambda expected: check_structure(shards, expected, progress.advance),
     )
+    yield structure
+    if structure.figures.get("rows") != told:
+        # Rows are read by their numbers with nothing checked: a damaged shard would end the program.
+        yield from _skipped("not all rows can be read", ("source", *_WITH_MODEL))
+        return
+    numbers = sample(len(data), options.wanted, options.seed)
     progress.start("source", len(numbers))
-    yield _guarded("source", lambda: check_source(data, numbers, _rebuild(data, loaded), progress.advance))
+    yield _guarded(
+        "source",
+        lambda: _rebuild(data, loaded),
+        lambda rebuild: check_source(data, numbers, rebuild, progress.advance),
+    )
     try:
-        yield from modelled.results(data, loaded, numbers, packed=any(map(packed_columns, shards)))
+        yield from modelled.results(data, loaded, numbers, packed=data.manifest["config"]["packing"] is not None)
     except BuildError as error:
         yield from _skipped(f"the rows cannot be read: {error.message}", _WITH_MODEL)
 
@@ -95,7 +108,9 @@ def _open(path: str) -> StoredDataSet | str:
     try:
         return StoredDataSet(path)
     except UsageError as error:
-        if not ((Path(path) / "state.json").is_file() and (Path(path) / "maskprep" / "manifest.json").is_file()):
+        marks = ("state.json", "dataset_dict.json")
+        committed = any((Path(path) / mark).is_file() for mark in marks)
+        if not (committed and (Path(path) / "maskprep" / "manifest.json").is_file()):
             raise
         return error.message
 
@@ -115,7 +130,7 @@ def _skipped(reason: str, names: tuple[str, ...] = ("structure", "source", *_WIT
 def _tokenizer(data: StoredDataSet) -> LoadedTokenizer | None:
     try:
         return load_tokenizer(data.tokenizer, data.manifest.get("stop_tokens", []))
-    except UsageError:
+    except (UsageError, TypeError):
         return None
 
 
@@ -127,16 +142,33 @@ def _rebuild(data: StoredDataSet, loaded: LoadedTokenizer) -> Rebuild:
     alone = Alone(
         loaded.tokenizer,
         loaded.stop_tokens,
-        whole=set(config.train.parts) == set(map(str, TRAINABLE)),
+        whole=set(config.train.parts) == set(map(str, TRAINABLE))
+        and (config.train.empty_reasoning, config.train.tool_call_ids) == ("train", "train"),
         lenient=config.history == "rendered" or config.prompt_mismatch == "train",
+        escaped=config.control_tokens == "escape",
     )
-    preparer = Preparer(loaded, now=now, policy=policy_of(config), variables=variables)
-    return Rebuild(preparer, alone, variables, now, config.max_row_bytes)
+    limits = limits_of(config)
+    preparer = Preparer(loaded, now=now, policy=policy_of(config), variables=variables, limits=limits)
+    return Rebuild(preparer, alone, variables, now, config.max_row_bytes, _readings(data.manifest))
 
 
-def _guarded(name: str, check: Callable[[], Result]) -> Result:
-    """Run a check; one that cannot read what it looks at is skipped, ``files`` having said why."""
+def _readings(manifest: Mapping[str, Any]) -> dict[str, Reading]:
+    """Return how the rows of each file were read, by its name."""
+    drop_nulls, mixed = manifest["config"]["drop_nulls"], manifest["config"]["mixed_formats"]
+    return {
+        file: Reading(entry["format"], entry["columns"], entry["roles"], drop_nulls, mixed)
+        for entry in manifest["sources"]
+        for file in entry["files"]
+    }
+
+
+def _guarded(name: str, make: Callable[[], _Given], check: Callable[[_Given], Result]) -> Result:
+    """Run a check with what the manifest tells it; where it tells no such thing, ``files`` has said so: skip it."""
     try:
-        return check()
-    except (MaskprepError, ValueError, KeyError) as error:
+        given = make()
+    except (MaskprepError, ValueError, KeyError, TypeError) as error:
+        return skipped(name, f"it cannot be made: {type(error).__name__}: {error}")
+    try:
+        return check(given)
+    except MaskprepError as error:
         return skipped(name, f"it cannot be made: {error}")

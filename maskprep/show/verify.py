@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, Self
 
 from rich.console import Console
@@ -15,12 +15,16 @@ from maskprep.show.tables import add_row, count, line, make_table
 _MARK = {Verdict.PASSED: ("✓", "green"), Verdict.FAILED: ("✗", "bold red"), Verdict.SKIPPED: ("–", "dim")}
 _INDENT = " " * 13
 
+PARTS = ("role", "part", ">trained", ">nats", ">all tokens", ">nats, no mask")
+"""Headings of what ``parts`` yields; those that begin with ``>`` stand over figures."""
+
 
 class VerifyProgress:
     """Shows which check runs, on a terminal; a context manager."""
 
-    def __init__(self, console: Console) -> None:
-        """Show on ``console``, where it is a terminal."""
+    def __init__(self, console: Console, doing: str = "verifying") -> None:
+        """Show on ``console``, where it is a terminal, what is being done."""
+        self._doing = doing
         self._bar = Progress(
             TextColumn("{task.description}"),
             BarColumn(),
@@ -45,7 +49,7 @@ class VerifyProgress:
         """Begin a check."""
         if self._task is not None:
             self._bar.remove_task(self._task)
-        self._task = self._bar.add_task(f"verifying: {name}", total=total)
+        self._task = self._bar.add_task(f"{self._doing}: {name}", total=total)
 
     def advance(self, amount: int) -> None:
         """Note that ``amount`` more are done."""
@@ -57,9 +61,10 @@ def show_verification(console: Console, report: VerifyReport, page: str | None) 
     """Print what every check found, with what to do where one failed."""
     for result in report.results:
         _show_result(console, result)
-    for result in report.results:
-        if result.name in {"loss", "model"} and result.facts.get("by_role_and_part"):
-            _show_parts(console, result)
+    facts = {result.name: result.facts for result in report.results}
+    # A real model's losses are those of the check `loss`: they are shown once.
+    _show_parts(console, facts["loss"].get("by_role_and_part", ()))
+    _show_places(console, facts["model"].get("around_the_border", ()))
     run = report.run
     if "device" in run:
         line(
@@ -104,15 +109,29 @@ def figures(values: Mapping[str, Any]) -> Iterable[tuple[str, str]]:
             yield name, f"{value:.4f}" if value == 0 or abs(value) >= 0.01 else f"{value:.1e}"  # noqa: PLR2004
 
 
-def _show_parts(console: Console, result: Result) -> None:
-    line(console, f"{result.name}: mean negative log-likelihood in nats a token", "bold")
-    table = make_table("role", "part", "", ">tokens", ">nats")
-    for entry in result.facts["by_role_and_part"]:
-        trained = "trained" if entry["trained"] else ""
-        cells = (entry["role"], entry["part"], trained, f"{entry['tokens']:,}", f"{entry['nll']:.3f}")
-        add_row(table, cells, "green" if trained else "dim")
-    console.print(table)
-    places = result.facts.get("around_the_border")
+def parts(entries: Sequence[Mapping[str, Any]]) -> Iterator[tuple[str, ...]]:
+    """Yield, for each role and part and for all, the trained tokens and their loss beside all tokens and theirs."""
+    for kind in [*dict.fromkeys((entry["role"], entry["part"]) for entry in entries), ("all", "")]:
+        chosen = [entry for entry in entries if kind in {("all", ""), (entry["role"], entry["part"])}]
+        yield *kind, *_mean([entry for entry in chosen if entry["trained"]]), *_mean(chosen)
+
+
+def _mean(entries: Sequence[Mapping[str, Any]]) -> tuple[str, str]:
+    tokens = sum(entry["tokens"] for entry in entries)
+    total = sum(entry["nll"] * entry["tokens"] for entry in entries)
+    return (f"{tokens:,}", f"{total / tokens:.3f}") if tokens else ("", "")
+
+
+def _show_parts(console: Console, entries: Sequence[Mapping[str, Any]]) -> None:
+    if entries:
+        line(console, "mean negative log-likelihood in nats a token, with the mask and without", "bold")
+        table = make_table(*PARTS)
+        for cells in parts(entries):
+            add_row(table, cells, "green" if cells[2] else "dim")
+        console.print(table)
+
+
+def _show_places(console: Console, places: Sequence[Mapping[str, Any]]) -> None:
     if places:
         line(console, "around the border in front of a completion (negative: its header)", "bold")
         table = make_table("place", *(f">{place['offset']}" for place in places))

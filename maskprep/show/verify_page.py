@@ -5,14 +5,13 @@ from __future__ import annotations
 import base64
 import hashlib
 import html
-from collections.abc import Iterable, Mapping, Sequence
-from typing import Any
+from collections.abc import Iterable, Sequence
 
 from maskprep.checks.result import Result
 from maskprep.commands.verify import VerifyReport
 from maskprep.show.curves import Line, plot
 from maskprep.show.safe import safe
-from maskprep.show.verify import figures
+from maskprep.show.verify import PARTS, figures, parts
 
 _STYLE = """
 :root { color-scheme: light dark; --ink: light-dark(#1b1e22, #e9ecef); --muted: light-dark(#646a71, #9ba3ab);
@@ -54,28 +53,25 @@ def page(report: VerifyReport) -> str:
 
 
 def _section(result: Result) -> str:
-    parts = [f"<h2>{_text(result.name)} <span>{result.verdict}</span></h2>", f"<p>{_text(result.said)}</p>"]
+    pieces = [f"<h2>{_text(result.name)} <span>{result.verdict}</span></h2>", f"<p>{_text(result.said)}</p>"]
     if result.figures:
         shown = " · ".join(f"{name.replace('_', ' ')} {value}" for name, value in figures(result.figures))
-        parts.append(f'<p class="muted">{_text(shown)}</p>')
-    parts += [f'<p class="fault">{_text(fault)}</p>' for fault in result.faults]
+        pieces.append(f'<p class="muted">{_text(shown)}</p>')
+    pieces += [f'<p class="fault">{_text(fault)}</p>' for fault in result.faults]
     if result.fault_count > len(result.faults):
-        parts.append(f'<p class="fault">… {result.fault_count:,} in all</p>')
-    parts += [f'<p class="flag">note: {_text(flag)}</p>' for flag in result.flags]
+        pieces.append(f'<p class="fault">… {result.fault_count:,} in all</p>')
+    pieces += [f'<p class="flag">note: {_text(flag)}</p>' for flag in result.flags]
     if result.advice:
-        parts.append(f"<p><b>what to do</b>: {_text(result.advice)}</p>")
-    parts += _drawn(result.facts)
-    return f'<section class="{result.verdict}">{"".join(parts)}</section>\n'
+        pieces.append(f"<p><b>what to do</b>: {_text(result.advice)}</p>")
+    pieces += _drawn(result)
+    return f'<section class="{result.verdict}">{"".join(pieces)}</section>\n'
 
 
-def _drawn(facts: Mapping[str, Any]) -> Iterable[str]:
+def _drawn(result: Result) -> Iterable[str]:
+    facts = result.facts
     table = facts.get("by_role_and_part")
-    if table:
-        rows = [
-            (row["role"], row["part"], "trained" if row["trained"] else "", f"{row['tokens']:,}", f"{row['nll']:.3f}")
-            for row in table
-        ]
-        yield _table(("role", "part", "", "tokens", "nats a token"), rows, figures_from=3)
+    if table and result.name == "loss":  # those of `model` are the same
+        yield _table([heading.lstrip(">") for heading in PARTS], list(parts(table)), figures_from=2)
     places = facts.get("around_the_border")
     if places:
         means = [("nats a token", *(f"{place['nll']:.2f}" for place in places))]

@@ -7,6 +7,7 @@ import json
 import shutil
 from collections import Counter
 from itertools import islice
+from contextlib import suppress
 from pathlib import Path
 
 import pyarrow as pa
@@ -16,6 +17,7 @@ from maskprep.cli import app
 from maskprep.commands.modelled import Modelled
 from maskprep.commands.verify import check_all, verify
 from maskprep.commands.verify_options import VerifyOptions
+from maskprep.shards.output import SEAL, seal_of
 from maskprep.shards.reader import StoredDataSet
 from maskprep.shards.schema import SCHEMA
 
@@ -66,7 +68,11 @@ def manifest(folder: Path):
 
 
 def write_manifest(folder: Path, facts) -> None:
+    """Write the manifest, and seal it again: so that what contradicts it is found, and not that it was edited."""
     (folder / "maskprep" / "manifest.json").write_text(json.dumps(facts), "utf-8")
+    state = json.loads((folder / "state.json").read_bytes())
+    with suppress(KeyError, TypeError):
+        (folder / "state.json").write_text(json.dumps({**state, SEAL: seal_of(facts)}), "utf-8")
 
 
 def shard(folder: Path) -> Path:
@@ -99,7 +105,7 @@ def mend(folder: Path) -> None:
         for name, row in (("first", rows[0]), ("last", rows[-1]))
     }
     [told] = facts["shards"]
-    told |= {"rows": len(rows), "tokens": tokens, "trained_tokens": trained, **place}
+    told |= {"rows": len(rows), "documents": len(rows), "tokens": tokens, "trained_tokens": trained, **place}
     told |= {"bytes": path.stat().st_size, "sha256": hashlib.sha256(path.read_bytes()).hexdigest()}
     facts["totals"] |= {
         "sequences": len(rows),

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import copy
+
 import numpy as np
 import pytest
 import torch
@@ -10,7 +12,7 @@ from test_formula import row
 from transformers import AutoTokenizer
 
 from maskprep.checks.learning import check_learning
-from maskprep.checks.models import choose_device, random_model
+from maskprep.checks.models import choose_device, enough_memory, random_model, real_model
 from maskprep.checks.packing import Pack, check_packing
 from maskprep.checks.padding import check_padding
 from maskprep.checks.runner import Runner
@@ -73,6 +75,25 @@ def test_a_model_that_sees_the_padding_is_noticed(tokenizer):
 
     runner.model.forward = both_ways
     assert check_padding(runner, tokenizer, rows()).verdict == "failed"
+
+
+def test_a_pad_token_that_the_model_has_no_id_for_is_named(tokenizer):
+    narrow = random_model(tokenizer.eos_token_id + 1, 64, torch.device("cpu"), seed=1)
+    bigger = copy.deepcopy(tokenizer)
+    bigger.add_special_tokens({"pad_token": "<a new pad>"})
+    found = check_padding(narrow, bigger, rows(vocabulary=narrow.vocabulary))
+    assert found.verdict == "failed"
+    assert found.faults == (f"the pad token <a new pad> has the id {bigger.pad_token_id:,}: the model has no such id",)
+    assert found.figures["batches"] > 0  # with the eos token in its place
+
+
+def test_a_device_without_the_memory_is_said_and_nothing_else_is_hidden():
+    with pytest.raises(UsageError, match="cpu has too little memory"), enough_memory(torch.device("cpu")):
+        torch.empty(2**50)
+    with pytest.raises(UsageError, match="too little memory"), enough_memory(torch.device("cpu")):
+        raise torch.cuda.OutOfMemoryError
+    with pytest.raises(RuntimeError, match="a fault of ours"), enough_memory(torch.device("cpu")):
+        raise RuntimeError("a fault of ours")
 
 
 def pack(examples, number=0):
@@ -161,6 +182,17 @@ def test_a_model_in_bfloat16_has_a_loss_in_float32(tokenizer):
     assert check_padding(half, tokenizer, rows()).verdict == "passed"
     assert check_packing(half, [pack(rows(3))]).verdict == "passed"
     assert check_learning(half, rows(), 3, lambda _: None, trained=False).verdict == "passed"
+
+
+def test_a_model_without_sdpa_is_run_with_the_attention_that_it_has(tmp_path, monkeypatch):
+    from transformers import LlamaForCausalLM
+
+    random_model(300, 64, torch.device("cpu"), seed=1).model.save_pretrained(tmp_path)
+    monkeypatch.setattr(LlamaForCausalLM, "_supports_sdpa", False)
+    loaded = real_model(str(tmp_path), torch.device("cpu"))
+    assert loaded.model.config._attn_implementation == "eager"
+    monkeypatch.undo()
+    assert real_model(str(tmp_path), torch.device("cpu")).model.config._attn_implementation == "sdpa"
 
 
 def test_a_random_model_is_the_same_for_the_same_seed():

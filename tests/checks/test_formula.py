@@ -10,6 +10,8 @@ import torch
 
 from maskprep.checks.examples import Example
 from maskprep.checks.formula import masked_mean_nll, token_nll
+from maskprep.checks.gradient import GradientCheck
+from maskprep.checks.loss import LossCheck
 from maskprep.checks.models import random_model
 from maskprep.labels import Span
 
@@ -107,3 +109,22 @@ def test_a_head_that_bends_its_logits_is_noticed(runner):
 
     bent.model.forward = bend
     assert not bent.head_is_plain(row(12, 300))
+
+
+def test_rows_that_no_pass_in_pieces_can_be_made_of_are_counted_by_their_windows(runner):
+    """A head that bends its logits: only the model's own forward pass tells what it thinks."""
+    example = row(33, 300)
+    window = example.window(12)
+    loss, gradient = LossCheck(runner.tolerance), GradientCheck()
+    own = runner.own(window)
+    loss.see(example, None, own, window)
+    loss.shorten()
+    gradient.see(example, None, own, window)
+    found = loss.result()
+    assert found.verdict == "passed"
+    assert found.figures["loss"] == pytest.approx(own.formula)
+    assert found.flags == (
+        "1 rows are too long for the model's own loss in one piece: a window of each",
+        "1 rows are longer than what the model takes: a window of each",
+    )
+    assert len(gradient.result().facts["curve"]["masked"]) == 12

@@ -185,7 +185,7 @@ MEANT = {
     train_nothing: {"structure", "source"},
     train_first: {"structure"},
     leave_vocabulary: {"structure", "source", "loss"},
-    shorten_labels: {"structure", "loss"},
+    shorten_labels: {"structure", "source", "loss"},
     repeat_row: {"structure"},
     relabel_by_value: {"structure", "source", "loss", "gradient"},
 }
@@ -332,6 +332,30 @@ def test_another_tokenizer_that_the_manifest_was_made_to_agree_with(clean, tmp_p
     assert failed(target) == {"source"}
 
 
+def test_no_byte_that_is_flipped_ends_the_program(clean, tmp_path):
+    """Lengths, offsets and text are among those bytes: rows are not read from a shard that cannot be read in bulk."""
+    target = shutil.copytree(clean, tmp_path / "out")
+    whole = shard(target).read_bytes()
+    [city] = [place for place in range(len(whole)) if whole.startswith(b"out.jsonl", place)][:1]
+    for place in (city, *range(8, len(whole), len(whole) // 12)):
+        data = bytearray(whole)
+        data[place] ^= 0x80
+        shard(target).write_bytes(data)
+        found = verified(target, rows="1")
+        assert found["files"].verdict == "failed"
+        assert len(found) == 9
+        assert place != city or found["source"].said == "not all rows can be read"
+
+
+def test_a_span_that_reaches_out_of_its_row(clean, tmp_path):
+    def stretch(rows):
+        rows[1]["spans"][-1]["end"] += 2
+
+    found = verified(plant(clean, tmp_path / "out", stretch))
+    assert found["structure"].verdict == "failed"
+    assert found["loss"].faults == ("row 1: a span reaches out of it",)
+
+
 EDITS = {
     "tokens of a shard": lambda facts: facts["shards"][0].update(tokens=1),
     "rows of a shard": lambda facts: facts["shards"][0].update(rows=5),
@@ -346,6 +370,14 @@ EDITS = {
     "the longest": lambda facts: facts["totals"].update(longest_sequence=1),
     "the configuration": lambda facts: facts["config"].update(history="mask"),
     "the fingerprint": lambda facts: facts.update(fingerprint="0" * 64),
+    "the time": lambda facts: facts.update(now="noon"),
+    "the time of another type": lambda facts: facts.update(now=5),
+    "the configuration of another type": lambda facts: facts.update(config=[]),
+    "the roles of another type": lambda facts: facts["config"]["train"].update(roles=5),
+    "stop tokens of another type": lambda facts: facts.update(stop_tokens=5),
+    "no stop tokens": lambda facts: facts.update(stop_tokens=[]),
+    "more rows than fit": lambda facts: facts["shards"][0].update(rows=10**30),
+    "findings": lambda facts: facts["totals"].update(findings={"border-split": {"rows": 1}}),
     "a total taken out": lambda facts: facts["totals"].pop("sequences"),
     "all totals taken out": lambda facts: facts.pop("totals"),
     "totals of another type": lambda facts: facts.update(totals=[]),
@@ -362,7 +394,9 @@ def test_an_edited_manifest(clean, tmp_path, name):
     facts = manifest(target)
     EDITS[name](facts)
     write_manifest(target, facts)
-    assert files_of(target).verdict == "failed"
+    found = verified(target, rows="1")
+    assert found["files"].verdict == "failed"
+    assert len(found) == 9
 
 
 @pytest.mark.parametrize("gone", ["totals", "config", "fingerprint_of", "now", "stop_tokens"])
@@ -370,14 +404,24 @@ def test_a_manifest_that_lacks_a_fact_fails_and_breaks_nothing(clean, tmp_path, 
     target = shutil.copytree(clean, tmp_path / "out")
     write_manifest(target, {key: value for key, value in manifest(target).items() if key != gone})
     found = verified(target, rows="1")
-    assert gone == "stop_tokens" or found["files"].verdict == "failed"
+    assert found["files"].verdict == "failed"
     assert len(found) == 9
 
 
-def test_a_manifest_that_cannot_be_read(clean, tmp_path):
+def test_a_manifest_that_was_edited_where_nothing_contradicts_it(clean, tmp_path):
     target = shutil.copytree(clean, tmp_path / "out")
-    (target / "maskprep" / "manifest.json").write_text("{", "utf-8")
+    path = target / "maskprep" / "manifest.json"
+    facts = {**manifest(target), "versions": {"maskprep": "9.9"}}
+    path.write_text(json.dumps(facts), "utf-8")
     assert failed(target) == {"files"}
+
+
+@pytest.mark.parametrize("text", ["{", "[" * 100_000, "[]", '{"shards": 5}'], ids=lambda text: text[:3])
+@pytest.mark.parametrize("name", ["state.json", "maskprep/manifest.json"])
+def test_a_manifest_or_state_that_cannot_be_read(clean, tmp_path, name, text):
+    target = shutil.copytree(clean, tmp_path / "out")
+    (target / name).write_text(text, "utf-8")
+    assert failed(target, rows="1") == {"files"}
 
 
 def test_a_tokenizer_that_cannot_be_loaded(clean, tmp_path):

@@ -8,6 +8,7 @@ from test_formula import row
 
 from maskprep.checks.examples import Example
 from maskprep.checks.gradient import GradientCheck
+from maskprep.checks.result import Result, Verdict
 from maskprep.checks.runner import Measured, Own
 from maskprep.checks.table import ModelTable
 from maskprep.labels import Span
@@ -85,3 +86,12 @@ def test_a_gradient_that_leaks_and_one_that_is_dead_are_named():
         "row 7: the gradient for token 1 is not zero though it is not to be trained",
         "row 7: the gradient for token 5 is zero though it is to be",
     )
+
+
+def test_json_has_no_number_that_json_has_not():
+    result = Result(
+        "model", Verdict.PASSED, "", {"nll": float("nan"), "rows": 1}, facts={"curve": {"a": [1.0, np.inf]}}
+    )
+    facts = result.as_json()
+    assert facts["figures"] == {"nll": None, "rows": 1}
+    assert facts["facts"] == {"curve": {"a": [1.0, None]}}

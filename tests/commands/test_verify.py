@@ -84,6 +84,25 @@ def test_the_page_draws_the_curves_and_runs_nothing(run, built, place):
     assert not re.search(r"(src|href)=", page)
 
 
+def test_the_loss_with_the_mask_stands_beside_the_one_without_it_and_once(run, built, place):
+    _save_model(place / "model", 2_500)
+    outcome = run(built, "--model", "model", "--html", "page.html")
+    words = [line.split() for line in outcome.stdout.splitlines()]
+    [total] = [line for line in words if line[:1] == ["all"]]
+    facts = run(built, "--model", "model", "--json").json["checks"][3]["figures"]
+    assert total[2::2] == [f"{facts['loss']:.3f}", f"{facts['loss_without_mask']:.3f}"]
+    assert sum(line[:2] == ["assistant", "content"] for line in words) == 1
+    assert (place / "page.html").read_text("utf-8").count("<td>assistant</td><td>content</td>") == 1
+
+
+def test_a_page_that_cannot_be_written_is_refused_before_anything_runs(run, built, place):
+    for name in ("nowhere/page.html", str(place)):
+        outcome = run(built, "--html", name)
+        assert outcome.code == 2
+        assert "no file can be written there" in outcome.stderr
+        assert not outcome.stdout
+
+
 def test_nothing_of_the_data_is_markup(run, build, place):
     name = "<img src=x onerror=alert(1)>.jsonl"
     (place / name).write_bytes(jsonl(chat("Hi", "Hello there.")))

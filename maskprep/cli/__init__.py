@@ -10,7 +10,9 @@ import typer
 
 from maskprep import __version__
 from maskprep.cli.build import build
+from maskprep.cli.export import export
 from maskprep.cli.inspect import inspect
+from maskprep.cli.probe import probe
 from maskprep.cli.verify import verify
 
 app = typer.Typer(
@@ -21,7 +23,9 @@ app = typer.Typer(
     rich_markup_mode=None,
 )
 app.command()(build)
+app.command()(export)
 app.command()(inspect)
+app.command()(probe)
 app.command()(verify)
 
 

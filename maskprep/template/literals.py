@@ -1,4 +1,4 @@
-"""Finding any of many texts: a vocabulary may bring 100,000 tokens, with which a regular expression takes minutes."""
+"""Finding any of many texts: a vocabulary may bring 100,000 tokens, more than a regular expression is made for."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ class Literals:
 
     def search(self, text: str, start: int = 0, end: int | None = None) -> tuple[int, int] | None:
         """Return the place ``(start, end)`` of the first one inside ``start:end``, None without any."""
-        end = len(text) if end is None else end
+        end = len(text) if end is None else min(end, len(text))
         while head := self._heads.search(text, start, end):
             found = self._at(text, head.start(), end)
             if found:

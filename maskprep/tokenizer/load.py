@@ -9,7 +9,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from maskprep.config import TokenizerChoice
 from maskprep.errors import UsageError
+from maskprep.tokenizer.added import Vocabulary, extend
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -22,7 +24,8 @@ class LoadedTokenizer:
     """A tokenizer with what decides where a turn ends.
 
     ``stop_tokens`` are those that the model's own files and the configuration name; ``special_tokens`` are all tokens
-    that the tokenizer flags as special; ``added_tokens`` all that stand outside its plain vocabulary.
+    that the tokenizer flags as special; ``added_tokens`` all that stand outside its plain vocabulary. ``vocabulary``
+    says what the configuration made of it.
     """
 
     name: str
@@ -30,6 +33,7 @@ class LoadedTokenizer:
     stop_tokens: tuple[str, ...]
     special_tokens: tuple[str, ...]
     added_tokens: tuple[str, ...]
+    vocabulary: Vocabulary
 
     @property
     def variables(self) -> dict[str, Any]:
@@ -68,18 +72,19 @@ class LoadedTokenizer:
         return hashlib.sha256(f"{model}\n{special}".encode()).hexdigest()
 
 
-def load_tokenizer(name: str, stop_tokens: Sequence[str] = ()) -> LoadedTokenizer:
+def load_tokenizer(choice: str | TokenizerChoice, stop_tokens: Sequence[str] = ()) -> LoadedTokenizer:
     """Load a tokenizer from a folder or, by its id, from the Hugging Face hub or its cache.
 
     Args:
-        name: folder, hub id, or a GGUF file.
+        choice: folder, hub id, or a GGUF file, which is loaded as it is; or that with what is to be added to it.
         stop_tokens: tokens that end a turn beside those that the model's files name.
 
     Raises:
-        UsageError: it cannot be loaded, or a stop token is not one token of it.
+        UsageError: it cannot be loaded, a token cannot be added, or a stop token is not one token of it.
     """
     from transformers import AutoTokenizer  # noqa: PLC0415 - seconds to import, wanted only here
 
+    name = choice if isinstance(choice, str) else choice.name
     folder, given = _place(name)
     if ("/" in name or name.startswith(".")) and name.count("/") != 1 and not given and not Path(name).is_dir():
         msg = f"no tokenizer at {name!r}: there is no such folder"
@@ -88,6 +93,7 @@ def load_tokenizer(name: str, stop_tokens: Sequence[str] = ()) -> LoadedTokenize
         tokenizer = AutoTokenizer.from_pretrained(folder, trust_remote_code=False, **given)
     except Exception as error:  # the Rust tokenizer raises a bare Exception for a damaged file
         raise UsageError(_why_not(name, error), _way_out(name)) from error
+    grown = Vocabulary.of(tokenizer) if isinstance(choice, str) else extend(tokenizer, choice)
     stops = [tokenizer.eos_token] if tokenizer.eos_token else []
     vocabulary = tokenizer.get_vocab()
     by_id = {number: token for token, number in vocabulary.items()}
@@ -105,6 +111,7 @@ def load_tokenizer(name: str, stop_tokens: Sequence[str] = ()) -> LoadedTokenize
         stop_tokens=tuple(dict.fromkeys(map(str, stops))),
         special_tokens=tuple(dict.fromkeys(map(str, special))),
         added_tokens=tuple(dict.fromkeys([*map(str, special), *(token.content for token in added)])),
+        vocabulary=grown,
     )
 
 

@@ -1,0 +1,46 @@
+"""``maskprep probe`` on the command line."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from maskprep.cli import options
+from maskprep.cli.paging import show_paged
+from maskprep.cli.running import errors_shown, print_json
+
+
+def probe(  # noqa: PLR0913, PLR0917 - the options of the command
+    tokenizer: Annotated[str, typer.Argument(metavar="TOKENIZER", help="Folder, hub id or GGUF file.")],
+    sources: options.Sources = None,
+    config: options.ConfigFile = None,
+    chat_template: options.ChatTemplate = None,
+    history: options.History = None,
+    prompt_mismatch: options.PromptMismatch = None,
+    max_length: options.MaxLength = None,
+    settings: options.Settings = None,
+    as_json: options.Json = False,  # noqa: FBT002 - typer's way
+) -> None:
+    """See what a chat template does, found by running it; with sources, what would become of their first rows."""
+    given = {
+        "tokenizer": tokenizer,
+        "sources": sources or None,
+        "chat_template": chat_template,
+        "history": history,
+        "prompt_mismatch": prompt_mismatch,
+        "max_length": max_length,
+    }
+    with errors_shown(as_json=as_json):
+        from maskprep.commands.inputs import look_at  # noqa: PLC0415 - heavy: --help does without
+        from maskprep.commands.probe import probe as run  # noqa: PLC0415
+        from maskprep.config import load  # noqa: PLC0415
+        from maskprep.show.probe import show_probe  # noqa: PLC0415
+
+        # A configuration has sources; without any, standard input stands in, which is not read then.
+        loaded = load(config, given, settings or [], base={"sources": ["-"]})
+        report = run(look_at(loaded), rows=bool(sources))
+        if as_json:
+            print_json(report.facts())
+        else:
+            show_paged(lambda out: show_probe(out, report))

@@ -1,0 +1,219 @@
+"""Tokens that the configuration adds to a tokenizer, and what the vocabulary has become: the trainer must know.
+
+A token that stands in the plain vocabulary is refused: as an added one it would tear other words apart. One that was
+added before is left as it is, so that a tokenizer that a build saved can be given the same list again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from maskprep.config import TokenizerChoice
+from maskprep.errors import UsageError
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedTokenizerBase
+
+Named = tuple[str, str]  # a token, and where it was named
+
+
+@dataclass(frozen=True, slots=True)
+class Vocabulary:
+    """The vocabulary as used. Sizes are the number of rows that an embedding needs: the largest id, plus one.
+
+    ``rounded_size`` is ``size`` rounded up to the configured multiple; ``already_there`` counts tokens that were named
+    and needed no adding, ``repeated`` those that were named twice. ``pad_from``: ``tokenizer``,
+    ``configuration``, ``added`` (the configuration, and it was new), ``eos_token`` (the tokenizer had none), or
+    ``nowhere``.
+    """
+
+    size_before: int
+    size: int
+    rounded_size: int
+    added: int
+    added_special: int
+    already_there: int
+    repeated: int
+    pad_token: str | None
+    pad_from: str
+
+    @classmethod
+    def of(cls, tokenizer: PreTrainedTokenizerBase) -> Vocabulary:
+        """Return that of a tokenizer to which nothing is added."""
+        size, pad = _size(tokenizer), tokenizer.pad_token
+        return cls(size, size, size, 0, 0, 0, 0, pad, "tokenizer" if pad is not None else "nowhere")
+
+    def facts(self) -> dict[str, Any]:
+        """Return the same as JSON types."""
+        return asdict(self)
+
+
+def extend(tokenizer: PreTrainedTokenizerBase, choice: TokenizerChoice) -> Vocabulary:
+    """Add to ``tokenizer`` what ``choice`` names, and give it a pad token where it has none.
+
+    Such a pad token is its eos token: labels are padded by position, so that no end of a turn is lost by it.
+
+    Raises:
+        UsageError: a token cannot be added; it says which, and where it was named.
+    """
+    ids, before = tokenizer.get_vocab(), _size(tokenizer)
+    there = {token.content: bool(token.special) for token in tokenizer.added_tokens_decoder.values()}
+    special = dict(_distinct(_listed("tokenizer.add_special_tokens", choice.add_special_tokens)))
+    listed = [*_plain(choice)]
+    plain = dict(_distinct(listed))
+    _refuse_both(plain, special)
+    new = {flag: _new(named, ids, there, special=flag) for flag, named in ((False, plain), (True, special))}
+    for flag, tokens in new.items():
+        places = special if flag else plain
+        for token in tokens:
+            _refuse_one_already(tokenizer, token, places[token])
+        _add(tokenizer, tokens, special=flag)
+        for token in tokens:
+            _refuse_undecodable(tokenizer, token, places[token])
+    origin = _choose_pad(tokenizer, choice.pad_token, {*ids, *new[False], *new[True]})
+    named = len(choice.add_special_tokens) + len(listed)
+    size = _size(tokenizer)
+    return Vocabulary(
+        size_before=before,
+        size=size,
+        rounded_size=-(-size // choice.vocabulary_multiple) * choice.vocabulary_multiple,
+        added=len(new[False]),
+        added_special=len(new[True]) + (origin == "added"),
+        already_there=len(plain) + len(special) - len(new[False]) - len(new[True]),
+        repeated=named - len(plain) - len(special),
+        pad_token=tokenizer.pad_token,
+        pad_from=origin,
+    )
+
+
+def _size(tokenizer: PreTrainedTokenizerBase) -> int:
+    return 1 + max(tokenizer.get_vocab().values(), default=-1)
+
+
+def _plain(choice: TokenizerChoice) -> Iterator[Named]:
+    yield from _listed("tokenizer.add_tokens", choice.add_tokens)
+    if choice.add_tokens_file is not None:
+        yield from _lines(choice.add_tokens_file)
+
+
+def _listed(key: str, tokens: Iterable[str]) -> Iterator[Named]:
+    return ((token, f"{key}[{index}]") for index, token in enumerate(tokens))
+
+
+def _lines(file: str) -> Iterator[Named]:
+    """Yield the lines of a file of tokens. Empty ones at its end are no tokens."""
+    try:
+        text = Path(file).read_bytes().decode("utf-8-sig")
+    except FileNotFoundError as error:
+        msg = f"no file of tokens {file!r}"
+        raise UsageError(msg, "give the path of a text file to tokenizer.add_tokens_file, one token a line") from error
+    except (OSError, UnicodeDecodeError) as error:
+        msg = f"{file}: cannot be read as text in UTF-8: {error}"
+        raise UsageError(msg) from error
+    # Not splitlines: a token may hold what Unicode calls a line separator.
+    lines = [line.removesuffix("\r") for line in text.rstrip("\r\n").split("\n")] if text.strip("\r\n") else []
+    return ((line, f"{file}:{number}") for number, line in enumerate(lines, 1))
+
+
+def _distinct(named: Iterable[Named]) -> Iterator[Named]:
+    """Yield each token with the place where it is named first.
+
+    Raises:
+        UsageError: it is no text that a token can have.
+    """
+    seen = set()
+    for token, where in named:
+        if token in seen:
+            continue
+        seen.add(token)
+        _check(token, where)
+        yield token, where
+
+
+def _check(token: str, where: str) -> None:
+    if not token.strip():
+        msg = f"{where}: an empty token, or one of white space only" if token else f"{where}: an empty token"
+        raise UsageError(msg, "take the line out: such a token would be found everywhere in a text")
+    if token != token.strip():
+        msg = f"{where}: the token {token!r:.80} begins or ends with white space"
+        raise UsageError(msg, "write it without: the white space of the text around it would vanish into it")
+    if "\0" in token or any("\ud800" <= char <= "\udfff" for char in token):
+        msg = f"{where}: the token {token!r:.80} holds a character that no text has (NUL or half a surrogate pair)"
+        raise UsageError(msg)
+
+
+def _refuse_both(plain: dict[str, str], special: dict[str, str]) -> None:
+    both = next((token for token in special if token in plain), None)
+    if both is not None:
+        msg = f"the token {both!r} is named twice, as special in {special[both]} and as not special in {plain[both]}"
+        raise UsageError(msg, "name it in one place: text that is decoded for people leaves out special tokens")
+
+
+def _new(named: dict[str, str], ids: dict[str, int], there: dict[str, bool], *, special: bool) -> list[str]:
+    """Return the tokens that are not there yet."""
+    new = []
+    for token, where in named.items():
+        if token not in ids:
+            new.append(token)
+        elif token not in there:
+            msg = f"{where}: {token!r} stands in the plain vocabulary already (id {ids[token]})"
+            raise UsageError(msg, _ONE_ALREADY)
+        elif there[token] != special:
+            kind = "a special token" if there[token] else "an added token that is not special"
+            msg = f"{where}: {token!r} is there already, as {kind} (id {ids[token]})"
+            raise UsageError(msg, "leave it out: it can be used as it is")
+    return new
+
+
+def _refuse_one_already(tokenizer: PreTrainedTokenizerBase, token: str, where: str) -> None:
+    """Refuse text that is one token already. Vocabularies of bytes spell only ASCII as it is."""
+    if token.isascii():
+        return
+    ids = tokenizer(token, add_special_tokens=False, verbose=False)["input_ids"]
+    if len(ids) == 1 and ids[0] != tokenizer.unk_token_id:
+        msg = f"{where}: {token!r} stands in the plain vocabulary already (id {ids[0]})"
+        raise UsageError(msg, _ONE_ALREADY)
+
+
+def _refuse_undecodable(tokenizer: PreTrainedTokenizerBase, token: str, where: str) -> None:
+    """Refuse a token that would not come back: decoders of bytes take letters such as é for one byte each."""
+    if token.isascii():
+        return
+    back = tokenizer.decode(tokenizer.convert_tokens_to_ids([token]))
+    if back.strip() != token:
+        msg = f"{where}: the token {token!r} would be decoded as {back!r}: this tokenizer takes its letters for bytes"
+        raise UsageError(msg, "spell it with ASCII characters alone")
+
+
+_ONE_ALREADY = "leave it out, or choose another spelling: added, it would tear longer words apart"
+
+
+def _add(tokenizer: PreTrainedTokenizerBase, tokens: Iterable[str], *, special: bool) -> None:
+    from tokenizers import AddedToken  # noqa: PLC0415 - comes with transformers, wanted only here
+
+    # As written: a normaliser must not reach into a token. All at once: 100,000 take a fraction of a second.
+    added = [AddedToken(token, special=special, normalized=False) for token in tokens]
+    if added:
+        tokenizer.add_tokens(added, special_tokens=special)
+
+
+def _choose_pad(tokenizer: PreTrainedTokenizerBase, wanted: str | None, known: set[str]) -> str:
+    """Set the pad token and return where it is from."""
+    if wanted is None:
+        if tokenizer.pad_token is not None:
+            return "tokenizer"
+        if tokenizer.eos_token is None:
+            return "nowhere"
+        tokenizer.pad_token = tokenizer.eos_token
+        return "eos_token"
+    _check(wanted, "tokenizer.pad_token")
+    if wanted in known and wanted not in tokenizer.get_added_vocab():
+        msg = f"tokenizer.pad_token: {wanted!r} stands in the plain vocabulary: texts are made of it"
+        raise UsageError(msg, "name a special token, or a new one, which is then added")
+    # transformers takes a pad token for a special one when it loads the tokenizer again: then it must be one now.
+    _add(tokenizer, [wanted], special=True)
+    tokenizer.pad_token = wanted
+    return "configuration" if wanted in known else "added"

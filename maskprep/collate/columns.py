@@ -1,0 +1,41 @@
+"""Rows as training code hands them over (lists, arrays or tensors), as tensors: one place for what they may be."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import torch
+
+from maskprep.labels import IGNORED
+
+Row = Mapping[str, Any]
+"""``input_ids`` and ``labels``, one item a token each; ``loss_weights`` likewise, where there are any; others are
+ignored but for what the collator names."""
+
+FILL = {"input_ids": 0, "labels": IGNORED, "attention_mask": 0, "position_ids": 0, "loss_weights": 0.0}
+"""What stands at places that hold no token; the pad token's id stands for ``input_ids``."""
+
+
+def column(row: Row, name: str, number: int) -> torch.Tensor:
+    """Return a column of a row, of as many items as it has tokens: int64, or float32 for ``loss_weights``.
+
+    Raises:
+        ValueError: the row, which is number ``number`` of its batch, has no such column, or one of another length.
+    """
+    if row.get(name) is None:
+        raise ValueError(f"row {number} of the batch has no {name!r}: it has {', '.join(map(str, row)) or 'nothing'}")
+    values = row[name]
+    dtype = torch.float32 if name == "loss_weights" else torch.int64
+    tensor = values if isinstance(values, torch.Tensor) else torch.from_numpy(np.array(values))
+    tensor = tensor.to(dtype)
+    size = len(row["input_ids"])
+    if tensor.shape != (size,):
+        raise ValueError(f"row {number} of the batch: {name!r} has the shape {tuple(tensor.shape)} for {size} tokens")
+    return tensor
+
+
+def round_up(number: int, multiple: int) -> int:
+    """Return the least multiple of ``multiple`` that is not less than ``number``."""
+    return -(-number // multiple) * multiple

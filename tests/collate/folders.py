@@ -1,0 +1,53 @@
+"""Small data sets on disk, whose tokens tell which document they are of."""
+
+from __future__ import annotations
+
+from itertools import pairwise
+
+import numpy as np
+
+from maskprep.conversation import Where
+from maskprep.labels import IGNORED, Labelled
+from maskprep.shards import files
+from maskprep.shards.output import OutputFolder
+from maskprep.shards.schema import ShardRow
+
+
+def make_document(name, size):
+    """Return a document of ``size`` tokens, each of which is ``name``, all but the first of them trained."""
+    ids = np.full(size, name)
+    labels = ids.copy()
+    labels[:1] = IGNORED
+    return Labelled(ids, labels, ())
+
+
+def write(path, sizes, first=1, batch=7):
+    """Write a build whose documents have these sizes and the names ``first``, ``first + 1`` …"""
+    output = OutputFolder(str(path))
+    output.claim()
+    before, files.ROWS_PER_BATCH = files.ROWS_PER_BATCH, batch
+    try:
+        writer = files.ShardWriter(output.path, shard_bytes=2000)
+        for number, size in enumerate(sizes):
+            writer.write(ShardRow(make_document(first + number, size), Where("a.jsonl", number + 1, 0), 0))
+        receipts = writer.finish()
+    finally:
+        files.ROWS_PER_BATCH = before
+    output.describe({"shards": [{"file": receipt.file, "rows": receipt.rows} for receipt in receipts]})
+    output.commit(receipts, "0123456789abcdef0123")
+    return output.path
+
+
+def sizes(count, seed=0, longest=30):
+    return np.random.default_rng(seed).integers(1, longest + 1, count).tolist()
+
+
+def names(batch):
+    """Return the documents of a batch of ``PackedCollator()``, in order; each must be there in full."""
+    ends = batch["cu_seq_lens_q"].tolist()
+    found = []
+    for start, stop in pairwise(ends):
+        of_document = set(batch["input_ids"][0, start:stop].tolist())
+        assert len(of_document) == 1
+        found.append((of_document.pop(), stop - start))
+    return found

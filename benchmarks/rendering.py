@@ -2,9 +2,9 @@
 
     python benchmarks/rendering.py TOKENIZER [--conversations 3000] [--audit sample]
 
-Conversations are made up: 2, 20 and 200 questions and answers of some 30 words. All is run in one
-process; ``again`` renders every prompt and every turn from the beginning of its conversation, as the law is written, and
-is measured on fewer of the long ones.
+Conversations are made up: 2, 20 and 200 questions and answers of some 30 words. All is run in one process; ``again``
+renders every prompt and every turn from the beginning of its conversation, as the law is written, and is measured on
+fewer of the long ones.
 """
 
 from __future__ import annotations

@@ -3,6 +3,7 @@
     MaskprepError
     ├── UsageError          the command line, the configuration, the tokenizer or the template is wrong   exit 2
     ├── BuildError          the data, or what the build met on the way, is wrong                          exit 1
+    │   └── BackendDiffersError  a fast tokenizer gave other ids than transformers: the build is begun again
     └── RowError            one row cannot be used: it becomes a line of rejects.jsonl
 
 Each is picklable: it is rebuilt from its arguments alone, so that it survives the way back from a worker process.
@@ -44,6 +45,10 @@ class BuildError(MaskprepError):
         super().__init__(message, hint)
         self.args = (message, hint, facts)
         self.facts = facts or {}
+
+
+class BackendDiffersError(BuildError):
+    """A fast tokenizer gave other ids than transformers after it was trusted: what it encoded must not be kept."""
 
 
 class RowError(MaskprepError):

@@ -3,51 +3,110 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
 from typing import Any, TextIO
 
+from maskprep.conversation import Finding
+from maskprep.duplicates import FirstSeen, Place, digest
 from maskprep.errors import MaskprepError, RowError
 from maskprep.formats import Line, parse
-from maskprep.prepare import Preparer
+from maskprep.prepare import Prepared, Preparer
 from maskprep.shards.files import ShardWriter
 from maskprep.shards.schema import ShardRow
-from maskprep.tally import Tally
+from maskprep.sources.mixture import chance
+from maskprep.tally import DUPLICATE, Tally
 
 
-def write_rows(  # noqa: PLR0913, PLR0917 - from where, and where to
-    lines: Iterable[Line],
-    preparer: Preparer,
-    shards: ShardWriter,
-    rejects: TextIO,
-    findings: TextIO,
-    seen: Callable[[Tally], None],
-) -> Tally:
-    """Prepare every line and write it to ``shards`` or, with its reason, to ``rejects``.
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """What becomes of conversations as wholes.
+
+    ``drop_duplicates``: leave out what was there before. ``split``: the fraction that goes into the validation set; 0:
+    there is none, and all go into the split called ``only``. ``seed`` decides which.
+    """
+
+    drop_duplicates: bool = False
+    split: float = 0.0
+    seed: int = 0
+    only: str = ""
+
+    def side(self, key: bytes) -> str:
+        """Return the split that a conversation belongs to, by its digest: its duplicates belong there, too."""
+        if not self.split:
+            return self.only
+        return "validation" if chance(self.seed, "split", key.hex()) < self.split else "train"
+
+
+@dataclass(frozen=True, slots=True)
+class Ledgers:
+    """Files that take one JSON object a line: for each rejected row, each finding, each dropped row."""
+
+    rejects: TextIO
+    findings: TextIO
+    dropped: TextIO
+
+
+@dataclass(slots=True)
+class Tallies:
+    """The counts of a build, and of each of its splits where it has several."""
+
+    whole: Tally = field(default_factory=Tally)
+    splits: dict[str, Tally] = field(default_factory=dict)
+
+
+class RowWriter:
+    """Prepares rows one by one and writes each where it belongs.
 
     Args:
-        lines: the rows of all sources, in order.
         preparer: makes sequences of a conversation.
-        shards: takes the rows that can be used.
-        rejects: takes one JSON object a line for each row that cannot.
-        findings: takes one JSON object a line for each finding about a row that was used.
-        seen: is told the counts after each row.
+        choice: what becomes of duplicates, and which split a conversation belongs to.
+        shards: what takes the rows that can be used, by split.
+        ledgers: take the rest.
     """
-    tally = Tally()
-    for line in lines:
+
+    def __init__(self, preparer: Preparer, choice: Choice, shards: Mapping[str, ShardWriter], ledgers: Ledgers) -> None:
+        """Begin with no rows; see the class."""
+        self._preparer, self._choice, self._shards, self._ledgers = preparer, choice, shards, ledgers
+        self._first = FirstSeen()
+        self.tallies = Tallies(splits={split: Tally() for split in shards if split})
+
+    def write(self, line: Line) -> None:
+        """Use a row, drop it, or reject it with its reason."""
+        tally = self.tallies.whole
         try:
             with guarded():
-                prepared = preparer.prepare(parse(line))
+                conversation = parse(line, line.reading)
+                key = digest(conversation)
+                first = self._first.find(key)
+                if first is not None and self._choice.drop_duplicates:
+                    message = _same(first)
+                    tally.drop(line.where, DUPLICATE, message)
+                    self._ledgers.dropped.write(_note(line, DUPLICATE, message))
+                    return
+                prepared = self._preparer.prepare(conversation)
         except RowError as error:
             tally.reject(line.where, error)
-            rejects.write(_note(line, error.code, error.message, error.hint, error.facts))
+            self._ledgers.rejects.write(_note(line, error.code, error.message, error.hint, error.facts))
+            return
+        if first is None:
+            self._first.add(key, (line.where.file, line.where.line))
         else:
+            prepared = replace(prepared, findings=(*prepared.findings, Finding(DUPLICATE, _same(first))))
+        self._use(line, prepared, self._choice.side(key))
+
+    def _use(self, line: Line, prepared: Prepared, split: str) -> None:
+        # A validation set measures: there, no conversation counts twice.
+        copies = 1 if split == "validation" else line.copies
+        for _ in range(copies):
             for number, sequence in enumerate(prepared.sequences):
-                shards.write(ShardRow(sequence.labelled, line.where, number))
-            findings.writelines(_note(line, finding.code, finding.detail) for finding in prepared.findings)
-            tally.use(line.where, prepared)
-        seen(tally)
-    return tally
+                self._shards[split].write(ShardRow(sequence.labelled, line.where, number))
+        notes = (_note(line, finding.code, finding.detail) for finding in prepared.findings)
+        self._ledgers.findings.writelines(notes)
+        self.tallies.whole.use(line.where, prepared, copies)
+        if split:
+            self.tallies.splits[split].use(line.where, prepared, copies)
 
 
 @contextmanager
@@ -60,6 +119,10 @@ def guarded() -> Iterator[None]:
     except Exception as error:
         msg = f"maskprep failed on this row: {type(error).__name__}: {error}"
         raise RowError("internal-error", msg, "this is a fault of maskprep: please report it with the row") from error
+
+
+def _same(first: Place) -> str:
+    return f"the same conversation as {first[0]}:{first[1]}"
 
 
 def _note(line: Line, code: str, message: str, hint: str = "", details: Mapping[str, Any] | None = None) -> str:

@@ -20,7 +20,7 @@ from maskprep.conversation import Finding
 from maskprep.errors import RowError
 from maskprep.template.rendered import Rendered
 from maskprep.template.turn import Fit, Turn
-from maskprep.tokenizer.encode import Encoded, Encoder, Ints
+from maskprep.tokenizer.encode import Context, Encoded, Encoder
 
 
 class History(StrEnum):
@@ -127,16 +127,16 @@ class SequenceBuilder:
         candidates = [turn for turn in fitting if turn.message in wanted]
         if not candidates:
             return TrainingSequence(text, (), Encoded(*[np.zeros(0, np.int64)] * 3))
-        contexts = {turn.message: self._encoder.ids(text.text[: turn.start]) for turn in candidates}
+        contexts = self._encoder.contexts(text.text, [turn.start for turn in candidates])
         last = candidates[-1]
         encoded = self._encoder.encode(text.text)
-        split = not _meets(encoded, contexts[last.message], text.text, last.start)
+        split = not _meets(encoded, contexts[last.start], text.text, last.start)
         if split:
             encoded = self._encode_split(text.text, [last.start])
-        met = {turn.message for turn in candidates if _meets(encoded, contexts[turn.message], text.text, turn.start)}
+        met = {turn.message for turn in candidates if _meets(encoded, contexts[turn.start], text.text, turn.start)}
         for turn in candidates:
             if turn.message in met:
-                encoded = encoded.with_border(len(contexts[turn.message]), len(text.text[: turn.start].encode()))
+                encoded = encoded.with_border(len(contexts[turn.start]), len(text.text[: turn.start].encode()))
         stretches = tuple(
             Stretch(turn.message, turn.start, turn.stop, turn.end, turn.message in met, thought=turn.thought)
             for turn in fitting
@@ -156,9 +156,9 @@ class SequenceBuilder:
                 thought = _same_thought(selected[message], whole.text, place[0])
             stretches.append(Stretch(message, *place, message in selected, turn is not None, thought))
         stretches = _apart(stretches)
-        encoded = self._encoder.encode(whole.text)
         starts = [stretch.start for stretch in stretches if stretch.trained]
-        contexts = {start: self._encoder.ids(whole.text[:start]) for start in starts}
+        contexts = self._encoder.contexts(whole.text, starts)
+        encoded = self._encoder.encode(whole.text)
         cuts = [start for start in starts if not _meets(encoded, contexts[start], whole.text, start)]
         if cuts:
             encoded = self._encode_split(whole.text, cuts)
@@ -208,13 +208,13 @@ def _trained(sequence: TrainingSequence) -> set[int]:
     return {stretch.message for stretch in sequence.stretches if stretch.trained}
 
 
-def _meets(encoded: Encoded, context: Ints, text: str, start: int) -> bool:
+def _meets(encoded: Encoded, context: Context, text: str, start: int) -> bool:
     """Tell whether the ids begin with those of the context, and whether what follows them is the completion's.
 
     A tokenizer may leave out the blank at the end of a prompt and put it into the first token of the answer: then that
     token is what the model generates behind that prompt. Any other character of the prompt in it would be too many.
     """
-    if len(encoded.ids) < len(context) or not np.array_equal(encoded.ids[: len(context)], context):
+    if not context.begins(encoded.ids):
         return False
     if len(encoded.ids) == len(context):
         return True

@@ -3,12 +3,19 @@
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from maskprep.conversation import Finding, Where
 from maskprep.errors import RowError
 from maskprep.prepare import Prepared
+from maskprep.prepare.prepared import Loss
+
+DUPLICATE = "duplicate"
+"""The code of a row whose conversation was there before: of a finding where it is used, or of a row that is dropped."""
+
+TOO_LONG = "too-long"
+"""The code of a row that is rejected for its length; its facts tell of how many tokens."""
 
 
 @dataclass(slots=True)
@@ -28,10 +35,14 @@ class Noticed:
 
 @dataclass(slots=True)
 class Tally:
-    """The counts of a build so far. rows = used + rejected, always."""
+    """The counts of a build so far. rows = used + rejected + left out as duplicates, always.
+
+    ``too_long`` counts the rows that did not fit, and their tokens before and after: none of those that are rejected.
+    """
 
     used: int = 0
     rejected: int = 0
+    duplicates: int = 0
     sequences: int = 0
     tokens: int = 0
     trained: int = 0
@@ -41,58 +52,94 @@ class Tally:
     trained_by: Counter[tuple[str, str]] = field(default_factory=Counter)
     rejects: dict[str, Noticed] = field(default_factory=dict)
     findings: dict[str, Noticed] = field(default_factory=dict)
+    dropped: dict[str, Noticed] = field(default_factory=dict)
+    too_long: Counter[str] = field(default_factory=Counter)
 
     @property
     def rows(self) -> int:
         """The number of rows read."""
-        return self.used + self.rejected
+        return self.used + self.rejected + self.left_out
+
+    @property
+    def left_out(self) -> int:
+        """The number of rows that were dropped: nothing is wrong with them."""
+        return sum(noticed.rows for noticed in self.dropped.values())
 
     @property
     def reject_fraction(self) -> float:
-        """The fraction of the rows that were rejected, 0 where there are none."""
-        return self.rejected / self.rows if self.rows else 0.0
+        """The fraction that was rejected of the rows that were not dropped, 0 where there are none."""
+        tried = self.used + self.rejected
+        return self.rejected / tried if tried else 0.0
 
     def reject(self, where: Where, error: RowError) -> None:
         """Count a rejected row."""
         self.rejected += 1
         _count(self.rejects, error.code, where, error.message, error.hint)
+        if error.code == TOO_LONG:
+            self._shorten(Loss(int(error.facts["tokens"]), int(error.facts["trained_tokens"]), 0, 0))
 
-    def use(self, where: Where, prepared: Prepared) -> None:
-        """Count a row that was used."""
+    def drop(self, where: Where, code: str, message: str) -> None:
+        """Count a row that was left out, as its like is there."""
+        self.duplicates += 1
+        _count(self.dropped, code, where, message)
+
+    def use(self, where: Where, prepared: Prepared, copies: int = 1) -> None:
+        """Count a row that was used, and all copies of its sequences."""
         self.used += 1
         for sequence in prepared.sequences:
-            self.sequences += 1
-            self.tokens += len(sequence.labelled.input_ids)
+            self.sequences += copies
+            self.tokens += copies * len(sequence.labelled.input_ids)
             self.longest = max(self.longest, len(sequence.labelled.input_ids))
-            self.unfaithful += sequence.unfaithful
+            self.unfaithful += copies * sequence.unfaithful
             for span in sequence.labelled.spans:
-                self.tokens_by[span.role, span.part] += span.end - span.start
+                count = copies * (span.end - span.start)
+                self.tokens_by[span.role, span.part] += count
                 if span.trained:
-                    self.trained_by[span.role, span.part] += span.end - span.start
-                    self.trained += span.end - span.start
+                    self.trained_by[span.role, span.part] += count
+                    self.trained += count
+        if prepared.loss is not None:
+            self._shorten(prepared.loss, copies)
         seen: dict[str, Finding] = {}
         for finding in prepared.findings:
             seen.setdefault(finding.code, finding)
         for finding in seen.values():
             _count(self.findings, finding.code, where, finding.detail)
+        self.duplicates += DUPLICATE in seen
+
+    def _shorten(self, loss: Loss, copies: int = 1) -> None:
+        """Count what became of a row that was too long."""
+        self.too_long["rows"] += 1
+        for name, number in asdict(loss).items():
+            self.too_long[name] += copies * number
 
     def facts(self) -> dict[str, Any]:
         """Return all counts as JSON types."""
+        long = self.too_long
         return {
             "rows": self.rows,
             "rows_used": self.used,
             "rows_rejected": self.rejected,
+            "rows_dropped": self.left_out,
+            "duplicates": self.duplicates,
             "sequences": self.sequences,
             "tokens": self.tokens,
             "trained_tokens": self.trained,
             "unfaithful_tokens": self.unfaithful,
             "longest_sequence": self.longest,
+            "too_long": {
+                "rows": long["rows"],
+                "tokens_before": long["tokens_before"],
+                "trained_tokens_before": long["trained_before"],
+                "tokens": long["tokens"],
+                "trained_tokens": long["trained"],
+            },
             "by_role_and_part": [
                 {"role": role, "part": part, "tokens": count, "trained_tokens": self.trained_by[role, part]}
                 for (role, part), count in sorted(self.tokens_by.items())
             ],
             "rejects": {code: noticed.facts() for code, noticed in sorted(self.rejects.items())},
             "findings": {code: noticed.facts() for code, noticed in sorted(self.findings.items())},
+            "dropped": {code: noticed.facts() for code, noticed in sorted(self.dropped.items())},
         }
 
 

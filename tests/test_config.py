@@ -26,6 +26,7 @@ def test_the_defaults_are_those_of_the_documents():
         "sources": [{"path": "a.jsonl", "format": None, "columns": {}, "roles": {}, "weight": 1.0, "max_rows": None}],
         "tokenizer": {
             "name": "t",
+            "backend": "auto",
             "add_tokens": [],
             "add_tokens_file": None,
             "add_special_tokens": [],
@@ -48,6 +49,7 @@ def test_the_defaults_are_those_of_the_documents():
         "history": None,
         "max_expansion": 2.0,
         "prompt_mismatch": "reject",
+        "control_tokens": "reject",
         "train": {
             "roles": ["assistant"],
             "turns": "all",
@@ -57,7 +59,12 @@ def test_the_defaults_are_those_of_the_documents():
         },
         "max_length": None,
         "overflow": "reject",
+        "packing": None,
+        "profile": "hf",
         "max_rejects": 0.01,
+        "audit": "sample",
+        "template_seconds": 2.0,
+        "template_bytes": 64 * 2**20,
         "max_row_bytes": 16 * 2**20,
         "shard_bytes": 256 * 10**6,
     }
@@ -83,6 +90,16 @@ def test_settings_reach_into_nested_keys_and_add_to_those_of_the_file(tmp_path):
     assert config.train.turns == "last"
     assert config.train.parts == ("content",)
     assert config.template_kwargs == {"a": 1, "b": {"c": [1, "x"]}}
+
+
+def test_a_setting_makes_a_section_that_is_not_there(tmp_path):
+    file = tmp_path / "c.yaml"
+    file.write_text("packing:\n")
+    packing = load(str(file), LEAST, ["packing.length=64", "packing.strategy=in_order"]).packing
+    assert (packing.length, packing.strategy, packing.window) == (64, "in_order", None)
+    with pytest.raises(UsageError, match=r"packing\.length is missing"):
+        load(None, LEAST, ["packing.strategy=in_order"])
+    assert load(str(file), LEAST, base={"packing": {"length": 9}}, settings=["packing=null"]).packing is None
 
 
 def test_an_empty_file_sets_nothing(tmp_path):
@@ -133,10 +150,16 @@ def test_the_fingerprint_does_not_depend_on_where_the_values_stand(tmp_path):
         "history=mask",
         "max_expansion=3",
         "prompt_mismatch=graft",
+        "control_tokens=keep",
         "train.turns=last",
         "train.parts=[content]",
         "max_length=9",
+        "overflow=split",
+        "packing.length=9",
+        "profile=trl",
         "max_rejects=0.5",
+        "template_seconds=5",
+        "template_bytes=5",
         "max_row_bytes=5",
         "shard_bytes=5",
     ],
@@ -147,10 +170,13 @@ def test_the_fingerprint_follows_every_value(setting):
     assert load(None, given, [setting]).fingerprint() != load(None, LEAST).fingerprint()
 
 
+def test_what_is_checked_again_is_not_in_the_fingerprint():
+    assert load(None, LEAST, ["audit=all"]).fingerprint() == load(None, LEAST).fingerprint()
+
+
 def test_every_key_but_the_output_is_in_the_fingerprint_test():
     tested = {mark.split("=")[0].split(".")[0] for mark in _settings_of(test_the_fingerprint_follows_every_value)}
-    # `overflow` has one value so far.
-    assert tested == set(Config.model_fields) - {"output", "overflow"}
+    assert tested == set(Config.model_fields) - {"output", "audit"}
 
 
 def _settings_of(test) -> list[str]:

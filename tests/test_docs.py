@@ -12,6 +12,7 @@ from typer.main import get_command
 
 from maskprep.cli import app
 from maskprep.config import Config, TokenizerChoice, Train, load
+from maskprep.config.sections import Packing
 
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text("utf-8")
@@ -54,6 +55,7 @@ def table_keys(heading: str) -> list[str]:
 def config_keys() -> set[str]:
     nested = {f"train.{name}" for name in Train.model_fields}
     nested |= {f"tokenizer.{name}" for name in TokenizerChoice.model_fields}
+    nested |= {f"packing.{name}" for name in Packing.model_fields}
     return set(Config.model_fields) - {"train"} | nested
 
 
@@ -66,8 +68,10 @@ def test_the_README_holds_every_key_of_the_configuration_and_no_other():
 def test_the_README_tells_the_defaults():
     rows = dict(re.findall(r"^\| `([\w.]+)` \| `([^`|]+)` \|", README, re.MULTILINE))
     told = {key: yaml.safe_load(value) for key, value in rows.items() if key in config_keys()}
-    config = load(None, {"sources": ["x"], "tokenizer": "t"}).model_dump(mode="json")
-    nested = {f"{name}.{key}": value for name in ("train", "tokenizer") for key, value in config[name].items()}
+    given = {"sources": ["x"], "tokenizer": "t", "packing": {"length": 9}}
+    config = load(None, given).model_dump(mode="json")
+    sections = ("train", "tokenizer", "packing")
+    nested = {f"{name}.{key}": value for name in sections for key, value in config[name].items()}
     config = {**config, **nested, "history": "split"}
     assert {"max_rejects", "max_expansion", "prompt_mismatch", "train.turns", "shard_bytes"} <= told.keys()
     assert told == {key: config[key] for key in told}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 
@@ -11,6 +12,7 @@ from maskprep.conversation import Finding, Where
 from maskprep.errors import RowError
 from maskprep.labels import Labelled, Span
 from maskprep.prepare import Prepared, PreparedSequence
+from maskprep.prepare.prepared import Loss
 from maskprep.tally import Tally
 
 
@@ -77,6 +79,20 @@ def test_a_finding_counts_once_a_row_and_the_first_is_the_example():
     facts = tally.facts()["findings"]
     assert facts["code"] == {"rows": 2, "example": {"file": "f", "line": 7, "message": "first"}}
     assert facts["other"]["rows"] == 1
+
+
+def test_what_too_long_rows_lost_is_counted_with_their_copies_and_with_those_that_are_rejected():
+    tally = Tally()
+    tally.use(Where("f", 1, 0), prepared(SPANS))
+    tally.use(Where("f", 2, 0), replace(prepared(SPANS), loss=Loss(100, 40, 60, 30)), copies=2)
+    tally.reject(Where("f", 3, 0), RowError("too-long", "m", facts={"tokens": 7, "trained_tokens": 3}))
+    assert tally.facts()["too_long"] == {
+        "rows": 2,
+        "tokens_before": 207,
+        "trained_tokens_before": 83,
+        "tokens": 120,
+        "trained_tokens": 60,
+    }
 
 
 def test_the_facts_are_json():

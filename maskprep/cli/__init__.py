@@ -14,8 +14,10 @@ from maskprep.cli.export import export
 from maskprep.cli.inspect import inspect
 from maskprep.cli.probe import probe
 from maskprep.cli.verify import verify
+from maskprep.cli.words import Words
 
 app = typer.Typer(
+    cls=Words,
     help="Conversations in, token ids and proved loss masks out.",
     no_args_is_help=True,
     add_completion=False,

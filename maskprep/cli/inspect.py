@@ -99,12 +99,8 @@ class _Target:
     def inputs(self) -> Inputs:
         from maskprep.commands.inputs import look_at  # noqa: PLC0415
         from maskprep.config import load  # noqa: PLC0415
-        from maskprep.errors import UsageError  # noqa: PLC0415
-        from maskprep.formats import expand  # noqa: PLC0415
+        from maskprep.sources import expand  # noqa: PLC0415
 
-        for name in self.names:
-            if Path(name).is_dir():
-                raise UsageError(f"{name!r} is a folder, but no build of maskprep", "give a build, or source files")
         expand(self.names)  # a name that is not there is told before a tokenizer that is missing
         return look_at(load(self.config, {**self.build_options, "sources": self.names}, self.settings))
 
@@ -179,7 +175,7 @@ def _compared(target: _Target, other: str, limit: int) -> Comparison:
         second = stored(Output.open(other))
     else:
         theirs = load(other, {}, base=base)
-        if "-" in theirs.sources:
+        if any(source.path == "-" for source in theirs.sources):
             raise UsageError("the source was standard input, which is gone", "compare with another build")
         second = prepared(look_at(theirs))
     return compare((", ".join(target.names), first), (other, second), viewer, limit)

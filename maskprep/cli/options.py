@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 Sources = Annotated[
-    list[str] | None, typer.Argument(metavar="SOURCE…", help="JSONL files, .gz or .zst, globs, or - for stdin.")
+    list[str] | None, typer.Argument(metavar="SOURCE…", help="Files, globs, folders, hf:OWNER/NAME, or - for stdin.")
 ]
 Tokenizer = Annotated[str | None, typer.Option(metavar="DIR_OR_ID", help="Tokenizer: folder, hub id or GGUF file.")]
 ConfigFile = Annotated[str | None, typer.Option(metavar="FILE", help="YAML file with any of these settings.")]

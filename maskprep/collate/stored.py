@@ -15,6 +15,7 @@ import pyarrow as pa
 
 from maskprep.errors import BuildError, UsageError
 from maskprep.labels import IGNORED
+from maskprep.shards.inside import check_inside
 
 Ints = npt.NDArray[np.int64]
 
@@ -128,6 +129,7 @@ def _shards(folder: Path) -> list[tuple[Path, int | None]]:
         raise UsageError(f"{str(folder)!r} holds no finished build", "give the --output folder of a build") from error
     except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
         raise UsageError(f"{folder / 'state.json'}: cannot be read: {error}", "build the data set again") from error
+    check_inside(folder)
     if any(Path(name).name != name for name in names):
         raise UsageError(f"{folder / 'state.json'}: names files outside of its folder", "build the data set again")
     rows: dict[str, int] = {}

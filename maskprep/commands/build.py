@@ -3,34 +3,37 @@
 from __future__ import annotations
 
 import hashlib
-import json
 import platform
-from collections.abc import Iterable, Iterator, Mapping
-from contextlib import suppress
-from dataclasses import asdict, dataclass
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import nullcontext
 from importlib.metadata import version
+from io import StringIO
 from itertools import chain
-from pathlib import Path
 from typing import Any, Protocol
 
+import numpy as np
+
 from maskprep import __version__
+from maskprep.commands.arranging import arrange_all, in_split, layout_of, refuse_layout
+from maskprep.commands.committing import BuildReport, PageWriter, all_or_nothing, commit, fingerprint
+from maskprep.commands.encoding import backend_for
 from maskprep.commands.expansion import SAMPLE_BYTES, SAMPLE_ROWS, check_expansion
+from maskprep.commands.feed import FileRows, understood
 from maskprep.commands.inputs import Inputs, look_at
-from maskprep.commands.inspect import Output, View
-from maskprep.commands.statistics import statistics
 from maskprep.commands.views import Viewer
 from maskprep.config import Config
-from maskprep.errors import BuildError, UsageError
-from maskprep.formats import Line, total_bytes
-from maskprep.pipeline import write_rows
-from maskprep.shards.files import Receipt, ShardWriter
+from maskprep.errors import BackendDiffersError, BuildError, UsageError
+from maskprep.formats import Line
+from maskprep.pipeline import Choice, Ledgers, RowWriter, Tallies
+from maskprep.profiles import PROFILES
+from maskprep.shards.arrange import Staged
+from maskprep.shards.files import Receipt, ShardWriter, finish
 from maskprep.shards.output import OutputFolder
-from maskprep.shards.reader import StoredDataSet
+from maskprep.shards.reader import FORMAT_VERSION
+from maskprep.shards.schema import Layout
+from maskprep.sources import total_bytes
 from maskprep.tally import Tally
-
-FORMAT_VERSION = 1
-_REPORTED_ROWS = 50  # rows in the build report
-_EXAMPLES = 3  # rows in it for each code of a reject or a finding
+from maskprep.tokenizer.backend import TransformersBackend
 
 
 class Progress(Protocol):
@@ -44,32 +47,6 @@ class Progress(Protocol):
 
     def rows(self, tally: Tally) -> None:
         """Note the counts so far."""
-
-
-@dataclass(frozen=True, slots=True)
-class BuildReport:
-    """What a build did, in plain facts."""
-
-    output: str
-    rejects_file: str
-    report_file: str
-    manifest: Mapping[str, Any]
-
-    def facts(self) -> dict[str, Any]:
-        """Return the report as JSON types."""
-        return {
-            "output": self.output,
-            "rejects_file": self.rejects_file,
-            "report_file": self.report_file,
-            **self.manifest,
-        }
-
-
-class PageWriter(Protocol):
-    """Writes the page that shows rows and figures."""
-
-    def __call__(self, path: Path, title: str, rows: Iterable[View], statistics: Mapping[str, Any] | None) -> object:
-        """Write the page to ``path``."""
 
 
 def build(config: Config, progress: Progress, write_page: PageWriter, *, overwrite: bool = False) -> BuildReport:
@@ -87,66 +64,94 @@ def build(config: Config, progress: Progress, write_page: PageWriter, *, overwri
     """
     if config.output is None:
         raise UsageError("output is missing: give --output, or set it in the configuration")
-    output = OutputFolder(config.output)
+    refuse_layout(config, Layout(packed=config.packing is not None))
+    output = OutputFolder(config.output, divided=config.split > 0, profile=PROFILES[config.profile])
     output.check(overwrite=overwrite)
     inputs = look_at(config)
+    inputs.preparer.encoder.backend = backend_for(config, inputs.loaded, inputs.sources)
+    try:
+        return _build(inputs, output, progress, write_page)
+    except BackendDiffersError as error:
+        # What it encoded is gone. Nobody knows how much of that was wrong: all of it is done again.
+        inputs = look_at(config)
+        inputs.preparer.encoder.backend = TransformersBackend(inputs.loaded.tokenizer, f"begun again: {error}")
+        return _build(inputs, output, progress, write_page)
+
+
+def _build(inputs: Inputs, output: OutputFolder, progress: Progress, write_page: PageWriter) -> BuildReport:
+    config = inputs.config
     sizes = [total_bytes(source) for source in inputs.sources]
     progress.start(None if None in sizes else sum(size or 0 for size in sizes))
-    lines = inputs.lines(progress.read)
+    log: list[FileRows] = []
+    lines = inputs.lines(progress.read, log)
     if config.history is None:
         sample = list(_first(lines))
         check_expansion(sample, inputs.preparer, config.max_expansion)
         lines = chain(sample, lines)
     output.claim()
-    shards = ShardWriter(output.path, config.shard_bytes)
-    try:
-        return _write(inputs, output, lines, shards, progress, write_page)
-    except BaseException as error:
-        _abandon(shards, output)
-        if isinstance(error, OSError):
-            msg = f"the output {str(output.path)!r} cannot be written: {error.strerror or error}"
-            raise BuildError(msg, "make room, or give another folder to --output") from error
-        raise
-
-
-def _abandon(shards: ShardWriter, output: OutputFolder) -> None:
-    """Take back what was written, as far as that goes: without its state.json it is no data set in any case."""
-    with suppress(OSError):
-        shards.abandon()
-    with suppress(OSError):
-        output.abandon()
+    shards = {split: ShardWriter(output.shards(split), config.shard_bytes) for split in output.splits}
+    with all_or_nothing(output, shards.values()):
+        return _write(inputs, output, lines, log, shards, progress, write_page)
 
 
 def _write(  # noqa: PLR0913, PLR0917 - from where, and where to
     inputs: Inputs,
     output: OutputFolder,
     lines: Iterable[Line],
-    shards: ShardWriter,
+    log: list[FileRows],
+    shards: Mapping[str, ShardWriter],
     progress: Progress,
     write_page: PageWriter,
 ) -> BuildReport:
+    config = inputs.config
+    drop = config.duplicates == "drop"
+    choice = Choice(drop, config.split, config.seed, output.splits[0])
     with (
         output.rejects.open("w", encoding="utf-8") as rejects,
         output.findings.open("w", encoding="utf-8") as findings,
+        output.dropped.open("w", encoding="utf-8") if drop else nullcontext(StringIO()) as dropped,
     ):
-        tally = write_rows(lines, inputs.preparer, shards, rejects, findings, progress.rows)
-    _refuse_failures(inputs, output, tally)
-    receipts = shards.finish()
+        writer = RowWriter(inputs.preparer, choice, shards, Ledgers(rejects, findings, dropped))
+        for line in lines:
+            writer.write(line)
+            progress.rows(writer.tallies.whole)
+            _refuse_useless(inputs, output, writer.tallies.whole)
+    tallies = writer.tallies
+    _refuse_failures(inputs, output, tallies.whole)
+    staged = {split: writer.close() for split, writer in shards.items()}
+    receipts, layout = _finish(staged, output, config)
     tokenizer = inputs.loaded.tokenizer
-    if inputs.config.chat_template is not None:
+    if config.chat_template is not None:
         tokenizer.chat_template = inputs.preparer.templates[False].source
     tokenizer.save_pretrained(output.tokenizer)
-    manifest = _manifest(inputs, tally, receipts)
-    manifest["tokenizer_files"] = sorted(entry.name for entry in output.tokenizer.iterdir())
-    output.describe(manifest)
-    data = StoredDataSet(str(output.path), committed=False)
-    built = Output(data, Viewer(inputs.loaded, inputs.preparer.encoder))
-    rows: Iterator[View] = chain(map(built.view, built.examples(_REPORTED_ROWS, _EXAMPLES)), built.rejects(_EXAMPLES))
-    # No word of where it was written: the same build is the same bytes everywhere.
-    figures = {name: value for name, value in statistics(data).facts().items() if name != "path"}
-    write_page(output.report, "maskprep build", rows, figures)
-    output.commit(receipts, manifest["fingerprint"])
-    return BuildReport(str(output.path), str(output.rejects), str(output.report), manifest)
+    described, viewer = _manifest(inputs, tallies, log), Viewer(inputs.loaded, inputs.preparer.encoder)
+    return commit(output, config, described, receipts, layout, viewer, write_page)
+
+
+def _finish(
+    staged: Mapping[str, Sequence[Receipt]], output: OutputFolder, config: Config
+) -> tuple[list[Receipt], Layout]:
+    """Give the rows of all splits the order, the packs and the form that were asked for."""
+    paths = {split: [output.shards(split) / receipt.file for receipt in own] for split, own in staged.items()}
+    waiting = {split: Staged.mapped(own) for split, own in paths.items()}
+    layout = layout_of(waiting.values(), config)
+    if not config.shuffle and layout == Layout() and output.profile.name == "hf":
+        named = {split: finish(output.shards(split), own) for split, own in staged.items()}
+        return [receipt for split, own in named.items() for receipt in in_split(own, split)], layout
+    orders = {split: np.arange(len(rows)) for split, rows in waiting.items()}
+    receipts = arrange_all(waiting, layout, output, config, orders)
+    for path in chain.from_iterable(paths.values()):
+        path.unlink()
+    return receipts, layout
+
+
+def _refuse_useless(inputs: Inputs, output: OutputFolder, tally: Tally) -> None:
+    """Stop as soon as it is plain that the rows, or the template, are not what they were taken for."""
+    if tally.used or tally.rejected < SAMPLE_ROWS or inputs.config.max_rejects >= 1:
+        return
+    msg = f"every one of the first {tally.rejected:,} rows was rejected: no other was read"
+    hint = "see `maskprep probe` for what the template does; or mend the rows or the configuration"
+    raise BuildError(msg, hint, {**tally.facts(), "rejects_file": str(output.rejects)})
 
 
 def _refuse_failures(inputs: Inputs, output: OutputFolder, tally: Tally) -> None:
@@ -155,8 +160,9 @@ def _refuse_failures(inputs: Inputs, output: OutputFolder, tally: Tally) -> None
         raise BuildError(f"there is no row in {', '.join(inputs.sources)}", "give files with one JSON object a line")
     limit = inputs.config.max_rejects
     if tally.reject_fraction > limit:
+        tried = tally.used + tally.rejected
         msg = (
-            f"{tally.rejected:,} of {tally.rows:,} rows ({tally.reject_fraction:.1%}) were rejected, more than "
+            f"{tally.rejected:,} of {tried:,} rows ({tally.reject_fraction:.1%}) were rejected, more than "
             f"max_rejects {limit:.1%}: nothing was committed"
         )
         raise BuildError(msg, "mend the rows or the configuration, or raise --max-rejects", facts)
@@ -172,26 +178,31 @@ def _first(lines: Iterator[Line]) -> Iterator[Line]:
             return
 
 
-def _manifest(inputs: Inputs, tally: Tally, receipts: list[Receipt]) -> dict[str, Any]:
+def _manifest(inputs: Inputs, tallies: Tallies, log: Sequence[FileRows]) -> dict[str, Any]:
+    """Return the manifest, but for what only the shards tell."""
     templates = {inputs.preparer.templates[tools].source for tools in (False, True)}
     template_hash = hashlib.sha256("\0".join(sorted(templates)).encode()).hexdigest()
     tokenizer = inputs.loaded.digest()
     parts = {"config": inputs.config.fingerprint(), "tokenizer": tokenizer, "template": template_hash}
     if any(template.uses_clock for template in inputs.preparer.templates.values()):
         parts["now"] = inputs.now.isoformat()
-    packages = ("datasets", "jinja2", "pyarrow", "tokenizers", "transformers")
+    backend = inputs.preparer.encoder.backend
+    packages = dict.fromkeys(("datasets", "jinja2", "pyarrow", "tokenizers", "transformers", backend.name))
     return {
         "format_version": FORMAT_VERSION,
-        "fingerprint": hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest(),
+        "fingerprint": fingerprint(parts),
         "fingerprint_of": parts,
         "now": inputs.now.isoformat(),
         "config": inputs.config.model_dump(mode="json"),
         "stop_tokens": list(inputs.loaded.stop_tokens),
+        "vocabulary": inputs.loaded.vocabulary.facts(),
+        "tokenizer_backend": {"name": backend.name, "note": backend.note},
         "versions": {
             "maskprep": __version__,
             "python": platform.python_version(),
             **{package: version(package) for package in packages},
         },
-        "totals": tally.facts(),
-        "shards": [asdict(receipt) for receipt in receipts],
+        "sources": understood(inputs.config, log),
+        "totals": tallies.whole.facts(),
+        **({"splits": {split: tally.facts() for split, tally in tallies.splits.items()}} if tallies.splits else {}),
     }

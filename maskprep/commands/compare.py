@@ -170,10 +170,16 @@ class _Tally:
 
 
 def stored(output: Output) -> Iterator[Item]:
-    """Yield the rows of a build."""
+    """Yield the rows of a build, each once: copies of a row are the same in all."""
+    copied = any(source["weight"] > 1 for source in output.config["sources"])
+    seen: set[Key] = set()
     for number in range(len(output.data)):
         row = output.row(number)
-        yield (row.where.file, row.where.line, row.sequence), row.labelled
+        key = (row.where.file, row.where.line, row.sequence)
+        if key not in seen:
+            yield key, row.labelled
+        if copied:
+            seen.add(key)
 
 
 def prepared(inputs: Inputs, rejected: Callable[[RowError], None] = lambda _: None) -> Iterator[Item]:
@@ -181,7 +187,7 @@ def prepared(inputs: Inputs, rejected: Callable[[RowError], None] = lambda _: No
     for line in inputs.lines():
         try:
             with guarded():
-                sequences = inputs.preparer.prepare(parse(line)).sequences
+                sequences = inputs.preparer.prepare(parse(line, line.reading)).sequences
         except RowError as error:
             rejected(error)
             continue

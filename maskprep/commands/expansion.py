@@ -47,7 +47,7 @@ def check_expansion(lines: Iterable[Line], preparer: Preparer, limit: float) -> 
     for line in lines:
         try:
             with guarded():
-                proved = preparer.prove(parse(line))
+                proved = preparer.prove(parse(line, line.reading))
         except RowError:
             continue
         sampled += 1

@@ -7,12 +7,15 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
+from maskprep.commands.feed import Feed, FileRows
 from maskprep.config import Config
 from maskprep.conversation import Part
 from maskprep.errors import UsageError
-from maskprep.formats import Line, expand, read_lines
-from maskprep.prepare import Policy, Preparer
+from maskprep.formats import Line
+from maskprep.prepare import Control, Overflow, Policy, Preparer
 from maskprep.sequences import History
+from maskprep.template.audit import AuditMode
+from maskprep.template.limits import Limits
 from maskprep.template.turn import Mismatch
 from maskprep.tokenizer.load import LoadedTokenizer, load_tokenizer
 
@@ -22,15 +25,19 @@ class Inputs:
     """All that is needed to prepare rows: everything that can be refused has been looked at."""
 
     config: Config
-    sources: list[str]
+    feed: Feed
     loaded: LoadedTokenizer
     preparer: Preparer
     now: datetime
 
-    def lines(self, read: Callable[[int], None] | None = None) -> Iterator[Line]:
-        """Yield the rows of all sources, in order; ``read`` is told how many more bytes of the files were read."""
-        for source in self.sources:
-            yield from read_lines(source, self.config.max_row_bytes, _growth(read) if read else None)
+    @property
+    def sources(self) -> list[str]:
+        """The names of all files that are read."""
+        return self.feed.names
+
+    def lines(self, read: Callable[[int], None] | None = None, log: list[FileRows] | None = None) -> Iterator[Line]:
+        """Yield the rows of all sources, in order; for the arguments see ``Feed.lines``."""
+        return self.feed.lines(read, log)
 
 
 def look_at(config: Config) -> Inputs:
@@ -39,13 +46,27 @@ def look_at(config: Config) -> Inputs:
     Raises:
         UsageError: a source, the tokenizer or the template cannot be used.
     """
-    sources = expand(config.sources)
+    feed = Feed(config)
     loaded = load_tokenizer(config.tokenizer, config.stop_tokens)
     now = config.now or datetime.now(UTC).replace(microsecond=0)
     text, named = _template(config.chat_template)
     policy, variables = policy_of(config), dict(config.template_kwargs)
-    preparer = Preparer(loaded, now=now, policy=policy, template=text, named=named, variables=variables)
-    return Inputs(config, sources, loaded, preparer, now)
+    preparer = Preparer(
+        loaded,
+        now=now,
+        policy=policy,
+        template=text,
+        named=named,
+        variables=variables,
+        audit=AuditMode(config.audit),
+        limits=limits_of(config),
+    )
+    return Inputs(config, feed, loaded, preparer, now)
+
+
+def limits_of(config: Config) -> Limits:
+    """Return what one rendering of the template may take."""
+    return Limits(config.template_seconds, config.template_bytes)
 
 
 def policy_of(config: Config) -> Policy:
@@ -53,22 +74,21 @@ def policy_of(config: Config) -> Policy:
     return Policy(
         history=History(config.history or History.SPLIT),
         mismatch=Mismatch(config.prompt_mismatch),
+        roles=frozenset(config.train.roles),
         turns=config.train.turns,
         parts=frozenset(map(Part, config.train.parts)),
-        max_length=config.max_length,
+        empty_thoughts=config.train.empty_reasoning == "train",
+        call_ids=config.train.tool_call_ids == "train",
+        max_length=longest_allowed(config),
+        overflow=Overflow(config.overflow),
+        control=Control(config.control_tokens),
     )
 
 
-def _growth(read: Callable[[int], None]) -> Callable[[int], None]:
-    """Turn the number of bytes read so far, of one file, into by how much it has grown."""
-    before = 0
-
-    def grown(consumed: int) -> None:
-        nonlocal before
-        read(consumed - before)
-        before = consumed
-
-    return grown
+def longest_allowed(config: Config) -> int | None:
+    """Return the most tokens that a sequence may have: what is packed must fit into a packed row."""
+    limits = [config.max_length, config.packing.length if config.packing else None]
+    return min((limit for limit in limits if limit is not None), default=None)
 
 
 def _template(choice: str | None) -> tuple[str | None, str | None]:

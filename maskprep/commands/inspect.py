@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections import Counter, defaultdict
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from itertools import chain, islice
 from pathlib import Path
 from typing import Any
 
+from maskprep.commands.found import Found, text
 from maskprep.commands.inputs import Inputs
 from maskprep.commands.opening import damage_told, is_output, open_build
 from maskprep.commands.selection import Selection
@@ -70,13 +71,9 @@ class Output:
             return {**self.data.manifest["config"], "now": self.data.manifest["now"]}
 
     @cached_property
-    def _findings(self) -> dict[tuple[str, int], list[tuple[str, str]]]:
-        found = defaultdict(list)
+    def _found(self) -> Found:
         with damage_told(self.data.path):
-            for finding in self.data.findings():
-                code, message = _told(finding, "code"), _told(finding, "message")
-                found[_told(finding, "file"), int(finding["line"])].append((code, message))
-        return found
+            return Found(self.data.placed_findings(), self.data.finding)
 
     def row(self, number: int) -> ShardRow:
         """Return row ``number``. Raises ``BuildError`` where its columns do not fit together."""
@@ -88,31 +85,38 @@ class Output:
     def view(self, number: int) -> RowView:
         """Return the view of row ``number``."""
         row = self.row(number)
-        findings = self._findings.get((row.where.file, row.where.line), [])
         with damage_told(self.data.path):
-            return self.viewer.view(number, row.where, row.sequence, row.labelled, findings)
+            findings = self._found.of((row.where.file, row.where.line))
+            view = self.viewer.view(number, row.where, row.sequence, row.labelled, findings)
+            return replace(view, place=self.data.place(number))
 
     def rejects(self, most: int | None = None) -> Iterator[RejectView]:
         """Yield the rejected rows; with ``most``, the first of every code, at most so many of each."""
+        yield from self._left(self.data.rejects(), most)
+
+    def dropped(self) -> Iterator[RejectView]:
+        """Yield the rows that were left out as duplicates."""
+        yield from self._left(self.data.dropped(), None)
+
+    def _left(self, entries: Iterator[dict[str, Any]], most: int | None) -> Iterator[RejectView]:
         seen: Counter[str] = Counter()
         with damage_told(self.data.path):
-            for reject in self.data.rejects():
-                code = _told(reject, "code")
+            for reject in entries:
+                code = text(reject, "code")
                 seen[code] += 1
                 if most is None or seen[code] <= most:
-                    where = Where(_told(reject, "file"), int(reject["line"]), int(reject["byte"]))
-                    hint = _told({"hint": "", **reject}, "hint")
-                    yield RejectView(-1, where, code, _told(reject, "message"), hint, _details(reject), "")
+                    where = Where(text(reject, "file"), int(reject["line"]), int(reject["byte"]))
+                    hint = text({"hint": "", **reject}, "hint")
+                    yield RejectView(-1, where, code, text(reject, "message"), hint, _details(reject), "")
 
     def examples(self, most: int, of_each: int) -> list[int]:
-        """Return the first ``most`` rows, and after them the first ``of_each`` with each finding."""
-        chosen = dict.fromkeys(range(min(most, len(self.data))))
-        seen: Counter[str] = Counter()
+        """Return the first ``most`` rows, and one of each of the first ``of_each`` conversations with each finding."""
+        chosen = set(range(min(most, len(self.data))))
+        wanted = {place for places in self._found.first.values() for place in places[:of_each]}
         for number, (file, line, _) in enumerate(self.data.origins()):
-            codes = {code for code, _ in self._findings.get((file, line), [])}
-            if any(seen[code] < of_each for code in codes):
-                seen.update(codes)
-                chosen.setdefault(number)
+            if (file, line) in wanted:
+                wanted.discard((file, line))
+                chosen.add(number)
         return sorted(chosen)
 
     def numbers(self, selection: Selection) -> Iterator[int]:
@@ -125,19 +129,18 @@ class Output:
                 wanted, texts = selection.find, (self.viewer.text(ids) for ids in self._ids())
                 yield from (number for number, text in enumerate(texts) if wanted in text)
                 return
-            places = (
-                {selection.place()}
-                if selection.origin is not None
-                else {place for place, found in self._findings.items() if selection.finding in dict(found)}
-            )
-            yield from (number for number, origin in enumerate(self.data.origins()) if origin[:2] in places)
+            place = selection.place() if selection.origin is not None else None
+            code = selection.finding or ""
+            for number, (file, line, _) in enumerate(self.data.origins()):
+                if (file, line) == place or (place is None and self._found.has((file, line), code)):
+                    yield number
 
     def chosen(self, selection: Selection) -> Iterator[View]:
-        """Yield the selected rows, then the rejected rows that were sought; at most ``limit`` of a search."""
+        """Yield the selected rows, then those left out that were sought; at most ``limit`` of a search."""
         found: Iterator[View] = map(self.view, self.numbers(selection))
         if selection.by_number:
             return found
-        rejects = (reject for reject in self.rejects() if _sought(reject, selection))
+        rejects = (reject for reject in chain(self.rejects(), self.dropped()) if _sought(reject, selection))
         return islice(chain(found, rejects), selection.limit)
 
     def _ids(self) -> Iterator[list[int]]:
@@ -189,7 +192,7 @@ def source_views(inputs: Inputs, selection: Selection) -> Iterator[View]:
 def _prepare(inputs: Inputs, viewer: Viewer, number: int, line: Line) -> Iterator[View]:
     try:
         with guarded():
-            prepared = inputs.preparer.prepare(parse(line))
+            prepared = inputs.preparer.prepare(parse(line, line.reading))
     except RowError as error:
         yield RejectView.of(number, line.where, error, line.data)
         return
@@ -219,20 +222,13 @@ def _check(number: int, row: ShardRow) -> None:
         raise BuildError(f"row {number}: its ids, labels and spans do not fit together", "build the data set again")
 
 
-def _told(facts: Mapping[str, Any], name: str) -> str:
-    """Return a text of a line of rejects or findings, which another hand may have written."""
-    if not isinstance(facts[name], str):
-        raise TypeError(f"{name} is no text")
-    return str(facts[name])
-
-
 def _details(reject: Mapping[str, Any]) -> dict[str, Any]:
     """Return the details of a reject; the two texts of a mismatch must be such."""
     details = dict(reject.get("details", {}))
     if "prompt" in details and "rendered" in details:
         for parting in (details["prompt"], details["rendered"]):
-            _told(parting, "before"), _told(parting, "after")
-        _told(details, "graft"), _told(details, "train")
+            text(parting, "before"), text(parting, "after")
+        text(details, "graft"), text(details, "train")
     return details
 
 

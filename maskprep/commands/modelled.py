@@ -27,6 +27,7 @@ from maskprep.tokenizer.load import LoadedTokenizer
 _WORK = {"cpu": 2**32, "mps": 2**34, "cuda": 2**37}  # logits computed where no number of rows was asked for
 _SECONDS = 60  # likewise: no further row is begun after so long, once there are a few
 _FEW = 4
+_PACK = 8192  # tokens of a packed row that are run where the model is ours
 _PACKS = 3  # packed rows that are run, whole and document by document
 _KEPT = 6  # rows that are padded, batched and learnt
 _NO_MODEL = "no --model was given: what a random model thinks of the text says nothing"
@@ -73,7 +74,7 @@ class Modelled:
         if self._real is not None:
             _fit(self._real, data, numbers)
         vocabulary = max(loaded.tokenizer.get_vocab().values(), default=0) + 1
-        longest = int(lengths.max(initial=0))
+        longest = max(int(lengths.max(initial=0)), min(_pack_length(data), _PACK))
         runner = self._real or random_model(vocabulary, longest, self._device, self.options.seed)
         chosen = list(numbers)
         if self.options.rows is None:
@@ -143,6 +144,12 @@ class _Passes:
         self.gradient.see(row, measured, own, window)
         self.table.see(*((window, own.measured) if measured is None else (row, measured)))
         self.kept += [row] if len(self.kept) < _KEPT else []
+
+
+def _pack_length(data: StoredDataSet) -> int:
+    """Return the most tokens that a packed row may have, 0 where rows are not packed."""
+    packing = data.manifest["config"]["packing"]
+    return int(packing["length"]) if packing is not None else 0
 
 
 def _packs(data: StoredDataSet, runner: Runner, options: VerifyOptions) -> Iterator[Pack]:

@@ -9,7 +9,7 @@ from pathlib import Path
 from pydantic import ValidationError
 
 from maskprep.errors import BuildError, MaskprepError
-from maskprep.shards.reader import StoredDataSet
+from maskprep.shards.reader import StoredDataSet, holds_split
 
 _REBUILD = "build the data set again"
 
@@ -17,7 +17,9 @@ _REBUILD = "build the data set again"
 def is_output(path: str) -> bool:
     """Tell whether ``path`` is the folder of a build, finished or not."""
     folder = Path(path)
-    return (folder / "maskprep").is_dir() or (folder / "state.json").exists()
+    beside = folder / "tokenizer"  # what `save_to_disk` of datasets wrote has none
+    finished = (folder / "state.json").exists() and beside.is_dir()
+    return (folder / "maskprep").is_dir() or finished or holds_split(folder)
 
 
 def open_build(path: str) -> StoredDataSet:

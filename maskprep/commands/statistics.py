@@ -95,17 +95,35 @@ class _Noticed(BaseModel):
     hint: str = ""
 
 
+class _TooLong(BaseModel):
+    rows: int
+    tokens_before: int
+    trained_tokens_before: int
+    tokens: int
+    trained_tokens: int
+
+
+class _Packing(BaseModel):
+    rows: int
+    slots: int
+    fill: float
+
+
 class _Totals(BaseModel):
     """What of the manifest's totals is shown: another hand may have written it."""
 
     rows: int
     rows_used: int
     rows_rejected: int
+    rows_dropped: int
+    duplicates: int
     sequences: int
     tokens: int
     trained_tokens: int
     unfaithful_tokens: int
     longest_sequence: int
+    too_long: _TooLong
+    packing: _Packing | None = None
     by_role_and_part: list[_Entry]
     rejects: dict[str, _Noticed]
     findings: dict[str, _Noticed]

@@ -62,13 +62,17 @@ class TokenView:
 
 @dataclass(frozen=True, slots=True)
 class RowView:
-    """One sequence. ``number`` is its place in the data set or, of a source, that of its row; both from 0."""
+    """One sequence. ``number`` is its place in the data set or, of a source, that of its row; both from 0.
+
+    ``place`` tells which packed row it stands in, and as which of its documents, both from 0; None: it is a row itself.
+    """
 
     number: int
     where: Where
     sequence: int
     tokens: tuple[TokenView, ...]
     findings: tuple[tuple[str, str], ...] = ()
+    place: tuple[int, int] | None = None
 
     @property
     def trained(self) -> int:
@@ -99,6 +103,7 @@ class RowView:
         return {
             "row": self.number,
             "origin": {"file": self.where.file, "line": self.where.line, "sequence": self.sequence},
+            **({"packed": {"row": self.place[0], "document": self.place[1]}} if self.place else {}),
             "tokens": len(self.tokens),
             "trained_tokens": self.trained,
             "findings": [{"code": code, "detail": detail} for code, detail in self.findings],

@@ -10,7 +10,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field, field_validator
 
-from maskprep.config.sections import FormatName, Name, RoleName, Section, Source, TokenizerChoice, Train
+from maskprep.config.sections import FormatName, Name, Packing, RoleName, Section, Source, TokenizerChoice, Train
 from maskprep.conversation import RESERVED_KWARGS
 
 
@@ -36,10 +36,16 @@ class Config(Section):
     history: Literal["split", "mask", "rendered"] | None = None
     max_expansion: Annotated[float, Field(ge=1)] = 2.0
     prompt_mismatch: Literal["reject", "graft", "train"] = "reject"
+    control_tokens: Literal["reject", "escape", "keep"] = "reject"
     train: Train = Train()
     max_length: Annotated[int, Field(ge=2)] | None = None
     overflow: Literal["reject", "drop_turns", "truncate", "split"] = "reject"
+    packing: Packing | None = None
+    profile: Literal["hf", "trl", "axolotl", "llamafactory", "megatron", "together"] = "hf"
     max_rejects: Annotated[float, Field(ge=0, le=1)] = 0.01
+    audit: Literal["first", "sample", "all"] = "sample"
+    template_seconds: Annotated[float, Field(gt=0)] = 2.0
+    template_bytes: Annotated[int, Field(ge=1)] = 64 * 2**20
     max_row_bytes: Annotated[int, Field(ge=1)] = 16 * 2**20
     shard_bytes: Annotated[int, Field(ge=1)] = 256 * 10**6
 
@@ -58,5 +64,5 @@ class Config(Section):
 
     def fingerprint(self) -> str:
         """Return a hash of everything that decides what is written, the place where it is written excepted."""
-        facts = self.model_dump(mode="json", exclude={"output"})
+        facts = self.model_dump(mode="json", exclude={"output": True, "audit": True, "tokenizer": {"backend"}})
         return hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()

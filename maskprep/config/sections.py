@@ -53,6 +53,7 @@ class TokenizerChoice(Section):
     """Which tokenizer, and what is added to it."""
 
     name: Name
+    backend: Literal["auto", "fastokens", "transformers"] = "auto"
     add_tokens: tuple[Name, ...] = ()
     add_tokens_file: Name | None = None
     add_special_tokens: tuple[Name, ...] = ()
@@ -63,6 +64,14 @@ class TokenizerChoice(Section):
     @classmethod
     def _by_name(cls, value: Any) -> Any:
         return {"name": value} if isinstance(value, str) else value
+
+
+class Packing(Section):
+    """Several documents a row: how long a row is, and how documents are put together."""
+
+    length: Annotated[int, Field(ge=2)]
+    strategy: Literal["best_fit", "in_order"] = "best_fit"
+    window: Annotated[int, Field(ge=1)] | None = None
 
 
 class Train(Section):

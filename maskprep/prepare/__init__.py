@@ -1,7 +1,7 @@
 """From a conversation to sequences ready to be written: each step proved, or the row rejected with the reason."""
 
-from maskprep.prepare.policy import TRAINABLE, Overflow, Policy
+from maskprep.prepare.policy import TRAINABLE, Control, Overflow, Policy
 from maskprep.prepare.prepared import Loss, Prepared, PreparedSequence
 from maskprep.prepare.preparer import Preparer
 
-__all__ = ["TRAINABLE", "Loss", "Overflow", "Policy", "Prepared", "PreparedSequence", "Preparer"]
+__all__ = ["TRAINABLE", "Control", "Loss", "Overflow", "Policy", "Prepared", "PreparedSequence", "Preparer"]

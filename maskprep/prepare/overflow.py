@@ -49,8 +49,12 @@ def fit(conversation: Conversation, prepared: Prepared, limit: int, mode: Overfl
     if longest <= limit:
         return prepared
     msg = f"a sequence has {longest:,} tokens, more than max_length {limit:,}"
+    whole = sum(map(len, prepared.sequences))
+    trained = sum(sequence.labelled.trained_tokens for sequence in prepared.sequences)
+    facts = {"tokens": whole, "trained_tokens": trained}
     if mode is Overflow.REJECT:
-        raise RowError("too-long", msg, "raise --max-length, leave such rows out, or choose another `overflow`")
+        hint = "raise --max-length, leave such rows out, or choose another `overflow`"
+        raise RowError("too-long", msg, hint, facts)
     kept: list[PreparedSequence] = []
     for sequence in prepared.sequences:
         if len(sequence) <= limit:
@@ -62,13 +66,9 @@ def fit(conversation: Conversation, prepared: Prepared, limit: int, mode: Overfl
             kept += _Shortener(conversation, sequence, limit, make).shorten(mode)
     if not kept:
         hint = "raise --max-length, or leave such rows out"
-        raise RowError("too-long", f"{msg}, and overflow: {mode} leaves nothing to train", hint)
-    loss = Loss(
-        sum(map(len, prepared.sequences)),
-        sum(sequence.labelled.trained_tokens for sequence in prepared.sequences),
-        sum(map(len, kept)),
-        sum(sequence.labelled.trained_tokens for sequence in kept),
-    )
+        raise RowError("too-long", f"{msg}, and overflow: {mode} leaves nothing to train", hint, facts)
+    left = sum(sequence.labelled.trained_tokens for sequence in kept)
+    loss = Loss(whole, trained, sum(map(len, kept)), left)
     detail = f"{loss.trained:,} of {loss.trained_before:,} trained tokens are left, in {len(kept)} sequences"
     return Prepared(tuple(kept), (*prepared.findings, Finding(_CODES[mode], detail)), loss)
 

@@ -24,6 +24,14 @@ class Overflow(StrEnum):
     SPLIT = "split"
 
 
+class Control(StrEnum):
+    """What becomes of control tokens that data spells."""
+
+    REJECT = "reject"
+    ESCAPE = "escape"
+    KEEP = "keep"
+
+
 @dataclass(frozen=True, slots=True)
 class Policy:
     """What the user wants trained, and what to do where the template stands in the way.
@@ -42,6 +50,7 @@ class Policy:
     call_ids: bool = True
     max_length: int | None = None
     overflow: Overflow = Overflow.REJECT
+    control: Control = Control.REJECT
 
     @property
     def mask(self) -> MaskPolicy:

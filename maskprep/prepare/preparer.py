@@ -8,15 +8,18 @@ from datetime import datetime
 from typing import Any
 
 from maskprep.conversation import Conversation, Finding, Message, Part
-from maskprep.errors import RowError
+from maskprep.errors import RowError, UsageError
 from maskprep.labels import IGNORED, MaskPolicy, label
+from maskprep.prepare.control import ControlTokens
 from maskprep.prepare.overflow import fit
-from maskprep.prepare.policy import Policy
+from maskprep.prepare.policy import Control, Policy
 from maskprep.prepare.prepared import Prepared, PreparedSequence
 from maskprep.sequences import History, Row, SequenceBuilder, TrainingSequence
 from maskprep.template.arguments import readable
+from maskprep.template.audit import Audit, AuditMode, shape, surroundings
+from maskprep.template.limits import Exceeded, Limits
 from maskprep.template.located import locate
-from maskprep.template.render import ChatTemplate
+from maskprep.template.render import ChatTemplate, refusal
 from maskprep.template.rendered import Rendered
 from maskprep.template.spoken import find_spoken
 from maskprep.template.stops import Stops
@@ -24,8 +27,6 @@ from maskprep.template.turn import Fit, Turn
 from maskprep.template.turns import TurnFinder
 from maskprep.tokenizer.encode import Encoder
 from maskprep.tokenizer.load import LoadedTokenizer
-
-_MOST_WORK = 200_000_000  # characters rendered for the proof of one row: about a minute
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,9 +51,11 @@ class Preparer:
         variables: what the template is given beside the messages (``template_kwargs``).
         now: the time that the template is told.
         policy: what to train.
+        audit: which rows and turns are rendered again in the slow way, to be compared.
+        limits: what one rendering may take.
 
     Raises:
-        UsageError: there is no template, or it does not compile.
+        UsageError: there is no template, it does not compile, or takes too much for the shortest of conversations.
     """
 
     def __init__(  # noqa: PLR0913 - the ingredients
@@ -64,19 +67,26 @@ class Preparer:
         template: str | None = None,
         named: str | None = None,
         variables: dict[str, Any] | None = None,
+        audit: AuditMode = AuditMode.SAMPLE,
+        limits: Limits | None = None,
     ) -> None:
         """Compile the template; see the class."""
         self.loaded, self.policy, self.now = loaded, policy, now
         self.stops = Stops(loaded.stop_tokens, loaded.special_tokens, loaded.added_tokens)
         self.encoder = Encoder(loaded.tokenizer)
         self._builder = SequenceBuilder(self.encoder)
-        self._special_ids = set(loaded.tokenizer.convert_tokens_to_ids(list(loaded.special_tokens)))
         texts = [
             template if template is not None else loaded.template_for(named, tools=tools) for tools in (False, True)
         ]
         given = {**loaded.variables, **(variables or {})}
-        compiled = {text: ChatTemplate(text, given, now) for text in dict.fromkeys(texts)}
-        self._finders = {text: TurnFinder(compiled[text], self.stops, policy.mismatch) for text in compiled}
+        compiled = {text: ChatTemplate(text, given, now, limits) for text in dict.fromkeys(texts)}
+        for chat in compiled.values():
+            _try_out(chat)
+        self._audits = {text: Audit(audit) for text in compiled}
+        self._finders = {
+            text: TurnFinder(compiled[text], self.stops, policy.mismatch, Audit(audit)) for text in compiled
+        }
+        self._control = {text: ControlTokens(loaded, compiled[text], self.stops) for text in compiled}
         self.templates = {tools: compiled[text] for tools, text in zip((False, True), texts, strict=True)}
 
     def prepare(self, conversation: Conversation) -> Prepared:
@@ -104,6 +114,7 @@ class Preparer:
         conversation, whole = readable(template, conversation)
         messages = conversation.messages
         self._audit(template, conversation, whole)
+        self._control[template.source].check(conversation, self.policy.control)
         speaking = [index for index, message in enumerate(messages) if message.role in self.policy.roles]
         chosen = self.policy.choose(speaking) if wanted is None else wanted
         wanted = {index for index in chosen if messages[index].in_loss}
@@ -138,14 +149,17 @@ class Preparer:
             located = locate(proved.template, proved.conversation, proved.whole, astray, self.stops)
         messages = proved.conversation.messages
         row: Row = self._builder.build(history, proved.whole, proved.turns, proved.selected, located)
+        control, mode = self._control[proved.template.source], self.policy.control
+        settled = [control.settle(sequence, proved.conversation, mode) for sequence in row.sequences]
         sequences = tuple(
-            prepared for sequence in row.sequences if (prepared := _labelled(sequence, messages, self.policy.mask))
+            prepared for sequence in settled if (prepared := _labelled(sequence, messages, self.policy.mask))
         )
         if not sequences:
             reasons = "; ".join(finding.detail for finding in row.findings)
             msg = f"no token is left to train{': ' + reasons if reasons else ''}"
             raise RowError("nothing-to-train", msg, "history: split trains every turn that can be trained")
-        return Prepared(sequences, (*proved.findings, *row.findings, *self._control_tokens(sequences)))
+        spelt = [] if mode is Control.REJECT else control.finding(row.sequences, proved.conversation, mode)
+        return Prepared(sequences, (*proved.findings, *row.findings, *spelt))
 
     def _turns(
         self, template: ChatTemplate, conversation: Conversation, wanted: Collection[int], whole: Rendered
@@ -154,7 +168,6 @@ class Preparer:
         roles = [message.role for message in conversation.messages]
         assistants = [index for index, role in enumerate(roles) if role == "assistant" and index]
         others = [index for index in wanted if roles[index] != "assistant"]
-        self._check_work(len(assistants) + len(others), whole)
         finder = self._finders[template.source]
         turns = []
         for index in sorted([*assistants, *others]):
@@ -167,7 +180,13 @@ class Preparer:
         return turns
 
     def _audit(self, template: ChatTemplate, conversation: Conversation, whole: Rendered) -> None:
-        """Compare the tracked rendering with transformers' own, or, where the clock matters, with the plain one."""
+        """Compare the tracked rendering with transformers' own, or, where the clock matters, with the plain one.
+
+        Rows of a new kind are compared, and a sample of the others.
+        """
+        kinds = {(surroundings(conversation), *shape(message)) for message in conversation.messages}
+        if not self._audits[template.source].wants(kinds, whole.text):
+            return
         count = len(conversation.messages)
         plain = template.plain(conversation, count, generation_prompt=False)
         theirs = plain if template.uses_clock else self._rendered_by_transformers(template, conversation)
@@ -177,39 +196,33 @@ class Preparer:
 
     def _rendered_by_transformers(self, template: ChatTemplate, conversation: Conversation) -> str:
         try:
-            text = self.loaded.tokenizer.apply_chat_template(
-                [dict(message.fields) for message in conversation.messages],
-                tools=conversation.tools,
-                documents=conversation.documents,
-                chat_template=template.source,
-                tokenize=False,
-                **{**template.variables, **(conversation.template_kwargs or {})},
-            )
+            with template.limits.running():
+                text = self.loaded.tokenizer.apply_chat_template(
+                    [dict(message.fields) for message in conversation.messages],
+                    tools=conversation.tools,
+                    documents=conversation.documents,
+                    chat_template=template.source,
+                    tokenize=False,
+                    **{**template.variables, **(conversation.template_kwargs or {})},
+                )
+        except (Exceeded, MemoryError, RecursionError) as error:
+            raise refusal(error) from error
         except Exception as error:  # whatever it refuses, we must not train
             msg = f"transformers cannot render this conversation: {type(error).__name__}: {error}"
             raise RowError("render-differs", msg) from error
         return str(text)
 
-    @staticmethod
-    def _check_work(turns: int, whole: Rendered) -> None:
-        """Refuse a row that would take minutes: each turn is proved by renderings of all that precedes it."""
-        if turns * len(whole) > _MOST_WORK:
-            msg = f"{turns:,} turns in {len(whole):,} characters are too many to prove one by one"
-            raise RowError("too-many-turns", msg, "divide the conversation into several rows")
 
-    def _control_tokens(self, sequences: Sequence[PreparedSequence]) -> list[Finding]:
-        """Report control tokens that the text of a message spells."""
-        for prepared in sequences:
-            labelled = prepared.labelled
-            for span in labelled.spans:
-                if span.part in ("scaffold", "stop"):
-                    continue
-                spelt = self._special_ids.intersection(labelled.input_ids[span.start : span.end].tolist())
-                if spelt:
-                    names = ", ".join(map(str, self.loaded.tokenizer.convert_ids_to_tokens(sorted(spelt))))
-                    whose = f"messages[{span.message}] ({span.role})" if span.message >= 0 else span.part
-                    return [Finding("control-token-in-text", f"{whose} spells {names}, which becomes a control token")]
-        return []
+def _try_out(template: ChatTemplate) -> None:
+    """Render a short conversation; whether the template takes it does not matter, if it ends soon."""
+    conversation = Conversation((Message({"role": "user", "content": "Hello"}),))
+    for render in (template.tracked, template.plain):
+        try:
+            render(conversation, 1, generation_prompt=True)
+        except RowError as error:
+            if error.code == "template-limit":
+                msg = f"with a single short message, {error.message}"
+                raise UsageError(msg, "raise template_seconds or template_bytes, or use another template") from error
 
 
 def _find(

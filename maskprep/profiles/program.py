@@ -16,7 +16,9 @@ def loading(handover: Handover) -> list[str]:
     if handover.pad_token is not None:
         lines.insert(2, f"tokenizer.pad_token = {quoted(handover.pad_token)}")
     if handover.vocabulary is not None:
-        lines.append(f"model.resize_token_embeddings({handover.vocabulary})")
+        # Many models have more rows than ids: these must not be cut off.
+        lines.append(f"if model.get_input_embeddings().weight.shape[0] < {handover.vocabulary}:")
+        lines.append(f"    model.resize_token_embeddings({handover.vocabulary})")
     return lines
 
 

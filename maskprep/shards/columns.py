@@ -12,12 +12,12 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from maskprep.errors import BuildError
-from maskprep.shards.schema import SCHEMA
+from maskprep.packing.rows import positions
+from maskprep.shards.stored import StoredShard, one_a_row
 
 Ints = npt.NDArray[np.int64]
 Bools = npt.NDArray[np.bool_]
 
-_COLUMNS = set(SCHEMA.names)
 _END = b"\xff\xff\xff\xff\x00\x00\x00\x00"  # what an Arrow stream ends with
 
 
@@ -37,7 +37,11 @@ class SpanColumns:
 
 @dataclass(frozen=True, slots=True)
 class Columns:
-    """A batch of rows. Row ``i`` holds ``ids[id_edges[i]:id_edges[i + 1]]``, and so on for labels and spans."""
+    """A batch of rows. Row ``i`` holds ``ids[id_edges[i]:id_edges[i + 1]]``, and so on for labels and spans.
+
+    ``restarts`` tells of each row whether its ``position_ids``, where it stands among others in a packed one, count
+    from 0.
+    """
 
     ids: Ints
     id_edges: Ints
@@ -48,6 +52,8 @@ class Columns:
     files: tuple[str, ...]
     lines: Ints
     sequences: Ints
+    weights: npt.NDArray[np.float32] | None
+    restarts: Bools
     _batch: Any
 
     def __len__(self) -> int:
@@ -56,36 +62,24 @@ class Columns:
 
     def keep(self, rows: Bools) -> Columns:
         """Return the same without the rows that are False in ``rows``."""
-        return self if bool(rows.all()) else _columns(self._batch.filter(pa.array(rows)))
+        return self if bool(rows.all()) else _columns(self._batch.filter(pa.array(rows)), self.restarts[rows])
 
 
-def batches(path: Path) -> Iterator[Columns]:
-    """Yield the batches of a shard; memory holds one of them.
+def batches(shard: StoredShard) -> Iterator[Columns]:
+    """Yield the documents of a shard, batch by batch; memory holds one of them.
 
     Raises:
         BuildError: the file is no such shard, or it ends early; the message says which.
     """
     try:
-        with pa.memory_map(str(path)) as source:
-            stream = pa.ipc.open_stream(source)
-            if not stream.schema.equals(SCHEMA):
-                raise BuildError(f"has another schema: {_difference(stream.schema)}")
-            for batch in stream:
-                batch.validate(full=True)
-                if any(column.null_count for column in batch.columns):
-                    raise BuildError("holds nulls")
-                yield _columns(batch)
-    except (OSError, pa.ArrowException) as error:
-        raise BuildError(f"cannot be read as an Arrow stream: {str(error).splitlines()[0]}") from error
-
-
-def packed_columns(path: Path) -> set[str]:
-    """Return which columns of a packed data set the shard has, none where it cannot be read."""
-    try:
-        with pa.memory_map(str(path)) as source:
-            return {"position_ids", "seq_lengths"} & set(pa.ipc.open_stream(source).schema.names)
-    except (OSError, pa.ArrowException):
-        return set()
+        for batch in shard.rows():
+            batch.validate(full=True)
+            if any(column.null_count for column in batch.columns):
+                raise BuildError("holds nulls")
+            documents = one_a_row(batch)
+            yield _columns(documents, _restarts(batch, documents))
+    except pa.ArrowException as error:
+        raise BuildError(f"cannot be read: {str(error).splitlines()[0]}") from error
 
 
 def ends_whole(path: Path) -> bool:
@@ -95,18 +89,20 @@ def ends_whole(path: Path) -> bool:
         return file.read() == _END
 
 
-def _difference(schema: Any) -> str:
-    missing, foreign = _COLUMNS - set(schema.names), set(schema.names) - _COLUMNS
-    other = [name for name in _COLUMNS & set(schema.names) if schema.field(name).type != SCHEMA.field(name).type]
-    said = [
-        f"{what} {', '.join(sorted(names))}"
-        for what, names in (("it lacks", missing), ("it has besides", foreign), ("of another type:", other))
-        if names
-    ]
-    return "; ".join(said) or "the same columns in another order"
+def _restarts(batch: Any, documents: Any) -> Bools:
+    """Tell of each document whether its position ids in the packed rows of ``batch`` count from 0."""
+    if "position_ids" not in batch.schema.names:
+        return np.ones(documents.num_rows, np.bool_)
+    found, found_edges = _flat(batch.column("position_ids"))
+    _, row_edges = _flat(batch.column("input_ids"))
+    _, edges = _flat(documents.column("input_ids"))
+    if not np.array_equal(found_edges, row_edges):
+        raise BuildError("holds rows with another number of position_ids than of input_ids")
+    wrong: Ints = np.concatenate(([0], np.cumsum(found != positions(np.diff(edges)))))
+    return np.equal(wrong[edges[1:]], wrong[edges[:-1]])
 
 
-def _columns(batch: Any) -> Columns:
+def _columns(batch: Any, restarts: Bools) -> Columns:
     ids, id_edges = _flat(batch.column("input_ids"))
     labels, label_edges = _flat(batch.column("labels"))
     spans, span_edges = _inner(batch.column("spans"))
@@ -125,8 +121,17 @@ def _columns(batch: Any) -> Columns:
         tuple(origin.field("file").to_pylist()),
         _numbers(origin.field("line")),
         _numbers(origin.field("sequence")),
+        _weights(batch),
+        restarts,
         batch,
     )
+
+
+def _weights(batch: Any) -> npt.NDArray[np.float32] | None:
+    if "loss_weights" not in batch.schema.names:
+        return None
+    values, _ = _inner(batch.column("loss_weights"))
+    return np.asarray(values.to_numpy(zero_copy_only=False), np.float32)
 
 
 def _inner(column: Any) -> tuple[Any, Ints]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from io import RawIOBase
 from pathlib import Path
@@ -12,15 +13,21 @@ from typing import Any
 import pyarrow as pa
 
 from maskprep.conversation import Where
-from maskprep.shards.schema import SCHEMA, ShardRow, to_batch
+from maskprep.labels import IGNORED
+from maskprep.shards.schema import ShardRow, to_batch
 
 ROWS_PER_BATCH = 1000
-_TOKENS_PER_BATCH = 4_000_000  # bounds the memory that very long rows take while they wait
+TOKENS_PER_BATCH = 4_000_000  # bounds the memory that very long rows take while they wait
 
 
 @dataclass(frozen=True, slots=True)
 class Receipt:
-    """What a shard holds. ``first`` and ``last`` are the source rows that it begins and ends with."""
+    """What a shard holds. ``first`` and ``last`` are the source rows that it begins and ends with.
+
+    ``file`` is its name, in a data set of several splits behind the name of its split: ``train/data-…``. ``documents``
+    are the sequences in it, several a row where they are packed. ``companion`` is the file beside it that holds what
+    the trainer cannot carry, by the name that it has in its own folder.
+    """
 
     file: str
     rows: int
@@ -30,9 +37,13 @@ class Receipt:
     sha256: str
     first: Where | None
     last: Where | None
+    documents: int = 0
+    companion: str | None = None
+    companion_bytes: int = 0
+    companion_sha256: str | None = None
 
 
-class _HashingFile(RawIOBase):
+class HashingFile(RawIOBase):
     """A file that hashes and counts what is written to it."""
 
     def __init__(self, path: Path) -> None:
@@ -41,9 +52,11 @@ class _HashingFile(RawIOBase):
         self.size = 0
 
     def writable(self) -> bool:
+        """Say that it is."""
         return True
 
     def write(self, data: Any, /) -> int:
+        """Write bytes, all of them, and return their number."""
         view = memoryview(data).cast("B")
         self._hash.update(view)
         self._file.write(view)
@@ -51,9 +64,11 @@ class _HashingFile(RawIOBase):
         return len(view)
 
     def digest(self) -> str:
+        """Return the sha256 of what was written."""
         return self._hash.hexdigest()
 
     def close(self) -> None:
+        """Close the file once its bytes are on the disk."""
         if not self.closed:
             try:
                 self._file.flush()
@@ -64,9 +79,9 @@ class _HashingFile(RawIOBase):
 
 
 class ShardWriter:
-    """Writes rows into numbered shards of about ``shard_bytes`` each.
+    """Writes rows into numbered shards of about ``shard_bytes`` each, under names that are not yet final.
 
-    The shards have their final names only after ``finish``, which alone knows how many there are.
+    The rows of a shard have all a weight for each token, or none has: where one comes that differs, a shard begins.
     """
 
     def __init__(self, folder: Path, shard_bytes: int) -> None:
@@ -75,38 +90,27 @@ class ShardWriter:
         self._receipts: list[Receipt] = []
         self._waiting: list[ShardRow] = []
         self._waiting_tokens = 0
-        self._file: _HashingFile | None = None
+        self._file: HashingFile | None = None
         self._stream: Any = None
+        self._schema: Any = None
         self._rows = self._tokens = self._trained = 0
         self._first: Where | None = None
         self._last: Where | None = None
 
     def write(self, row: ShardRow) -> None:
         """Add one row."""
-        self._first = self._first or row.where
-        self._last = row.where
-        self._rows += 1
-        self._tokens += len(row.labelled.input_ids)
-        self._trained += row.labelled.trained_tokens
         self._waiting.append(row)
         self._waiting_tokens += len(row.labelled.input_ids)
-        if len(self._waiting) >= ROWS_PER_BATCH or self._waiting_tokens >= _TOKENS_PER_BATCH:
+        if len(self._waiting) >= ROWS_PER_BATCH or self._waiting_tokens >= TOKENS_PER_BATCH:
             self._flush()
-            if self._file is not None and self._file.size >= self._shard_bytes:
-                self._close()
 
-    def finish(self) -> list[Receipt]:
-        """Close the last shard, give all of them their names, and return what they hold. At least one is written."""
-        if self._waiting or not self._receipts:
-            self._flush()
-        self._close()
-        total = len(self._receipts)
-        named = []
-        for index, receipt in enumerate(self._receipts):
-            name = f"data-{index:05d}-of-{total:05d}.arrow"
-            (self._folder / receipt.file).rename(self._folder / name)
-            named.append(replace(receipt, file=name))
-        return named
+    def close(self) -> list[Receipt]:
+        """Close the last shard, and return what all of them hold under the names that they have so far."""
+        self._flush()
+        if not self._receipts and self._file is None:
+            self._put(to_batch([]), None, None)
+        self._end()
+        return self._receipts
 
     def abandon(self) -> None:
         """Close without finishing, so that the unfinished files can be deleted."""
@@ -114,23 +118,52 @@ class ShardWriter:
             self._file.close()
 
     def _flush(self) -> None:
-        if self._file is None:
-            self._file = _HashingFile(self._folder / f"data-{len(self._receipts):05d}.arrow.partial")
-            self._stream = pa.ipc.new_stream(self._file, SCHEMA)
         if self._waiting:
-            self._stream.write_batch(to_batch(self._waiting))
-            self._waiting = []
-            self._waiting_tokens = 0
+            rows, self._waiting, self._waiting_tokens = self._waiting, [], 0
+            self._put(to_batch(rows), rows[0].where, rows[-1].where)
 
-    def _close(self) -> None:
+    def _put(self, batch: Any, first: Where | None, last: Where | None) -> None:
+        """Write a batch, and begin another shard once this one is large enough."""
+        if self._file is not None and not self._schema.equals(batch.schema):
+            self._end()
+        if self._file is None:
+            self._file, self._schema = HashingFile(self._folder / self._partial()), batch.schema
+            self._stream = pa.ipc.new_stream(self._file, batch.schema)
+        if batch.num_rows:
+            self._stream.write_batch(batch)
+        labels = batch.column("labels").flatten().to_numpy()
+        self._rows += batch.num_rows
+        self._tokens += len(labels)
+        self._trained += int((labels != IGNORED).sum())
+        self._first, self._last = self._first or first, last
+        if self._file.size >= self._shard_bytes:
+            self._end()
+
+    def _end(self) -> None:
         if self._file is None:
             return
         self._stream.close()
         self._file.close()
-        name = f"data-{len(self._receipts):05d}.arrow.partial"
         digest, size = self._file.digest(), self._file.size
-        self._receipts.append(
-            Receipt(name, self._rows, self._tokens, self._trained, size, digest, self._first, self._last)
-        )
+        counts = self._rows, self._tokens, self._trained
+        self._receipts.append(Receipt(self._partial(), *counts, size, digest, self._first, self._last, self._rows))
         self._file = self._stream = self._first = None
         self._rows = self._tokens = self._trained = 0
+
+    def _partial(self) -> str:
+        return staged_name(len(self._receipts))
+
+
+def staged_name(number: int) -> str:
+    """Return the name of a file of rows that wait to be arranged."""
+    return f"staged-{number:05d}.arrow.partial"
+
+
+def finish(folder: Path, receipts: Sequence[Receipt]) -> list[Receipt]:
+    """Give shards that wait in ``folder`` their final names, and return what they hold under these."""
+    named = []
+    for index, receipt in enumerate(receipts):
+        name = f"data-{index:05d}-of-{len(receipts):05d}.arrow"
+        (folder / receipt.file).rename(folder / name)
+        named.append(replace(receipt, file=name))
+    return named

@@ -1,11 +1,12 @@
 """The output folder: claimed at the start, committed at the end, and never half of either.
 
-``state.json`` makes the folder a data set. It is the first file to go when a build begins over an old one, and the
-last to come, renamed into place, when a build succeeds.
+``state.json`` makes the folder a data set, or ``dataset_dict.json`` where it holds several splits. It is the first file
+to go when a build begins over an old one, and the last to come, renamed into place, when a build succeeds.
 """
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import re
@@ -15,15 +16,34 @@ from pathlib import Path
 from typing import Any
 
 from maskprep.errors import BuildError, UsageError
+from maskprep.profiles import PROFILES, Profile
 from maskprep.shards.files import Receipt
-from maskprep.shards.schema import SCHEMA
+from maskprep.shards.schema import Layout
+from maskprep.shards.stored import COMPANIONS
 
-_OURS = re.compile(
-    r"data-\d{5}(-of-\d{5}\.arrow|\.arrow\.partial)|dataset_info\.json|state\.json(\.partial)?|tokenizer"
+SEAL = "_maskprep_manifest"
+"""The key under which the last file to come has the checksum of the manifest."""
+
+SPLITS = ("train", "validation")
+"""The parts of a data set that is divided, each in a folder of its own."""
+
+MARKS = ("dataset_dict.json", "maskprep/state.json", "state.json")
+"""The files of which one is the last to come: of a data set of splits, of one that is no Arrow folder, of any other."""
+
+_SHARDS = re.compile(
+    r"data-\d{5}(-of-\d{5}\.(arrow|parquet)|\.partial)|staged-\d{5}\.arrow\.partial|"
+    r"dataset_info\.json|state\.json(\.partial)?"
 )
+_OURS = re.compile(rf"{_SHARDS.pattern}|dataset_dict\.json(\.partial)?|tokenizer|{COMPANIONS}|{'|'.join(SPLITS)}")
+_ALL_MARKS = (*MARKS, *(f"{split}/state.json" for split in SPLITS))
 _FOLDER = "maskprep"
 _TOKENIZER = "tokenizer"
-_NOTES = frozenset({"manifest.json", "rejects.jsonl", "findings.jsonl", "report.html", ".report.html.partial"})
+_NOTES = frozenset(
+    {
+        *("state.json", "state.json.partial", "manifest.json", "rejects.jsonl", "findings.jsonl", "dropped.jsonl"),
+        *("report.html", ".report.html.partial"),
+    }
+)
 
 
 class OutputFolder:
@@ -31,14 +51,25 @@ class OutputFolder:
 
     Args:
         path: the folder; it need not exist.
+        divided: whether it is to hold several splits.
+        profile: how its shards are to be read.
 
     Raises:
         UsageError: from ``claim``, where the folder holds what must not be lost.
     """
 
-    def __init__(self, path: str) -> None:
+    def __init__(self, path: str, *, divided: bool = False, profile: Profile = PROFILES["hf"]) -> None:
         """Name the folder; nothing is touched before ``claim``."""
-        self.path = Path(path)
+        self.path, self.profile = Path(path), profile
+        self.splits = SPLITS if divided else SPLITS[:1] if profile.container == "dict" else ("",)
+
+    def shards(self, split: str) -> Path:
+        """The folder of the shards of a split; the split of a data set that is not divided is called ``""``."""
+        return self.path / split
+
+    def companions(self, split: str) -> Path:
+        """The folder of what the trainer cannot carry of the rows of a split."""
+        return self.path / COMPANIONS / split
 
     @property
     def rejects(self) -> Path:
@@ -49,6 +80,11 @@ class OutputFolder:
     def findings(self) -> Path:
         """The file of findings about rows that were used."""
         return self.path / _FOLDER / "findings.jsonl"
+
+    @property
+    def dropped(self) -> Path:
+        """The file of rows that were left out as duplicates."""
+        return self.path / _FOLDER / "dropped.jsonl"
 
     @property
     def tokenizer(self) -> Path:
@@ -76,7 +112,7 @@ class OutputFolder:
             )
         if overwrite or not [entry for entry in self.path.iterdir() if entry.name != _FOLDER]:
             return
-        finished = "a data set" if (self.path / "state.json").exists() else "an unfinished build"
+        finished = "a data set" if any((self.path / mark).exists() for mark in MARKS) else "an unfinished build"
         msg = f"the output folder {str(self.path)!r} already holds {finished}"
         raise UsageError(msg, "give --overwrite to replace it, or another folder to --output")
 
@@ -92,6 +128,11 @@ class OutputFolder:
         if built:
             foreign += [f"{_FOLDER}/{entry.name}" for entry in notes.iterdir() if entry.name not in _NOTES]
             foreign += [f"{_TOKENIZER}/{name}" for name in self._foreign_beside_the_tokenizer()]
+            for folder in (*SPLITS, COMPANIONS, *(f"{COMPANIONS}/{split}" for split in SPLITS)):
+                entries = (self.path / folder).iterdir() if (self.path / folder).is_dir() else ()
+                inner = SPLITS if folder == COMPANIONS else ()
+                names = (entry.name for entry in entries if entry.name not in inner)
+                foreign += [f"{folder}/{name}" for name in names if not _SHARDS.fullmatch(name)]
         return sorted(foreign)
 
     def _foreign_beside_the_tokenizer(self) -> list[str]:
@@ -107,9 +148,14 @@ class OutputFolder:
         """Make the folder empty but for our own subfolder: from here on it is no data set."""
         try:
             self.path.mkdir(parents=True, exist_ok=True)
-            (self.path / "state.json").unlink(missing_ok=True)
+            for mark in _ALL_MARKS:
+                (self.path / mark).unlink(missing_ok=True)
             (self.path / _FOLDER).mkdir(exist_ok=True)
             self._clear(_NOTES)
+            for split in self.splits:
+                self.shards(split).mkdir(exist_ok=True)
+                if self.profile.companion:
+                    self.companions(split).mkdir(parents=True, exist_ok=True)
         except OSError as error:
             raise UsageError(f"the output folder {str(self.path)!r} cannot be written: {error.strerror}") from error
 
@@ -127,29 +173,33 @@ class OutputFolder:
         """The page that shows what was built."""
         return self.path / _FOLDER / "report.html"
 
-    def describe(self, manifest: Mapping[str, Any]) -> None:
-        """Write what describes the shards."""
+    def describe(self, manifest: Mapping[str, Any], layout: Layout) -> None:
+        """Write what describes the shards, whose rows have this layout."""
         from datasets import DatasetInfo, Features  # noqa: PLC0415 - a second to import, wanted only here
 
-        DatasetInfo(features=Features.from_arrow_schema(SCHEMA)).write_to_directory(str(self.path))
+        main, companion = self.profile.schema(layout)
+        for split in self.splits:
+            for folder, schema in ((self.shards(split), main), (self.companions(split), companion)):
+                if schema is not None and (folder != self.shards(split) or self.profile.container != "parquet"):
+                    DatasetInfo(features=Features.from_arrow_schema(schema)).write_to_directory(str(folder))
         _write(self.manifest, manifest)
 
     def commit(self, receipts: Sequence[Receipt], fingerprint: str) -> None:
-        """Write ``state.json``, last of all: from here on the folder is a data set."""
-        state: dict[str, Any] = {
-            "_data_files": [{"filename": receipt.file} for receipt in receipts],
-            "_fingerprint": fingerprint[:16],
-            "_format_columns": None,
-            "_format_kwargs": {},
-            "_format_type": None,
-            "_output_all_columns": False,
-            "_split": None,
-        }
-        partial = self.path / "state.json.partial"
-        _write(partial, state)
-        _sync_folder(self.path)
-        partial.rename(self.path / "state.json")
-        _sync_folder(self.path)
+        """Write the file that makes the folder a data set, last of all."""
+        seal = seal_of(json.loads(self.manifest.read_bytes()))
+        for split in self.splits:
+            own = [receipt for receipt in receipts if receipt.file.rpartition("/")[0] == split]
+            if self.profile.companion:
+                names = [str(receipt.companion) for receipt in own]
+                _commit(self.companions(split) / "state.json", _state(names, f"{fingerprint}/spans", split, seal))
+            if self.profile.container != "parquet":
+                names = [receipt.file.rpartition("/")[2] for receipt in own]
+                _commit(self.shards(split) / "state.json", _state(names, fingerprint, split, seal))
+        if self.splits != ("",) and self.profile.container != "parquet":
+            _commit(self.path / "dataset_dict.json", {"splits": list(self.splits)})
+        if self.profile.container == "parquet":
+            # No Arrow folder: `datasets` reads the files, and only we read this.
+            _commit(self.path / _FOLDER / "state.json", _state([r.file for r in receipts], fingerprint, "", seal))
 
     def _clear(self, notes: Collection[str]) -> None:
         """Delete the shards and what describes them, then these of our notes."""
@@ -165,6 +215,39 @@ class OutputFolder:
                 entry.unlink()
         for name in notes:
             (self.path / _FOLDER / name).unlink(missing_ok=True)
+
+
+def seal_of(manifest: Mapping[str, Any]) -> str:
+    """Return the checksum of a manifest, but for when and where the data set was built: the same build has the same."""
+    facts = {**manifest, "now": None, "config": {**manifest["config"], "output": None}}
+    return hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()
+
+
+def _state(names: Sequence[str], fingerprint: str, split: str, seal: str) -> dict[str, Any]:
+    """Return what ``load_from_disk`` reads of an Arrow folder; it looks at no key that it does not know."""
+    return {
+        "_data_files": [{"filename": name} for name in names],
+        "_fingerprint": split_fingerprint(fingerprint, split),
+        "_format_columns": None,
+        "_format_kwargs": {},
+        "_format_type": None,
+        "_output_all_columns": False,
+        "_split": split or None,
+        SEAL: seal,
+    }
+
+
+def split_fingerprint(fingerprint: str, split: str) -> str:
+    """Return the fingerprint by which ``datasets`` knows a split: two of them must not be taken for one."""
+    return (hashlib.sha256(f"{fingerprint}/{split}".encode()).hexdigest() if split else fingerprint)[:16]
+
+
+def _commit(path: Path, value: Mapping[str, Any]) -> None:
+    partial = path.with_name(f"{path.name}.partial")
+    _write(partial, value)
+    _sync_folder(path.parent)
+    partial.rename(path)
+    _sync_folder(path.parent)
 
 
 def _write(path: Path, value: Mapping[str, Any]) -> None:

@@ -85,3 +85,44 @@ def _edges(edges: Ints) -> Any:
 
 def _lists(values: Ints, edges: Ints) -> Any:
     return pa.ListArray.from_arrays(_edges(edges), pa.array(values.astype(np.int32)))
+
+
+def unpacked_batch(packed: Any) -> Any:
+    """Return the documents of a batch of packed rows as a record batch of one document a row: what was packed.
+
+    Raises:
+        ValueError: the documents of a row do not make up the row.
+    """
+    weighted = "loss_weights" in packed.schema.names
+    ids, tokens = _flat(packed.column("input_ids"))
+    lengths, firsts = _flat(packed.column("seq_lengths"))
+    edges = np.concatenate(([0], np.cumsum(lengths, dtype=np.int64)))
+    inner, span_edges = _inner(packed.column("spans"))
+    origins, origin_edges = _inner(packed.column("origin"))
+    if not np.array_equal(edges[firsts], tokens) or not np.array_equal(origin_edges, firsts):
+        raise ValueError("the lengths of its documents do not add up to its rows")
+    # Which document, of all of them, a span belongs to: its number within the row, behind those of earlier rows.
+    owner = inner.field("document").to_numpy() + np.repeat(firsts[:-1], np.diff(span_edges))
+    if (np.diff(owner) < 0).any() or (len(owner) and not 0 <= owner[0] <= owner[-1] < len(lengths)):
+        raise ValueError("its spans are not in the order of its documents")
+    shift = (edges[:-1] - np.repeat(tokens[:-1], np.diff(firsts)))[owner]
+    layout = Layout(weighted=weighted)
+    kind = layout.schema.field("spans").type.value_type
+    fields = [
+        *(inner.field(name) for name in ("role", "part", "message")),
+        pa.array(inner.field("start").to_numpy() - shift, pa.int32()),
+        pa.array(inner.field("end").to_numpy() - shift, pa.int32()),
+        inner.field("trained"),
+    ]
+    columns = [
+        _lists(ids, edges),
+        _lists(_flat(packed.column("labels"))[0], edges),
+        pa.ListArray.from_arrays(
+            _edges(np.searchsorted(owner, np.arange(len(lengths) + 1))),
+            pa.StructArray.from_arrays(fields, fields=list(kind)),
+        ),
+        origins,
+    ]
+    if weighted:
+        columns.append(pa.ListArray.from_arrays(_edges(edges), pa.array(_flat(packed.column("loss_weights"))[0])))
+    return pa.RecordBatch.from_arrays(columns, schema=layout.schema)

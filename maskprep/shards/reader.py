@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import bisect
 import json
-from collections.abc import Iterator, Sequence
-from itertools import accumulate, pairwise
+from collections.abc import Iterator, Mapping, Sequence
+from itertools import accumulate, chain, pairwise
 from pathlib import Path
 from typing import Any
 
@@ -15,14 +15,21 @@ import pyarrow as pa
 from maskprep.conversation import Where
 from maskprep.errors import BuildError, UsageError
 from maskprep.labels import IGNORED, Labelled, Span
-from maskprep.shards.schema import SCHEMA, ShardRow
+from maskprep.shards.inside import check_inside
+from maskprep.shards.output import MARKS, SPLITS
+from maskprep.shards.schema import ShardRow
+from maskprep.shards.stored import profile_of, stored_shards
 
-_DESCRIBED = ("maskprep/manifest.json",)
-_NAME = "data-{:05d}-of-{:05d}.arrow"
+FORMAT_VERSION = 1
+"""What the manifest says of how a data set is laid out."""
+
+_MANIFEST = "maskprep/manifest.json"
 
 
 class StoredDataSet:
     """The data set in an output folder. Shards are mapped into memory when a row of theirs is first read.
+
+    Of a data set that is divided, its folder is all splits, one after the other, and the folder of a split that alone.
 
     Args:
         path: the folder.
@@ -35,10 +42,16 @@ class StoredDataSet:
     def __init__(self, path: str, *, committed: bool = True) -> None:
         """Open the folder; see the class."""
         self.path = Path(path)
-        self.manifest = self._read_manifest(("state.json", *_DESCRIBED) if committed else _DESCRIBED)
-        self._counts = [int(shard["rows"]) for shard in self.manifest["shards"]]
+        own = self.path.name if holds_split(self.path) else None
+        self.root = self.path.parent if own else self.path
+        self.whole = self._read_manifest(committed=committed)
+        check_inside(self.root)
+        self.manifest = _of_split(self.whole, own) if own else self.whole
+        self._counts = [int(shard["documents"]) for shard in self.manifest["shards"]]
         self._ends = list(accumulate(self._counts))
         self._tables: dict[int, pa.Table] = {}
+        self._packs: dict[int, list[int]] = {}
+        self.shards = stored_shards(self.root, self.manifest)
 
     def __len__(self) -> int:
         """Return the number of rows."""
@@ -47,17 +60,30 @@ class StoredDataSet:
     @property
     def tokenizer(self) -> str:
         """The folder of the tokenizer as it was used."""
-        return str(self.path / "tokenizer")
+        return str(self.root / "tokenizer")
 
     def row(self, number: int) -> ShardRow:
         """Return row ``number``, from 0. Its byte offset in the source is not stored: it is -1."""
         shard = bisect.bisect_right(self._ends, number)
         record = self._table(shard).slice(number - self._ends[shard] + self._counts[shard], 1)
         spans = (Span(*(span[field] for field in Span._fields)) for span in record["spans"][0].as_py())
-        ids, labels = (record[name].combine_chunks().flatten().to_numpy() for name in ("input_ids", "labels"))
+        ids, labels = (_flat(record[name]).astype(np.int64) for name in ("input_ids", "labels"))
+        weights = _flat(record["loss_weights"]) if "loss_weights" in record.column_names else None
         origin = record["origin"][0].as_py()
-        labelled = Labelled(ids.astype(np.int64), labels.astype(np.int64), tuple(spans))
+        labelled = Labelled(ids, labels, tuple(spans), weights)
         return ShardRow(labelled, Where(origin["file"], origin["line"], -1), origin["sequence"])
+
+    def place(self, number: int) -> tuple[int, int] | None:
+        """Return which packed row holds row ``number``, and where in it, both from 0; None: it is a row itself."""
+        shard = bisect.bisect_right(self._ends, number)
+        if shard not in self._packs:
+            self._packs[shard] = list(accumulate(self.shards[shard].pack_sizes(), initial=0))
+        edges, own = self._packs[shard], number - self._ends[shard] + self._counts[shard]
+        if len(edges) == 1:
+            return None
+        row = bisect.bisect_right(edges, own) - 1
+        before = sum(int(told["rows"]) for told in self.manifest["shards"][:shard])
+        return before + row, own - edges[row]
 
     def origins(self) -> Iterator[tuple[str, int, int]]:
         """Yield file, line and sequence of every row, in order."""
@@ -95,35 +121,102 @@ class StoredDataSet:
         """Yield the findings, as ``findings.jsonl`` has them."""
         yield from self._lines("findings.jsonl")
 
+    def dropped(self) -> Iterator[dict[str, Any]]:
+        """Yield the rows that were left out as duplicates, as ``dropped.jsonl`` has them."""
+        if (self.root / "maskprep" / "dropped.jsonl").exists():
+            yield from self._lines("dropped.jsonl")
+
+    def placed_findings(self) -> Iterator[tuple[int, dict[str, Any]]]:
+        """Yield every finding with its offset in ``findings.jsonl``, by which ``finding`` returns it again."""
+        offset = 0
+        with self._findings.open("rb") as file:
+            for line in file:
+                yield offset, json.loads(line)
+                offset += len(line)
+
+    def finding(self, offset: int) -> dict[str, Any]:
+        """Return the finding that stands at an offset."""
+        with self._findings.open("rb") as file:
+            file.seek(offset)
+            facts: dict[str, Any] = json.loads(file.readline())
+            return facts
+
+    @property
+    def _findings(self) -> Path:
+        return self.root / "maskprep" / "findings.jsonl"
+
     def _lines(self, name: str) -> Iterator[dict[str, Any]]:
-        with (self.path / "maskprep" / name).open("rb") as file:
+        with (self.root / "maskprep" / name).open("rb") as file:
             for line in file:
                 yield json.loads(line)
 
+    def packs(self, numbers: Sequence[int]) -> Iterator[Any]:
+        """Yield the packed rows ``numbers``, from 0 and rising, each as a record batch of one row."""
+        wanted = list(numbers)
+        seen = 0
+        for batch in chain.from_iterable(shard.rows() for shard in self.shards):
+            while wanted and wanted[0] < seen + batch.num_rows:
+                yield batch.slice(wanted.pop(0) - seen, 1)
+            seen += batch.num_rows
+
     def _table(self, shard: int) -> pa.Table:
         if shard not in self._tables:
-            name = _NAME.format(shard, len(self._counts))
+            path = self.shards[shard].path
             try:
-                table = pa.ipc.open_stream(pa.memory_map(str(self.path / name))).read_all()
-            except (OSError, pa.ArrowInvalid) as error:
-                raise BuildError(f"{self.path / name}: cannot be read: {error}", "build the data set again") from error
-            if table.schema != SCHEMA or len(table) != self._counts[shard]:
-                raise BuildError(f"{self.path / name}: is not the shard that the manifest tells of", "build it again")
+                table = pa.Table.from_batches(list(self.shards[shard].documents()))
+            except (BuildError, pa.ArrowException) as error:
+                raise BuildError(f"{path}: {error}", "build the data set again") from error
+            if len(table) != self._counts[shard]:
+                raise BuildError(f"{path}: is not the shard that the manifest tells of", "build it again")
             self._tables[shard] = table
         return self._tables[shard]
 
-    def _read_manifest(self, wanted: Sequence[str]) -> dict[str, Any]:
-        missing = [name for name in wanted if not (self.path / name).is_file()]
+    def _read_manifest(self, *, committed: bool) -> dict[str, Any]:
+        mark = next((name for name in MARKS if (self.root / name).is_file()), "state.json")
+        missing = [name for name in ([mark] if committed else []) + [_MANIFEST] if not (self.root / name).is_file()]
         if missing:
-            msg = f"{str(self.path)!r} is no finished build of maskprep: it lacks {' and '.join(missing)}"
+            msg = f"{str(self.root)!r} is no finished build of maskprep: it lacks {' and '.join(missing)}"
             raise UsageError(msg, "give the --output folder of a build")
         try:
-            manifest = json.loads((self.path / "maskprep" / "manifest.json").read_bytes())
+            manifest = json.loads((self.root / _MANIFEST).read_bytes())
+            version = manifest["format_version"]
             shards = manifest["shards"]
-            sound = all(type(shard["rows"]) is int and shard["rows"] >= 0 for shard in shards)
-        except (ValueError, KeyError, TypeError) as error:
-            raise UsageError(f"{str(self.path)!r}: the manifest cannot be read: {error}", "build it again") from error
-        if not sound or not shards:
-            raise UsageError(f"{str(self.path)!r}: the manifest counts no rows", "build it again")
+            counts = [shard[name] for shard in shards for name in ("rows", "documents")]
+            sound = all(type(count) is int and count >= 0 for count in counts)
+            splits = {_folder(shard) for shard in shards}
+            profile_of(manifest)
+            told = set(manifest["splits"]) if "splits" in manifest else {""}
+        except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
+            raise UsageError(f"{str(self.root)!r}: the manifest cannot be read: {error}", "build it again") from error
+        if version != FORMAT_VERSION:
+            msg = f"{str(self.root)!r}: the manifest has format {version!r}, this maskprep reads {FORMAT_VERSION}"
+            raise UsageError(msg, "build it again, or read it with the version of maskprep that built it")
+        if not sound or not shards or splits != told or splits not in ({""}, {SPLITS[0]}, set(SPLITS)):
+            raise UsageError(f"{str(self.root)!r}: the manifest counts no rows", "build it again")
         facts: dict[str, Any] = manifest
         return facts
+
+
+def holds_split(path: Path) -> bool:
+    """Tell whether a folder is that of one split of a build of ours."""
+    return (
+        path.name in SPLITS
+        and not (path / _MANIFEST).exists()
+        and (path.parent / _MANIFEST).is_file()
+        and (path.parent / "dataset_dict.json").is_file()
+    )
+
+
+def _of_split(manifest: Mapping[str, Any], split: str) -> dict[str, Any]:
+    """Return the manifest as it would be of a split alone."""
+    shards = [shard for shard in manifest["shards"] if _folder(shard) == split]
+    return {**manifest, "shards": shards, "totals": manifest["splits"][split]}
+
+
+def _folder(shard: Mapping[str, Any]) -> str:
+    return str(shard.get("file", "")).rpartition("/")[0]
+
+
+def _flat(column: Any) -> np.ndarray:
+    values: np.ndarray = column.combine_chunks().flatten().to_numpy()
+    return values

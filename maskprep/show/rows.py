@@ -97,7 +97,8 @@ def _fold(text: Text, view: RowView, start: int, stop: int, sought: Collection[i
 def _heading(console: Console, view: RowView, total: int | None, *, full: bool) -> None:
     of = f" of {total:,}" if total is not None else ""
     share = f"{view.trained / len(view.tokens):.1%}" if view.tokens else "-"
-    heading = f"row {view.number}{of}  {view.where}  sequence {view.sequence}"
+    packed = f"document {view.place[1]} of packed row {view.place[0]}  " if view.place else ""
+    heading = f"row {view.number}{of}  {packed}{view.where}  sequence {view.sequence}"
     line(console, f"{heading}  {len(view.tokens):,} tokens, {view.trained:,} trained ({share})", "bold")
     counts = Counter(code for code, _ in view.findings)
     seen: set[str] = set()

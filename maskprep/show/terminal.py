@@ -8,10 +8,13 @@ from typing import Any
 
 from rich.console import Console
 
-from maskprep.commands.build import BuildReport
+from maskprep.commands.committing import BuildReport
 from maskprep.errors import MaskprepError
 from maskprep.sequences import History
+from maskprep.show.handing import show_packing, show_too_long, show_trainer
+from maskprep.show.sources import show_sources
 from maskprep.show.tables import add_row, count, line, make_table, percent
+from maskprep.show.vocabulary import show_vocabulary
 
 _LONGEST_MESSAGE = 700
 _MEANING = {
@@ -26,11 +29,39 @@ def show_build(console: Console, report: BuildReport) -> None:
     facts = report.manifest["totals"]
     line(console, "maskprep build: done", "bold green")
     line(console, f"{report.output}: {count(len(report.manifest['shards']), 'shard')}")
+    show_sources(console, report.manifest["sources"])
     show_totals(console, facts)
+    _show_splits(console, report)
+    show_vocabulary(console, report.manifest["vocabulary"])
+    backend = report.manifest["tokenizer_backend"]
+    line(console, f"tokenizer backend: {backend['name']}{' (' + backend['note'] + ')' if backend['note'] else ''}")
     show_noticed(console, "rejected rows", facts["rejects"])
     if facts["rejects"]:
         line(console, f"all of them, with their reasons: {report.rejects_file}")
     show_noticed(console, "findings in rows that were used", facts["findings"])
+    _show_next(console, report)
+    show_trainer(console, report.trainer)
+
+
+def show_export(console: Console, report: BuildReport, source: str) -> None:
+    """Print the summary of an export of the build ``source``, and what to do next."""
+    facts = report.manifest["totals"]
+    line(console, "maskprep export: done", "bold green")
+    line(console, f"{source} to {report.output}: {count(len(report.manifest['shards']), 'shard')}")
+    show_counts(console, facts)
+    _show_splits(console, report)
+    show_vocabulary(console, report.manifest["vocabulary"])
+    _show_next(console, report)
+    show_trainer(console, report.trainer)
+
+
+def _show_splits(console: Console, report: BuildReport) -> None:
+    for name, split in report.manifest.get("splits", {}).items():
+        sequences, tokens = count(split["sequences"], "sequence"), count(split["tokens"], "token")
+        line(console, f"{name}: {count(split['rows_used'], 'conversation')}, {sequences}, {tokens}")
+
+
+def _show_next(console: Console, report: BuildReport) -> None:
     folder = shlex.quote(report.output)
     line(console, "next:", "bold")
     line(console, f"  maskprep inspect {folder}           see the first row, token by token")
@@ -46,15 +77,30 @@ def show_error(console: Console, error: MaskprepError) -> None:
         _show_histories(console, facts)
     if facts.get("rejects"):
         show_noticed(console, "rejected rows", facts["rejects"])
-        line(console, f"all of them, with their reasons: {facts['rejects_file']}")
+        if "rejects_file" in facts:
+            line(console, f"all of them, with their reasons: {facts['rejects_file']}")
     if error.hint:
         line(console, f"what to do: {error.hint}")
 
 
 def show_totals(console: Console, facts: Mapping[str, Any]) -> None:
-    """Print the counts of a build."""
+    """Print the counts of a build, and its tokens by role and part."""
     rows = count(facts["rows"], "conversation")
-    line(console, f"{rows} read, {facts['rows_used']:,} used, {facts['rows_rejected']:,} rejected")
+    dropped, kept = facts["rows_dropped"], facts["duplicates"] - facts["rows_dropped"]
+    more = f", {dropped:,} dropped as duplicates" if dropped else f", {kept:,} of them duplicates" if kept else ""
+    line(console, f"{rows} read, {facts['rows_used']:,} used, {facts['rows_rejected']:,} rejected{more}")
+    show_counts(console, facts)
+    table = make_table("role", "part", ">tokens", ">trained", ">of its tokens", ">of all trained")
+    for entry in facts["by_role_and_part"]:
+        tokens, trained = entry["tokens"], entry["trained_tokens"]
+        of_its, of_all = percent(trained, tokens), percent(trained, facts["trained_tokens"])
+        cells = (entry["role"], entry["part"], f"{tokens:,}", f"{trained:,}", of_its, of_all)
+        add_row(table, cells, "green" if trained else "dim")
+    console.print(table)
+
+
+def show_counts(console: Console, facts: Mapping[str, Any]) -> None:
+    """Print how many sequences and tokens there are, and what became of them on the way into rows."""
     share = percent(facts["trained_tokens"], facts["tokens"])
     line(
         console,
@@ -63,13 +109,8 @@ def show_totals(console: Console, facts: Mapping[str, Any]) -> None:
     )
     if facts["unfaithful_tokens"]:
         line(console, f"{facts['unfaithful_tokens']:,} of them in a context that no server sends", "yellow")
-    table = make_table("role", "part", ">tokens", ">trained", ">of its tokens", ">of all trained")
-    for entry in facts["by_role_and_part"]:
-        tokens, trained = entry["tokens"], entry["trained_tokens"]
-        of_its, of_all = percent(trained, tokens), percent(trained, facts["trained_tokens"])
-        cells = (entry["role"], entry["part"], f"{tokens:,}", f"{trained:,}", of_its, of_all)
-        add_row(table, cells, "green" if trained else "dim")
-    console.print(table)
+    show_too_long(console, facts["too_long"])
+    show_packing(console, facts.get("packing"))
 
 
 def show_noticed(console: Console, title: str, noticed: Mapping[str, Mapping[str, Any]]) -> None:

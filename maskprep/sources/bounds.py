@@ -43,10 +43,15 @@ def _facts(path: Path) -> tuple[int, int]:
     return facts.st_size, facts.st_mtime_ns
 
 
-def check_rows(path: Path, rows: int, size: int) -> None:
-    """Refuse a table that tells of more rows than fit into its ``size`` (bytes). Raises RowError."""
+def check_rows(path: Path, rows: int, size: int, held: int = 0) -> None:
+    """Refuse a table of more ``rows``, or of rows with more bytes of JSON, than fit into its ``size`` (bytes).
+
+    Raises RowError.
+    """
     if rows > max(ROWS, size):
         raise _bomb(f"{path} has {size:,} bytes and tells of {rows:,} rows or more")
+    if held > max(FREE, RATIO * size):
+        raise _bomb(f"{path} has {size:,} bytes, and its rows {held:,} or more")
 
 
 def check_expansion(path: Path, metadata: Any, size: int) -> None:
@@ -60,7 +65,7 @@ def check_expansion(path: Path, metadata: Any, size: int) -> None:
 
 
 def _bomb(message: str) -> RowError:
-    return RowError("compression-bomb", message, "No row of it was read. If it is what you want, write it as JSONL.")
+    return RowError("compression-bomb", message, "Nothing after this place was read. If it is what you want, write it as JSONL.")
 
 
 def check_structure(batch: Any) -> None:

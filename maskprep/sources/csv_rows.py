@@ -20,7 +20,7 @@ def read_csv(source: str, stream: Iterable[bytes], max_bytes: int, delimiter: st
     """Yield the records of a stream as JSON objects. ``Where.line`` is the line that a record begins on.
 
     Empty lines are left out. A record that cannot be read has the fault ``bad-csv``, ``invalid-utf8`` or
-    ``row-too-large``. Raises UsageError where the first record names no columns.
+    ``row-too-large``; the last one where it goes over several lines is the end of the file. Raises UsageError where the first record names no columns.
     """
     csv.field_size_limit(max(csv.field_size_limit(), max_bytes))  # its own limit is 128 KiB, for the whole process
     names: list[str] | None = None
@@ -54,12 +54,19 @@ def _records(source: str, feed: _Feed, delimiter: str) -> Iterator[tuple[Where, 
         except csv.Error as error:
             yield where, RowError("bad-csv", f"not CSV: {error}", _HINT)
         except RowError as fault:
-            yield where, fault
-            if fault.code == "truncated-file":
+            open_quote = fault.code == "row-too-large" and feed.line > where.line
+            yield where, _never_closed(fault, feed.line - where.line) if open_quote else fault
+            # Where a quote is not closed, nobody can tell what is within it: it must not be taken for rows.
+            if open_quote or fault.code in {"truncated-file", "compression-bomb"}:
                 return
         else:
             if record:
                 yield where, record
+
+
+def _never_closed(fault: RowError, lines: int) -> RowError:
+    message = f"{fault.message}: a quote in it is not closed within {lines:,} lines"
+    return RowError(fault.code, message, f"{_HINT} Nothing after this place was read.")
 
 
 class _Feed:

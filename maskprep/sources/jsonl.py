@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 
 from maskprep.conversation import Where
 from maskprep.errors import RowError
@@ -20,8 +20,14 @@ def read_jsonl(source: str, stream: Iterable[bytes], max_bytes: int) -> Iterator
     the fault ``truncated-file`` or ``compression-bomb`` and stands where the line that was cut began.
     """
     number, offset = 1, 0
+
+    def skip(lines: int, size: int) -> None:
+        nonlocal number, offset
+        number += lines
+        offset += size
+
     try:
-        for data, length in cut(stream, max_bytes):
+        for data, length in cut(stream, max_bytes, skip):
             if data is None:
                 yield Line(Where(source, number, offset), b"", too_large(length, max_bytes))
             elif data:
@@ -34,11 +40,19 @@ def read_jsonl(source: str, stream: Iterable[bytes], max_bytes: int) -> Iterator
         yield Line(Where(source, number, offset), b"", fault)
 
 
-def cut(stream: Iterable[bytes], max_bytes: int) -> Iterator[tuple[bytes | None, int]]:
-    """Yield each line and its length; the line is None where it is longer than ``max_bytes``."""
+def cut(
+    stream: Iterable[bytes], max_bytes: int, skip: Callable[[int, int], None] | None = None
+) -> Iterator[tuple[bytes | None, int]]:
+    """Yield each line and its length; the line is None where it is longer than ``max_bytes``.
+
+    Where many lines in a row are empty, ``skip``, if given, is told how many there are, and their bytes, instead.
+    """
     held = bytearray()  # the start of a line that goes on in the next block
     length = 0  # its whole length, be it held or not
     for block in stream:
+        if skip is not None and not length and not block.strip(b"\n"):
+            skip(len(block), len(block))
+            continue
         *ended, rest = block.split(b"\n")
         for piece in ended:
             length += len(piece)

@@ -74,7 +74,7 @@ def read_table(
     for path, of_kind in files:
         check_regular(path)
         unchanged = Unchanged(path)
-        begun = first
+        begun, held = first, 0
         try:
             with _told(f"{path}: it cannot be read as {of_kind}"):
                 opened = _parquet(path, unchanged.size) if of_kind is Kind.PARQUET else _arrow(path, of_kind)
@@ -82,6 +82,8 @@ def read_table(
                 check_rows(path, first - begun + piece.rows, unchanged.size)
                 if chosen.within(first, piece.rows):
                     for line in _rows(source, first, piece.load(), max_bytes, chosen):
+                        held += len(line.data)
+                        check_rows(path, 0, unchanged.size, held)
                         yield line
                         unchanged()
                 first += piece.rows

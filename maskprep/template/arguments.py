@@ -27,6 +27,8 @@ def readable(template: ChatTemplate, conversation: Conversation) -> tuple[Conver
     try:
         whole = template.tracked(conversation, count, generation_prompt=False)
     except RowError as error:
+        if error.code == "template-limit":
+            raise
         texts = _rendered_as_text(template, conversation)
         if texts is None:
             # In the words that Python has for the plain conversation, which know nothing of tracked types.

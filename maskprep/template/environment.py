@@ -11,21 +11,27 @@ import json
 from collections.abc import Callable, Mapping
 from datetime import datetime
 from functools import wraps
-from typing import Any, NoReturn
+from typing import Any
 
 import jinja2.ext
 import jinja2.nodes
 import jinja2.parser
 import jinja2.utils
-from jinja2.compiler import CodeGenerator, Frame, optimizeconst
-from jinja2.exceptions import SecurityError, TemplateError
-from jinja2.runtime import Context, Macro
-from jinja2.sandbox import ImmutableSandboxedEnvironment
+import markupsafe
+from jinja2.compiler import Frame
+from jinja2.exceptions import SecurityError
+from jinja2.runtime import Context, LoopContext, Macro
 
 from maskprep.template.filters import COMPUTING, KEEPING, TRACKED, computed, lossy, mark
+from maskprep.template.guarded import GuardedEnvironment, GuardedGenerator
+from maskprep.template.limits import Limits
 from maskprep.template.markup import TrackedMarkup
+from maskprep.template.messages import Messages
 from maskprep.template.printing import TrackedFormatter, concat, to_text
+from maskprep.template.streaming import StreamingLoop
 from maskprep.template.tracked import Tracked
+from maskprep.template.values import TrackedDict, TrackedFloat, TrackedInt, TrackedList
+from maskprep.template.watching import Watcher, watched
 
 
 class _Generation(jinja2.ext.Extension):
@@ -74,10 +80,6 @@ def _refuse_underscore(name: object) -> None:
         raise SecurityError(msg)
 
 
-def _raise_exception(message: object) -> NoReturn:
-    raise TemplateError(str(message))
-
-
 def _plain_tojson(
     x: Any,
     ensure_ascii: bool = False,  # noqa: FBT001, FBT002 - transformers' own signature
@@ -88,67 +90,89 @@ def _plain_tojson(
     return json.dumps(x, ensure_ascii=ensure_ascii, indent=indent, separators=separators, sort_keys=sort_keys)
 
 
-class PlainEnvironment(ImmutableSandboxedEnvironment):
+class PlainEnvironment(GuardedEnvironment):
     """What ``apply_chat_template`` of transformers renders with, but for the clock, which stands at ``now``."""
 
-    def __init__(self, now: datetime) -> None:
+    def __init__(self, now: datetime, limits: Limits | None = None) -> None:
         """Make an environment whose ``strftime_now`` always tells ``now``."""
-        super().__init__(trim_blocks=True, lstrip_blocks=True, extensions=[_Generation, jinja2.ext.loopcontrols])
+        extensions = [_Generation, jinja2.ext.loopcontrols]
+        super().__init__(limits or Limits(), trim_blocks=True, lstrip_blocks=True, extensions=extensions)
         self.filters["tojson"] = _plain_tojson
-        self.globals["raise_exception"] = _raise_exception
-        self.globals["strftime_now"] = now.strftime
+        self.filters.update({name: self.guard(name, function) for name, function in self.filters.items()})
+        self.globals["strftime_now"] = lambda form: self.tell_time(now.strftime, form)
         self.globals["dict"] = _DictFactory()
         self.globals["namespace"] = _Namespace
 
 
-class _TrackingGenerator(CodeGenerator):
-    """Generated code that keeps origins: ``to_text`` in the place of ``str``, for output and for ``~``."""
+class _TrackingGenerator(GuardedGenerator):
+    """Generated code that watches its loops."""
 
-    def _output_child_pre(self, node: jinja2.nodes.Expr, frame: Frame, finalize: CodeGenerator._FinalizeInfo) -> None:
-        if _escapes(frame):
-            super()._output_child_pre(node, frame, finalize)
-        else:
-            self.write("environment.to_text(")
-
-    @optimizeconst
-    def visit_Concat(self, node: jinja2.nodes.Concat, frame: Frame) -> None:  # noqa: N802 - jinja2's visitor names
-        if _escapes(frame):
-            super().visit_Concat(node, frame)
-            return
-        self.write("environment.concat(map(environment.to_text, (")
-        for part in node.nodes:
-            self.visit(part, frame)
-            self.write(", ")
-        self.write(")))")
+    def visit_Template(self, node: jinja2.nodes.Template, frame: Frame | None = None) -> None:  # noqa: N802 - jinja2's visitor names
+        super().visit_Template(node, frame)
+        # Names of the module are looked up when the code runs: this takes the place of what was imported above.
+        self.writeline("LoopContext = environment.loop_context")
 
 
-def _escapes(frame: Frame) -> bool:
-    """Tell whether text may be escaped for HTML here: Jinja's own code does that, and provenance is lost."""
-    return bool(frame.eval_ctx.volatile or frame.eval_ctx.autoescape)
+_MAPPINGS: tuple[type, ...] = (dict, TrackedDict)
+_OF_MAPPINGS = frozenset(dir(TrackedDict))
+# What a template is to take things for: an attribute of their own would tell it where it runs.
+_LIKENESS = {
+    Tracked: str,
+    TrackedMarkup: markupsafe.Markup,
+    TrackedInt: int,
+    TrackedFloat: float,
+    Messages: list,
+    TrackedList: list,
+    StreamingLoop: LoopContext,
+}
 
 
-class TrackingEnvironment(PlainEnvironment):
+class TrackingEnvironment(Watcher, PlainEnvironment):
     """Renders the same text as ``PlainEnvironment``, as a ``Tracked`` string."""
 
     code_generator_class = _TrackingGenerator
-    concat = staticmethod(concat)
-    to_text = staticmethod(to_text)
-    # Jinja sends these operators through `call_binop`, the others are left to Python.
-    intercepted_binops = frozenset({"%"})
+    loop_context = StreamingLoop
 
-    def __init__(self, now: datetime) -> None:
+    def __init__(self, now: datetime, limits: Limits | None = None) -> None:
         """Make an environment whose ``strftime_now`` always tells ``now``."""
-        super().__init__(now)
+        super().__init__(now, limits)
         for name, function in self.filters.items():
             if name in COMPUTING:
                 self.filters[name] = computed(function)
             elif name not in KEEPING:
                 self.filters[name] = lossy(function)
-        self.filters.update(TRACKED)
-        self.globals["strftime_now"] = lossy(now.strftime)
+        self.filters.update({name: self.guard(name, function) for name, function in TRACKED.items()})
+        self.globals["strftime_now"] = lossy(lambda form: self.tell_time(now.strftime, form))
+
+    def to_text(self, value: Any) -> str:
+        """Return ``str(value)`` with the origin of every character."""
+        if not isinstance(value, str):
+            self.meter.printed(value)
+        return to_text(value)
+
+    def join(self, pieces: Any) -> Tracked:
+        """Return the pieces one behind the other, with the origin of each."""
+        pieces = list(pieces)
+        self.meter.allow(sum(map(len, pieces)))
+        text: Tracked = self.made(concat(pieces))
+        return text
+
+    def is_safe_attribute(self, obj: Any, attr: str, value: Any) -> bool:
+        """Tell whether a template may have an attribute: none that only what tracks has."""
+        like = _LIKENESS.get(type(obj))
+        return super().is_safe_attribute(obj, attr, value) and (like is None or hasattr(like, attr))
+
+    def _parse(self, source: str, name: str | None, filename: str | None) -> jinja2.nodes.Template:
+        return watched(super()._parse(source, name, filename), self)
 
     def getattr(self, obj: Any, attribute: str) -> Any:
         """Look up an attribute. The methods of a plain string become those of a tracked one."""
+        if type(obj) in _MAPPINGS and attribute not in _OF_MAPPINGS:
+            # What the sandbox comes to as well, by way of an exception: most of what templates look up is this.
+            try:
+                return obj[attribute]
+            except KeyError:
+                return self.undefined(obj=obj, name=attribute)
         return super().getattr(Tracked(obj) if type(obj) is str else obj, attribute)
 
     def getitem(self, obj: Any, argument: Any) -> Any:
@@ -156,9 +180,9 @@ class TrackingEnvironment(PlainEnvironment):
         return super().getitem(Tracked(obj) if type(obj) is str else obj, argument)
 
     def call_binop(self, context: Context, operator: str, left: Any, right: Any) -> Any:
-        """Compute ``left % right``; the text that formatting gives is lost."""
+        """Compute such as ``left % right``; the text that formatting gives is lost."""
         result = super().call_binop(context, operator, left, right)
-        return mark(result, (left, right)) if isinstance(result, str) else result
+        return mark(result, (left, right)) if operator == "%" and isinstance(result, str) else result
 
     def wrap_str_format(self, value: Any) -> Callable[..., str] | None:
         """Return the sandboxed ``str.format`` or ``str.format_map`` for such a method, else None."""
@@ -176,4 +200,4 @@ class TrackingEnvironment(PlainEnvironment):
             mapping: Mapping[str, Any] = args[0]
             return formatter.vformat(template, (), mapping)
 
-        return keep
+        return self.formatting(keep, template)

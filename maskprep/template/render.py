@@ -14,9 +14,18 @@ from maskprep.conversation import Conversation, Part
 from maskprep.errors import RowError, UsageError
 from maskprep.template.environment import PlainEnvironment, TrackingEnvironment
 from maskprep.template.given import aliased, tracked_message
+from maskprep.template.limits import Exceeded, Limits
+from maskprep.template.messages import Messages
+from maskprep.template.printing import concat
 from maskprep.template.rendered import Rendered
 from maskprep.template.source import source_of
+from maskprep.template.streaming import Run
 from maskprep.template.values import track
+
+_FEW = 3  # messages that are rendered sooner than it is found out what can be taken over for them
+_MOST_WRITTEN = 400_000_000  # characters for one conversation, where renderings take nothing over: some minutes
+_LONGEST_MESSAGE = 2_000  # characters of what a template says when it refuses
+_REMEMBERED = 3  # conversations: one, the same with the arguments of its calls as text, and with a thought to try out
 
 
 class ChatTemplate:
@@ -26,25 +35,30 @@ class ChatTemplate:
         source: the template's text.
         variables: what every rendering is given: special tokens by name, ``template_kwargs``.
         now: the time that ``strftime_now`` tells.
+        limits: what one rendering may take.
+
+    ``streams`` tells whether renderings of one conversation may take over from each other (see ``streaming``).
 
     Raises:
         UsageError: the template does not compile.
     """
 
-    def __init__(self, source: str, variables: Mapping[str, Any], now: datetime) -> None:
+    def __init__(self, source: str, variables: Mapping[str, Any], now: datetime, limits: Limits | None = None) -> None:
         """Compile the template; see the class."""
         self.source = source
         self.variables = dict(variables)
+        self.streams = True
+        self.limits = limits or Limits()
         self._now = now
-        self._plain = self._compile(PlainEnvironment(now))
-        self._tracked_for: Conversation | None = None
-        self._messages: list[dict[str, Any]] = []
-        self._tools: Any = None
-        self._documents: Any = None
+        self._plain_environment = PlainEnvironment(now, self.limits)
+        self._plain = self._compile(self._plain_environment)
+        self._beyond: tuple[Conversation, RowError] | None = None
+        self._given: list[_Given] = []
 
     def _compile(self, environment: PlainEnvironment) -> jinja2.Template:
         try:
-            return environment.from_string(self.source)
+            with self.limits.compiling():
+                return environment.from_string(self.source)
         except jinja2.TemplateSyntaxError as error:
             line = self.source.split("\n")[error.lineno - 1 : error.lineno]
             shown = f": {line[0].strip()[:120]}" if line else ""
@@ -53,15 +67,18 @@ class ChatTemplate:
         except (RecursionError, MemoryError, OverflowError, SyntaxError) as error:
             msg = f"the chat template does not compile: {type(error).__name__}: {error}"
             raise UsageError(msg) from error
+        except Exceeded as error:
+            raise UsageError(f"the chat template cannot be compiled: {error}", "use another one") from error
 
     @cached_property
-    def _tracking(self) -> jinja2.Template:
-        return self._compile(TrackingEnvironment(self._now))
+    def _tracking(self) -> tuple[TrackingEnvironment, jinja2.Template]:
+        environment = TrackingEnvironment(self._now, self.limits)
+        return environment, self._compile(environment)
 
     @cached_property
     def _asks_for(self) -> frozenset[str]:
         # Every name that occurs: what the environment itself provides, such as the clock, does not count as undeclared.
-        tree = self._plain.environment.parse(self.source)
+        tree = self._plain_environment.parse(self.source)
         return frozenset(node.name for node in tree.find_all(jinja2.nodes.Name))
 
     @property
@@ -77,48 +94,154 @@ class ChatTemplate:
     def plain(self, conversation: Conversation, upto: int, *, generation_prompt: bool) -> str:
         """Return the text of the first ``upto`` messages. Raises ``RowError`` where the template raises."""
         messages = [aliased(message.fields) for message in conversation.messages[:upto]]
-        return self._run(
-            self._plain, conversation, messages, conversation.tools, conversation.documents, generation_prompt
-        )
+        tools, documents = conversation.tools, conversation.documents
+        variables = self._variables(conversation, messages, tools, documents, prompted=generation_prompt)
+        return "".join(self._pieces(conversation, self._plain_environment, self._plain, variables, []))
 
     def tracked(self, conversation: Conversation, upto: int, *, generation_prompt: bool) -> Rendered:
-        """Return the same text with the origin of each character."""
-        if self._tracked_for is not conversation:
-            # A conversation is rendered many times in a row, and no template can change what it is given.
-            self._tracked_for = conversation
-            self._messages = [tracked_message(message, index) for index, message in enumerate(conversation.messages)]
-            self._tools = _track(conversation.tools, Part.TOOLS)
-            self._documents = _track(conversation.documents, Part.DOCUMENTS)
-        given = self._messages[:upto], self._tools, self._documents
-        return Rendered.of(self._run(self._tracking, conversation, *given, generation_prompt))
+        """Return the same text with the origin of each character.
 
-    def _run(  # noqa: PLR0913, PLR0917 - what a template is given
-        self,
-        template: jinja2.Template,
-        conversation: Conversation,
-        messages: list[dict[str, Any]],
-        tools: Any,
-        documents: Any,
-        generation_prompt: bool,  # noqa: FBT001
-    ) -> str:
-        variables = {
+        Once a conversation was rendered as a whole, its beginnings take over from that what is proved to be the same,
+        and are a ``Beginning`` of it where they are; but for those of a few messages.
+        """
+        given = self._given_for(conversation)
+        whole = upto == len(given.messages) and not generation_prompt
+        if whole and given.whole is not None:
+            return given.whole.rendered
+        if given.written > _MOST_WRITTEN:
+            msg = f"each of its turns must be rendered from the beginning: {given.written:,} characters so far"
+            raise RowError("template-limit", msg, "divide the conversation into several rows")
+        if self.streams and (whole or upto > _FEW):
+            run = Run(upto, given.earlier, prompted=generation_prompt)
+            try:
+                rendered = self._stream(conversation, given, run)
+            except RowError as error:
+                if error.code == "template-limit":
+                    raise
+                # The reference says it again, in its own words.
+                return self.tracked_apart(conversation, upto, generation_prompt=generation_prompt)
+            given.keep(run, whole=whole)
+            return rendered
+        return self.tracked_apart(conversation, upto, generation_prompt=generation_prompt)
+
+    def tracked_apart(self, conversation: Conversation, upto: int, *, generation_prompt: bool) -> Rendered:
+        """Return the same, taking nothing over from any other rendering."""
+        given = self._given_for(conversation)
+        messages = given.messages[:upto]
+        variables = self._variables(conversation, messages, given.tools, given.documents, prompted=generation_prompt)
+        rendered = Rendered.of(concat(self._pieces(conversation, *self._tracking, variables, [])))
+        given.written += len(rendered)
+        return rendered
+
+    def written(self, conversation: Conversation) -> int:
+        """Return how many characters were rendered with origins for a conversation, but for those taken over."""
+        return self._given_for(conversation).written
+
+    def _stream(self, conversation: Conversation, given: _Given, run: Run) -> Rendered:
+        environment, template = self._tracking
+        messages = Messages(given.messages, run.size, run)
+        variables = self._variables(conversation, messages, given.tools, given.documents, prompted=run.prompted)
+        environment.run = run
+        try:
+            # The hooks count what was written before them.
+            self._pieces(conversation, environment, template, variables, run.pieces)
+            return run.finish()
+        finally:
+            environment.run = None
+
+    def _given_for(self, conversation: Conversation) -> _Given:
+        known = next((given for given in self._given if given.conversation is conversation), None)
+        given = known or _Given(conversation)
+        if not self._given or given is not self._given[0]:
+            self._given = [given, *(other for other in self._given if other is not given)][:_REMEMBERED]
+        return given
+
+    def _variables(
+        self, conversation: Conversation, messages: Any, tools: Any, documents: Any, *, prompted: bool
+    ) -> dict[str, Any]:
+        return {
             "messages": messages,
             "tools": tools,
             "documents": documents,
-            "add_generation_prompt": generation_prompt,
+            "add_generation_prompt": prompted,
             **self.variables,
             **(conversation.template_kwargs or {}),
         }
+
+    def _pieces(
+        self,
+        conversation: Conversation,
+        environment: PlainEnvironment,
+        template: jinja2.Template,
+        variables: dict[str, Any],
+        pieces: list[str],
+    ) -> list[str]:
+        """Run a template; put what it writes into ``pieces``, one by one.
+
+        A conversation for which it went beyond its limits once is not tried again.
+        """
+        if self._beyond is not None and self._beyond[0] is conversation:
+            raise self._beyond[1]
+        meter = environment.meter
+        meter.reset()
+        size = 0
         try:
-            return template.render(variables)
-        except RowError:  # provenance-lost, from within a tracked string
-            raise
-        except jinja2.TemplateError as error:
-            msg = f"the chat template refuses the conversation: {error.message or error}"
-            raise RowError("template-error", msg) from error
-        except Exception as error:  # a template is a program, and may fail in any way
-            msg = f"the chat template fails: {type(error).__name__}: {error}"
-            raise RowError("template-error", msg) from error
+            with self.limits.running():
+                for piece in template.root_render_func(template.new_context(variables)):
+                    pieces.append(piece)
+                    size += len(piece)
+                    if size > meter.limit:
+                        meter.allow(size)
+        except (Exception, Exceeded) as error:
+            refused = refusal(error)
+            if refused.code == "template-limit":
+                self._beyond = conversation, refused
+            raise refused from error
+        return pieces
+
+
+class _Given:
+    """What a template is given of one conversation, with origins, and the renderings to take over from."""
+
+    def __init__(self, conversation: Conversation) -> None:
+        # A conversation is rendered many times in a row, and no template can change what it is given.
+        self.conversation = conversation
+        self.messages = [tracked_message(message, index) for index, message in enumerate(conversation.messages)]
+        self.tools = _track(conversation.tools, Part.TOOLS)
+        self.documents = _track(conversation.documents, Part.DOCUMENTS)
+        self.whole: Run | None = None
+        self._latest: Run | None = None
+        self.written = 0
+
+    @property
+    def earlier(self) -> list[Run]:
+        """The renderings to take over from, the whole first; none before there is one."""
+        return [] if self.whole is None else [self.whole, *([self._latest] if self._latest else [])]
+
+    def keep(self, run: Run, *, whole: bool) -> None:
+        """Keep a rendering, if there is anything to take over from it."""
+        self.written += run.written
+        if whole:
+            self.whole = run
+        elif run.loops:
+            self._latest = run
+
+
+def refusal(error: BaseException) -> RowError:
+    """Return what a template raised as what is wrong with the row."""
+    if isinstance(error, RowError):  # provenance-lost, from within a tracked string
+        return error
+    if isinstance(error, Exceeded | MemoryError | RecursionError):
+        why = str(error) or "it takes more CPU time than template_seconds"
+        if not isinstance(error, Exceeded):
+            why = "it needs too much memory" if isinstance(error, MemoryError) else "it calls itself over and over"
+        msg = f"the chat template goes beyond what it may take: {why}"
+        return RowError("template-limit", msg, "see template_seconds and template_bytes, or use another template")
+    if isinstance(error, jinja2.TemplateError):
+        text = f"the chat template refuses the conversation: {error.message or error}"
+    else:  # a template is a program, and may fail in any way
+        text = f"the chat template fails: {type(error).__name__}: {error}"
+    return RowError("template-error", text[:_LONGEST_MESSAGE])
 
 
 def _track(value: Any, part: Part) -> Any:

@@ -13,6 +13,7 @@ from typing import Any
 from jinja2.runtime import Undefined
 from jinja2.utils import Namespace
 
+from maskprep.template.messages import Messages
 from maskprep.template.source import MIXED, TEMPLATE
 
 Runs = tuple[tuple[int, int], ...]
@@ -85,7 +86,7 @@ def deep_sources(values: Iterable[Any]) -> set[int]:
             if isinstance(value, Mapping | list):
                 seen.add(id(value))
                 stack.extend(_inside(value))
-        elif isinstance(value, Mapping | list | tuple | set | KeysView | ValuesView | ItemsView):
+        elif isinstance(value, Mapping | list | tuple | set | KeysView | ValuesView | ItemsView | Messages):
             seen.add(id(value))
             stack.extend(_inside(value))
         elif isinstance(value, Namespace):

@@ -47,13 +47,13 @@ def find_spoken(
     if any(is_lost(source) for source in text.sources(start, spoken)):
         msg = f"messages[{message}]: the template mixes this text in a way that hides whose characters are whose"
         raise RowError("provenance-lost", msg, "use a template without `%` formatting of message text")
-    foreign = text.part(start, spoken).end_of_others(message, spoken - start)
-    if foreign:
+    if text.end_of_others(message, spoken) > start:
         raise RowError("foreign-text", f"messages[{message}]: text of another message stands inside this one's")
-    limit = text.start_of_others(message, spoken)
-    found = stops.first(text.text[:limit], spoken) or stops.last_special(text.text[:limit], spoken)
-    begun = text is not whole and text.part(0, spoken) == whole.part(0, spoken)
-    if found and begun and not whole.text.startswith(text.text[: found[1]]):
+    rest = text.between(spoken, text.start_of_others(message, spoken))
+    place = stops.first(rest, 0) or stops.last_special(rest, 0)
+    found = place and (spoken + place[0], spoken + place[1])
+    begun = text is not whole and whole.starts_alike(text, spoken)
+    if found and begun and not whole.text.startswith(text.between(spoken, found[1]), spoken):
         found = None
     stop, end = found or (spoken, spoken)
     findings = () if found else (Finding("no-stop-token", f"messages[{message}]: no stop token follows its text"),)

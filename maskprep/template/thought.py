@@ -33,15 +33,16 @@ class EmptyThoughts:
         ``text`` is the conversation up to and with that message, ``start`` where its completion begins. Without an
         empty thought, both are ``start``.
         """
-        own = next((low for low, high, source in text.places() if source and high > start), len(text))
-        lead = text.text[start:own]
+        place = text.first_source(start)
+        own = place[0] if place else len(text)
+        lead = text.between(start, own)
         if not lead.strip() or own == len(text):
             return start, start
         element = _EMPTY_ELEMENT.search(lead)
         if element is not None:
             return start + element.start(), start + element.end()
         if lead not in self._known:
-            self._known[lead] = self._is_empty_thought(conversation, message, text.text[:own])
+            self._known[lead] = self._is_empty_thought(conversation, message, text.between(0, own))
         return (start, own) if self._known[lead] else (start, start)
 
     def _is_empty_thought(self, conversation: Conversation, message: int, before: str) -> bool:

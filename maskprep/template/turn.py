@@ -50,9 +50,7 @@ class Turn:
 
         The origins must agree as well: a user can spell what an assistant said.
         """
-        return text.text.startswith(self.text.text[: self.end]) and text.part(0, self.end) == self.text.part(
-            0, self.end
-        )
+        return self.end <= len(text) and text.starts_alike(self.text, self.end)
 
     def parts(self) -> set[Part]:
         """Return what the completion consists of."""

@@ -9,14 +9,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Hashable
 from functools import cached_property
 from typing import NoReturn
 
 from maskprep.conversation import Conversation
 from maskprep.errors import RowError
+from maskprep.template.audit import Audit, shape, surroundings
 from maskprep.template.completion import check_completion
 from maskprep.template.render import ChatTemplate
-from maskprep.template.rendered import Rendered
+from maskprep.template.rendered import Beginning, Rendered
 from maskprep.template.runs import merge
 from maskprep.template.source import TEMPLATE, is_lost, message_of
 from maskprep.template.stops import Stops
@@ -31,12 +33,20 @@ class TurnFinder:
         template: the chat template.
         stops: where turns end.
         mismatch: what to do where the prompt does not fit.
+        audit: which turns are rendered once more without anything taken over, and without origins, to be compared.
     """
 
-    def __init__(self, template: ChatTemplate, stops: Stops, mismatch: Mismatch = Mismatch.REJECT) -> None:
-        """Keep the three; see the class."""
+    def __init__(
+        self,
+        template: ChatTemplate,
+        stops: Stops,
+        mismatch: Mismatch = Mismatch.REJECT,
+        audit: Audit | None = None,
+    ) -> None:
+        """Keep the four; see the class."""
         self.template, self.stops, self.mismatch = template, stops, mismatch
         self.thoughts = EmptyThoughts(template)
+        self.audit = audit or Audit()
 
     def find(self, conversation: Conversation, message: int, whole: Rendered) -> Turn:
         """Prove the turn of assistant message ``message``; ``whole`` is the audited rendering of the conversation.
@@ -45,7 +55,10 @@ class TurnFinder:
             RowError: ``template-error``, ``prompt-mismatch``, ``content-dropped``, ``foreign-text`` or
                 ``provenance-lost``, or ``render-differs``, should a rendering with origins have another text.
         """
-        return _Search(self, conversation, message, whole).turn()
+        search = _Search(self, conversation, message, whole)
+        if self.audit.wants([search.kind()], search.sample(), one_in=len(conversation.messages) // _AUDITS):
+            search.audit()
+        return search.turn()
 
 
 class _Search:
@@ -55,23 +68,43 @@ class _Search:
         self.template, self.stops, self.mismatch = finder.template, finder.stops, finder.mismatch
         self.thoughts = finder.thoughts
         self.conversation, self.message = conversation, message
+        self.whole = whole
         try:
-            self.prompt = self.template.plain(conversation, message, generation_prompt=True)
+            self.prompt = self._prompt()
             self.continued = self.template.tracked(conversation, message + 1, generation_prompt=False)
         except RowError as error:
             msg = f"messages[{message}]: before or just after this turn, {error.message}"
             raise RowError(error.code, msg, error.hint, error.facts) from error
-        if not whole.text.startswith(self.continued.text):
-            # Not part of the audited rendering: compared here with the plain one.
-            self._compare(self.continued, self.template.plain(conversation, message + 1, generation_prompt=False))
 
-    def _compare(self, tracked: Rendered, plain: str) -> None:
-        if tracked.text != plain:
-            msg = f"messages[{self.message}]: the rendering with origins has another text than the plain one"
-            raise RowError("render-differs", msg, "please report the template and the row: a fault of maskprep")
+    def _prompt(self) -> Rendered:
+        try:
+            return self.template.tracked(self.conversation, self.message, generation_prompt=True)
+        except RowError:
+            # In the words that Python has for the plain conversation, which know nothing of tracked types.
+            self.template.plain(self.conversation, self.message, generation_prompt=True)
+            raise
+
+    def kind(self) -> Hashable:
+        """Return what the turn has in common with others: what came of it for them holds for it."""
+        shapes = tuple(map(shape, self.conversation.messages[max(0, self.message - 1) : self.message + 2]))
+        shared = tuple(text.root is self.whole for text in (self.prompt, self.continued))
+        return (surroundings(self.conversation), min(self.message, 3), shapes, shared)
+
+    def sample(self) -> str:
+        """Return the text by which it is drawn or not."""
+        return self.continued.between(len(self.continued) - _SHOWN, len(self.continued))
+
+    def audit(self) -> None:
+        """Compare what was rendered with the plain renderings. Raises ``RowError`` where they differ."""
+        rendered = {(self.message, True): self.prompt, (self.message + 1, False): self.continued}
+        for (upto, prompted), text in rendered.items():
+            if text.text != self.template.plain(self.conversation, upto, generation_prompt=prompted):
+                self.template.streams = False
+                msg = f"messages[{self.message}]: the rendering with origins has another text than the plain one"
+                raise RowError("render-differs", msg, "please report the template and the row: a fault of maskprep")
 
     def turn(self) -> Turn:
-        if self.continued.text.startswith(self.prompt):
+        if self.continued.starts_with(self.prompt):
             start, fit = len(self.prompt), Fit.PROMPT
         else:
             self._need_provenance()
@@ -79,28 +112,27 @@ class _Search:
             if start < 0:
                 start, fit = self._mismatched_start()
         stop, end, ending = self._stop(start, fit)
-        completion = self.continued.part(start, end) + Rendered(ending, merge([(len(ending), TEMPLATE)]))
+        completion = self.continued.part(start, end) + _of_template(ending)
         stopped = stop < end or bool(ending)
         findings = check_completion(self.template, self.conversation, self.message, completion, stopped=stopped)
         if fit in (Fit.PROMPT, Fit.TRAIN):
-            # Where nothing is added, the sequence is the rendering itself, which may go on behind the stop token.
-            text = self.continued.part(0, start) + completion if ending else self.continued
-            context = start
+            text, context = self._ended(ending) if ending else self.continued, start
         else:
-            text, context = self._tracked_prompt + completion, len(self.prompt)
+            text, context = self.prompt + completion, len(self.prompt)
         shift = context - start
         end += len(ending)
         low, high = self.thoughts.find(self.conversation, self.message, self.continued, start)
         thought = (low + shift, high + shift)
         return Turn(self.message, text, context, stop + shift, end + shift, fit, findings, thought)
 
-    # Where the completion begins
+    def _ended(self, ending: str) -> Rendered:
+        """Return continued(k) with a stop token that only the next turn writes: the beginning of the whole, or so."""
+        end = len(self.continued)
+        if self.continued.root is self.whole and self.whole.continues(end, _of_template(ending)):
+            return Beginning(self.whole, end + len(ending))
+        return self.continued + _of_template(ending)
 
-    @cached_property
-    def _tracked_prompt(self) -> Rendered:
-        prompt = self.template.tracked(self.conversation, self.message, generation_prompt=True)
-        self._compare(prompt, self.prompt)
-        return prompt
+    # Where the completion begins
 
     @cached_property
     def _own(self) -> tuple[int, int] | None:
@@ -115,16 +147,16 @@ class _Search:
     @cached_property
     def _prompt_tail(self) -> str:
         """The template's text at the end of prompt(k), behind the last message."""
-        return self.prompt[self._tracked_prompt.end_of_others(-2, len(self.prompt)) :]
+        return self.prompt.between(self.prompt.end_of_others(-2, len(self.prompt)), len(self.prompt))
 
     @cached_property
     def _generation_prompt(self) -> str:
-        return generation_prompt(self.template, self.conversation, self.message, self.prompt)
+        return generation_prompt(self.template, self.conversation, self.message, self.prompt.text)
 
     def _rewritten_start(self) -> int:
         """Return where the completion begins behind a rewritten history, -1 where no generation prompt stands."""
         start, stop = self._gap
-        gap = self.continued.text[start:stop]
+        gap = self.continued.between(start, stop)
         if self._prompt_tail and gap.startswith(self._prompt_tail):
             return start + len(self._prompt_tail)
         asked = self._generation_prompt
@@ -139,7 +171,9 @@ class _Search:
 
     def _mismatched_start(self) -> tuple[int, Fit]:
         edge, stop = self._gap
-        start = edge + self.stops.header_end(self._prompt_tail, self._generation_prompt, self.continued.text[edge:stop])
+        start = edge + self.stops.header_end(
+            self._prompt_tail, self._generation_prompt, self.continued.between(edge, stop)
+        )
         if self.mismatch is Mismatch.REJECT:
             raise self._mismatch(start)
         return start, Fit.GRAFT if self.mismatch is Mismatch.GRAFT else Fit.TRAIN
@@ -147,25 +181,25 @@ class _Search:
     def _mismatch(self, start: int) -> RowError:
         """Return the error that shows both texts, and what each way out would give."""
         # Shown from the turn's own beginning, not from wherever a rewritten history first differs.
-        edge = self._gap[0]
-        agreed = self.stops.shared(self._prompt_tail, self.continued.text[edge:])
-        behind = len(self.prompt) - len(self._prompt_tail) + agreed
+        edge, text, prompt = self._gap[0], self.continued.text, self.prompt.text
+        agreed = self.stops.shared(self._prompt_tail, text[edge:])
+        behind = len(prompt) - len(self._prompt_tail) + agreed
         at = edge + agreed
-        asked, rendered = self.prompt[:behind], self.continued.text[:at]
+        asked, rendered = prompt[:behind], text[:at]
         end = self._stop(start, Fit.TRAIN)[1]
         facts = {
             "message": self.message,
-            "prompt": {"before": asked[-_SHOWN:], "after": self.prompt[behind:][:_SHOWN]},
-            "rendered": {"before": rendered[-_SHOWN:], "after": self.continued.text[at:][:_SHOWN]},
-            "graft": self.prompt[-_SHOWN:] + self.continued.text[start:end],
-            "train": self.continued.text[start:end],
+            "prompt": {"before": asked[-_SHOWN:], "after": prompt[behind:][:_SHOWN]},
+            "rendered": {"before": rendered[-_SHOWN:], "after": text[at:][:_SHOWN]},
+            "graft": prompt[-_SHOWN:] + text[start:end],
+            "train": text[start:end],
         }
-        own = self.continued.text[start:end]
+        own = text[start:end]
         shown = own if len(own) <= 60 else own[:40] + "…" + own[-20:]  # noqa: PLR2004
         message = (
             f"messages[{self.message}]: the generation prompt does not stand before this turn's text. The server's "
-            f"prompt ends with {(asked[-40:] + self.prompt[behind:][:60])!r}, the turn is rendered as "
-            f"{(rendered[-40:] + self.continued.text[at:][:60])!r}. graft would put {shown!r} behind the prompt; "
+            f"prompt ends with {(asked[-40:] + prompt[behind:][:60])!r}, the turn is rendered as "
+            f"{(rendered[-40:] + text[at:][:60])!r}. graft would put {shown!r} behind the prompt; "
             "train would train it behind the rendered header"
         )
         return RowError("prompt-mismatch", message, _WAYS_OUT, facts)
@@ -174,26 +208,27 @@ class _Search:
 
     def _stop(self, start: int, fit: Fit) -> tuple[int, int, str]:
         """Return where the stop token begins and ends in continued(k), and a stop that only the next turn writes."""
-        text = self.continued.text
-        tail = max(start, self._own[1] if self._own else 0)
-        if any(is_lost(source) for source in self.continued.sources(start, len(text))):
-            return (*self._only_stop(start, fit), "")
-        found = self.stops.first(text, tail)
-        if found:
-            return (*found, "")
-        ending = self._stop_of_next_turn(tail)
-        if ending:
-            return len(text), len(text), ending
-        found = self.stops.last_special(text, tail)
-        if found:
-            return (*found, "")
-        end = tail + len(text[tail:].rstrip())
-        return end, end, ""
+        size = len(self.continued)
+        rest = self.continued.between(start, size)
+        tail = max(0, self._own[1] - start) if self._own else 0
+        if any(is_lost(source) for source in self.continued.sources(start, size)):
+            stop, end = self._only_stop(rest, start, fit)
+            return start + stop, start + end, ""
+        found = self.stops.first(rest, tail)
+        if not found:
+            ending = self._stop_of_next_turn(start + tail)
+            if ending:
+                return size, size, ending
+            found = self.stops.last_special(rest, tail)
+        if not found:
+            end = tail + len(rest[tail:].rstrip())
+            found = end, end
+        return start + found[0], start + found[1], ""
 
     def _stop_of_next_turn(self, tail: int) -> str:
         """Return the stop token with which the next turn's header closes this one, if that alone closes it."""
         following = self.message + 1
-        rest = self.continued.text[tail:]
+        rest = self.continued.between(tail, len(self.continued))
         if following >= len(self.conversation.messages) or self.stops.last_special(rest, 0):
             return ""
         try:
@@ -204,26 +239,25 @@ class _Search:
             own = later.extent_like(self.message, self.continued.amounts(self.message))
             edge = own[1] if own else len(later)
         else:
-            edge = tail if later.text.startswith(self.continued.text) else len(later)
-        after = edge + len(rest)
-        found = self.stops.first(later.text, after)
-        if not later.text.startswith(rest, edge) or found is None or found[0] != after:
+            edge = tail if later.starts_with(self.continued) else len(later)
+        behind = later.between(edge, len(later))
+        found = self.stops.first(behind, len(rest))
+        if not behind.startswith(rest) or found is None or found[0] != len(rest):
             return ""
-        return later.text[slice(*found)] if later.sources(edge, found[1]) == {TEMPLATE} else ""
+        return behind[slice(*found)] if later.sources(edge, edge + found[1]) == {TEMPLATE} else ""
 
-    def _only_stop(self, start: int, fit: Fit) -> tuple[int, int]:
+    def _only_stop(self, rest: str, start: int, fit: Fit) -> tuple[int, int]:
         """Return the stop token of a turn with lost text: proved where it is the only one and ends the rendering."""
-        text = self.continued.text
-        found = self.stops.first(text, start)
-        known = {source for source in self.continued.sources(start, len(text)) if source}
+        found = self.stops.first(rest, 0)
+        known = {source for source in self.continued.sources(start, start + len(rest)) if source}
         mine = all(message_of(source) == self.message for source in known)
-        alone = found is not None and self.stops.count(text, start) == 1 and not text[found[1] :].strip()
+        alone = found is not None and self.stops.count(rest, 0) == 1 and not rest[found[1] :].strip()
         if fit is not Fit.PROMPT or not mine or not alone or found is None:
             self._lose()
         return found
 
     def _need_provenance(self) -> None:
-        if self.continued.lost or self._tracked_prompt.lost:
+        if self.continued.lost or self.prompt.lost:
             self._lose()
 
     def _lose(self) -> NoReturn:
@@ -243,6 +277,11 @@ def generation_prompt(template: ChatTemplate, conversation: Conversation, messag
     return prompt.removeprefix(before) if prompt.startswith(before) else ""
 
 
+def _of_template(text: str) -> Rendered:
+    return Rendered(text, merge([(len(text), TEMPLATE)]))
+
+
+_AUDITS = 8  # of the turns of one row are drawn at most, about: each is rendered as a whole
 _SHOWN = 400  # characters of each text that an inspection gets to show
 
 _WAYS_OUT = (

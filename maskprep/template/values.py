@@ -10,6 +10,7 @@ import operator
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
+from maskprep.template.messages import Messages
 from maskprep.template.runs import deep_sources
 from maskprep.template.source import lost
 from maskprep.template.tracked import Tracked
@@ -84,7 +85,7 @@ def untrack(value: Any) -> Any:
         return bare(value)
     if type(value) in (dict, TrackedDict):
         return {untrack(key): untrack(item) for key, item in value.items()}
-    if type(value) in (list, TrackedList):
+    if type(value) in (list, TrackedList, Messages):
         return [untrack(item) for item in value]
     return tuple(map(untrack, value)) if type(value) is tuple else value
 

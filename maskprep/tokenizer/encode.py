@@ -11,8 +11,7 @@ decide.
 
 from __future__ import annotations
 
-import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING
@@ -21,6 +20,9 @@ import numpy as np
 import numpy.typing as npt
 
 from maskprep.errors import RowError
+from maskprep.tokenizer.backend import Backend, TransformersBackend
+from maskprep.tokenizer.segments import Segments
+from maskprep.tokenizer.spelling import Spelling
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
@@ -55,36 +57,94 @@ class Encoded:
         )
 
 
-class Encoder:
-    """Encodes text with one tokenizer, adding no special token: the chat template wrote those that belong."""
+@dataclass(frozen=True, slots=True)
+class Context:
+    """The ids of the beginning of a text, encoded alone: the first ``shared`` ids of the whole text, then ``rest``."""
 
-    def __init__(self, tokenizer: PreTrainedTokenizerBase) -> None:
-        """Take a loaded tokenizer."""
+    shared: int
+    rest: Ints
+
+    def __len__(self) -> int:
+        """Return the number of ids."""
+        return self.shared + len(self.rest)
+
+    def begins(self, ids: Ints) -> bool:
+        """Tell whether ``ids`` begin with these. Their first ones are those of the same text, or a beginning of it."""
+        return np.array_equal(ids[self.shared : len(self)], self.rest)
+
+
+class Encoder:
+    """Encodes text with one tokenizer, adding no special token: the chat template wrote those that belong.
+
+    Args:
+        tokenizer: a loaded tokenizer.
+        backend: what encodes with it; transformers, if none is given.
+    """
+
+    def __init__(self, tokenizer: PreTrainedTokenizerBase, backend: Backend | None = None) -> None:
         self._tokenizer = tokenizer
-        self._spelled: dict[int, bytes] = {}
+        self.backend = backend or TransformersBackend(tokenizer)
+        self._spelling = Spelling(tokenizer)
         self._known: dict[str, Ints] = {}
         self._known_size = 0
-        self._added = {id_: token.content.encode() for id_, token in tokenizer.added_tokens_decoder.items()}
+
+    @cached_property
+    def _segments(self) -> Segments:
+        return Segments.of(self._tokenizer)
 
     def ids(self, text: str) -> Ints:
         """Return the ids of ``text``, as ``apply_chat_template(..., tokenize=True)`` would."""
-        # Prompts come again and again: in each sequence that is cut from one conversation, under each history.
-        known = self._known.get(text)
-        if known is None:
-            known = self._encode(text)
-            self._known_size += len(text)
-            if self._known_size > _KNOWN_CHARACTERS:
-                self._known, self._known_size = {}, len(text)
-            self._known[text] = known
-        return known
+        return self._ids_of([text])[text]
 
-    def _encode(self, text: str) -> Ints:
-        encoding = self._tokenizer(text, add_special_tokens=False, return_attention_mask=False, verbose=False)
-        return np.asarray(encoding["input_ids"], dtype=np.int64)
+    def contexts(self, text: str, starts: Sequence[int]) -> dict[int, Context]:
+        """Return the ids of each beginning ``text[:start]``, encoded alone, by ``start``.
+
+        What stands in front of its last solid token has the ids that it has in ``text`` (see ``segments``): only what
+        follows is encoded.
+        """
+        bounds = self._segments.bounds(text)
+        heads = np.asarray([end for _, end in bounds], np.int64)
+        before = {start: int(np.searchsorted(heads, start, side="right")) - 1 for start in starts}
+        rests = {start: text[bounds[index][0] if index >= 0 else 0 : start] for start, index in before.items()}
+        known = self._ids_of([text, *rests.values()])
+        positions = self._segments.positions(text, bounds, known[text])
+        if positions is None:
+            wholes = self._ids_of([text[:start] for start in starts])
+            return {start: Context(0, wholes[text[:start]]) for start in starts}
+        return {
+            start: Context(int(positions[index]) if index >= 0 else 0, known[rests[start]])
+            for start, index in before.items()
+        }
+
+    def _ids_of(self, texts: Sequence[str]) -> Mapping[str, Ints]:
+        """Return the ids of texts, by text."""
+        if self.backend.name != "transformers":
+            return self._remembered(texts)
+        # It is slow: what comes again within other text, as system prompts and tool schemas do, is encoded once.
+        divided = {text: self._segments.divide(text) for text in texts}
+        known = self._remembered([segment for segments in divided.values() for segment in segments])
+        return {
+            text: np.concatenate([known[segment] for segment in segments]) if len(segments) > 1 else known[text]
+            for text, segments in divided.items()
+        }
+
+    def _remembered(self, texts: Sequence[str]) -> Mapping[str, Ints]:
+        """Return the ids of texts, by text. Prompts come again and again: what was encoded lately is remembered."""
+        new = [text for text in dict.fromkeys(texts) if text not in self._known]
+        if not new:
+            return self._known
+        encoded = dict(zip(new, self.backend.encode(new), strict=True))
+        size = sum(map(len, new))
+        found = {text: encoded[text] if text in encoded else self._known[text] for text in texts}
+        if self._known_size + size > _KNOWN_CHARACTERS:
+            self._known, self._known_size = {}, 0
+        self._known |= encoded
+        self._known_size += size
+        return found
 
     def spell(self, ids: Iterable[int]) -> list[bytes]:
         """Return the bytes that each id stands for. A token may hold only a part of a character."""
-        return [self._spell(token) for token in ids]
+        return self._spelling.of(np.fromiter(ids, np.int64))[0]
 
     def encode(self, text: str) -> Encoded:
         """Return the ids of ``text`` with their places.
@@ -103,7 +163,7 @@ class Encoder:
         if not self._puts_blank_first:
             return self.encode(text)
         # Behind other text the tokenizer puts no blank; the ids of that text are then taken away again.
-        for lead in ("\n", *sorted(content.decode() for content in self._added.values())):
+        for lead in ("\n", *sorted(content.decode() for content in self._spelling.added.values())):
             before, ids = self.ids(lead), self.ids(lead + text)
             if len(before) and np.array_equal(ids[: len(before)], before):
                 try:
@@ -118,8 +178,8 @@ class Encoder:
 
     def _place(self, text: str, ids: Ints) -> Encoded:
         raw = text.encode()
-        spelled = self.spell(ids.tolist())
-        ends = np.cumsum(np.fromiter(map(len, spelled), np.int64, len(spelled)), dtype=np.int64)
+        spelled, lengths = self._spelling.of(ids)
+        ends = np.cumsum(lengths)
         joined = b"".join(spelled)
         if joined == b" " + raw:  # the blank that some tokenizers put before the first word
             ends, joined = ends - 1, raw
@@ -140,7 +200,7 @@ class Encoder:
         offsets = np.asarray(encoding["offset_mapping"], dtype=np.int64).reshape(-1, 2)
         in_bytes = np.concatenate(([0], np.cumsum([len(char.encode()) for char in text], dtype=np.int64)))
         starts, ends = in_bytes[offsets[:, 0]], np.maximum.accumulate(in_bytes[offsets[:, 1]])
-        if self._is_byte_level:
+        if self._spelling.is_byte_level:
             # Its offsets leave out the white space with which a token begins. (Several tokens of one character all
             # begin where that character does.) Other tokenizers drop white space, which then is nobody's.
             starts = np.minimum(starts, np.concatenate((np.zeros(min(1, len(ends)), np.int64), ends[:-1])))
@@ -150,40 +210,8 @@ class Encoder:
         """Take away from added tokens the white space around them that they swallow (``lstrip``, ``rstrip``)."""
         starts, ends = encoded.starts.copy(), encoded.ends.copy()
         for index, token in enumerate(encoded.ids.tolist()):
-            content = self._added.get(token)
+            content = self._spelling.added.get(token)
             found = raw.find(content, starts[index], ends[index]) if content else -1
             if content and found >= 0:
                 starts[index], ends[index] = found, found + len(content)
         return Encoded(encoded.ids, starts, ends)
-
-    def _spell(self, token: int) -> bytes:
-        known = self._spelled.get(token)
-        if known is None:
-            known = self._spelled[token] = self._added.get(token) or self._spell_new(token)
-        return known
-
-    def _spell_new(self, token: int) -> bytes:
-        piece = self._tokenizer.convert_ids_to_tokens(token) or ""
-        if self._is_byte_level:
-            # A character outside the alphabet means that the piece is not byte-level: the joined text will differ.
-            return b"".join(_BYTE_OF.get(char, char.encode()) for char in piece)
-        if len(piece) == 6 and piece.startswith("<0x") and piece.endswith(">"):  # noqa: PLR2004 - <0xAB>
-            return bytes.fromhex(piece[3:5])
-        return piece.replace("\u2581", " ").encode()
-
-    @cached_property
-    def _is_byte_level(self) -> bool:
-        backend = getattr(self._tokenizer, "backend_tokenizer", None)
-        decoder = getattr(backend, "decoder", None)
-        return decoder is not None and "ByteLevel" in json.dumps(json.loads(decoder.__getstate__()))
-
-
-def _byte_alphabet() -> dict[str, bytes]:
-    """Return the byte behind each character of byte-level vocabularies (the table of OpenAI's GPT-2)."""
-    printable = [*range(ord("!"), ord("~") + 1), *range(ord("¡"), ord("¬") + 1), *range(ord("®"), ord("ÿ") + 1)]
-    hidden = [byte for byte in range(256) if byte not in printable]
-    table = {chr(byte): bytes([byte]) for byte in printable}
-    return table | {chr(256 + index): bytes([byte]) for index, byte in enumerate(hidden)}
-
-
-_BYTE_OF = _byte_alphabet()

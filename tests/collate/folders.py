@@ -10,7 +10,7 @@ from maskprep.conversation import Where
 from maskprep.labels import IGNORED, Labelled
 from maskprep.shards import files
 from maskprep.shards.output import OutputFolder
-from maskprep.shards.schema import ShardRow
+from maskprep.shards.schema import Layout, ShardRow
 
 
 def make_document(name, size):
@@ -30,10 +30,11 @@ def write(path, sizes, first=1, batch=7):
         writer = files.ShardWriter(output.path, shard_bytes=2000)
         for number, size in enumerate(sizes):
             writer.write(ShardRow(make_document(first + number, size), Where("a.jsonl", number + 1, 0), 0))
-        receipts = writer.finish()
+        receipts = files.finish(output.path, writer.close())
     finally:
         files.ROWS_PER_BATCH = before
-    output.describe({"shards": [{"file": receipt.file, "rows": receipt.rows} for receipt in receipts]})
+    shards = [{"file": receipt.file, "rows": receipt.rows} for receipt in receipts]
+    output.describe({"config": {}, "shards": shards}, Layout())
     output.commit(receipts, "0123456789abcdef0123")
     return output.path
 

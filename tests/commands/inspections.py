@@ -17,6 +17,7 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from functools import cache
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +27,10 @@ from builds import LOUD, ROOT, TOKENIZER, Outcome
 from typer.testing import CliRunner
 
 from maskprep.cli import app
+from maskprep.commands.modelled import Modelled
+from maskprep.commands.verify import check_all
+from maskprep.commands.verify_options import VerifyOptions
+from maskprep.shards.reader import StoredDataSet
 
 SAMPLE = ROOT / "sample_data" / "conversations.jsonl"
 WITH_TOKENIZER = ("--tokenizer", str(TOKENIZER))
@@ -81,6 +86,26 @@ def sample_build() -> Path:
     folder = Path(tempfile.mkdtemp(prefix="maskprep-test-"))
     atexit.register(shutil.rmtree, folder, ignore_errors=True)
     return make(folder / "built", SAMPLE)
+
+
+class Quiet:
+    """A progress that nobody looks at."""
+
+    def start(self, name: str, total: int) -> None: ...
+
+    def advance(self, count: int, /) -> None: ...
+
+
+def verified(build: Path, rows: str = "5") -> dict[str, Any]:
+    """Run the checks of ``maskprep verify`` that need no model; all must pass. Return the figures of the last."""
+    options = VerifyOptions(str(build), device="cpu", rows=rows)
+    results = list(islice(check_all(StoredDataSet(str(build)), Modelled(options, Quiet())), 3))
+    assert [(result.name, str(result.verdict)) for result in results] == [
+        ("files", "passed"),
+        ("structure", "passed"),
+        ("source", "passed"),
+    ], results
+    return dict(results[-1].figures)
 
 
 def columns(build: Path) -> list[dict[str, Any]]:

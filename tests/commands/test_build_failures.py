@@ -188,7 +188,7 @@ def test_an_empty_folder_is_used(build, source, place):
 
 
 def shard_begun(folder):
-    return lambda: any(path.stat().st_size > 1000 for path in folder.glob("data-*.partial"))
+    return lambda: any(path.stat().st_size > 1000 for path in folder.glob("staged-*.partial"))
 
 
 def test_a_killed_build_leaves_no_data_set_and_the_next_says_so(start, build, source, place):
@@ -249,12 +249,12 @@ def test_exit_codes_of_a_process(start, source, place):
     assert codes == {"done": 0, "data": 1, "usage": 2}
 
 
-@pytest.mark.parametrize("step", ["write", "finish"])
+@pytest.mark.parametrize("step", ["ShardWriter.write", "ShardWriter.close"])
 def test_a_full_disk_leaves_no_data_set_and_is_told(build, source, place, monkeypatch, step):
     def full(*_):
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(f"maskprep.shards.files.ShardWriter.{step}", full)
+    monkeypatch.setattr(f"maskprep.shards.files.{step}", full)
     try:
         outcome = build(source(GOOD, {}), "--output", "out", "--max-rejects", "1")
     finally:

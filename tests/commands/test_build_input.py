@@ -45,7 +45,7 @@ BAD = {
     "unknown role": ({"messages": [{"role": "narrator", "content": "x"}]}, "unknown-role"),
     "content a number": (message(content=7), "bad-message"),
     "content missing": ({"messages": [{"role": "user"}]}, "no-content"),
-    "an image": (message(content=[{"type": "image_url", "image_url": {"url": "u"}}]), "unsupported-part"),
+    "an image": (message(content=[{"type": "image_url", "image_url": {"url": "u"}}]), "media-part"),
     "weight a string": (message(content="a", weight="yes"), "bad-weight"),
     "call without a name": (message(content="", tool_calls=[{"function": {"arguments": {}}}]), "bad-tool-call"),
     "calls of a user": ({"messages": [{"role": "user", "content": "x", "tool_calls": [{}]}]}, "bad-message"),

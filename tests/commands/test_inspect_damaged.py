@@ -277,7 +277,9 @@ def test_shards(build):
 def test_a_folder_of_another_program(place, source):
     (place / "foreign").mkdir()
     (place / "foreign" / "state.json").write_text("{}")
-    assert "is no finished build of maskprep: it lacks maskprep/manifest.json" in refused("foreign")
+    from inspections import WITH_TOKENIZER
+
+    assert "foreign: it cannot be read as a data set of save_to_disk" in refused("foreign", *WITH_TOKENIZER)
     (place / "half" / "maskprep").mkdir(parents=True)
     assert "it lacks state.json and maskprep/manifest.json" in refused("half")
 

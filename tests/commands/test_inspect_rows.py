@@ -201,10 +201,10 @@ def test_what_cannot_be_is_refused(words, place):
 
 def test_what_is_no_build_is_refused(place):
     (place / "folder").mkdir()
-    assert "'folder' is a folder, but no build of maskprep" in refused("folder")
+    assert "the folder folder holds no file of rows" in refused("folder")
     assert "no such file: nowhere" in refused("nowhere")
     assert "tokenizer is missing" in refused(SAMPLE)
-    assert "is a folder, but no build" in refused(SAMPLE, "folder", "--tokenizer", "x")
+    assert "the folder folder holds no file of rows" in refused(SAMPLE, "folder", "--tokenizer", "x")
 
 
 def test_a_build_of_nothing(place, source):

@@ -8,7 +8,7 @@ from typing import NamedTuple
 from reference import IGNORED, Reference, Refused, Unknown
 
 from maskprep.errors import RowError
-from maskprep.prepare import Policy, Preparer
+from maskprep.prepare import Control, Policy, Preparer
 from maskprep.sequences import History
 
 NOW = datetime(2026, 2, 3, 4, 5, 6, tzinfo=UTC)
@@ -46,11 +46,11 @@ def reference_of(loaded, template, conversation, variables=None):
 
 
 def preparers(loaded, template, variables=None):
+    """Return a preparer for each history. The law is stated for ``control_tokens: keep``."""
+    policies = {history: Policy(history=History(history), control=Control.KEEP) for history in HISTORIES}
     return {
-        history: Preparer(
-            loaded, now=NOW, policy=Policy(history=History(history)), template=template, variables=dict(variables or {})
-        )
-        for history in HISTORIES
+        history: Preparer(loaded, now=NOW, policy=policy, template=template, variables=dict(variables or {}))
+        for history, policy in policies.items()
     }
 
 

@@ -8,11 +8,11 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-
 from law.comparing import NOW
 from law.shapes import assistant, call, system, tool, user
 from law.templates import LAWS
 from law.tokenizers_here import tokenizer
+
 from maskprep.conversation import Conversation, Message
 from maskprep.errors import RowError
 from maskprep.labels import IGNORED
@@ -20,11 +20,7 @@ from maskprep.prepare import Overflow, Policy, Preparer
 
 CHAT = (
     system("Be brief."),
-    *(
-        make(f"{text} {n}.")
-        for n in range(6)
-        for make, text in ((user, "Question number"), (assistant, "Answer number"))
-    ),
+    *(make(f"{what} {n}.") for n in range(6) for make, what in ((user, "Question"), (assistant, "Answer number"))),
 )
 
 

@@ -10,6 +10,7 @@ import numpy as np
 import pyarrow as pa
 import pytest
 from datasets import load_from_disk
+from writing import write_shards
 
 from maskprep.conversation import Where
 from maskprep.errors import BuildError, UsageError
@@ -17,9 +18,9 @@ from maskprep.labels import Labelled, Span
 from maskprep.shards import files
 from maskprep.shards.files import ShardWriter
 from maskprep.shards.output import OutputFolder
-from maskprep.shards.schema import SCHEMA, ShardRow, to_batch
+from maskprep.shards.schema import SCHEMA, Layout, ShardRow, to_batch
 
-MANIFEST = {"any": "facts"}
+MANIFEST = {"config": {}, "any": "facts"}
 FINGERPRINT = "0123456789abcdef0123"
 
 
@@ -38,13 +39,6 @@ def as_dict(row: ShardRow) -> dict:
         "spans": [span._asdict() for span in row.labelled.spans],
         "origin": {"file": row.where.file, "line": row.where.line, "sequence": row.sequence},
     }
-
-
-def write_all(folder, rows, shard_bytes):
-    writer = ShardWriter(folder, shard_bytes)
-    for row in rows:
-        writer.write(row)
-    return writer.finish()
 
 
 def test_a_batch_holds_its_rows():
@@ -66,7 +60,7 @@ def test_what_is_written_is_read_again(tmp_path, monkeypatch, count, shard_bytes
     monkeypatch.setattr(files, "ROWS_PER_BATCH", 8)
     sizes = random.Random(0)
     rows = [make_row(number, sizes.randint(2, 30)) for number in range(count)]
-    receipts = write_all(tmp_path, rows, shard_bytes)
+    receipts = write_shards(tmp_path, rows, shard_bytes)
     assert len(receipts) >= 1
     assert sorted(path.name for path in tmp_path.iterdir()) == [receipt.file for receipt in receipts]
     position = 0
@@ -91,14 +85,14 @@ def test_what_is_written_is_read_again(tmp_path, monkeypatch, count, shard_bytes
 
 
 def test_batches_hold_a_thousand_rows(tmp_path):
-    [receipt] = write_all(tmp_path, map(make_row, range(2100)), 10**9)
+    [receipt] = write_shards(tmp_path, map(make_row, range(2100)), 10**9)
     with pa.ipc.open_stream((tmp_path / receipt.file).read_bytes()) as stream:
         assert [len(batch) for batch in stream] == [1000, 1000, 100]
 
 
 def test_very_long_rows_do_not_wait_for_a_thousand(tmp_path, monkeypatch):
-    monkeypatch.setattr(files, "_TOKENS_PER_BATCH", 100)
-    [receipt] = write_all(tmp_path, [make_row(number, 60) for number in range(4)], 10**9)
+    monkeypatch.setattr(files, "TOKENS_PER_BATCH", 100)
+    [receipt] = write_shards(tmp_path, [make_row(number, 60) for number in range(4)], 10**9)
     with pa.ipc.open_stream((tmp_path / receipt.file).read_bytes()) as stream:
         assert [len(batch) for batch in stream] == [2, 2]
 
@@ -108,15 +102,15 @@ def test_no_shard_has_its_name_before_all_are_written(tmp_path, monkeypatch):
     writer = ShardWriter(tmp_path, 1)
     for number in range(5):
         writer.write(make_row(number))
-    assert sorted(path.name for path in tmp_path.iterdir()) == [f"data-0000{i}.arrow.partial" for i in range(2)]
+    assert sorted(path.name for path in tmp_path.iterdir()) == [f"staged-0000{i}.arrow.partial" for i in range(2)]
     writer.abandon()
 
 
 def test_a_shard_of_another_is_never_overwritten(tmp_path):
-    (tmp_path / "data-00000.arrow.partial").write_bytes(b"of another build")
+    (tmp_path / "staged-00000.arrow.partial").write_bytes(b"of another build")
     with pytest.raises(FileExistsError):
-        write_all(tmp_path, [make_row(0)], 1)
-    assert (tmp_path / "data-00000.arrow.partial").read_bytes() == b"of another build"
+        write_shards(tmp_path, [make_row(0)], 1)
+    assert (tmp_path / "staged-00000.arrow.partial").read_bytes() == b"of another build"
 
 
 # The output folder
@@ -125,8 +119,8 @@ def test_a_shard_of_another_is_never_overwritten(tmp_path):
 def commit(folder):
     output = OutputFolder(str(folder))
     output.claim()
-    receipts = write_all(output.path, [make_row(0), make_row(1)], 10**9)
-    output.describe(MANIFEST)
+    receipts = write_shards(output.path, [make_row(0), make_row(1)], 10**9)
+    output.describe(MANIFEST, Layout())
     output.commit(receipts, FINGERPRINT)
     return output
 
@@ -147,7 +141,7 @@ def test_nothing_opens_before_the_last_step(tmp_path, monkeypatch):
     calls = {"write": 0, "rename": 0}
     output = OutputFolder(str(tmp_path / "out"))
     output.claim()
-    receipts = write_all(output.path, [make_row(0)], 10**9)
+    receipts = write_shards(output.path, [make_row(0)], 10**9)
 
     def stop(self, target):
         calls["rename"] += 1
@@ -158,7 +152,7 @@ def test_nothing_opens_before_the_last_step(tmp_path, monkeypatch):
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr(Path, "rename", stop)
-    output.describe(MANIFEST)
+    output.describe(MANIFEST, Layout())
     with pytest.raises(OSError, match="No space"):
         output.commit(receipts, FINGERPRINT)
     assert calls["rename"] == 1
@@ -181,7 +175,7 @@ def test_claiming_makes_an_old_data_set_none_first_of_all(tmp_path, monkeypatch)
 def test_abandoning_keeps_the_rejects_and_nothing_else(tmp_path):
     output = OutputFolder(str(tmp_path / "out"))
     output.claim()
-    write_all(output.path, [make_row(0)], 10**9)
+    write_shards(output.path, [make_row(0)], 10**9)
     output.rejects.write_text("a reject\n")
     output.abandon()
     assert [str(path.relative_to(output.path)) for path in output.path.rglob("*") if path.is_file()] == [

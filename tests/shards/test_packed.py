@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from maskprep.conversation import Where
 from maskprep.labels import IGNORED, Labelled, Span
 from maskprep.packing import pack_row
-from maskprep.shards.packed import packed_batch
+from maskprep.shards.packed import packed_batch, unpacked_batch
 from maskprep.shards.schema import Layout, ShardRow, to_batch, with_weights
 
 
@@ -39,6 +39,9 @@ def test_a_batch_of_packs_is_what_packing_one_by_one_gives(kinds, data):
     weighted = any(kind[1] for kind in kinds)
     assert packed.schema.equals(Layout(weighted=weighted, packed=True).schema)
     packed.validate(full=True)
+    again = unpacked_batch(packed)
+    again.validate(full=True)
+    assert again.equals(pa.Table.from_batches([batch]).combine_chunks().to_batches()[0])
     for index, (start, stop) in enumerate(pairwise(edges)):
         expected = pack_row(documents[start:stop])
         row = {name: packed.column(name)[index].as_py() for name in packed.schema.names}

@@ -9,14 +9,14 @@ import numpy as np
 import pyarrow as pa
 import pytest
 from datasets import load_from_disk
+from writing import manifest_of, write_shards
 
 from maskprep.conversation import Where
 from maskprep.errors import BuildError, UsageError
 from maskprep.labels import IGNORED, Labelled, Span
-from maskprep.shards.files import ShardWriter
 from maskprep.shards.output import OutputFolder
 from maskprep.shards.reader import StoredDataSet
-from maskprep.shards.schema import SCHEMA, ShardRow
+from maskprep.shards.schema import SCHEMA, Layout, ShardRow
 
 SIZES = (5, 1, 0, 300, 2, 7, 0)
 
@@ -46,11 +46,8 @@ def folder(request, tmp_path, monkeypatch):
     monkeypatch.setattr("maskprep.shards.files.ROWS_PER_BATCH", 4)
     output = OutputFolder(str(tmp_path / "out"))
     output.claim()
-    writer = ShardWriter(output.path, request.param)
-    for row in ROWS:
-        writer.write(row)
-    receipts = writer.finish()
-    output.describe({"shards": [{"rows": receipt.rows} for receipt in receipts]})
+    receipts = write_shards(output.path, ROWS, request.param)
+    output.describe(manifest_of(receipts), Layout())
     output.rejects.write_text('{"code": "a"}\n{"code": "b"}\n')
     output.findings.write_text('{"code": "c"}\n')
     output.commit(receipts, "0123456789abcdef0123")
@@ -103,8 +100,8 @@ def test_rejects_and_findings(folder):
 def test_a_data_set_of_no_rows(tmp_path):
     output = OutputFolder(str(tmp_path / "out"))
     output.claim()
-    receipts = ShardWriter(output.path, 10).finish()
-    output.describe({"shards": [{"rows": 0}]})
+    receipts = write_shards(output.path, [])
+    output.describe(manifest_of(receipts), Layout())
     output.commit(receipts, "0123456789abcdef0123")
     data = StoredDataSet(str(output.path))
     assert len(data) == 0
@@ -139,6 +136,19 @@ def test_what_is_no_build_is_told(folder, missing):
 def test_a_manifest_that_is_none(folder, text):
     (folder / "maskprep" / "manifest.json").write_text(text)
     with pytest.raises(UsageError, match="manifest"):
+        StoredDataSet(str(folder))
+
+
+def test_a_manifest_of_another_version_is_refused_and_says_so(folder):
+    change(folder, format_version=2)
+    with pytest.raises(UsageError, match="the manifest has format 2, this maskprep reads 1") as told:
+        StoredDataSet(str(folder))
+    assert "the version of maskprep that built it" in told.value.hint
+
+
+def test_a_manifest_that_is_nested_too_deep_is_no_traceback(folder):
+    (folder / "maskprep" / "manifest.json").write_text('{"shards": ' + "[" * 100_000)
+    with pytest.raises(UsageError, match="the manifest cannot be read"):
         StoredDataSet(str(folder))
 
 
@@ -219,7 +229,7 @@ def test_shards_that_were_cut_at_a_batch_border_are_told(folder):
 
 
 def test_a_manifest_of_another_count_of_shards(folder):
-    change(folder, shards=[{"rows": 1}] * 9)
+    change(folder, shards=[{"file": "data", "rows": 1, "documents": 1}] * 9)
     with pytest.raises(BuildError, match="data-00000-of-00009"):
         read_all(folder)
 

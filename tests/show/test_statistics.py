@@ -24,11 +24,15 @@ TOTALS = {
     "rows": 12,
     "rows_used": 10,
     "rows_rejected": 2,
+    "rows_dropped": 0,
+    "duplicates": 0,
     "sequences": 4,
     "tokens": 1100,
     "trained_tokens": 400,
     "unfaithful_tokens": 7,
     "longest_sequence": 1000,
+    "too_long": {"rows": 2, "tokens_before": 900, "trained_tokens_before": 40, "tokens": 300, "trained_tokens": 30},
+    "packing": {"rows": 2, "slots": 2400, "fill": 0.99989},
     "by_role_and_part": [
         {"role": "assistant", "part": "content", "tokens": 500, "trained_tokens": 400},
         {"role": "user", "part": "content", "tokens": 600, "trained_tokens": 0},
@@ -55,6 +59,8 @@ def test_the_counts():
     assert "12 conversations read, 10 used, 2 rejected" in OUTPUT
     assert "4 sequences, 1,100 tokens, 400 trained (36.4%), the longest sequence 1,000" in OUTPUT
     assert "7 of them in a context that no server sends" in OUTPUT
+    assert "2 rows too long: their 900 tokens became 300, 40 trained ones became 30 (75.0%)" in OUTPUT
+    assert "packed into 2 rows of 1,200 tokens, 99.989% filled" in OUTPUT
     assert re.search(r"^assistant +content +500 +400 +80.0% +100.0% *$", OUTPUT, re.MULTILINE)
     assert re.search(r"^user +content +600 +0 +0.0% +0.0% *$", OUTPUT, re.MULTILINE)
 

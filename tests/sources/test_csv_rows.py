@@ -75,7 +75,6 @@ def test_it_is_known_by_its_name_and_parted_by_what_its_first_line_has(tmp_path,
         (b"1,\xff\xfe", "invalid-utf8", "the byte 0xff after '' is not UTF-8"),
         (b"1,ab\xe9d", "invalid-utf8", "the byte 0xe9 after 'ab' is not UTF-8"),
         (b'1,"' + b"x" * 200 + b'"', "row-too-large", "the most that is read is 100"),
-        (b'1,"' + b"x,y\n" * 50, "row-too-large", "the most that is read is 100"),
     ],
 )
 def test_a_record_that_cannot_be_read_costs_itself_alone(text, code, message):
@@ -85,6 +84,13 @@ def test_a_record_that_cannot_be_read_costs_itself_alone(text, code, message):
     assert json.loads(lines[-1].data) == {"p": "c", "c": "d"}
     assert bad[0].where.line == 3
     assert (bad[0].fault.code, message in bad[0].fault.message) == (code, True), bad[0].fault
+
+
+def test_what_is_within_a_quote_that_does_not_end_is_taken_for_no_row():
+    *sound, last = read(b'p,c\na,b\n1,"' + b"x,y\n" * 50 + b"c,d\n", max_bytes=100)
+    assert rows(sound) == [{"p": "a", "c": "b"}]
+    assert (last.where.line, last.fault.code) == (3, "row-too-large")
+    assert "a quote in it is not closed within 24 lines" in last.fault.message
 
 
 def test_a_quote_that_is_never_closed_is_told_where_it_opens() -> None:

@@ -1,0 +1,121 @@
+"""The end of every command that writes a data set: manifest, page, commit; or nothing at all."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import asdict, dataclass
+from itertools import chain
+from pathlib import Path
+from typing import Any, Protocol
+
+from maskprep.commands.arranging import packing_facts
+from maskprep.commands.handing import hand_over
+from maskprep.commands.inspect import Output, View
+from maskprep.commands.statistics import statistics
+from maskprep.commands.views import Viewer
+from maskprep.config import Config
+from maskprep.errors import BuildError
+from maskprep.shards.files import Receipt, ShardWriter
+from maskprep.shards.output import OutputFolder
+from maskprep.shards.reader import StoredDataSet
+from maskprep.shards.schema import Layout
+
+_REPORTED_ROWS = 50  # rows in the build report
+_EXAMPLES = 3  # rows in it for each code of a reject or a finding
+
+
+@dataclass(frozen=True, slots=True)
+class BuildReport:
+    """What a build or an export did, in plain facts. ``trainer`` is what the trainer must be told."""
+
+    output: str
+    rejects_file: str
+    report_file: str
+    manifest: Mapping[str, Any]
+    trainer: Mapping[str, Any]
+
+    def facts(self) -> dict[str, Any]:
+        """Return the report as JSON types."""
+        return {
+            "output": self.output,
+            "rejects_file": self.rejects_file,
+            "report_file": self.report_file,
+            **self.manifest,
+            "trainer": {**self.trainer},
+        }
+
+
+class PageWriter(Protocol):
+    """Writes the page that shows rows and figures."""
+
+    def __call__(self, path: Path, title: str, rows: Iterable[View], statistics: Mapping[str, Any] | None) -> object:
+        """Write the page to ``path``."""
+
+
+def fingerprint(parts: Mapping[str, str]) -> str:
+    """Return the fingerprint of a data set, by those of what it was made of."""
+    return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
+
+
+@contextmanager
+def all_or_nothing(output: OutputFolder, writers: Iterable[ShardWriter] = ()) -> Iterator[None]:
+    """Take back what was written if the block fails, as far as that goes: it is no data set in any case.
+
+    Raises:
+        BuildError: for an ``OSError`` of the block.
+    """
+    try:
+        yield
+    except BaseException as error:
+        for writer in writers:
+            with suppress(OSError):
+                writer.abandon()
+        with suppress(OSError):
+            output.abandon()
+        if isinstance(error, OSError):
+            msg = f"the output {str(output.path)!r} cannot be written: {error.strerror or error}"
+            raise BuildError(msg, "make room, or give another folder to --output") from error
+        raise
+
+
+def commit(  # noqa: PLR0913, PLR0917 - all that is known when the shards are there
+    output: OutputFolder,
+    config: Config,
+    described: Mapping[str, Any],
+    receipts: Sequence[Receipt],
+    layout: Layout,
+    viewer: Viewer,
+    write_page: PageWriter,
+) -> BuildReport:
+    """Make a data set of a folder in which the shards, the tokenizer and the ledgers lie.
+
+    Args:
+        output: the folder.
+        config: what it was written by.
+        described: its manifest, but for what only the shards tell.
+        receipts: the shards.
+        layout: which columns they have.
+        viewer: shows rows.
+        write_page: writes the report.
+    """
+    manifest = {**described, "shards": [asdict(receipt) for receipt in receipts]}
+    manifest["totals"] = {**described["totals"], **packing_facts(receipts, config)}
+    if "splits" in described:
+        manifest["splits"] = {
+            split: {**facts, **packing_facts((each for each in receipts if each.file.startswith(f"{split}/")), config)}
+            for split, facts in described["splits"].items()
+        }
+    manifest["tokenizer_files"] = sorted(entry.name for entry in output.tokenizer.iterdir())
+    output.describe(manifest, layout)
+    data = StoredDataSet(str(output.path), committed=False)
+    built = Output(data, viewer)
+    rows: Iterator[View] = chain(map(built.view, built.examples(_REPORTED_ROWS, _EXAMPLES)), built.rejects(_EXAMPLES))
+    # No word of where it was written: the same build is the same bytes everywhere.
+    figures = {name: value for name, value in statistics(data).facts().items() if name != "path"}
+    write_page(output.report, "maskprep build", rows, figures)
+    output.commit(receipts, manifest["fingerprint"])
+    trainer = hand_over(output.path, manifest, layout)
+    return BuildReport(str(output.path), str(output.rejects), str(output.report), manifest, trainer)

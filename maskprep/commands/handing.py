@@ -1,0 +1,44 @@
+"""What the trainer must be told, filled in from a finished data set."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from maskprep.profiles import PROFILES, Handover
+from maskprep.shards.schema import Layout
+
+
+def hand_over(folder: Path, manifest: Mapping[str, Any], layout: Layout) -> dict[str, Any]:
+    """Return the trainer, its ``settings`` to paste and the settings that would change the loss, as JSON types.
+
+    Args:
+        folder: the data set.
+        manifest: what its manifest holds.
+        layout: which columns its rows have.
+    """
+    profile, config, words = PROFILES[manifest["config"]["profile"]], manifest["config"], manifest["vocabulary"]
+    longest = manifest["totals"]["longest_sequence"]
+    # A trainer that packs by itself makes rows as long as it is told that they may be.
+    most = config["packing"]["length"] if layout.packed else max(longest, config["max_length"] or 0)
+    grown = words["added"] or words["added_special"] or words["rounded_size"] != words["size"]
+    # Settings are pasted elsewhere: there, another folder is the current one.
+    place = folder.absolute()
+    handover = Handover(
+        folder=str(place),
+        tokenizer=str(place / "tokenizer"),
+        max_length=most,
+        weighted=layout.weighted,
+        packed=layout.packed,
+        divided=config["split"] > 0,
+        pad_token=words["pad_token"] if words["pad_from"] in {"configuration", "added"} else None,
+        vocabulary=words["rounded_size"] if grown else None,
+    )
+    return {
+        "profile": profile.name,
+        "name": profile.title,
+        "language": profile.language,
+        "settings": profile.settings(handover),
+        "pitfalls": list(profile.pitfalls(layout)),
+    }

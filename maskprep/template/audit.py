@@ -1,0 +1,60 @@
+"""Which rows and turns are checked once more in the slow way: without anything taken over from another rendering.
+
+``first`` of each kind only, a ``sample`` besides (1 in 200), or ``all``. What is drawn is decided by the text alone, so
+that it is the same for any number of workers.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Iterable
+from enum import StrEnum
+from zlib import crc32
+
+from maskprep.conversation import Conversation, Message
+
+_ONE_IN = 200
+_MOST_KINDS = 10_000  # known at a time: strange data may make any number
+
+
+class AuditMode(StrEnum):
+    """How much is checked once more."""
+
+    FIRST = "first"
+    SAMPLE = "sample"
+    ALL = "all"
+
+
+class Audit:
+    """Decides what is checked, and remembers which kinds were."""
+
+    def __init__(self, mode: AuditMode = AuditMode.SAMPLE) -> None:
+        """Begin with no kind known."""
+        self.mode = mode
+        self._known: set[Hashable] = set()
+
+    def wants(self, kinds: Iterable[Hashable], text: str, one_in: int = 0) -> bool:
+        """Tell whether something is to be checked that is of these kinds.
+
+        Args:
+            kinds: what it has in common with others.
+            text: what it is drawn by.
+            one_in: for things of which there are very many: how many of them there are to one that is drawn.
+        """
+        unknown = set(kinds) - self._known
+        if len(self._known) < _MOST_KINDS:
+            self._known |= unknown
+        if unknown or self.mode is AuditMode.ALL:
+            return True
+        drawn = crc32(text.encode("utf-8", "surrogatepass")) % max(_ONE_IN, one_in) == 0
+        return self.mode is AuditMode.SAMPLE and drawn
+
+
+def shape(message: Message) -> tuple[str, tuple[str, ...]]:
+    """Return what a message has in common with others: its role, and the fields that say something."""
+    return (message.role, tuple(sorted(name for name, value in message.fields.items() if value)))
+
+
+def surroundings(conversation: Conversation) -> Hashable:
+    """Return what a conversation has beside its messages."""
+    given = conversation.template_kwargs or {}
+    return (bool(conversation.tools), bool(conversation.documents), tuple(sorted(map(str, given))))

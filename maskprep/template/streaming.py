@@ -1,0 +1,303 @@
+"""One rendering for all the beginnings of a conversation.
+
+``render(M[:p])`` runs the template on the first ``p`` messages. Most of what it does is what the rendering of all of
+``M`` did: wherever a loop over the messages begins in the same state, its iterations do the same as long as what they
+see is the same. So they are left out, and the rendering goes on with the last message of ``M[:p]``:
+
+    render(M)      │ head │ m0 │ m1 │ m2 │ m3 │ m4 │ tail │
+    render(M[:3])  │ head │ taken over  │ m2 │ tail │           head, m2 and tail are run, on three messages
+
+What is taken over is proved to be the same, and by nothing that is known of any template:
+
+- the loop stands at the top level of the template, and all variables have the same values when it begins;
+- what was seen of the list of messages before iteration m2, those three messages alone show as well (``Messages``);
+- whether a generation prompt is wanted was not asked in between, or the answer is the same;
+- namespaces, the one thing that a template of the sandbox can change, are set to what they held when m2 began.
+
+Whatever is not known to be so is run.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from itertools import accumulate
+from typing import Any, NamedTuple
+
+from jinja2.runtime import LoopContext, Macro, Undefined
+from jinja2.utils import Namespace
+
+from maskprep.template.messages import ALL, Messages, Seen
+from maskprep.template.printing import concat
+from maskprep.template.rendered import Beginning, Rendered
+from maskprep.template.runs import runs_of
+from maskprep.template.values import TrackedDict, TrackedList
+
+_NONE = object()
+_LOOK_AHEAD = 3  # so many iterations back a loop is entered, where the last ones have looked ahead
+_MOST_VALUES = 2_000  # inside the variables of a template: those that hold more are not compared
+_MOST_KEPT = 2**24  # characters that namespaces may come to hold within one loop, all their values together
+
+
+class _Mark(NamedTuple):
+    """Where a loop was when an iteration began.
+
+    ``pieces`` had been written, ``needs`` and ``asked`` tell what had been seen since the loop began, ``held`` are the
+    attributes of each namespace.
+    """
+
+    pieces: int
+    needs: int
+    asked: bool
+    held: tuple[dict[str, Any], ...]
+
+
+class _Loop:
+    """A loop over messages at the top level of a template: how it began, and where each iteration did."""
+
+    def __init__(self, run: Run, start: int, variables: Mapping[str, Any]) -> None:
+        self.run, self.start = run, start
+        self.variables = dict(variables)
+        self.namespaces = [value for value in self.variables.values() if isinstance(value, Namespace)]
+        self.pieces = len(run.pieces)
+        self.held = tuple(dict(_attributes(namespace)) for namespace in self.namespaces)
+        self.marks: list[_Mark] = []
+        self.kept = 0
+
+    def mark(self) -> None:
+        """Note that an iteration begins."""
+        before = self.marks[-1].held if self.marks else self.held
+        held = tuple(map(self._held, self.namespaces, before))
+        self.marks.append(_Mark(len(self.run.pieces), self.run.needs, self.run.asked, held))
+        if self.kept > _MOST_KEPT:
+            self.run.needs = ALL  # gathers all of its output in a namespace: there is nothing to gain
+
+    def _held(self, namespace: Namespace, before: dict[str, Any]) -> dict[str, Any]:
+        now = _attributes(namespace)
+        changed = [value for name, value in now.items() if before.get(name, _NONE) is not value]
+        if not changed and len(now) == len(before):
+            return before
+        self.kept += sum(len(value) for value in changed if isinstance(value, str))
+        return dict(now)
+
+
+class Run(Seen):
+    """One rendering, under way or done.
+
+    Args:
+        size: how many messages it is given.
+        prompted: whether a generation prompt is wanted.
+        earlier: renderings of the same conversation, to take over from; the first one is the whole.
+    """
+
+    __slots__ = ("earlier", "jumps", "loops", "offsets", "pieces", "prompted", "rendered", "size", "written")
+
+    def __init__(self, size: int, earlier: Sequence[Run] = (), *, prompted: bool) -> None:
+        """Begin; see the class."""
+        super().__init__()
+        self.size, self.prompted, self.earlier = size, prompted, earlier
+        self.pieces: list[str] = []
+        self.jumps: list[tuple[int, Run, int, int]] = []
+        self.loops: dict[int, _Loop] = {}
+        self.offsets: list[int] = []
+        self.rendered = Rendered("", ())
+        self.written = 0
+
+    def enter(self, number: int, messages: Messages, variables: Mapping[str, Any]) -> Walk:
+        """Begin loop ``number`` of the template: from where it must be run, the output before that taken over."""
+        for run in self.earlier:
+            loop = run.loops.get(number)
+            if loop is not None and loop.start == messages.start:
+                first = self._take_over(loop, variables)
+                if first:
+                    return Walk(messages, first, None)
+        self.needs, self.asked = 0, False
+        self.loops[number] = loop = _Loop(self, messages.start, variables)
+        return Walk(messages, 0, loop)
+
+    def _take_over(self, loop: _Loop, variables: Mapping[str, Any]) -> int:
+        """Return how many iterations of an earlier run's loop stand for those of this one; set what they set."""
+        known = min(self.size, loop.run.size)
+        last = min(known - loop.start, len(loop.marks)) - 1
+        for first in range(last, max(last - _LOOK_AHEAD, 0), -1):
+            mark = loop.marks[first]
+            if mark.needs <= known and (not mark.asked or self.prompted == loop.run.prompted):
+                break
+        else:
+            return 0
+        own = _Comparison(loop).namespaces(variables)
+        if own is None:
+            return 0
+        changes = [
+            (
+                namespace,
+                {name: value for name, value in held.items() if name not in before or value is not before[name]},
+            )
+            for namespace, held, before in zip(own, mark.held, loop.held, strict=True)
+        ]
+        budget = [_MOST_VALUES]
+        if not all(_fixed(value, budget) for _, changed in changes for value in changed.values()):
+            return 0
+        for namespace, changed in changes:
+            _attributes(namespace).update(changed)
+        self.jumps.append((len(self.pieces), loop.run, loop.pieces, mark.pieces))
+        return first
+
+    def finish(self) -> Rendered:
+        """Return what was rendered: the beginning of the whole, where it is that.
+
+        ``written`` tells then how much of it was not taken over.
+        """
+        self.written = sum(map(len, self.pieces))
+        if self.jumps:
+            self.rendered = self._joined()
+            self.loops.clear()  # they were not run from their beginning: nothing can be taken over from them
+        else:
+            self.rendered = Rendered.of(concat(self.pieces))
+            self.offsets = [0, *accumulate(map(len, self.pieces))]
+        self.earlier = ()
+        return self.rendered
+
+    def _joined(self) -> Rendered:
+        whole = self.earlier[0].rendered
+        at, along = 0, True
+        parts: list[tuple[Rendered, int, int]] = []
+        position = 0
+        for index, source, first, last in [*self.jumps, (len(self.pieces), self, 0, 0)]:
+            own = Rendered.of(concat(self.pieces[position:index]))
+            parts.append((own, 0, len(own)))
+            along = along and whole.continues(at, own)
+            at, position = at + len(own), index
+            if source is not self:
+                low, high = source.offsets[first], source.offsets[last]
+                parts.append((source.rendered, low, high))
+                along = along and ((source.rendered is whole and low == at) or low == high)
+                at += high - low
+        if along:
+            return Beginning(whole, at)
+        return Rendered.joined(text.part(low, high) for text, low, high in parts)
+
+
+class Walk:
+    """The messages that a loop at the top level is to go through, from number ``first`` on."""
+
+    __slots__ = ("first", "loop", "messages")
+
+    def __init__(self, messages: Messages, first: int, loop: _Loop | None) -> None:
+        self.messages, self.first, self.loop = messages, first, loop
+
+    def __iter__(self) -> Iterator[Any]:
+        messages = self.messages.walk(self.first)
+        loop = self.loop
+        if loop is None:
+            yield from messages
+            return
+        while True:
+            loop.mark()
+            try:
+                message = next(messages)
+            except StopIteration:
+                return
+            yield message
+
+    def __len__(self) -> int:
+        return len(self.messages)
+
+
+class StreamingLoop(LoopContext):
+    """What a template calls ``loop``: it counts from where its loop was entered."""
+
+    _walk: Walk | None = None
+
+    def __init__(self, iterable: Any, undefined: Any, recurse: Any = None, depth0: int = 0) -> None:
+        walk = iterable if isinstance(iterable, Walk) else None
+        super().__init__(iterable if walk is None else walk.messages, undefined, recurse, depth0)
+        if walk is None:
+            return
+        self._walk = walk
+        if walk.first:
+            self._iterator = walk.messages.walk(walk.first)
+            self.index0 = walk.first - 1
+            self._current = walk.messages[walk.first - 1]
+
+    def __next__(self) -> tuple[Any, LoopContext]:
+        if self._walk is not None and self._walk.loop is not None:
+            self._walk.loop.mark()
+        return super().__next__()
+
+    def changed(self, *value: Any) -> bool:
+        if self._walk is not None and self._walk.loop is not None:
+            self._walk.loop.run.needs = ALL  # what it compares with is kept where no mark holds it
+        return super().changed(*value)
+
+
+class _Comparison:
+    """Whether the variables of a template are what they were when an earlier run began a loop."""
+
+    def __init__(self, loop: _Loop) -> None:
+        self._loop = loop
+        self._left = _MOST_VALUES
+        self._pairs: list[tuple[Namespace, Namespace]] = []
+
+    def namespaces(self, variables: Mapping[str, Any]) -> list[Namespace] | None:
+        """Return the namespaces among ``variables``, in the order of the loop's; None where anything differs."""
+        before = self._loop.variables
+        if before.keys() != variables.keys():
+            return None
+        own = [variables[name] for name, value in before.items() if isinstance(value, Namespace)]
+        if not all(isinstance(namespace, Namespace) for namespace in own):
+            return None
+        # One namespace under two names must be one here as well.
+        theirs = self._loop.namespaces
+        if len({*map(id, own)}) != len(own) or len({*map(id, theirs)}) != len(theirs):
+            return None
+        held = zip(self._loop.held, map(_attributes, own), strict=True)
+        if not all(self._alike(*pair) for pair in held):
+            return None
+        others = (name for name, value in before.items() if not isinstance(value, Namespace))
+        return own if all(self._alike(before[name], variables[name]) for name in others) else None
+
+    def _alike(self, one: Any, two: Any) -> bool:
+        self._left -= 1
+        if self._left < 0 or type(one) is not type(two):
+            return False
+        match one:
+            case str():
+                alike = one is two or (str.__eq__(one, two) and runs_of(one) == runs_of(two))
+            case None | int() | float():
+                alike = repr(one) == repr(two) and getattr(one, "_source", 0) == getattr(two, "_source", 0)
+            case Messages():
+                alike = one.same(two)
+            case Undefined():
+                alike = one._undefined_name == two._undefined_name and one._undefined_hint == two._undefined_hint
+            case Macro():
+                # All that it can see of the template beside its arguments are the variables that are compared here.
+                alike = one._func.__code__ is two._func.__code__
+            case _ if type(one) in (dict, list, tuple):
+                alike = one is two or self._all_alike(one, two)
+            case _:
+                alike = one is two and isinstance(one, TrackedDict | TrackedList)
+        return alike
+
+    def _all_alike(self, one: Any, two: Any) -> bool:
+        if len(one) != len(two):
+            return False
+        if isinstance(one, dict):
+            return all(map(self._alike, one, two)) and all(map(self._alike, one.values(), two.values()))
+        return all(map(self._alike, one, two))
+
+
+def _fixed(value: Any, budget: list[int]) -> bool:
+    """Tell whether nothing can change a value that a namespace holds, nor any rendering add to it."""
+    budget[0] -= 1
+    if budget[0] < 0:
+        return False
+    if value is None or isinstance(value, str | bool | int | float | Undefined | TrackedDict | TrackedList):
+        return True
+    if type(value) is dict:
+        return all(_fixed(item, budget) for pair in value.items() for item in pair)
+    return type(value) in (list, tuple) and all(_fixed(item, budget) for item in value)
+
+
+def _attributes(namespace: Namespace) -> dict[str, Any]:
+    found: dict[str, Any] = namespace._Namespace__attrs
+    return found

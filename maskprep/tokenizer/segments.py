@@ -1,0 +1,146 @@
+r"""Where a text may be divided so that its parts, encoded alone, give the ids of the whole.
+
+    text      Be brief.<|im_start|>user\nHi<|im_end|>\n<|im_start|>assistant\nHel…
+    segments  ├───────┤├───────────────┤├──────────┤├───────────────────────…
+
+Why that holds. A Hugging Face fast tokenizer first searches the text as it stands for added tokens (those that are not
+``normalized``): from the left, of those that begin at one place the longest. Only what lies between them is then
+normalised, searched for the other added tokens, pre-tokenised and encoded, each stretch by itself. Call an added token
+*solid* when its first character stands inside no such token, it is the beginning of no longer one, and it takes no
+white space with it (``lstrip``, ``rstrip``). Then
+
+1. wherever the text spells a solid token, that token is found: none that begins earlier can reach into it, none that
+   begins with it is longer;
+2. the search therefore begins afresh at each solid token, knowing nothing of what stood before: what is found in
+   front of it and behind it is what is found in those two texts alone. (Tokens that must be a ``single_word`` look at
+   their neighbours: a tokenizer with one is not divided.)
+3. the steps after the search know of a stretch only its text, and whether it is the text's very beginning (a blank is
+   put there by Metaspace with ``prepend_scheme: first``). A segment begins with a solid token: what it holds behind it
+   is the beginning neither in the segment nor in the whole.
+
+Hence ids(text) is the ids of the segments one after the other; and of ``text[:n]`` all segments but the last one are
+segments of the text.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from bisect import bisect_right
+from collections.abc import Iterable, Iterator, Mapping
+from itertools import pairwise
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import numpy.typing as npt
+
+if TYPE_CHECKING:
+    from tokenizers import AddedToken
+    from transformers import PreTrainedTokenizerBase
+
+Ints = npt.NDArray[np.int64]
+
+# The parts of tokenizers that are known to look at nothing but the stretch itself, and whether it is the first.
+_LOCAL = frozenset(
+    {
+        *("NFC", "NFD", "NFKC", "NFKD", "Nmt", "Lowercase", "Replace", "Prepend", "Precompiled", "Strip"),
+        *("StripAccents", "BertNormalizer", "ByteLevel", "Sequence", "Metaspace", "Split", "Digits", "Punctuation"),
+        *("Whitespace", "WhitespaceSplit", "BertPreTokenizer", "CharDelimiterSplit", "UnicodeScripts", "FixedLength"),
+    }
+)
+
+
+class Segments:
+    """Divides texts at the solid tokens of one tokenizer.
+
+    Args:
+        solid: their ids, by what they spell.
+    """
+
+    def __init__(self, solid: Mapping[str, int]) -> None:
+        self._ids = dict(solid)
+        self._sizes = sorted({len(content) for content in solid}, reverse=True)
+        heads = sorted({content[:2] for content in solid})
+        self._heads = re.compile("|".join(map(re.escape, heads)) or r"(?!)")
+        self._is_solid = np.zeros(max(solid.values(), default=-1) + 2, dtype=np.bool_)
+        self._is_solid[list(solid.values())] = True
+
+    @classmethod
+    def of(cls, tokenizer: PreTrainedTokenizerBase) -> Segments:
+        """Return those of a tokenizer. One about which there is any doubt is never divided."""
+        return cls(_solid(tokenizer.backend_tokenizer.get_added_tokens_decoder()) if _is_local(tokenizer) else {})
+
+    def bounds(self, text: str) -> list[tuple[int, int]]:
+        """Return the places of all solid tokens, in characters and in order."""
+        return list(self._found(text))
+
+    def _found(self, text: str) -> Iterator[tuple[int, int]]:
+        for head in self._heads.finditer(text):
+            start = head.start()
+            for size in self._sizes:
+                if text[start : start + size] in self._ids:
+                    yield start, start + size
+                    break
+
+    def divide(self, text: str) -> list[str]:
+        """Return the segments of ``text``."""
+        starts = [start for start, _ in self.bounds(text)]
+        edges = [0, *(start for start in starts if start), len(text)]
+        return [text[start:end] for start, end in pairwise(edges)]
+
+    def positions(self, text: str, bounds: Iterable[tuple[int, int]], ids: Ints) -> Ints | None:
+        """Return at which of its ids each solid token of ``text`` stands.
+
+        None where the ids hold one that the text does not spell (a normaliser may bring it about): nobody can then
+        tell which is which.
+        """
+        found = np.flatnonzero(self._is_solid[np.minimum(ids, len(self._is_solid) - 1)])
+        spelt = [self._ids[text[start:end]] for start, end in bounds]
+        return found if np.array_equal(ids[found], np.asarray(spelt, np.int64)) else None
+
+
+def encodes_itself(tokenizer: PreTrainedTokenizerBase) -> bool:
+    """Tell whether it may do anything but call the library ``tokenizers`` with the text as it is."""
+    from transformers import PreTrainedTokenizerFast  # noqa: PLC0415 - seconds to import
+
+    if not isinstance(tokenizer, PreTrainedTokenizerFast):
+        return True
+    return type(tokenizer)._encode_plus is not PreTrainedTokenizerFast._encode_plus  # noqa: SLF001 - what encodes
+
+
+def _is_local(tokenizer: PreTrainedTokenizerBase) -> bool:
+    """Tell whether every part of the tokenizer is known to do as the argument has it."""
+    if encodes_itself(tokenizer) or tokenizer.split_special_tokens:
+        return False
+    backend = tokenizer.backend_tokenizer
+    try:
+        parts = [json.loads(part.__getstate__()) for part in (backend.normalizer, backend.pre_tokenizer) if part]
+    except Exception:  # noqa: BLE001 - parts written in Python cannot be told
+        return False
+    return (
+        all(name in _LOCAL for part in parts for name in _types(part))
+        and not getattr(backend.model, "dropout", None)
+        and not any(token.single_word for token in backend.get_added_tokens_decoder().values())
+    )
+
+
+def _types(part: Mapping[str, Any]) -> Iterator[str]:
+    """Yield the types of a normaliser or pre-tokeniser and of all within it."""
+    yield str(part.get("type"))
+    for inner in (*part.get("normalizers", ()), *part.get("pretokenizers", ())):
+        yield from _types(inner)
+
+
+def _solid(added: Mapping[int, AddedToken]) -> dict[str, int]:
+    """Return the solid ones of added tokens, with their ids."""
+    raw = {id_: token for id_, token in added.items() if not token.normalized and token.content}
+    contents = sorted(token.content for token in raw.values())
+    inside = {char for content in contents for char in content[1:]}
+    solid = {}
+    for id_, token in raw.items():
+        content = token.content
+        after = bisect_right(contents, content)
+        longer = after < len(contents) and contents[after].startswith(content)
+        if content[0] not in inside and not (longer or token.lstrip or token.rstrip):
+            solid[content] = id_
+    return solid

@@ -1,0 +1,80 @@
+"""The bytes that each id of a vocabulary stands for, looked up for many ids at once."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING
+
+import numpy as np
+import numpy.typing as npt
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedTokenizerBase
+
+Ints = npt.NDArray[np.int64]
+
+
+class Spelling:
+    """Spells ids. A table of the vocabulary fills as its ids are met: few texts hold all of it."""
+
+    def __init__(self, tokenizer: PreTrainedTokenizerBase) -> None:
+        self._tokenizer = tokenizer
+        self._added = {id_: token.content.encode() for id_, token in tokenizer.added_tokens_decoder.items()}
+        self.is_byte_level = _is_byte_level(tokenizer)
+        self._table = np.empty(0, dtype=np.object_)
+        self._lengths: Ints = np.empty(0, dtype=np.int64)  # -1: not looked up yet
+
+    @property
+    def added(self) -> dict[int, bytes]:
+        """What the added tokens spell, by id."""
+        return self._added
+
+    def of(self, ids: Ints) -> tuple[list[bytes], Ints]:
+        """Return the bytes that each id stands for, and how many they are. A token may hold a part of a character.
+
+        An id that no vocabulary has stands for nothing.
+        """
+        if len(ids) and (ids.min() < 0 or ids.max() >= _MOST):
+            ids = np.where((ids < 0) | (ids >= _MOST), _MOST - 1, ids)
+        if len(ids) and ids.max() >= len(self._lengths):
+            self._make_room(min(_MOST, max(int(ids.max()) + 1, 2 * len(self._lengths))))
+        lengths = self._lengths[ids]
+        if len(lengths) and lengths.min() < 0:
+            for token in np.unique(ids[lengths < 0]).tolist():
+                spelled = self._added.get(token) or self._spell(token)
+                self._table[token], self._lengths[token] = spelled, len(spelled)
+            lengths = self._lengths[ids]
+        return self._table[ids].tolist(), lengths
+
+    def _make_room(self, size: int) -> None:
+        """Let the table hold ids below ``size``."""
+        more = size - len(self._lengths)
+        self._table = np.concatenate((self._table, np.empty(more, dtype=np.object_)))
+        self._lengths = np.concatenate((self._lengths, np.full(more, -1, dtype=np.int64)))
+
+    def _spell(self, token: int) -> bytes:
+        piece = self._tokenizer.convert_ids_to_tokens(token) or ""
+        if self.is_byte_level:
+            # A character outside the alphabet means that the piece is not byte-level: the joined text will differ.
+            return b"".join(_BYTE_OF.get(char, char.encode()) for char in piece)
+        if len(piece) == 6 and piece.startswith("<0x") and piece.endswith(">"):  # noqa: PLR2004 - <0xAB>
+            return bytes.fromhex(piece[3:5])
+        return piece.replace("\u2581", " ").encode()
+
+
+def _is_byte_level(tokenizer: PreTrainedTokenizerBase) -> bool:
+    backend = getattr(tokenizer, "backend_tokenizer", None)
+    decoder = getattr(backend, "decoder", None)
+    return decoder is not None and "ByteLevel" in json.dumps(json.loads(decoder.__getstate__()))
+
+
+def _byte_alphabet() -> dict[str, bytes]:
+    """Return the byte behind each character of byte-level vocabularies (the table of OpenAI's GPT-2)."""
+    printable = [*range(ord("!"), ord("~") + 1), *range(ord("¡"), ord("¬") + 1), *range(ord("®"), ord("ÿ") + 1)]
+    hidden = [byte for byte in range(256) if byte not in printable]
+    table = {chr(byte): bytes([byte]) for byte in printable}
+    return table | {chr(256 + index): bytes([byte]) for index, byte in enumerate(hidden)}
+
+
+_BYTE_OF = _byte_alphabet()
+_MOST = 2**22  # ids: a stored row may hold any number, and the table must not grow with it

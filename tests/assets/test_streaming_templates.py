@@ -1,0 +1,57 @@
+"""All published templates by shapes: what is taken over from the whole rendering is what rendering it again gives."""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+from collections import Counter
+from pathlib import Path
+
+import pytest
+from law.comparing import NOW
+from law.shapes import SHAPES
+from law.streams import LONG, compare_beginnings
+
+from assets.cells import SHAPE_NAMES, tokenizer_for
+from maskprep.errors import UsageError
+from maskprep.formats.openai import to_conversation
+from maskprep.template.render import ChatTemplate
+
+pytestmark = pytest.mark.assets
+
+
+def check(path):
+    text = Path(path).read_text(encoding="utf-8")
+    loaded = tokenizer_for(text)
+    counts, wrong = Counter(), []
+    try:
+        template = ChatTemplate(text, loaded.variables, NOW)
+    except UsageError:
+        return Counter({"templates that do not compile": 1}), []
+    for name, row in {**{name: SHAPES[name] for name in SHAPE_NAMES}, **LONG}.items():
+        counted, different = compare_beginnings(template, to_conversation(row))
+        counts.update({f"{'long' if name in LONG else 'short'}: {what}": count for what, count in counted.items()})
+        wrong += [(Path(path).name, name, *found) for found in different]
+    counts["templates that stream all turns of a plain long conversation"] = int(_streams(template, LONG["talk"]))
+    counts["templates that stream all turns of a long one with tools"] = int(_streams(template, LONG["calls"]))
+    counts["templates"] = 1
+    return counts, wrong
+
+
+def _streams(template, row):
+    counts, _ = compare_beginnings(template, to_conversation(row))
+    return counts["turns"] > 0 and counts["turns"] == counts["turns taken over"]
+
+
+def test_what_is_taken_over_is_what_rendering_again_gives(assets):
+    paths = sorted(map(str, (assets / "templates").glob("*.jinja")))
+    counts, wrong = Counter(), []
+    with multiprocessing.get_context("spawn").Pool(os.cpu_count()) as pool:
+        for counted, different in pool.imap(check, paths, chunksize=4):
+            counts.update(counted)
+            wrong += different
+    print()
+    for name, count in sorted(counts.items()):
+        print(f"{count:8,}  {name}")
+    assert not wrong, (len(wrong), wrong[0])
+    assert counts["long: turns taken over"] > counts["long: turns"] / 2

@@ -1,0 +1,104 @@
+"""Which tokenizer backend a build encodes with, and what it does when the fast one turns out to be wrong."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+from builds import NOW, chat, tree
+
+from maskprep.commands import encoding
+from maskprep.tokenizer import backend
+
+ROWS = [chat(f"Question number {number}?", f"Answer {number} of many.") for number in range(40)]
+
+
+class Late:
+    """fastokens, but wrong from one text on."""
+
+    def __init__(self, tokenizer):
+        self._right, self._texts = backend.TransformersBackend(tokenizer), 0
+
+    def encode(self, texts):
+        self._texts += 1
+        ids = self._right.encode(texts)
+        return [one[::-1] for one in ids] if self._texts > Late.good else ids
+
+
+@pytest.fixture
+def fastokens(monkeypatch):
+    """Put another one in its place, that goes wrong behind so many texts."""
+
+    def plant(good, compared):
+        monkeypatch.setattr(Late, "good", good, raising=False)
+        monkeypatch.setattr(backend, "Fastokens", Late)
+        monkeypatch.setattr(backend, "COMPARED", compared)
+        monkeypatch.setattr(backend, "EVERY", 10)
+
+    return plant
+
+
+def run(build, source, *words, output="out"):
+    outcome = build(source(*ROWS), "--output", output, "--set", f"now={NOW}", "--history", "split", "--json", *words)
+    assert outcome.code == 0, outcome
+    return outcome.json
+
+
+def shards(place, output):
+    return {name: digest for name, digest in tree(place / output).items() if name.startswith("data-")}
+
+
+FAST = ("--set", "tokenizer.backend=fastokens")
+
+
+def test_a_small_build_uses_transformers_and_says_why(build, source, place):
+    named = run(build, source)["tokenizer_backend"]
+    assert named == {"name": "transformers", "note": "there is too little text for fastokens to gain time"}
+    outcome = build(source(*ROWS), "--output", "other")
+    assert "tokenizer backend: transformers (there is too little text" in outcome.stdout.replace("\n", " ")
+
+
+def test_a_large_one_uses_fastokens_and_writes_the_same(build, source, place, monkeypatch):
+    pytest.importorskip("fastokens")
+    slow = run(build, source, output="slow")
+    monkeypatch.setattr(encoding, "_SMALL", 1)
+    fast = run(build, source, output="fast")
+    assert fast["tokenizer_backend"] == {"name": "fastokens", "note": ""}
+    assert "fastokens" in fast["versions"]
+    assert shards(place, "fast") == shards(place, "slow")
+    assert fast["fingerprint"] == slow["fingerprint"], "it decides nothing that is written"
+
+
+def test_a_source_that_can_be_read_only_once_is_left_to_transformers(build, place):
+    rows = "".join(json.dumps(row) + "\n" for row in ROWS).encode()
+    outcome = build("-", "--output", "out", "--json", stdin=rows)
+    assert outcome.json["tokenizer_backend"]["note"] == "a source can be read only once"
+
+
+def test_a_difference_found_early_costs_nothing(build, source, place, fastokens):
+    right = shards(place, "right") if run(build, source, output="right") else {}
+    fastokens(good=12, compared=20)
+    report = run(build, source, *FAST)
+    assert report["tokenizer_backend"]["name"] == "transformers"
+    assert "transformers went on alone" in report["tokenizer_backend"]["note"]
+    assert shards(place, "out") == right
+
+
+def test_a_difference_found_late_begins_the_build_again(build, source, place, fastokens):
+    right = shards(place, "right") if run(build, source, output="right") else {}
+    fastokens(good=12, compared=5)
+    report = run(build, source, *FAST)
+    assert report["tokenizer_backend"]["name"] == "transformers"
+    assert report["tokenizer_backend"]["note"].startswith("begun again: fastokens and transformers encode a text")
+    assert report["totals"]["rows"] == len(ROWS)
+    assert shards(place, "out") == right
+
+
+def test_fastokens_that_cannot_be_had_is_refused_where_it_was_asked_for(build, source, monkeypatch):
+    def none(tokenizer):
+        raise ImportError("No module named 'fastokens'")
+
+    monkeypatch.setattr(backend, "Fastokens", none)
+    outcome = build(source(*ROWS), "--output", "out", *FAST)
+    assert outcome.code == 2
+    assert "fastokens cannot be used: No module named" in outcome.stderr.replace("\n", " ")

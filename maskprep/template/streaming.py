@@ -23,18 +23,16 @@ from collections.abc import Iterator, Mapping, Sequence
 from itertools import accumulate
 from typing import Any, NamedTuple
 
-from jinja2.runtime import LoopContext, Macro, Undefined
+from jinja2.runtime import LoopContext
 from jinja2.utils import Namespace
 
 from maskprep.template.messages import ALL, Messages, Seen
 from maskprep.template.printing import concat
 from maskprep.template.rendered import Beginning, Rendered
-from maskprep.template.runs import runs_of
-from maskprep.template.values import TrackedDict, TrackedList
+from maskprep.template.sameness import MOST_VALUES, Comparison, attributes, fixed
 
 _NONE = object()
 _LOOK_AHEAD = 3  # so many iterations back a loop is entered, where the last ones have looked ahead
-_MOST_VALUES = 2_000  # inside the variables of a template: those that hold more are not compared
 _MOST_KEPT = 2**24  # characters that namespaces may come to hold within one loop, all their values together
 
 
@@ -59,7 +57,7 @@ class _Loop:
         self.variables = dict(variables)
         self.namespaces = [value for value in self.variables.values() if isinstance(value, Namespace)]
         self.pieces = len(run.pieces)
-        self.held = tuple(dict(_attributes(namespace)) for namespace in self.namespaces)
+        self.held = tuple(dict(attributes(namespace)) for namespace in self.namespaces)
         self.marks: list[_Mark] = []
         self.kept = 0
 
@@ -72,7 +70,7 @@ class _Loop:
             self.run.needs = ALL  # gathers all of its output in a namespace: there is nothing to gain
 
     def _held(self, namespace: Namespace, before: dict[str, Any]) -> dict[str, Any]:
-        now = _attributes(namespace)
+        now = attributes(namespace)
         changed = [value for name, value in now.items() if before.get(name, _NONE) is not value]
         if not changed and len(now) == len(before):
             return before
@@ -124,7 +122,7 @@ class Run(Seen):
                 break
         else:
             return 0
-        own = _Comparison(loop).namespaces(variables)
+        own = Comparison(loop).namespaces(variables)
         if own is None:
             return 0
         changes = [
@@ -134,11 +132,11 @@ class Run(Seen):
             )
             for namespace, held, before in zip(own, mark.held, loop.held, strict=True)
         ]
-        budget = [_MOST_VALUES]
-        if not all(_fixed(value, budget) for _, changed in changes for value in changed.values()):
+        budget = [MOST_VALUES]
+        if not all(fixed(value, budget) for _, changed in changes for value in changed.values()):
             return 0
         for namespace, changed in changes:
-            _attributes(namespace).update(changed)
+            attributes(namespace).update(changed)
         self.jumps.append((len(self.pieces), loop.run, loop.pieces, mark.pieces))
         return first
 
@@ -228,76 +226,3 @@ class StreamingLoop(LoopContext):
         if self._walk is not None and self._walk.loop is not None:
             self._walk.loop.run.needs = ALL  # what it compares with is kept where no mark holds it
         return super().changed(*value)
-
-
-class _Comparison:
-    """Whether the variables of a template are what they were when an earlier run began a loop."""
-
-    def __init__(self, loop: _Loop) -> None:
-        self._loop = loop
-        self._left = _MOST_VALUES
-        self._pairs: list[tuple[Namespace, Namespace]] = []
-
-    def namespaces(self, variables: Mapping[str, Any]) -> list[Namespace] | None:
-        """Return the namespaces among ``variables``, in the order of the loop's; None where anything differs."""
-        before = self._loop.variables
-        if before.keys() != variables.keys():
-            return None
-        own = [variables[name] for name, value in before.items() if isinstance(value, Namespace)]
-        if not all(isinstance(namespace, Namespace) for namespace in own):
-            return None
-        # One namespace under two names must be one here as well.
-        theirs = self._loop.namespaces
-        if len({*map(id, own)}) != len(own) or len({*map(id, theirs)}) != len(theirs):
-            return None
-        held = zip(self._loop.held, map(_attributes, own), strict=True)
-        if not all(self._alike(*pair) for pair in held):
-            return None
-        others = (name for name, value in before.items() if not isinstance(value, Namespace))
-        return own if all(self._alike(before[name], variables[name]) for name in others) else None
-
-    def _alike(self, one: Any, two: Any) -> bool:
-        self._left -= 1
-        if self._left < 0 or type(one) is not type(two):
-            return False
-        match one:
-            case str():
-                alike = one is two or (str.__eq__(one, two) and runs_of(one) == runs_of(two))
-            case None | int() | float():
-                alike = repr(one) == repr(two) and getattr(one, "_source", 0) == getattr(two, "_source", 0)
-            case Messages():
-                alike = one.same(two)
-            case Undefined():
-                alike = one._undefined_name == two._undefined_name and one._undefined_hint == two._undefined_hint
-            case Macro():
-                # All that it can see of the template beside its arguments are the variables that are compared here.
-                alike = one._func.__code__ is two._func.__code__
-            case _ if type(one) in (dict, list, tuple):
-                alike = one is two or self._all_alike(one, two)
-            case _:
-                alike = one is two and isinstance(one, TrackedDict | TrackedList)
-        return alike
-
-    def _all_alike(self, one: Any, two: Any) -> bool:
-        if len(one) != len(two):
-            return False
-        if isinstance(one, dict):
-            return all(map(self._alike, one, two)) and all(map(self._alike, one.values(), two.values()))
-        return all(map(self._alike, one, two))
-
-
-def _fixed(value: Any, budget: list[int]) -> bool:
-    """Tell whether nothing can change a value that a namespace holds, nor any rendering add to it."""
-    budget[0] -= 1
-    if budget[0] < 0:
-        return False
-    if value is None or isinstance(value, str | bool | int | float | Undefined | TrackedDict | TrackedList):
-        return True
-    if type(value) is dict:
-        return all(_fixed(item, budget) for pair in value.items() for item in pair)
-    return type(value) in (list, tuple) and all(_fixed(item, budget) for item in value)
-
-
-def _attributes(namespace: Namespace) -> dict[str, Any]:
-    found: dict[str, Any] = namespace._Namespace__attrs
-    return found

@@ -65,7 +65,9 @@ def check_expansion(path: Path, metadata: Any, size: int) -> None:
 
 
 def _bomb(message: str) -> RowError:
-    return RowError("compression-bomb", message, "Nothing after this place was read. If it is what you want, write it as JSONL.")
+    return RowError(
+        "compression-bomb", message, "Nothing after this place was read. If it is what you want, write it as JSONL."
+    )
 
 
 def check_structure(batch: Any) -> None:

@@ -84,18 +84,23 @@ def _folder(path: Path) -> list[str]:
 
 def _files(folder: Path) -> Iterator[str]:
     """Yield the files and data sets below a folder, in order; a folder that several links lead to is read once."""
-    seen = {folder.resolve()}
+    seen = {_identity(folder)}
     waiting = _entries(folder)
     while waiting:
         entry = waiting.pop()
         if entry.is_dir():
             if _is_data_set(entry):
                 yield from _folder(entry)
-            elif entry.resolve() not in seen:
-                seen.add(entry.resolve())
+            elif (identity := _identity(entry)) not in seen:
+                seen.add(identity)
                 waiting += _entries(entry)
         elif suffix_of(entry.name) in SUFFIXES:
             yield str(entry)
+
+
+def _identity(folder: Path) -> tuple[int, int]:
+    facts = folder.stat()
+    return facts.st_dev, facts.st_ino
 
 
 def _entries(folder: Path) -> list[Path]:

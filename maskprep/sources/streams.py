@@ -97,10 +97,9 @@ def blocks(source: str, on_progress: Progress | None = None) -> Iterator[bytes]:
                 yield from _bounded(source, _unzstd(stream), counted)
             else:
                 yield from iter(lambda: stream.read(BLOCK), b"")
-            if _facts(source, file) != before:
-                message = f"{source}: the file was changed while it was read"
-                raise BuildError(message, "Let whoever writes it finish, or take a copy, then build again.")
+            _check_unchanged(source, file, before)
         except _DAMAGE as error:
+            _check_unchanged(source, file, before)
             reason = str(error) or type(error).__name__
             raise RowError(
                 "truncated-file",
@@ -180,6 +179,12 @@ def _packing(source: str, head: bytes) -> str | None:
     return {".gz": "gzip", ".zst": "zstd"}.get(Path(source).suffix.lower())
 
 
+def _check_unchanged(source: str, file: BinaryIO, before: tuple[int, int] | None) -> None:
+    if _facts(source, file) != before:
+        message = f"{source}: the file was changed while it was read"
+        raise BuildError(message, "Let whoever writes it finish, or take a copy, then build again.")
+
+
 def _bounded(source: str, plain: Iterator[bytes], packed: _Counted) -> Iterator[bytes]:
     """Pass on what compressed data expands to, until it is plain that nobody wrote that."""
     size = 0
@@ -206,8 +211,8 @@ def _unzstd(stream: io.BufferedReader) -> Iterator[bytes]:
         while chunk:
             if frame.eof:
                 frame = decompressor.decompressobj()
-            if data := frame.decompress(chunk):
-                yield data
+            data = frame.decompress(chunk)
+            yield from (data[at : at + BLOCK] for at in range(0, len(data), BLOCK))
             chunk = frame.unused_data if frame.eof else b""
     if not frame.eof:
         message = "the data ends within a zstd frame"

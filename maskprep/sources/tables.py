@@ -10,7 +10,7 @@ from __future__ import annotations
 import bisect
 from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -30,7 +30,14 @@ from maskprep.sources.streams import Progress, check_regular
 from maskprep.sources.values import to_json
 
 _ROWS = 64  # held as Python objects at a time
-_DAMAGE = (OSError, pa.ArrowException, ValueError, LookupError, RuntimeError, MemoryError)  # a damaged file raises these
+_DAMAGE = (
+    OSError,
+    pa.ArrowException,
+    ValueError,
+    LookupError,
+    RuntimeError,
+    MemoryError,
+)  # a damaged file raises these
 _TIMES = 4  # the limit of a row: what they may take together, and one alone, before they are written as JSON
 
 
@@ -176,22 +183,27 @@ def _rows(source: str, first: int, batches: Iterable[Any], max_bytes: int, wante
         first += batch.num_rows
 
 
-def _python(batch: Any, most: int) -> list[Any]:
-    """Return the rows as Python values; one that Python cannot hold, or in ``most`` bytes, is what it raises."""
-    if spread(batch) > most:
-        if batch.num_rows > 1:
-            return _one_by_one(batch, most)
-        message = f"the row takes {spread(batch):,} bytes or more in memory; the most that is read is {most:,}"
-        return [RowError("row-too-large", message, "Split or drop the row, or raise the limit on the bytes of a row.")]
-    try:
-        values: list[Any] = batch.to_pylist(maps_as_pydicts="strict")
-    except (ValueError, KeyError, OverflowError):
-        return _one_by_one(batch, most) if batch.num_rows > 1 else [_cause(batch)]
-    return values
+def _python(batch: Any, most: int) -> Iterator[Any]:
+    """Yield the rows as Python values; one that Python cannot hold, or in ``most`` bytes, is what it raises.
 
-
-def _one_by_one(batch: Any, most: int) -> list[Any]:
-    return [row for index in range(batch.num_rows) for row in _python(batch.slice(index, 1), most)]
+    Where they take more together, they are held one by one.
+    """
+    size = spread(batch)
+    rows = None
+    if size <= most:
+        with suppress(ValueError, KeyError, OverflowError):
+            rows = batch.to_pylist(maps_as_pydicts="strict")
+    if rows is not None:
+        yield from rows
+    elif batch.num_rows > 1:
+        for index in range(batch.num_rows):
+            yield from _python(batch.slice(index, 1), most)
+    elif size > most:
+        message = f"the row takes {size:,} bytes or more in memory; the most that is read is {most:,}"
+        hint = "Split or drop the row, or raise the limit on the bytes of a row."
+        yield RowError("row-too-large", message, hint)
+    else:
+        yield _cause(batch)
 
 
 def _cause(batch: Any) -> RowError:

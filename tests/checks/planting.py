@@ -6,8 +6,8 @@ import hashlib
 import json
 import shutil
 from collections import Counter
-from itertools import islice
 from contextlib import suppress
+from itertools import islice
 from pathlib import Path
 
 import pyarrow as pa

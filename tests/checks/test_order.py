@@ -66,8 +66,9 @@ def test_a_row_in_two_splits_is_found():
 @pytest.mark.parametrize(
     ("config", "expected"),
     [
-        ({"sources": [{"weight": 1.0}], "shuffle": False}, Arrangement(False, 1)),
-        ({"sources": [{"weight": 0.5}, {"weight": 2.25}], "shuffle": True}, Arrangement(True, 3)),
+        ({"sources": [{"weight": 1.0}], "shuffle": False, "packing": None}, Arrangement(False, 1)),
+        ({"sources": [{"weight": 1.0}], "shuffle": False, "packing": {"length": 9}}, Arrangement(True, 1)),
+        ({"sources": [{"weight": 0.5}, {"weight": 2.25}], "shuffle": True, "packing": None}, Arrangement(True, 3)),
     ],
 )
 def test_the_configuration_says_what_may_be(config, expected):

@@ -99,7 +99,9 @@ def _value(source: atheris.FuzzedDataProvider, depth: int) -> object:
     if kind >= 9:
         named = (ROW_FIELDS, MESSAGE_FIELDS, ("type", "text", "name", "arguments", "function", "begin", "end"))
         keys = named[min(depth // 2, 2)]
-        return {source.PickValueInList(list(keys)): _value(source, depth + 1) for _ in range(source.ConsumeIntInRange(0, 4))}
+        return {
+            source.PickValueInList(list(keys)): _value(source, depth + 1) for _ in range(source.ConsumeIntInRange(0, 4))
+        }
     if kind == 8:
         return [_value(source, depth + 1) for _ in range(source.ConsumeIntInRange(0, 3))]
     leaves = (None, True, source.ConsumeIntInRange(-2, 9), 0.5, 1e308, -1, "", "text")

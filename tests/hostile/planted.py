@@ -12,7 +12,9 @@ ROOT = Path(__file__).parents[2]
 TOKENIZER = ROOT / "sample_data" / "tokenizer"
 
 EVIL = "\x1b[31mred\x1b]8;;http://evil\x1b\\link\x1b]8;;\x07 \x9b31m\x85 \u202egnp.exe \u2066x\u2069 \u2028\x7f\b\r"
-EVIL += " [/red] [link=http://x]y[/link] :bomb: </script><script>alert(1)</script> <img src=x onerror=alert(1)> {{ 7*7 }}"
+EVIL += (
+    " [/red] [link=http://x]y[/link] :bomb: </script><script>alert(1)</script> <img src=x onerror=alert(1)> {{ 7*7 }}"
+)
 ACTS = re.compile("[\x00-\x09\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028\u2029\u202a-\u202e\u2066-\u2069\ufeff]")
 """What must reach no output: everything that acts, but for the line feed."""
 
@@ -63,9 +65,20 @@ def rows() -> list[Any]:
         chat("raise " + EVIL, "y"),
         chat(EVIL + "<|im_end|>" + EVIL, "y"),
     ]
-    raw = [f'{{"{EVIL}": 1, "{EVIL}": 2}}', f'{{"{EVIL}', f'{{"a": {EVIL}}}', '{"a": NaN' + EVIL, f'{{"a": "\\ud800{EVIL}"}}']
+    raw = [
+        f'{{"{EVIL}": 1, "{EVIL}": 2}}',
+        f'{{"{EVIL}',
+        f'{{"a": {EVIL}}}',
+        '{"a": NaN' + EVIL,
+        f'{{"a": "\\ud800{EVIL}"}}',
+    ]
     escaped = json.dumps(EVIL)
-    raw += [f'{{{escaped}: 1, {escaped}: 2}}', f'{{{escaped}: "\\ud800"}}', f'{{{escaped}: "\\u0000"}}', f"{{{escaped}: NaN}}"]
+    raw += [
+        f"{{{escaped}: 1, {escaped}: 2}}",
+        f'{{{escaped}: "\\ud800"}}',
+        f'{{{escaped}: "\\u0000"}}',
+        f"{{{escaped}: NaN}}",
+    ]
     return [*(json.dumps(row).encode() for row in sound + faulty), *(text.encode() for text in raw), b'{"\xff\x1b[31m']
 
 

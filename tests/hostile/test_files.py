@@ -22,21 +22,22 @@ MIB = 1 << 20
 ROW = json.dumps(chat("Which river is longer?", "The southern one.")).encode() + b"\n"
 
 
-@pytest.fixture
-def bounded():
-    """Fail where a test holds more than 100 MiB in Python, or takes longer than anybody waits."""
+def codes(source, max_bytes=MIB):
+    """Return what became of the rows of a source; fail where that takes much memory of Python's, or long."""
     began = time.monotonic()
     tracemalloc.start()
     try:
-        yield
-        assert tracemalloc.get_traced_memory()[1] < 200 * MIB
+        found = [line.fault.code if line.fault else "row" for line in open_source(str(source), max_bytes).lines]
+        assert tracemalloc.get_traced_memory()[1] < 150 * MIB
     finally:
         tracemalloc.stop()
     assert time.monotonic() - began < 60
+    return found
 
 
-def codes(source, max_bytes=MIB):
-    return [line.fault.code if line.fault else "row" for line in open_source(str(source), max_bytes).lines]
+def nulls(count):
+    """Return an array that takes no memory, however long."""
+    return pa.Array.from_buffers(pa.null(), count, [None])
 
 
 def repeated(path, unit, times, first=ROW):
@@ -57,16 +58,14 @@ def repeated(path, unit, times, first=ROW):
         ("a.csv.zst", b"x", ["compression-bomb"]),
     ],
 )
-def test_a_bomb_ends_the_file_soon(tmp_path, bounded, name, unit, expected):
+def test_a_bomb_ends_the_file_soon(tmp_path, name, unit, expected):
     first = b"prompt,completion\n" if ".csv" in name else ROW
     path = repeated(tmp_path / name, unit, 4 * FREE // MIB, first)
     assert path.stat().st_size < MIB
-    began = time.monotonic()
     assert codes(path) == expected
-    assert time.monotonic() - began < 20
 
 
-def test_a_bomb_within_an_array(tmp_path, bounded):
+def test_a_bomb_within_an_array(tmp_path):
     path = repeated(tmp_path / "a.json.zst", b"x", 4 * FREE // MIB, b'[1,"')
     assert codes(path) == ["row", "compression-bomb"]
 
@@ -75,7 +74,7 @@ def test_what_people_compress_is_no_bomb(tmp_path):
     assert codes(repeated(tmp_path / "a.jsonl.gz", b"\n", FREE // MIB - 1)) == ["row"]
 
 
-def test_ten_million_empty_lines_are_counted(tmp_path, bounded):
+def test_ten_million_empty_lines_are_counted(tmp_path):
     path = tmp_path / "a.jsonl"
     path.write_bytes(b"\n" * 5_000_000 + b"\r\n" * 10 + b"\n" * 5_000_000 + ROW)
     (line,) = open_source(str(path), MIB).lines
@@ -156,7 +155,7 @@ def test_a_folder_a_thousand_deep(tmp_path):
     path = tmp_path
     for _ in range(1200):
         path /= "a"
-    path.mkdir(parents=True)
+        path.mkdir()
     (path / "a.jsonl").write_bytes(ROW)
     assert len(expand([str(tmp_path)])) == 1
 
@@ -201,7 +200,7 @@ def arrow_stream(path, table):
         writer.write_table(table)
 
 
-def test_one_text_of_a_dictionary_as_every_row(tmp_path, bounded):
+def test_one_text_of_a_dictionary_as_every_row(tmp_path):
     long = pa.array(["x" * 12 * MIB])
     column = pa.DictionaryArray.from_arrays(pa.array([0] * 100_000, pa.int32()), long)
     pq.write_table(pa.table({"text": column}), tmp_path / "a.parquet")
@@ -211,38 +210,41 @@ def test_one_text_of_a_dictionary_as_every_row(tmp_path, bounded):
     assert len(found) < 40
 
 
-def test_one_text_of_a_dictionary_a_million_times_in_one_row(tmp_path, bounded):
+def test_one_text_of_a_dictionary_a_million_times_in_one_row(tmp_path):
     column = pa.DictionaryArray.from_arrays(pa.array([0] * 1_000_000, pa.int32()), pa.array(["x" * MIB]))
     lists = pa.ListArray.from_arrays(pa.array([0, 1_000_000], pa.int32()), column)
     pq.write_table(pa.table({"messages": lists}), tmp_path / "a.parquet")
     assert codes(tmp_path / "a.parquet") == ["row-too-large"]
 
 
-def test_a_page_that_expands_to_a_hundred_times_what_may_be(tmp_path, bounded):
+def test_a_page_that_expands_to_a_hundred_times_what_may_be(tmp_path):
     table = pa.table({"text": pa.array(["x" * 200 * MIB])})
     pq.write_table(table, tmp_path / "a.parquet", compression="zstd", use_dictionary=False)
     assert codes(tmp_path / "a.parquet") == ["compression-bomb"]
 
 
-def test_rows_that_take_no_bytes(tmp_path, bounded):
-    arrow_stream(tmp_path / "a.arrow", pa.table({"prompt": pa.nulls(10**12)}))
+def test_rows_that_take_no_bytes(tmp_path):
+    arrow_stream(tmp_path / "a.arrow", pa.table({"prompt": nulls(2**31 - 1)}))
     assert codes(tmp_path / "a.arrow") == ["compression-bomb"]
 
 
-def test_nulls_that_take_no_bytes_within_a_row(tmp_path, bounded):
-    lists = pa.LargeListArray.from_arrays(pa.array([0, 10**12], pa.int64()), pa.nulls(10**12))
+def test_nulls_that_take_no_bytes_within_a_row(tmp_path):
+    lists = pa.LargeListArray.from_arrays(pa.array([0, 2**31 - 1], pa.int64()), nulls(2**31 - 1))
     arrow_stream(tmp_path / "a.arrow", pa.table({"prompt": lists}))
     assert codes(tmp_path / "a.arrow") == ["row-too-large"]
 
 
 @pytest.mark.parametrize("offsets", [[0, 5, 2**31 - 2], [0, -5, 6], [5, 1, 6], [2**30, 2**30 + 5, 2**30 + 9]])
 def test_offsets_that_lead_out_of_their_buffer(tmp_path, offsets):
-    buffers = [None, pa.py_buffer(b"".join(each.to_bytes(4, "little", signed=True) for each in offsets))]
-    column = pa.Array.from_buffers(pa.string(), 2, [*buffers, pa.py_buffer(b"abcdef")])
-    sound = pa.StringArray.from_buffers(2, pa.py_buffer(bytes((0, 0, 0, 0, 3, 0, 0, 0, 6, 0, 0, 0))), pa.py_buffer(b"abcdef"))
+    sound = pa.StringArray.from_buffers(
+        2, pa.py_buffer(bytes((0, 0, 0, 0, 3, 0, 0, 0, 6, 0, 0, 0))), pa.py_buffer(b"abcdef")
+    )
     arrow_stream(tmp_path / "a.arrow", pa.table({"prompt": sound}))
     data = (tmp_path / "a.arrow").read_bytes()
-    good, bad = bytes((0, 0, 0, 0, 3, 0, 0, 0, 6, 0, 0, 0)), column.buffers()[1].to_pybytes()
+    good, bad = (
+        bytes((0, 0, 0, 0, 3, 0, 0, 0, 6, 0, 0, 0)),
+        b"".join(at.to_bytes(4, "little", signed=True) for at in offsets),
+    )
     assert data.count(good) == 1
     (tmp_path / "a.arrow").write_bytes(data.replace(good, bad))
     assert codes(tmp_path / "a.arrow") == ["truncated-file"]
@@ -253,7 +255,7 @@ def test_columns_of_wrong_types(tmp_path, maskprep):
     pq.write_table(pa.table(table), tmp_path / "a.parquet")
     code, stdout, _ = maskprep("build", "a.parquet", "--tokenizer", TOKENIZER, "--output", "out", "--json")
     assert code == 1
-    assert list(json.loads(stdout)["rejects"]) == ["bad-message"]
+    assert list(json.loads(stdout)["rejects"]) == ["no-messages"]
 
 
 def test_damaged_tables_are_errors_or_faults(tmp_path):
@@ -274,7 +276,7 @@ def test_damaged_tables_are_errors_or_faults(tmp_path):
 # Many columns
 
 
-def test_a_million_columns(tmp_path, bounded):
+def test_a_million_columns(tmp_path):
     (tmp_path / "a.csv").write_bytes(b",".join(b"c%d" % index for index in range(500_000)) + b"\n1,2\n")
     assert codes(tmp_path / "a.csv", 16 * MIB) == ["bad-csv"]
     (tmp_path / "b.csv").write_bytes(b"," * 500_000 + b"\n1,2\n")
@@ -282,6 +284,6 @@ def test_a_million_columns(tmp_path, bounded):
         codes(tmp_path / "b.csv", 16 * MIB)
 
 
-def test_a_quote_that_is_never_closed(tmp_path, bounded):
+def test_a_quote_that_is_never_closed(tmp_path):
     (tmp_path / "a.csv").write_bytes(b'prompt,completion\na,b\nc,"' + b"d,e\n" * 4 * MIB)
     assert codes(tmp_path / "a.csv") == ["row", "row-too-large"]

@@ -15,7 +15,19 @@ from maskprep.sources import expand, open_source
 from maskprep.sources.sidecars import is_plain
 
 SECRET = "the secret recipe of the mayor"
-OUTSIDE = ["../secret.arrow", "/etc/passwd", "../../../../etc/passwd", "..", "", ".", "a/b.arrow", "a\\b", "\0", 3, None]
+OUTSIDE = [
+    "../secret.arrow",
+    "/etc/passwd",
+    "../../../../etc/passwd",
+    "..",
+    "",
+    ".",
+    "a/b.arrow",
+    "a\\b",
+    "\0",
+    3,
+    None,
+]
 
 
 @pytest.fixture

@@ -1,4 +1,4 @@
-"""What a table may hold for its size: a file of a few kilobytes can tell of more rows and text than any memory takes."""
+"""What a table may hold for its size: a few kilobytes can tell of more rows and more text than any memory takes."""
 
 from __future__ import annotations
 
@@ -84,22 +84,17 @@ def check_structure(batch: Any) -> None:
 
 def _without_text(kind: Any) -> Any:
     """Return a type with bytes wherever it has text."""
-    if pa.types.is_string(kind):
-        return pa.binary()
-    if pa.types.is_large_string(kind):
-        return pa.large_binary()
     if pa.types.is_struct(kind):
         return pa.struct([(field.name, _without_text(field.type)) for field in kind])
-    if pa.types.is_list(kind):
-        return pa.list_(_without_text(kind.value_type))
-    if pa.types.is_large_list(kind):
-        return pa.large_list(_without_text(kind.value_type))
+    if pa.types.is_list(kind) or pa.types.is_large_list(kind):
+        made = pa.list_ if pa.types.is_list(kind) else pa.large_list
+        return made(_without_text(kind.value_type))
     if pa.types.is_map(kind):
         return pa.map_(_without_text(kind.key_type), _without_text(kind.item_type))
-    return kind
+    return {pa.string(): pa.binary(), pa.large_string(): pa.large_binary()}.get(kind, kind)
 
 
-def spread(values: Any) -> int:
+def spread(values: Any) -> int:  # noqa: PLR0911 - a table of types
     """Return about how many bytes an array, or all columns of a batch, take as Python objects, at least.
 
     A text that stands once in a dictionary counts wherever it is used.

@@ -20,7 +20,8 @@ def read_csv(source: str, stream: Iterable[bytes], max_bytes: int, delimiter: st
     """Yield the records of a stream as JSON objects. ``Where.line`` is the line that a record begins on.
 
     Empty lines are left out. A record that cannot be read has the fault ``bad-csv``, ``invalid-utf8`` or
-    ``row-too-large``; the last one where it goes over several lines is the end of the file. Raises UsageError where the first record names no columns.
+    ``row-too-large``; where it is too large over several lines, it is the last. Raises UsageError where the first
+    record names no columns.
     """
     csv.field_size_limit(max(csv.field_size_limit(), max_bytes))  # its own limit is 128 KiB, for the whole process
     names: list[str] | None = None

@@ -146,7 +146,7 @@ def _opened(source: str) -> Iterator[BinaryIO]:
         return
     check_regular(source)
     try:
-        opened = open(source, "rb", opener=_without_waiting)  # noqa: PTH123, SIM115  closed below
+        opened = open(source, "rb", opener=_without_waiting)  # noqa: SIM115  closed below
     except OSError as error:
         raise _unreadable(source, error) from error
     with opened:

@@ -193,7 +193,7 @@ def hostile_names(rows):
 
 
 CHANGES = (longer_ids, other_label, gap_in_spans, overlap_in_spans, backwards_spans, endless_span, no_spans)
-NULLS = (null_spans, null_field, null_ids, null_id, null_origin, null_line, negative_id)
+NULLS = (null_spans, null_field, null_ids, null_id, null_origin, null_line)
 
 
 @pytest.mark.parametrize("change", [*CHANGES, *NULLS], ids=lambda change: change.__name__)
@@ -205,7 +205,7 @@ def test_rows_that_do_not_fit_together(build, change):
     ways(build)
 
 
-@pytest.mark.parametrize("change", [no_such_id, hostile_names], ids=lambda change: change.__name__)
+@pytest.mark.parametrize("change", [no_such_id, negative_id, hostile_names], ids=lambda change: change.__name__)
 def test_rows_that_are_only_odd(build, change):
     rewrite(build, change)
     assert facts(build)["rows"]

@@ -14,6 +14,9 @@ from maskprep.formats import Line, Reading, detect, loads, parse
 from maskprep.sources import open_source
 
 MAX_BYTES = 1 << 16
+SUFFIXES = (".jsonl", ".json", ".csv", ".tsv", ".jsonl.gz", ".jsonl.zst", ".csv.gz", ".parquet", ".arrow", "")
+"""What the files of the corpus are called, by their first byte, which is none of the file's own."""
+
 CODES = frozenset(
     re.findall(r"`([a-z]+(?:-[a-z0-9]+)*)`", (Path(__file__).parents[2] / "README.md").read_text(encoding="utf-8"))
 )
@@ -41,13 +44,18 @@ def read_row(line: Line, reading: Reading) -> str:
     try:
         conversation = parse(line, reading)
     except RowError as error:
-        check_message(error)
-        assert error.code in CODES, error.code
-        assert pickle.loads(pickle.dumps(error)).code == error.code
-        json.dumps(error.facts)
-        return error.code
+        return checked_code(error)
     check_conversation(conversation)
     return "used"
+
+
+def checked_code(error: RowError) -> str:
+    """Return the code of a reject; see that it is explained, and that a worker and a ledger can take it."""
+    check_message(error)
+    assert error.code in CODES, error.code
+    assert pickle.loads(pickle.dumps(error)).code == error.code
+    json.dumps(error.facts)
+    return error.code
 
 
 def _value(line: Line) -> object:

@@ -21,13 +21,12 @@ HERE = Path(__file__).parent
 sys.path[:0] = [str(HERE), str(HERE.parents[1])]
 
 with atheris.instrument_imports(include=["maskprep"]):
-    from invariants import MAX_BYTES, read_file, read_row
+    from invariants import MAX_BYTES, SUFFIXES, read_file, read_row
 
     from maskprep.conversation import ROLES, Where
     from maskprep.formats import FORMATS, Line, Reading
     from maskprep.formats.names import MESSAGE_FIELDS, ROW_FIELDS
 
-SUFFIXES = (".jsonl", ".json", ".csv", ".tsv", ".jsonl.gz", ".jsonl.zst", ".csv.gz", ".parquet", ".arrow", "")
 WORDS = (
     *(f'"{name}":' for name in dict.fromkeys((*ROW_FIELDS, *MESSAGE_FIELDS, "type", "text", "begin", "end", "field"))),
     *(f'"{role}"' for role in (*ROLES, "human", "gpt", "function_call", "observation")),

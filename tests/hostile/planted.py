@@ -89,7 +89,8 @@ def chat(ask: str, answer: str | None, **more: Any) -> dict[str, Any]:
 
 TEMPLATE = (
     "{%- for message in messages -%}"
-    "{%- if message.content and message.content.startswith('raise') %}{{ raise_exception(message.content) }}{% endif -%}"
+    "{%- if message.content and message.content.startswith('raise') %}"
+    "{{ raise_exception(message.content) }}{% endif -%}"
     "<|im_start|>{{ message.role }}\n"
     "{%- if message.reasoning_content %}<think>{{ message.reasoning_content }}</think>{% endif -%}"
     "{{ message.content }}"

@@ -152,12 +152,18 @@ def test_folders_that_links_multiply(tmp_path):
 
 
 def test_a_folder_a_thousand_deep(tmp_path):
-    path = tmp_path
-    for _ in range(1200):
-        path /= "a"
-        path.mkdir()
-    (path / "a.jsonl").write_bytes(ROW)
-    assert len(expand([str(tmp_path)])) == 1
+    folders = [tmp_path / "top"]
+    while len(folders) < 1200:
+        folders.append(folders[-1] / "a")
+    for folder in folders:
+        folder.mkdir()
+    (folders[-1] / "a.jsonl").write_bytes(ROW)
+    try:
+        assert len(expand([str(tmp_path)])) == 1
+    finally:  # what tidies up afterwards would go as deep
+        (folders[-1] / "a.jsonl").unlink()
+        for folder in reversed(folders):
+            folder.rmdir()
 
 
 # What changes while it is read

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import shutil
+from pathlib import Path
 
 import pytest
 from planted import ACTS, EVIL, NAME, TOKENIZER, chat, plant_tokenizer, rows
@@ -17,7 +18,7 @@ SOURCE, OUT = f"{NAME}.jsonl", f"out {NAME}"
 
 @pytest.fixture(scope="module")
 def template(tmp_path_factory):
-    """A build of hostile rows with a hostile tokenizer and configuration, under hostile names; where, and what it said."""
+    """A build of hostile rows with a hostile tokenizer, configuration and names; where it is, and what it said."""
     place = tmp_path_factory.mktemp("built")
     (place / SOURCE).write_bytes(b"\n".join(rows()) + b"\n")
     plant_tokenizer(place / f"tokenizer {NAME}")
@@ -34,7 +35,7 @@ def template(tmp_path_factory):
         "prompt_mismatch": "train",
     }
     (place / "config.yaml").write_text(json.dumps(settings), encoding="utf-8")
-    before = os.getcwd()
+    before = Path.cwd()
     os.chdir(place)
     try:
         result = CliRunner().invoke(app, ["build", "--config", "config.yaml", "--output", OUT])

@@ -15,7 +15,9 @@ from typing import Any, Self
 
 import numpy as np
 
+from maskprep.errors import BuildError
 from maskprep.labels import IGNORED, Labelled
+from maskprep.template.limits import Exceeded, Limits
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,14 +47,23 @@ class Alone:
         lenient: whether a turn may be trained in another context than its prompt (``history: rendered``, or
             ``prompt_mismatch: train``): it is then compared with the rendering in which it stands.
         escaped: whether control tokens that the data spells were encoded as ordinary text: other ids of the same text.
+        limits: what one rendering may take.
 
     ``proved`` and ``as_rendered`` count the turns that were checked in the one way and in the other.
     """
 
-    def __init__(
-        self, tokenizer: Any, stop_tokens: Sequence[str], *, whole: bool, lenient: bool, escaped: bool = False
+    def __init__(  # noqa: PLR0913 - settings, each by name
+        self,
+        tokenizer: Any,
+        stop_tokens: Sequence[str],
+        *,
+        whole: bool,
+        lenient: bool,
+        escaped: bool = False,
+        limits: Limits | None = None,
     ) -> None:
         """Keep them; see the class."""
+        self._limits = limits or Limits()
         self._tokenizer, self._stops = tokenizer, tuple(stop_tokens)
         self._whole, self._lenient, self._escaped = whole, lenient, escaped
         self.proved = self.as_rendered = 0
@@ -150,17 +161,21 @@ class Alone:
         return next((text.removesuffix(stop) for stop in self._stops if text.endswith(stop)), text)
 
     def _render(self, chat: Chat, upto: int, *, ask: bool, go_on: bool = False) -> str:
-        return str(
-            self._tokenizer.apply_chat_template(
-                [dict(message) for message in chat.messages[:upto]],
-                tools=chat.tools,
-                documents=chat.documents,
-                add_generation_prompt=ask,
-                continue_final_message=go_on,
-                tokenize=False,
-                **chat.variables,
-            )
-        )
+        try:
+            with self._limits.running():
+                return str(
+                    self._tokenizer.apply_chat_template(
+                        [dict(message) for message in chat.messages[:upto]],
+                        tools=chat.tools,
+                        documents=chat.documents,
+                        add_generation_prompt=ask,
+                        continue_final_message=go_on,
+                        tokenize=False,
+                        **chat.variables,
+                    )
+                )
+        except Exceeded as error:
+            raise BuildError(str(error)) from error
 
     def _encode(self, text: str) -> list[int]:
         ids: list[int] = self._tokenizer(text, add_special_tokens=False, verbose=False)["input_ids"]

@@ -9,12 +9,12 @@ from itertools import chain
 from typing import Any
 
 from maskprep.config import Config, Source
-from maskprep.errors import RowError, UsageError
+from maskprep.errors import BuildError, RowError, UsageError
 from maskprep.formats import Line, Reading, detect, loads
 from maskprep.sources import Kind, expand, open_source
 from maskprep.sources.mixture import copies
 from maskprep.sources.names import key_of
-from maskprep.sources.streams import STDIN
+from maskprep.sources.streams import STDIN, facts_of
 
 _FIRST_ROWS = 100  # that tell the shape of a file
 _FIRST_BYTES = 4 * 2**20
@@ -55,6 +55,7 @@ class Feed:
         """Look at the first rows of every source but standard input; see the class."""
         self._config = config
         self.files = list(_files(config.sources))
+        self._facts = {file: facts_of(file.name) for file in self.files}
         self._readings = {file: self._look(file) for file in self.files if file.name != STDIN}
 
     @property
@@ -93,6 +94,9 @@ class Feed:
                 return
 
     def _open(self, file: InputFile, on_progress: Callable[[int], None] | None) -> tuple[FileRows, Iterator[Line]]:
+        if facts_of(file.name) != self._facts[file]:
+            message = f"{file.name}: the file was changed since its first rows were looked at"
+            raise BuildError(message, "Let whoever writes it finish, or take a copy, then build again.")
         opened = open_source(file.name, self._config.max_row_bytes, on_progress)
         lines, reading = opened.lines, self._readings.get(file)
         if reading is None:  # standard input, which can be read once

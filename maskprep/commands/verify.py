@@ -139,6 +139,7 @@ def _rebuild(data: StoredDataSet, loaded: LoadedTokenizer) -> Rebuild:
     config = Config.model_validate({**data.manifest["config"], "tokenizer": data.tokenizer, "chat_template": None})
     now = datetime.fromisoformat(data.manifest["now"])
     variables = dict(config.template_kwargs)
+    limits = limits_of(config)
     alone = Alone(
         loaded.tokenizer,
         loaded.stop_tokens,
@@ -146,8 +147,8 @@ def _rebuild(data: StoredDataSet, loaded: LoadedTokenizer) -> Rebuild:
         and (config.train.empty_reasoning, config.train.tool_call_ids) == ("train", "train"),
         lenient=config.history == "rendered" or config.prompt_mismatch == "train",
         escaped=config.control_tokens == "escape",
+        limits=limits,
     )
-    limits = limits_of(config)
     preparer = Preparer(loaded, now=now, policy=policy_of(config), variables=variables, limits=limits)
     return Rebuild(preparer, alone, variables, now, config.max_row_bytes, _readings(data.manifest))
 

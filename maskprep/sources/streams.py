@@ -62,6 +62,15 @@ def total_bytes(source: str) -> int | None:
     return facts.st_size if stat.S_ISREG(facts.st_mode) else None
 
 
+def facts_of(source: str) -> tuple[int, int, int] | None:
+    """Return what changes when a file is replaced or written to; None of what is no file."""
+    try:
+        facts = Path(source).stat()
+    except OSError:
+        return None
+    return (facts.st_ino, facts.st_size, facts.st_mtime_ns) if stat.S_ISREG(facts.st_mode) else None
+
+
 def check_regular(path: str | Path) -> None:
     """Refuse what is no regular file: a pipe or a device may never end, and cannot be read twice. Raises UsageError."""
     try:

@@ -21,7 +21,7 @@ ACTS = re.compile("[\x00-\x09\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028\u2029\u2
 NAME = EVIL.replace("/", "|")
 """The same as the name of a file."""
 
-LONG = "wide " * 4000
+LONG = "wide " * 800
 
 
 def rows() -> list[Any]:

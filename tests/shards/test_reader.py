@@ -236,9 +236,13 @@ def test_a_manifest_of_another_count_of_shards(folder):
 
 def test_a_link_to_a_build_is_a_build(folder, tmp_path):
     (tmp_path / "link").symlink_to(folder, target_is_directory=True)
-    moved = tmp_path / "elsewhere.arrow"
-    shards(folder)[0].rename(moved)
-    path = folder / f"data-00000-of-{len(shards(folder)) + 1:05d}.arrow"
-    path.symlink_to(moved)
     assert len(StoredDataSet(str(tmp_path / "link"))) == len(ROWS)
     read_all(tmp_path / "link")
+
+
+def test_a_link_out_of_a_build_is_not_followed(folder, tmp_path):
+    moved = tmp_path / "elsewhere.arrow"
+    shards(folder)[0].rename(moved)
+    (folder / f"data-00000-of-{len(shards(folder)) + 1:05d}.arrow").symlink_to(moved)
+    with pytest.raises(UsageError, match="leads out of the folder"):
+        StoredDataSet(str(folder))

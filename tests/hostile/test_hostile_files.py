@@ -14,6 +14,8 @@ import pytest
 import zstandard
 from planted import TOKENIZER, chat
 
+from maskprep.commands.feed import Feed
+from maskprep.config import Config
 from maskprep.errors import BuildError, UsageError
 from maskprep.sources import expand, open_source
 from maskprep.sources.streams import FREE
@@ -196,6 +198,17 @@ def test_a_file_that_changes_while_it_is_read_is_an_error(tmp_path, change, kind
         os.utime(path, ns=(1, 1))
     with pytest.raises(BuildError, match="changed while it was read"):
         assert all(line.fault is None or line.fault.code == "truncated-file" for line in lines)
+
+
+def test_a_file_that_is_replaced_after_it_was_looked_at_is_an_error(tmp_path):
+    path = tmp_path / "a.jsonl"
+    path.write_bytes(ROW)
+    feed = Feed(Config.model_validate({"sources": [str(path)], "tokenizer": str(TOKENIZER)}))
+    assert len(list(feed.lines())) == 1
+    (tmp_path / "other").write_bytes(ROW)
+    (tmp_path / "other").replace(path)
+    with pytest.raises(BuildError, match="changed since its first rows were looked at"):
+        list(feed.lines())
 
 
 # Tables

@@ -139,7 +139,8 @@ class _Shortener:
         first = 0
         while first < len(unit.rounds):
             made, after = self._longest(self._head + unit.asked, unit.rounds, first)
-            yield from made
+            # What follows a completion need not stand in a window that it ends.
+            yield from made or self._fitting(self._head + unit.asked + unit.rounds[first][:1])
             first = max(after, first + 1)
 
     def _longest(

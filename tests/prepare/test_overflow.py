@@ -131,6 +131,15 @@ def test_an_exchange_that_is_too_long_by_itself_gives_windows_of_rounds():
     assert row.loss.trained == row.loss.trained_before
 
 
+def test_a_call_whose_result_is_too_long_is_kept_without_it():
+    calls = assistant("I look.", tool_calls=[call()])
+    messages = (system("Be brief."), user("Weather?"), calls, tool("long " * 80), assistant("Mild."))
+    limit = length(messages[:3], "chatml_calls")
+    row = fitted(messages, limit, "split", "chatml_calls")
+    assert [sequence.kept for sequence in row.sequences] == [(0, 1, 2), (0, 1, 4)]
+    assert row.loss.trained == row.loss.trained_before
+
+
 def test_windows_train_only_what_was_selected():
     row = fitted(CHAT, length(CHAT[:5]), "split", turns="3 last")
     assert [learnt(sequence).count("Answer") for sequence in row.sequences] == [2, 1]

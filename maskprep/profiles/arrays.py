@@ -17,10 +17,19 @@ CARRIED = ["spans", "origin"]
 _ORDER = ["input_ids", "labels", "position_ids", "seq_lengths", *CARRIED]
 
 
-def flat(column: Any) -> tuple[npt.NDArray[Any], Ints]:
-    """Return what the lists of a column hold, end to end, and where each begins: from 0, one more than there are."""
+def inner(column: Any) -> tuple[Any, Ints]:
+    """Return what the lists of a column hold, end to end, and where each begins: from 0, one more than there are.
+
+    Whatever was sliced off the column is in neither.
+    """
     edges = np.asarray(column.offsets.to_numpy(), np.int64)
-    return column.values.slice(int(edges[0]), int(edges[-1] - edges[0])).to_numpy(), edges - edges[0]
+    return column.values.slice(int(edges[0]), int(edges[-1] - edges[0])), edges - edges[0]
+
+
+def flat(column: Any) -> tuple[npt.NDArray[Any], Ints]:
+    """Return the same of lists of numbers, as numpy has them."""
+    values, edges = inner(column)
+    return values.to_numpy(), edges
 
 
 def lists(values: npt.NDArray[Any], edges: Ints, kind: Any = None) -> Any:

@@ -13,6 +13,7 @@ import pyarrow as pa
 
 from maskprep.errors import BuildError
 from maskprep.packing.rows import positions
+from maskprep.profiles.arrays import inner
 from maskprep.shards.stored import StoredShard, one_a_row
 
 Ints = npt.NDArray[np.int64]
@@ -105,7 +106,7 @@ def _restarts(batch: Any, documents: Any) -> Bools:
 def _columns(batch: Any, restarts: Bools) -> Columns:
     ids, id_edges = _flat(batch.column("input_ids"))
     labels, label_edges = _flat(batch.column("labels"))
-    spans, span_edges = _inner(batch.column("spans"))
+    spans, span_edges = inner(batch.column("spans"))
     origin = batch.column("origin")
     role, roles = _codes(spans.field("role"))
     part, parts = _codes(spans.field("part"))
@@ -130,18 +131,12 @@ def _columns(batch: Any, restarts: Bools) -> Columns:
 def _weights(batch: Any) -> npt.NDArray[np.float32] | None:
     if "loss_weights" not in batch.schema.names:
         return None
-    values, _ = _inner(batch.column("loss_weights"))
+    values, _ = inner(batch.column("loss_weights"))
     return np.asarray(values.to_numpy(zero_copy_only=False), np.float32)
 
 
-def _inner(column: Any) -> tuple[Any, Ints]:
-    """Return what the lists of a column hold, end to end, and where each begins; from 0, whatever was sliced off."""
-    edges = _numbers(column.offsets)
-    return column.values.slice(int(edges[0]), int(edges[-1] - edges[0])), edges - edges[0]
-
-
 def _flat(column: Any) -> tuple[Ints, Ints]:
-    values, edges = _inner(column)
+    values, edges = inner(column)
     if values.null_count:
         raise BuildError("holds nulls")
     return _numbers(values), edges

@@ -17,6 +17,7 @@ import pyarrow as pa
 
 from maskprep.labels import IGNORED
 from maskprep.packing.rows import positions
+from maskprep.profiles.arrays import flat, inner, lists
 from maskprep.shards.schema import Layout
 
 Ints = npt.NDArray[np.int64]
@@ -30,61 +31,46 @@ def packed_batch(documents: Any, counts: Ints) -> Any:
         counts: how many of them each packed row takes, in order (int64); they add up to the documents.
     """
     weighted = "loss_weights" in documents.schema.names
-    ids, edges = _flat(documents.column("input_ids"))
-    labels, _ = _flat(documents.column("labels"))
+    ids, edges = flat(documents.column("input_ids"))
+    labels, _ = flat(documents.column("labels"))
     lengths = np.diff(edges)
     firsts = np.concatenate(([0], np.cumsum(counts)))
     tokens = edges[firsts]
     labels = labels.copy()
     labels[edges[:-1]] = IGNORED
     spans = documents.column("spans")
-    inner, span_edges = _inner(spans)
+    held, span_edges = inner(spans)
     shift = edges[:-1] - np.repeat(tokens[:-1], counts)
     number = np.arange(len(lengths)) - np.repeat(firsts[:-1], counts)
     each = np.diff(span_edges)
     layout = Layout(weighted=weighted, packed=True)
     kind = layout.schema.field("spans").type.value_type
-    moved = {name: inner.field(name).to_numpy() + np.repeat(shift, each) for name in ("start", "end")}
+    moved = {name: held.field(name).to_numpy() + np.repeat(shift, each) for name in ("start", "end")}
     fields = [
         pa.array(np.repeat(number, each), pa.int32()),
-        *(inner.field(name) for name in ("role", "part", "message")),
+        *(held.field(name) for name in ("role", "part", "message")),
         pa.array(moved["start"], pa.int32()),
         pa.array(moved["end"], pa.int32()),
-        inner.field("trained"),
+        held.field("trained"),
     ]
     columns = [
-        _lists(ids, tokens),
-        _lists(labels, tokens),
-        _lists(positions(lengths), tokens),
-        _lists(lengths, firsts),
+        lists(ids, tokens),
+        lists(labels, tokens),
+        lists(positions(lengths), tokens),
+        lists(lengths, firsts),
         pa.ListArray.from_arrays(_edges(span_edges[firsts]), pa.StructArray.from_arrays(fields, fields=list(kind))),
         pa.ListArray.from_arrays(_edges(firsts), documents.column("origin")),
     ]
     if weighted:
-        weights, _ = _flat(documents.column("loss_weights"))
+        weights, _ = flat(documents.column("loss_weights"))
         weights = weights.copy()
         weights[edges[:-1]] = 0
         columns.append(pa.ListArray.from_arrays(_edges(tokens), pa.array(weights, pa.float32())))
     return pa.RecordBatch.from_arrays(columns, schema=layout.schema)
 
 
-def _inner(column: Any) -> tuple[Any, Ints]:
-    """Return what the lists of a column hold, end to end, and where each begins; from 0, whatever was sliced off."""
-    edges = column.offsets.to_numpy().astype(np.int64)
-    return column.values.slice(int(edges[0]), int(edges[-1] - edges[0])), edges - edges[0]
-
-
-def _flat(column: Any) -> tuple[Any, Ints]:
-    values, edges = _inner(column)
-    return values.to_numpy(), edges
-
-
 def _edges(edges: Ints) -> Any:
     return pa.array(edges.astype(np.int32))
-
-
-def _lists(values: Ints, edges: Ints) -> Any:
-    return pa.ListArray.from_arrays(_edges(edges), pa.array(values.astype(np.int32)))
 
 
 def unpacked_batch(packed: Any) -> Any:
@@ -94,29 +80,29 @@ def unpacked_batch(packed: Any) -> Any:
         ValueError: the documents of a row do not make up the row.
     """
     weighted = "loss_weights" in packed.schema.names
-    ids, tokens = _flat(packed.column("input_ids"))
-    lengths, firsts = _flat(packed.column("seq_lengths"))
+    ids, tokens = flat(packed.column("input_ids"))
+    lengths, firsts = flat(packed.column("seq_lengths"))
     edges = np.concatenate(([0], np.cumsum(lengths, dtype=np.int64)))
-    inner, span_edges = _inner(packed.column("spans"))
-    origins, origin_edges = _inner(packed.column("origin"))
+    held, span_edges = inner(packed.column("spans"))
+    origins, origin_edges = inner(packed.column("origin"))
     if not np.array_equal(edges[firsts], tokens) or not np.array_equal(origin_edges, firsts):
         raise ValueError("the lengths of its documents do not add up to its rows")
     # Which document, of all of them, a span belongs to: its number within the row, behind those of earlier rows.
-    owner = inner.field("document").to_numpy() + np.repeat(firsts[:-1], np.diff(span_edges))
+    owner = held.field("document").to_numpy() + np.repeat(firsts[:-1], np.diff(span_edges))
     if (np.diff(owner) < 0).any() or (len(owner) and not 0 <= owner[0] <= owner[-1] < len(lengths)):
         raise ValueError("its spans are not in the order of its documents")
     shift = (edges[:-1] - np.repeat(tokens[:-1], np.diff(firsts)))[owner]
     layout = Layout(weighted=weighted)
     kind = layout.schema.field("spans").type.value_type
     fields = [
-        *(inner.field(name) for name in ("role", "part", "message")),
-        pa.array(inner.field("start").to_numpy() - shift, pa.int32()),
-        pa.array(inner.field("end").to_numpy() - shift, pa.int32()),
-        inner.field("trained"),
+        *(held.field(name) for name in ("role", "part", "message")),
+        pa.array(held.field("start").to_numpy() - shift, pa.int32()),
+        pa.array(held.field("end").to_numpy() - shift, pa.int32()),
+        held.field("trained"),
     ]
     columns = [
-        _lists(ids, edges),
-        _lists(_flat(packed.column("labels"))[0], edges),
+        lists(ids, edges),
+        lists(flat(packed.column("labels"))[0], edges),
         pa.ListArray.from_arrays(
             _edges(np.searchsorted(owner, np.arange(len(lengths) + 1))),
             pa.StructArray.from_arrays(fields, fields=list(kind)),
@@ -124,5 +110,5 @@ def unpacked_batch(packed: Any) -> Any:
         origins,
     ]
     if weighted:
-        columns.append(pa.ListArray.from_arrays(_edges(edges), pa.array(_flat(packed.column("loss_weights"))[0])))
+        columns.append(pa.ListArray.from_arrays(_edges(edges), pa.array(flat(packed.column("loss_weights"))[0])))
     return pa.RecordBatch.from_arrays(columns, schema=layout.schema)

@@ -1,15 +1,19 @@
-"""Which conversations were there before: a digest of each, and where it stood first."""
+"""Which conversations were there before: by a digest of each, sorted."""
 
 from __future__ import annotations
 
 import hashlib
 import json
+import struct
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from typing import Any
 
-from maskprep.conversation import Conversation, Message
+import numpy as np
 
-_DIGEST, _SLOT = 16, 24  # bytes of a digest, and of one with its place
-_LINES = 2**44  # places are numbered: so many lines a file
-_FULLEST = 2 / 3
+from maskprep.conversation import Conversation, Message, Where
+
+_DIGEST = 16  # bytes
 
 Place = tuple[str, int]
 """File and line."""
@@ -36,53 +40,67 @@ def _plain(message: Message) -> list[object]:
     return [sorted(message.fields.items()), float(message.weight), ranges, message.prefix]
 
 
-class FirstSeen:
-    """Where each digest stood first. It takes 36 bytes a digest and, while it grows, as many again."""
+def same(first: Place) -> str:
+    """Return what is said of a row whose conversation stood at ``first`` before."""
+    return f"the same conversation as {first[0]}:{first[1]}"
 
-    def __init__(self) -> None:
-        """Begin with none."""
-        self._slots = bytearray(_SLOT * 1024)
-        self._count = 0
-        self._numbers: dict[str, int] = {}
 
-    def __len__(self) -> int:
-        """Return how many digests are held."""
-        return self._count
+def packed(found: Iterable[tuple[bytes, Where]]) -> bytes:
+    """Return digests and where they stand, in one file, as bytes: 32 each."""
+    return b"".join(key + struct.pack("<qq", where.line, where.offset) for key, where in found)
 
-    def find(self, key: bytes) -> Place | None:
-        """Return where a digest stood first, None where it is new."""
-        at = self._slot(self._slots, key)
-        place = int.from_bytes(self._slots[at + _DIGEST : at + _SLOT])
-        if not place:
-            return None
-        number, line = divmod(place - 1, _LINES)
-        return list(self._numbers)[number], line
 
-    def add(self, key: bytes, place: Place) -> None:
-        """Note where a digest stands that is new."""
-        if self._count * _SLOT >= len(self._slots) * _FULLEST:
-            self._grow()
-        number = self._numbers.setdefault(place[0], len(self._numbers))
-        at = self._slot(self._slots, key)
-        self._slots[at : at + _SLOT] = key + (number * _LINES + place[1] + 1).to_bytes(_SLOT - _DIGEST)
-        self._count += 1
+@dataclass(frozen=True, slots=True)
+class Repeat:
+    """A row that was there before: the number of its stretch of rows and its place in that, and those of the first."""
 
-    def _grow(self) -> None:
-        larger = bytearray(len(self._slots) * 2)
-        for start in range(0, len(self._slots), _SLOT):
-            held = self._slots[start : start + _SLOT]
-            if any(held[_DIGEST:]):
-                at = self._slot(larger, bytes(held[:_DIGEST]))
-                larger[at : at + _SLOT] = held
-        self._slots = larger
+    stretch: int
+    line: int
+    offset: int
+    first_stretch: int
+    first_line: int
+    digest: bytes
 
-    @staticmethod
-    def _slot(slots: bytearray, key: bytes) -> int:
-        """Return where a digest is, or where it belongs: the first place from its own on that is free."""
-        count = len(slots) // _SLOT
-        at = int.from_bytes(key[:8]) % count
-        while True:
-            start = at * _SLOT
-            if slots[start : start + _DIGEST] == key or not any(slots[start + _DIGEST : start + _SLOT]):
-                return start
-            at = (at + 1) % count
+
+def find_repeats(read: Callable[[], Iterable[bytes]], most: int = 2**24) -> list[Repeat]:
+    """Return all rows that were there before, in order.
+
+    Args:
+        read: yields the ``packed`` digests of consecutive stretches of rows, as often as it is called.
+        most: how many digests are sorted at a time, about: they take some 100 bytes each.
+
+    The digests are divided by their first byte, so that memory does not grow with the rows.
+    """
+    sizes = [len(stretch) // _DTYPE.itemsize for stretch in read()]
+    parts = min(256, max(1, -(-sum(sizes) // most)))
+    found: list[Repeat] = []
+    for part in range(parts):
+        kept, numbers = [], []
+        for number, stretch in enumerate(read()):
+            rows = np.frombuffer(stretch, _DTYPE)
+            chosen = rows[(rows["low"] & 0xFF) % parts == part] if parts > 1 else rows
+            kept.append(chosen)
+            numbers.append(np.full(len(chosen), number, np.int64))
+        found += _repeats(np.concatenate([*kept, np.zeros(0, _DTYPE)]), np.concatenate([*numbers, np.zeros(0, int)]))
+    return sorted(found, key=lambda repeat: (repeat.stretch, repeat.line))
+
+
+def _repeats(rows: Any, numbers: Any) -> Iterator[Repeat]:
+    order = np.lexsort((rows["low"], rows["high"]))  # stable: equal ones stay in their order
+    low, high = rows["low"][order], rows["high"][order]
+    again = np.concatenate(([False], (low[1:] == low[:-1]) & (high[1:] == high[:-1])))
+    first = np.maximum.accumulate(np.where(again, 0, np.arange(len(order))))
+    for place in np.flatnonzero(again):
+        row, before = order[place], order[first[place]]
+        key = int(rows["low"][row]).to_bytes(8, "little") + int(rows["high"][row]).to_bytes(8, "little")
+        yield Repeat(
+            int(numbers[row]),
+            int(rows["line"][row]),
+            int(rows["offset"][row]),
+            int(numbers[before]),
+            int(rows["line"][before]),
+            key,
+        )
+
+
+_DTYPE = np.dtype([("low", "<u8"), ("high", "<u8"), ("line", "<i8"), ("offset", "<i8")])

@@ -3,7 +3,8 @@
     MaskprepError
     ├── UsageError          the command line, the configuration, the tokenizer or the template is wrong   exit 2
     ├── BuildError          the data, or what the build met on the way, is wrong                          exit 1
-    │   └── BackendDiffersError  a fast tokenizer gave other ids than transformers: the build is begun again
+    │   ├── BackendDiffersError  a fast tokenizer gave other ids than transformers: the build is begun again
+    │   └── RejectedError        the rows are not fit for a data set: there is nothing to go on with
     └── RowError            one row cannot be used: it becomes a line of rejects.jsonl
 
 Each is picklable: it is rebuilt from its arguments alone, so that it survives the way back from a worker process.
@@ -48,7 +49,15 @@ class BuildError(MaskprepError):
 
 
 class BackendDiffersError(BuildError):
-    """A fast tokenizer gave other ids than transformers after it was trusted: what it encoded must not be kept."""
+    """A fast tokenizer gave other ids than transformers for some text: nothing that it encoded must be kept."""
+
+
+class RejectedError(BuildError):
+    """Too many rows cannot be used, or there is none: what was prepared of them is not wanted."""
+
+
+class BuildInterrupt(KeyboardInterrupt):
+    """The user ended a build; the message says what becomes of it."""
 
 
 class RowError(MaskprepError):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
 from maskprep.conversation import Finding, Where
@@ -31,6 +31,16 @@ class Noticed:
         """Return the same as JSON types."""
         example = {"file": self.where.file, "line": self.where.line, "message": self.message}
         return {"rows": self.rows, "example": example, **({"hint": self.hint} if self.hint else {})}
+
+    def stored(self) -> list[Any]:
+        """Return all of it as JSON types."""
+        return [self.rows, self.where.file, self.where.line, self.where.offset, self.message, self.hint]
+
+    @classmethod
+    def restored(cls, stored: list[Any]) -> Noticed:
+        """Return what ``stored`` was made of."""
+        rows, file, line, offset, message, hint = stored
+        return cls(rows, Where(file, line, offset), message, hint)
 
 
 @dataclass(slots=True)
@@ -106,6 +116,40 @@ class Tally:
             _count(self.findings, finding.code, where, finding.detail)
         self.duplicates += DUPLICATE in seen
 
+    def repeat(self, where: Where, message: str) -> None:
+        """Note that a row that was counted as used had been there before."""
+        self.duplicates += 1
+        _count(self.findings, DUPLICATE, where, message)
+
+    def merge(self, later: Tally) -> None:
+        """Add the counts of rows that follow those counted here."""
+        for name in _SUMS:
+            setattr(self, name, getattr(self, name) + getattr(later, name))
+        self.longest = max(self.longest, later.longest)
+        for name in _TABLES:
+            table, more = getattr(self, name), getattr(later, name)
+            for code, noticed in more.items():
+                if code in table:
+                    table[code].rows += noticed.rows
+                else:
+                    table[code] = replace(noticed)
+
+    def stored(self) -> dict[str, Any]:
+        """Return all of it as JSON types."""
+        return {
+            **{name: getattr(self, name) for name in (*_NUMBERS, "longest")},
+            "too_long": dict(self.too_long),
+            **{name: [[*kind, count] for kind, count in getattr(self, name).items()] for name in _BY},
+            **{name: {code: each.stored() for code, each in getattr(self, name).items()} for name in _TABLES},
+        }
+
+    @classmethod
+    def restored(cls, stored: dict[str, Any]) -> Tally:
+        """Return the tally that ``stored`` was made of."""
+        counts = {name: Counter({(role, part): count for role, part, count in stored[name]}) for name in _BY}
+        tables = {name: {c: Noticed.restored(each) for c, each in stored[name].items()} for name in _TABLES}
+        return cls(**{**stored, "too_long": Counter(stored["too_long"]), **counts, **tables})
+
     def _shorten(self, loss: Loss, copies: int = 1) -> None:
         """Count what became of a row that was too long."""
         self.too_long["rows"] += 1
@@ -141,6 +185,12 @@ class Tally:
             "findings": {code: noticed.facts() for code, noticed in sorted(self.findings.items())},
             "dropped": {code: noticed.facts() for code, noticed in sorted(self.dropped.items())},
         }
+
+
+_BY = ("tokens_by", "trained_by")
+_NUMBERS = ("used", "rejected", "duplicates", "sequences", "tokens", "trained", "unfaithful")
+_SUMS = (*_NUMBERS, *_BY, "too_long")
+_TABLES = ("rejects", "findings", "dropped")
 
 
 def _count(table: dict[str, Noticed], code: str, where: Where, message: str, hint: str = "") -> None:

@@ -6,8 +6,8 @@ import hashlib
 
 import pytest
 
-from maskprep.conversation import Conversation, Message, Range
-from maskprep.duplicates import FirstSeen, digest
+from maskprep.conversation import Conversation, Message, Range, Where
+from maskprep.duplicates import Repeat, digest, find_repeats, packed
 
 ASK = Message({"role": "user", "content": "a"})
 SAY = Message({"role": "assistant", "content": "b"})
@@ -47,20 +47,30 @@ def test_the_order_of_arguments_counts() -> None:
     assert of(ASK, SAY, tools=[{"a": 1, "b": 2}]) != of(ASK, SAY, tools=[{"b": 2, "a": 1}])
 
 
-def test_the_first_place_of_each_is_remembered_while_the_table_grows() -> None:
-    seen = FirstSeen()
-    keys = [hashlib.blake2b(str(number).encode(), digest_size=16).digest() for number in range(5000)]
-    for number, key in enumerate(keys):
-        assert seen.find(key) is None
-        seen.add(key, (f"f{number % 7}", number + 1))
-    assert len(seen) == 5000
-    assert [seen.find(key) for key in keys] == [(f"f{number % 7}", number + 1) for number in range(5000)]
+def keys(count):
+    return [hashlib.blake2b(str(number).encode(), digest_size=16).digest() for number in range(count)]
 
 
-def test_keys_that_fall_together_are_told_apart() -> None:
-    seen = FirstSeen()
-    keys = [bytes(8) + number.to_bytes(8) for number in range(50)]
-    for number, key in enumerate(keys):
-        seen.add(key, ("f", number + 1))
-    assert [seen.find(key) for key in keys] == [("f", number + 1) for number in range(50)]
-    assert seen.find(bytes(8) + (50).to_bytes(8)) is None
+@pytest.mark.parametrize("most", [1, 7, 300, 2**24])
+def test_every_row_that_was_there_before_is_found_with_its_first_place(most):
+    stretches = [[(key, Where("f", line, 7 * line)) for line, key in enumerate(keys(number), 1)] for number in (40, 0, 100, 60)]
+    expected, seen = [], {}
+    for number, stretch in enumerate(stretches):
+        for key, where in stretch:
+            if key in seen:
+                expected.append(Repeat(number, where.line, where.offset, *seen[key], key))
+            seen.setdefault(key, (number, where.line))
+    assert len(expected) == 100
+    assert find_repeats(lambda: map(packed, stretches), most) == expected
+
+
+def test_digests_that_are_nearly_the_same_are_told_apart():
+    near = [(bytes(8) + number.to_bytes(8), Where("f", number + 1, 0)) for number in range(50)]
+    assert find_repeats(lambda: [packed(near)]) == []
+    near = [(number.to_bytes(8) + bytes(8), Where("f", number + 1, 0)) for number in range(50)]
+    assert find_repeats(lambda: [packed(near)]) == []
+
+
+def test_no_rows_have_no_repeats():
+    assert find_repeats(lambda: []) == []
+    assert find_repeats(lambda: [b"", b""]) == []

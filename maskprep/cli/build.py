@@ -22,8 +22,12 @@ def build(  # noqa: PLR0913, PLR0917 - the options of the command
     max_rejects: Annotated[
         float | None, typer.Option(metavar="FRACTION", help="Fail when more of the rows are rejected (0.01).")
     ] = None,
+    workers: Annotated[
+        int | None, typer.Option(metavar="N", help="Processes that work; 0: none but this one. Default: by the size.")
+    ] = None,
+    engine: Annotated[str | None, typer.Option(metavar="local|ray", help="Where they work.")] = None,
     settings: options.Settings = None,
-    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace what a former build wrote to OUT.")] = False,  # noqa: FBT002 - typer's way
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace a former build in OUT, or its rest.")] = False,  # noqa: FBT002 - typer's way
     as_json: options.Json = False,  # noqa: FBT002
 ) -> None:
     """Build a data set: conversations in, Arrow shards with proved masks out."""
@@ -36,6 +40,8 @@ def build(  # noqa: PLR0913, PLR0917 - the options of the command
         "prompt_mismatch": prompt_mismatch,
         "max_length": max_length,
         "max_rejects": max_rejects,
+        "workers": workers,
+        "engine": engine,
     }
     with errors_shown(as_json=as_json):
         from maskprep.commands.build import build as run  # noqa: PLC0415 - heavy: --help does without

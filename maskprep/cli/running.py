@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import typer
 
-from maskprep.errors import BuildError, MaskprepError, UsageError
+from maskprep.errors import BuildError, BuildInterrupt, MaskprepError, UsageError
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -49,8 +49,8 @@ def errors_shown(*, as_json: bool) -> Iterator[None]:
             UsageError(f"{error.filename or 'a file'}: {error.strerror or error}", "check the names"), as_json=as_json
         )
         raise typer.Exit(_USAGE) from None
-    except KeyboardInterrupt:
-        sys.stderr.write("maskprep: interrupted; nothing was committed\n")
+    except KeyboardInterrupt as error:
+        sys.stderr.write(f"maskprep: {error if isinstance(error, BuildInterrupt) else 'interrupted'}\n")
         raise typer.Exit(_INTERRUPTED) from None
 
 

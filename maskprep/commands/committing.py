@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass
@@ -18,7 +16,7 @@ from maskprep.commands.statistics import statistics
 from maskprep.commands.views import Viewer
 from maskprep.config import Config
 from maskprep.errors import BuildError
-from maskprep.shards.files import Receipt, ShardWriter
+from maskprep.shards.files import Receipt
 from maskprep.shards.output import OutputFolder
 from maskprep.shards.reader import StoredDataSet
 from maskprep.shards.schema import Layout
@@ -55,13 +53,8 @@ class PageWriter(Protocol):
         """Write the page to ``path``."""
 
 
-def fingerprint(parts: Mapping[str, str]) -> str:
-    """Return the fingerprint of a data set, by those of what it was made of."""
-    return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
-
-
 @contextmanager
-def all_or_nothing(output: OutputFolder, writers: Iterable[ShardWriter] = ()) -> Iterator[None]:
+def all_or_nothing(output: OutputFolder) -> Iterator[None]:
     """Take back what was written if the block fails, as far as that goes: it is no data set in any case.
 
     Raises:
@@ -70,9 +63,6 @@ def all_or_nothing(output: OutputFolder, writers: Iterable[ShardWriter] = ()) ->
     try:
         yield
     except BaseException as error:
-        for writer in writers:
-            with suppress(OSError):
-                writer.abandon()
         with suppress(OSError):
             output.abandon()
         if isinstance(error, OSError):

@@ -15,13 +15,14 @@ import numpy as np
 from maskprep.checks.files import check_files
 from maskprep.checks.result import Verdict
 from maskprep.commands.arranging import arrange_all, layout_of, refuse_layout
-from maskprep.commands.committing import BuildReport, PageWriter, all_or_nothing, commit, fingerprint
-from maskprep.commands.inputs import longest_allowed
+from maskprep.commands.committing import BuildReport, PageWriter, all_or_nothing, commit
+from maskprep.commands.manifest import fingerprint
 from maskprep.commands.opening import damage_told, open_build
 from maskprep.commands.verify_options import Progress
 from maskprep.commands.views import Viewer
 from maskprep.config import Config, load
 from maskprep.errors import BuildError, UsageError
+from maskprep.pipeline.setup import longest_allowed
 from maskprep.profiles import PROFILES
 from maskprep.shards.arrange import Staged, stage
 from maskprep.shards.files import Receipt
@@ -161,7 +162,7 @@ def _manifest(built: Mapping[str, Any], config: Config, splits: Sequence[str]) -
     """Return the manifest, but for what only the shards tell."""
     parts = {**built["fingerprint_of"], "config": config.fingerprint()}
     facts = {name: value for name, value in built.items() if name not in {"shards", "splits", "tokenizer_files"}}
-    facts |= {"fingerprint": fingerprint(parts), "fingerprint_of": parts, "config": config.model_dump(mode="json")}
+    facts |= {"fingerprint": fingerprint(parts), "fingerprint_of": parts, "config": config.described()}
     facts["totals"] = _unpacked(built["totals"])
     if splits != ("",):
         told = built.get("splits") or {splits[0]: built["totals"]}

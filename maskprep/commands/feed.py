@@ -1,44 +1,30 @@
-"""The rows of all configured sources, in order, each with how it is read and how often it is used."""
+"""The rows of all configured sources, in order: one by one as they are read, or in chunks that workers read."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing
-from dataclasses import dataclass, replace
+from dataclasses import replace
+from functools import partial
 from itertools import chain
 from typing import Any
 
 from maskprep.config import Config, Source
 from maskprep.errors import BuildError, RowError, UsageError
 from maskprep.formats import Line, Reading, detect, loads
-from maskprep.sources import Kind, expand, open_source
+from maskprep.pipeline.chunk import Chunk, InputFile
+from maskprep.sources import HUB, expand, open_source, total_bytes
 from maskprep.sources.mixture import copies
 from maskprep.sources.names import key_of
+from maskprep.sources.opening import Opened
+from maskprep.sources.parts import divide
 from maskprep.sources.streams import STDIN, facts_of
+
+HELD = 8 * 2**20
+"""The most bytes of rows that the driver puts into one chunk, where only it can read them."""
 
 _FIRST_ROWS = 100  # that tell the shape of a file
 _FIRST_BYTES = 4 * 2**20
-
-
-@dataclass(frozen=True, slots=True)
-class InputFile:
-    """One source to open: its ``name``, the number of the configured source, and its own number within that."""
-
-    name: str
-    source: int
-    number: int
-
-
-@dataclass(slots=True)
-class FileRows:
-    """What was understood of a file, and how many of its rows were read, and used at least once."""
-
-    file: InputFile
-    name: str
-    kind: Kind
-    reading: Reading
-    rows: int = 0
-    chosen: int = 0
 
 
 class Feed:
@@ -63,46 +49,97 @@ class Feed:
         """The names of all files, as they were given or found."""
         return [file.name for file in self.files]
 
-    def lines(self, read: Callable[[int], None] | None = None, log: list[FileRows] | None = None) -> Iterator[Line]:
-        """Yield the rows that are used.
+    def facts(self) -> list[list[Any]]:
+        """Return what changes when another file is given, or one is written to, as JSON types."""
+        return [[file.name, list(self._facts[file] or ())] for file in self.files]
 
-        Args:
-            read: is told how many more bytes of the files were read.
-            log: gets an entry for each file as it is opened, which counts its rows.
-        """
+    def total(self) -> int | None:
+        """Return the bytes of all sources as they lie on disk, None where that is not known."""
+        sizes = [total_bytes(name) for name in self.names]
+        return None if None in sizes else sum(size or 0 for size in sizes)
+
+    def lines(self) -> Iterator[Line]:
+        """Yield the rows that are used, in order, each as often as it is used in one."""
         for number, source in enumerate(self._config.sources):
             left = source.max_rows
-            for file in (each for each in self.files if each.source == number):
-                if left == 0:
-                    break
-                noted, lines = self._open(file, _growth(read) if read else None)
-                if log is not None:
-                    log.append(noted)
-                yield from self._mixed(noted, lines, left)
-                left = None if left is None else left - noted.rows
+            for file in (each for each in self.files if each.source == number and left != 0):
+                opened, reading = self._open(file)
+                for line in opened.lines:
+                    left = None if left is None else left - 1
+                    times = copies(source.weight, self._config.seed, file.source, file.number, line.where.line)
+                    if times:
+                        yield replace(line, reading=reading, copies=times)
+                    if left == 0:
+                        break
 
-    def _mixed(self, noted: FileRows, lines: Iterator[Line], most: int | None) -> Iterator[Line]:
-        """Yield the first ``most`` rows of a file, as often as they are to be used."""
-        file, weight = noted.file, self._config.sources[noted.file.source].weight
-        for line in lines:
-            noted.rows += 1
-            times = copies(weight, self._config.seed, file.source, file.number, line.where.line)
-            if times:
-                noted.chosen += 1
-                yield replace(line, reading=noted.reading, copies=times)
-            if noted.rows == most:
-                return
+    def divisible(self) -> bool:
+        """Tell whether workers can read all sources by themselves, as far as their names and our limits tell."""
+        return all(self._alone(file) for file in self.files)
 
-    def _open(self, file: InputFile, on_progress: Callable[[int], None] | None) -> tuple[FileRows, Iterator[Line]]:
+    def chunks(self, target: int) -> Iterator[Chunk]:
+        """Yield all rows, also those that are not used, in chunks of about ``target`` bytes on disk.
+
+        What can be read only from its start is cut as it is read, and so is what of which only some rows are wanted.
+        Every file that is opened has one chunk at least.
+        """
+        count = 0
+        for number, source in enumerate(self._config.sources):
+            left = source.max_rows
+            for file in (each for each in self.files if each.source == number and left != 0):
+                for chunk in self._divided(file, target, left):
+                    left = None if left is None else left - len(chunk.lines)
+                    yield replace(chunk, number=count)
+                    count += 1
+
+    def _divided(self, file: InputFile, target: int, most: int | None) -> Iterator[Chunk]:
+        source = self._config.sources[file.source]
+        made = partial(Chunk, 0, file, weight=source.weight, seed=self._config.seed)
+        parts = divide(file.name, target, self._config.max_row_bytes) if self._alone(file) else None
+        if not parts:
+            yield from self._cut(file, min(target, HELD), most, made)
+            return
+        self._check_unchanged(file)
+        for part in parts:
+            yield made(name=file.name, kind=part.kind, reading=self._readings[file], size=part.size, part=part)
+
+    def _cut(self, file: InputFile, target: int, most: int | None, made: Callable[..., Chunk]) -> Iterator[Chunk]:
+        """Yield the first ``most`` rows of a file that only we can read."""
+        read = told = size = count = 0
+
+        def on_progress(consumed: int) -> None:
+            nonlocal read
+            read = consumed
+
+        opened, reading = self._open(file, on_progress)
+        made = partial(made, name=opened.name, kind=opened.kind, reading=reading)
+        waiting: list[Line] = []
+        for line in opened.lines:
+            waiting.append(line)
+            size, count = size + len(line.data), count + 1
+            if count == most:
+                break
+            if size >= target:
+                yield made(size=read - told, lines=tuple(waiting))
+                waiting, size, told = [], 0, read
+        yield made(size=read - told, lines=tuple(waiting))
+
+    def _alone(self, file: InputFile) -> bool:
+        whole = self._config.sources[file.source].max_rows is None
+        return whole and file.name != STDIN and not file.name.startswith(HUB)
+
+    def _open(self, file: InputFile, on_progress: Callable[[int], None] | None = None) -> tuple[Opened, Reading]:
+        self._check_unchanged(file)
+        opened = open_source(file.name, self._config.max_row_bytes, on_progress)
+        reading = self._readings.get(file)
+        if reading is None:  # standard input, which can be read once
+            first = list(_first(opened.lines))
+            reading, opened = self._detect(file, first), replace(opened, lines=chain(first, opened.lines))
+        return opened, reading
+
+    def _check_unchanged(self, file: InputFile) -> None:
         if facts_of(file.name) != self._facts[file]:
             message = f"{file.name}: the file was changed since its first rows were looked at"
             raise BuildError(message, "Let whoever writes it finish, or take a copy, then build again.")
-        opened = open_source(file.name, self._config.max_row_bytes, on_progress)
-        lines, reading = opened.lines, self._readings.get(file)
-        if reading is None:  # standard input, which can be read once
-            first = list(_first(lines))
-            reading, lines = self._detect(file, first), chain(first, lines)
-        return FileRows(file, opened.name, opened.kind, reading), lines
 
     def _look(self, file: InputFile) -> Reading:
         opened = open_source(file.name, self._config.max_row_bytes)
@@ -131,33 +168,6 @@ def reading_of(config: Config, source: Source) -> Reading:
     )
 
 
-def understood(config: Config, log: Sequence[FileRows]) -> list[dict[str, Any]]:
-    """Return what was understood of each source as JSON types: one entry for all files of the same kind and shape."""
-    entries: dict[Any, dict[str, Any]] = {}
-    for noted in log:
-        source, reading = config.sources[noted.file.source], noted.reading
-        key = (noted.file.source, noted.kind, reading.format)
-        entry = entries.setdefault(
-            key,
-            {
-                "source": source.path,
-                "kind": str(noted.kind),
-                "format": reading.format,
-                "columns": dict(reading.columns),
-                "roles": dict(reading.roles),
-                "weight": source.weight,
-                "max_rows": source.max_rows,
-                "files": [],
-                "rows": 0,
-                "rows_chosen": 0,
-            },
-        )
-        entry["files"].append(noted.name)
-        entry["rows"] += noted.rows
-        entry["rows_chosen"] += noted.chosen
-    return list(entries.values())
-
-
 def _files(sources: Sequence[Source]) -> Iterator[InputFile]:
     seen: dict[str, Source] = {}
     for index, source in enumerate(sources):
@@ -179,15 +189,3 @@ def _first(lines: Iterator[Line]) -> Iterator[Line]:
         size += len(line.data)
         if count >= _FIRST_ROWS or size >= _FIRST_BYTES:
             return
-
-
-def _growth(read: Callable[[int], None]) -> Callable[[int], None]:
-    """Turn the number of bytes read so far, of one file, into by how much it has grown."""
-    before = 0
-
-    def grown(consumed: int) -> None:
-        nonlocal before
-        read(consumed - before)
-        before = consumed
-
-    return grown

@@ -15,11 +15,11 @@ from maskprep.checks.files import check_files
 from maskprep.checks.result import Faults, Result, Verdict, skipped
 from maskprep.checks.source import Rebuild, check_source
 from maskprep.checks.structure import Expected, check_structure
-from maskprep.commands.inputs import limits_of, policy_of
 from maskprep.commands.verify_options import Progress, VerifyOptions
 from maskprep.config import Config
 from maskprep.errors import BuildError, MaskprepError, UsageError
 from maskprep.formats import Reading
+from maskprep.pipeline.setup import limits_of, policy_of
 from maskprep.prepare import TRAINABLE, Preparer
 from maskprep.shards.reader import StoredDataSet
 from maskprep.tokenizer.load import LoadedTokenizer, load_tokenizer

@@ -48,6 +48,11 @@ class Config(Section):
     template_bytes: Annotated[int, Field(ge=1)] = 64 * 2**20
     max_row_bytes: Annotated[int, Field(ge=1)] = 16 * 2**20
     shard_bytes: Annotated[int, Field(ge=1)] = 256 * 10**6
+    workers: Annotated[int, Field(ge=0, le=100_000)] | None = None
+    engine: Literal["local", "ray"] = "local"
+    ray_address: Name | None = None
+    worker_memory: Annotated[int, Field(ge=2**28)] | None = None
+    worker_seconds: Annotated[float, Field(gt=0)] = 300.0
 
     @field_validator("sources", mode="before")
     @classmethod
@@ -62,7 +67,18 @@ class Config(Section):
             raise ValueError(f"{', '.join(reserved)}: reserved, the template is given these by maskprep itself")
         return value
 
+    def described(self) -> dict[str, Any]:
+        """Return all settings as JSON types, but for those that only say who does the work."""
+        return self.model_dump(mode="json", exclude=set(_WHO))
+
+    def decisive(self) -> dict[str, Any]:
+        """Return everything that decides what is written, as JSON types; the place where it is written is not in it."""
+        nowhere: Any = {"output": True, "audit": True, "tokenizer": {"backend"}, **dict.fromkeys(_WHO, True)}
+        return self.model_dump(mode="json", exclude=nowhere)
+
     def fingerprint(self) -> str:
-        """Return a hash of everything that decides what is written, the place where it is written excepted."""
-        facts = self.model_dump(mode="json", exclude={"output": True, "audit": True, "tokenizer": {"backend"}})
-        return hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()
+        """Return a hash of what is decisive."""
+        return hashlib.sha256(json.dumps(self.decisive(), sort_keys=True).encode()).hexdigest()
+
+
+_WHO = ("workers", "engine", "ray_address", "worker_memory", "worker_seconds")

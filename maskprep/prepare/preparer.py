@@ -89,6 +89,20 @@ class Preparer:
         self._control = {text: ControlTokens(loaded, compiled[text], self.stops) for text in compiled}
         self.templates = {tools: compiled[text] for tools, text in zip((False, True), texts, strict=True)}
 
+    def begin(self) -> None:
+        """Forget what earlier rows have shown, so that what becomes of a row depends on those from here on alone.
+
+        Each kind of turn is checked again the first time; what a rendering may take over from another one, and which
+        empty thoughts there are, is found out again.
+        """
+        for audit in self._audits.values():
+            audit.begin()
+        for finder in self._finders.values():
+            finder.begin()
+        for template in self.templates.values():
+            template.streams = True
+        self.encoder.begin()
+
     def prepare(self, conversation: Conversation) -> Prepared:
         """Return the sequences of one conversation. Raises ``RowError`` with the reason why it cannot be used."""
         return self.finish(self.prove(conversation), self.policy.history)

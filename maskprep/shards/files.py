@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from io import RawIOBase
 from pathlib import Path
@@ -81,7 +80,8 @@ class HashingFile(RawIOBase):
 class ShardWriter:
     """Writes rows into numbered shards of about ``shard_bytes`` each, under names that are not yet final.
 
-    The rows of a shard have all a weight for each token, or none has: where one comes that differs, a shard begins.
+    The rows of a shard have all a weight for each token, or none has: where one comes that differs, a shard begins;
+    ``weighted`` tells whether any has.
     """
 
     def __init__(self, folder: Path, shard_bytes: int) -> None:
@@ -96,6 +96,7 @@ class ShardWriter:
         self._rows = self._tokens = self._trained = 0
         self._first: Where | None = None
         self._last: Where | None = None
+        self.weighted = False
 
     def write(self, row: ShardRow) -> None:
         """Add one row."""
@@ -126,6 +127,7 @@ class ShardWriter:
         """Write a batch, and begin another shard once this one is large enough."""
         if self._file is not None and not self._schema.equals(batch.schema):
             self._end()
+        self.weighted |= "loss_weights" in batch.schema.names
         if self._file is None:
             self._file, self._schema = HashingFile(self._folder / self._partial()), batch.schema
             self._stream = pa.ipc.new_stream(self._file, batch.schema)
@@ -159,11 +161,10 @@ def staged_name(number: int) -> str:
     return f"staged-{number:05d}.arrow.partial"
 
 
-def finish(folder: Path, receipts: Sequence[Receipt]) -> list[Receipt]:
-    """Give shards that wait in ``folder`` their final names, and return what they hold under these."""
-    named = []
-    for index, receipt in enumerate(receipts):
-        name = f"data-{index:05d}-of-{len(receipts):05d}.arrow"
-        (folder / receipt.file).rename(folder / name)
-        named.append(replace(receipt, file=name))
-    return named
+def write_empty(folder: Path) -> Receipt:
+    """Write the only shard of a split without rows."""
+    writer = ShardWriter(folder, 1)
+    [receipt] = writer.close()
+    name = "data-00000-of-00001.arrow"
+    (folder / receipt.file).rename(folder / name)
+    return replace(receipt, file=name)

@@ -11,7 +11,8 @@ import json
 import os
 import re
 import shutil
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -31,7 +32,7 @@ MARKS = ("dataset_dict.json", "maskprep/state.json", "state.json")
 """The files of which one is the last to come: of a data set of splits, of one that is no Arrow folder, of any other."""
 
 _SHARDS = re.compile(
-    r"data-\d{5}(-of-\d{5}\.(arrow|parquet)|\.partial)|staged-\d{5}\.arrow\.partial|"
+    r"data-\d{5,}(-of-\d{5,}\.(arrow|parquet)|\.partial)|staged-\d{5,}\.arrow\.partial|"
     r"dataset_info\.json|state\.json(\.partial)?"
 )
 _OURS = re.compile(rf"{_SHARDS.pattern}|dataset_dict\.json(\.partial)?|tokenizer|{COMPANIONS}|{'|'.join(SPLITS)}")
@@ -44,6 +45,8 @@ _NOTES = frozenset(
         *("report.html", ".report.html.partial"),
     }
 )
+_WORK = "work"
+_WORKED = re.compile(r"chunk-\d{7,}(-[a-z]+)?(-\d{5,})?(\.json|\.arrow)?|plan\.json|lock|tmp-.*")
 
 
 class OutputFolder:
@@ -96,12 +99,21 @@ class OutputFolder:
         """The file that tells what the data set holds."""
         return self.path / _FOLDER / "manifest.json"
 
-    def check(self, *, overwrite: bool) -> None:
-        """Refuse a folder that must not be written to. Nothing is changed."""
+    @property
+    def plan(self) -> Path:
+        """The file that tells what an unfinished build is made by."""
+        return self.path / _FOLDER / _WORK / "plan.json"
+
+    def check(self, *, overwrite: bool, resume: bool = False) -> bool:
+        """Refuse a folder that must not be written to. Nothing is changed.
+
+        Returns:
+            Whether it holds an unfinished build that can be gone on with, where that is wanted (``resume``).
+        """
         if self.path.is_symlink() and not self.path.exists():
             raise UsageError(f"the output {str(self.path)!r} is a link that leads nowhere", "mend it or choose another")
         if not self.path.exists():
-            return
+            return False
         if not self.path.is_dir():
             raise UsageError(f"the output {str(self.path)!r} is a file", "give a folder to --output")
         foreign = self._foreign()
@@ -110,10 +122,13 @@ class OutputFolder:
             raise UsageError(
                 msg, "give a new or an empty folder to --output; --overwrite does not delete foreign files"
             )
+        finished = any((self.path / mark).exists() for mark in MARKS)
+        if resume and not overwrite and not finished and self.plan.is_file():
+            return True
         if overwrite or not [entry for entry in self.path.iterdir() if entry.name != _FOLDER]:
-            return
-        finished = "a data set" if any((self.path / mark).exists() for mark in MARKS) else "an unfinished build"
-        msg = f"the output folder {str(self.path)!r} already holds {finished}"
+            return False
+        held = "a data set" if finished else "an unfinished build"
+        msg = f"the output folder {str(self.path)!r} already holds {held}"
         raise UsageError(msg, "give --overwrite to replace it, or another folder to --output")
 
     def _foreign(self) -> list[str]:
@@ -126,7 +141,10 @@ class OutputFolder:
             if not (built and (entry == notes or _OURS.fullmatch(entry.name)) and not entry.is_symlink())
         ]
         if built:
-            foreign += [f"{_FOLDER}/{entry.name}" for entry in notes.iterdir() if entry.name not in _NOTES]
+            foreign += [f"{_FOLDER}/{entry.name}" for entry in notes.iterdir() if entry.name not in {*_NOTES, _WORK}]
+            work = notes / _WORK
+            left = (entry.name for entry in work.iterdir()) if work.is_dir() else ()
+            foreign += [f"{_FOLDER}/{_WORK}/{name}" for name in left if not _WORKED.fullmatch(name)]
             foreign += [f"{_TOKENIZER}/{name}" for name in self._foreign_beside_the_tokenizer()]
             for folder in (*SPLITS, COMPANIONS, *(f"{COMPANIONS}/{split}" for split in SPLITS)):
                 entries = (self.path / folder).iterdir() if (self.path / folder).is_dir() else ()
@@ -144,14 +162,38 @@ class OutputFolder:
         folder = self.path / _TOKENIZER
         return [entry.name for entry in folder.iterdir() if entry.name not in written] if folder.is_dir() else []
 
-    def claim(self) -> None:
-        """Make the folder empty but for our own subfolder: from here on it is no data set."""
+    @contextmanager
+    def held(self) -> Iterator[None]:
+        """Keep other builds of this machine out of the folder for the time of the block.
+
+        Raises:
+            UsageError: one is there, or the folder cannot be written.
+        """
+        notes = self.path / _FOLDER
         try:
-            self.path.mkdir(parents=True, exist_ok=True)
+            notes.mkdir(parents=True, exist_ok=True)
+            handle = os.open(notes, os.O_RDONLY)
+        except OSError as error:
+            raise UsageError(f"the output folder {str(self.path)!r} cannot be written: {error.strerror}") from error
+        try:
+            if not _lock(handle):
+                msg = f"another build is writing to the output folder {str(self.path)!r}"
+                raise UsageError(msg, "wait for its end, or give another folder to --output")
+            yield
+        finally:
+            os.close(handle)
+
+    def claim(self, *, resume: bool = False) -> None:
+        """Make the folder empty but for our own subfolder: from here on it is no data set.
+
+        With ``resume`` what an unfinished build has prepared is kept, and the rest is made again.
+        """
+        try:
+            (self.path / _FOLDER).mkdir(parents=True, exist_ok=True)
             for mark in _ALL_MARKS:
                 (self.path / mark).unlink(missing_ok=True)
-            (self.path / _FOLDER).mkdir(exist_ok=True)
-            self._clear(_NOTES)
+            self._clear(_NOTES if resume else (*_NOTES, _WORK))
+            (self.path / _FOLDER / _WORK).mkdir(exist_ok=True)
             for split in self.splits:
                 self.shards(split).mkdir(exist_ok=True)
                 if self.profile.companion:
@@ -160,8 +202,8 @@ class OutputFolder:
             raise UsageError(f"the output folder {str(self.path)!r} cannot be written: {error.strerror}") from error
 
     def abandon(self) -> None:
-        """Take away everything but the rejects: what is left is no data set."""
-        self._clear(_NOTES - {"rejects.jsonl"})
+        """Take away everything but the rejects: what is left is no data set, and nothing to go on with."""
+        self._clear((*(_NOTES - {"rejects.jsonl"}), _WORK))
         notes = self.path / _FOLDER
         if not any(notes.iterdir()):
             notes.rmdir()
@@ -214,7 +256,11 @@ class OutputFolder:
             else:
                 entry.unlink()
         for name in notes:
-            (self.path / _FOLDER / name).unlink(missing_ok=True)
+            entry = self.path / _FOLDER / name
+            if entry.is_dir():
+                shutil.rmtree(entry)
+            else:
+                entry.unlink(missing_ok=True)
 
 
 def seal_of(manifest: Mapping[str, Any]) -> str:
@@ -240,6 +286,21 @@ def _state(names: Sequence[str], fingerprint: str, split: str, seal: str) -> dic
 def split_fingerprint(fingerprint: str, split: str) -> str:
     """Return the fingerprint by which ``datasets`` knows a split: two of them must not be taken for one."""
     return (hashlib.sha256(f"{fingerprint}/{split}".encode()).hexdigest() if split else fingerprint)[:16]
+
+
+def _lock(handle: int) -> bool:
+    """Lock an open file or folder until it is closed; False where another process has."""
+    try:
+        import fcntl  # noqa: PLC0415 - not on Windows, where nothing is locked
+    except ImportError:
+        return True
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    except OSError:
+        return True  # a network drive without locks
+    return True
 
 
 def _commit(path: Path, value: Mapping[str, Any]) -> None:

@@ -16,7 +16,7 @@ from rich.progress import (
     TimeRemainingColumn,
 )
 
-from maskprep.tally import Tally
+from maskprep.pipeline.worker import Counts
 
 _EVERY = 0.1  # seconds between two updates of the counts
 
@@ -51,6 +51,8 @@ class BuildProgress:
 
     def start(self, total_bytes: int | None) -> None:
         """Begin; ``total_bytes`` None shows a bar without an end."""
+        if self._task is not None:
+            self._bar.remove_task(self._task)
         self._task = self._bar.add_task("build", total=total_bytes, rows=0, tokens=0, rejects=0)
 
     def read(self, count: int) -> None:
@@ -58,9 +60,13 @@ class BuildProgress:
         if self._task is not None:
             self._bar.advance(self._task, count)
 
-    def rows(self, tally: Tally) -> None:
+    def rows(self, counts: Counts) -> None:
         """Note the counts so far."""
         now = time.monotonic()
         if self._task is not None and now >= self._due:
             self._due = now + _EVERY
-            self._bar.update(self._task, rows=tally.rows, tokens=tally.tokens, rejects=tally.rejected)
+            self._bar.update(self._task, rows=counts.rows, tokens=counts.tokens, rejects=counts.rejected)
+
+    def stopping(self, chunks: int) -> None:
+        """Say that the build ends soon."""
+        self._bar.console.print(f"stopping: {chunks} begun chunks are finished first; Ctrl-C again stops now")

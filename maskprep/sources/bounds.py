@@ -8,39 +8,13 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from maskprep.errors import BuildError, RowError
+from maskprep.errors import RowError
 from maskprep.sources.streams import FREE, RATIO
 
 ROWS = 1_000_000
 """Rows that any table may have; beyond them, no more than it has bytes: rows that differ take at least one each."""
 
 _VALUE = 8  # bytes: the least that a value takes as a Python object within a list
-
-
-class Unchanged:
-    """Notes the size and the time of a file. Calling it raises BuildError once they are others.
-
-    What is mapped into memory and has been cut off meanwhile would end the program when it is touched.
-    """
-
-    def __init__(self, path: Path) -> None:
-        """Note them now."""
-        self._path, self._facts = path, _facts(path)
-        self.size = self._facts[0]
-
-    def __call__(self) -> None:
-        """Look again."""
-        if _facts(self._path) != self._facts:
-            message = f"{self._path}: the file was changed while it was read"
-            raise BuildError(message, "Let whoever writes it finish, or take a copy, then build again.")
-
-
-def _facts(path: Path) -> tuple[int, int]:
-    try:
-        facts = path.stat()
-    except OSError:
-        return -1, 0
-    return facts.st_size, facts.st_mtime_ns
 
 
 def check_rows(path: Path, rows: int, size: int, held: int = 0) -> None:

@@ -11,15 +11,18 @@ from maskprep.formats.lines import Line
 BOM = b"\xef\xbb\xbf"
 
 
-def read_jsonl(source: str, stream: Iterable[bytes], max_bytes: int) -> Iterator[Line]:
+def read_jsonl(
+    source: str, stream: Iterable[bytes], max_bytes: int, number: int = 1, offset: int = 0
+) -> Iterator[Line]:
     r"""Yield the rows of a stream, line by line, in constant memory.
+
+    The stream begins with line ``number``, at byte ``offset`` of the file.
 
     Lines end at ``\n`` and nowhere else; one ``\r`` before it and a byte order mark at the start of the file are
     dropped, and lines of white space are counted but not yielded. A line of more than ``max_bytes`` is never held: it
     comes with the fault ``row-too-large``. Where compressed data is damaged, ends early or is a bomb, the last line has
     the fault ``truncated-file`` or ``compression-bomb`` and stands where the line that was cut began.
     """
-    number, offset = 1, 0
 
     def skip(lines: int, size: int) -> None:
         nonlocal number, offset

@@ -15,7 +15,7 @@ import os
 import stat
 import sys
 import zlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
@@ -83,7 +83,7 @@ def check_regular(path: str | Path) -> None:
         raise UsageError(f"cannot read {path}: it is {what}, not a file", hint)
 
 
-def blocks(source: str, on_progress: Progress | None = None) -> Iterator[bytes]:
+def blocks(source: str, on_progress: Progress | None = None) -> Generator[bytes]:
     """Yield the decompressed bytes of a source, in blocks that hold at least one byte.
 
     Compression is known by the first bytes of the data or else by the extension. Raises UsageError where the source
@@ -117,6 +117,12 @@ def blocks(source: str, on_progress: Progress | None = None) -> Iterator[bytes]:
             ) from error
 
 
+def is_plain(source: str) -> bool:
+    """Tell whether a file is read as it lies there, and not unpacked. Raises UsageError where it cannot be opened."""
+    with open_file(source) as file:
+        return _packing(source, file.read(4)) is None
+
+
 class _Counted(io.RawIOBase):
     """A file that counts the bytes read from it, and names itself when a read fails."""
 
@@ -131,16 +137,23 @@ class _Counted(io.RawIOBase):
 
     def readinto(self, buffer: WriteableBuffer) -> int:
         view = memoryview(buffer)
-        try:
+        with reading(f"{self._name}: reading failed after {self.count:,} bytes"):
             data = self._file.read(len(view))
-        except OSError as error:
-            message = f"{self._name}: reading failed after {self.count:,} bytes: {error.strerror or error}"
-            raise BuildError(message, "Check the disk or the network share that holds it, then build again.") from error
         view[: len(data)] = data
         self.count += len(data)
         if data and self._on_progress is not None:
             self._on_progress(self.count)
         return len(data)
+
+
+@contextmanager
+def reading(what: str) -> Iterator[None]:
+    """Raise a read that fails as a BuildError; ``what`` says which one."""
+    try:
+        yield
+    except OSError as error:
+        hint = "Check the disk or the network share that holds it, then build again."
+        raise BuildError(f"{what}: {error.strerror or error}", hint) from error
 
 
 @contextmanager
@@ -153,13 +166,17 @@ def _opened(source: str) -> Iterator[BinaryIO]:
             raise UsageError(message, "Pipe the conversations in, or name a file.")
         yield file
         return
+    with open_file(source) as opened:
+        yield opened
+
+
+def open_file(source: str) -> BinaryIO:
+    """Open a regular file for reading, without a buffer. Raises UsageError."""
     check_regular(source)
     try:
-        opened = open(source, "rb", opener=_without_waiting)  # noqa: SIM115  closed below
+        return open(source, "rb", buffering=0, opener=_without_waiting)
     except OSError as error:
         raise _unreadable(source, error) from error
-    with opened:
-        yield opened
 
 
 def _without_waiting(path: str, flags: int) -> int:

@@ -32,6 +32,10 @@ class Audit:
         self.mode = mode
         self._known: set[Hashable] = set()
 
+    def begin(self) -> None:
+        """Forget which kinds were checked."""
+        self._known.clear()
+
     def wants(self, kinds: Iterable[Hashable], text: str, one_in: int = 0) -> bool:
         """Tell whether something is to be checked that is of these kinds.
 

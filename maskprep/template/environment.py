@@ -104,7 +104,7 @@ class PlainEnvironment(GuardedEnvironment):
         self.globals["namespace"] = _Namespace
 
 
-class _TrackingGenerator(GuardedGenerator):
+class TrackingGenerator(GuardedGenerator):
     """Generated code that watches its loops."""
 
     def visit_Template(self, node: jinja2.nodes.Template, frame: Frame | None = None) -> None:  # noqa: N802 - jinja2's visitor names
@@ -130,7 +130,7 @@ _LIKENESS = {
 class TrackingEnvironment(Watcher, PlainEnvironment):
     """Renders the same text as ``PlainEnvironment``, as a ``Tracked`` string."""
 
-    code_generator_class = _TrackingGenerator
+    code_generator_class = TrackingGenerator
     loop_context = StreamingLoop
 
     def __init__(self, now: datetime, limits: Limits | None = None) -> None:

@@ -49,11 +49,11 @@ class ChatTemplate:
         self.variables = dict(variables)
         self.streams = True
         self.limits = limits or Limits()
-        self._now = now
+        self.now = now
         self._plain_environment = PlainEnvironment(now, self.limits)
         self._plain = self._compile(self._plain_environment)
         self._beyond: tuple[Conversation, RowError] | None = None
-        self._given: list[_Given] = []
+        self._given: list[Given] = []
 
     def _compile(self, environment: PlainEnvironment) -> jinja2.Template:
         try:
@@ -72,7 +72,7 @@ class ChatTemplate:
 
     @cached_property
     def _tracking(self) -> tuple[TrackingEnvironment, jinja2.Template]:
-        environment = TrackingEnvironment(self._now, self.limits)
+        environment = TrackingEnvironment(self.now, self.limits)
         return environment, self._compile(environment)
 
     @cached_property
@@ -137,7 +137,7 @@ class ChatTemplate:
         """Return how many characters were rendered with origins for a conversation, but for those taken over."""
         return self._given_for(conversation).written
 
-    def _stream(self, conversation: Conversation, given: _Given, run: Run) -> Rendered:
+    def _stream(self, conversation: Conversation, given: Given, run: Run) -> Rendered:
         environment, template = self._tracking
         messages = Messages(given.messages, run.size, run)
         variables = self._variables(conversation, messages, given.tools, given.documents, prompted=run.prompted)
@@ -149,12 +149,15 @@ class ChatTemplate:
         finally:
             environment.run = None
 
-    def _given_for(self, conversation: Conversation) -> _Given:
+    def _given_for(self, conversation: Conversation) -> Given:
         known = next((given for given in self._given if given.conversation is conversation), None)
-        given = known or _Given(conversation)
+        given = known or self._new_given(conversation)
         if not self._given or given is not self._given[0]:
             self._given = [given, *(other for other in self._given if other is not given)][:_REMEMBERED]
         return given
+
+    def _new_given(self, conversation: Conversation) -> Given:
+        return Given(conversation)
 
     def _variables(
         self, conversation: Conversation, messages: Any, tools: Any, documents: Any, *, prompted: bool
@@ -200,7 +203,7 @@ class ChatTemplate:
         return pieces
 
 
-class _Given:
+class Given:
     """What a template is given of one conversation, with origins, and the renderings to take over from."""
 
     def __init__(self, conversation: Conversation) -> None:

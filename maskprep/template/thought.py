@@ -27,6 +27,10 @@ class EmptyThoughts:
         self._template = template
         self._known: dict[str, bool] = {}
 
+    def begin(self) -> None:
+        """Forget what was found out."""
+        self._known.clear()
+
     def find(self, conversation: Conversation, message: int, text: Rendered, start: int) -> tuple[int, int]:
         """Return where an empty thought of assistant ``message`` begins and ends.
 

@@ -48,6 +48,11 @@ class TurnFinder:
         self.thoughts = EmptyThoughts(template)
         self.audit = audit or Audit()
 
+    def begin(self) -> None:
+        """Forget what was found out about earlier conversations."""
+        self.thoughts.begin()
+        self.audit.begin()
+
     def find(self, conversation: Conversation, message: int, whole: Rendered) -> Turn:
         """Prove the turn of assistant message ``message``; ``whole`` is the audited rendering of the conversation.
 

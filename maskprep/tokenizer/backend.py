@@ -1,8 +1,9 @@
 """Who encodes: transformers, which decides what is right, or fastokens, which is faster and is watched.
 
-fastokens is never trusted blindly. Of the first 256 distinct texts each, and later one in 1,000, is encoded by both. A
-difference among the first: every text so far was compared, so transformers simply goes on alone. A difference later:
-texts that nobody compared may be wrong as well, so ``BackendDiffersError`` is raised: the build is begun again without.
+fastokens is never trusted blindly. The first 256 distinct texts, and of all texts one in 1,000, are encoded by both.
+Which ones in 1,000 is decided by the text alone, so that it is the same however rows are spread over workers. Should
+both differ, texts that nobody compared may be wrong as well: ``BackendDiffersError`` is raised, and the build is begun
+again without.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Literal, Protocol
+from zlib import crc32
 
 import numpy as np
 import numpy.typing as npt
@@ -23,8 +25,8 @@ if TYPE_CHECKING:
 Ints = npt.NDArray[np.int64]
 Choice = Literal["auto", "fastokens", "transformers"]
 
-COMPARED = 256  # distinct texts that are compared before one is trusted
-EVERY = 1000  # of those that follow, one in so many is compared
+COMPARED = 256  # distinct texts, the first of a build, each of which is compared
+EVERY = 1000  # of all texts, one in so many is compared
 
 
 class Backend(Protocol):
@@ -37,7 +39,10 @@ class Backend(Protocol):
         """The package that encodes."""
 
     def encode(self, texts: Sequence[str]) -> list[Ints]:
-        """Return the ids of each text. The first one is new: it is what comparisons go by; the others are small."""
+        """Return the ids of each text."""
+
+    def renew(self, first: int) -> None:
+        """Begin a new chunk of the input, of which the ``first`` distinct texts are compared with transformers."""
 
 
 class TransformersBackend:
@@ -53,6 +58,9 @@ class TransformersBackend:
         fast = self._fast
         encoded = (self._call(text) if fast is None else fast([text], **_PLAIN)[0].ids for text in texts)
         return [np.asarray(ids, dtype=np.int64) for ids in encoded]
+
+    def renew(self, first: int) -> None:
+        """Do nothing: there is nothing to compare with."""
 
     @cached_property
     def _fast(self) -> Any:
@@ -96,47 +104,51 @@ class Fastokens:
 
 
 class WatchedBackend:
-    """Encodes with a fast tokenizer that is compared with the ``reference``; see the module."""
+    """Encodes with a fast tokenizer that is compared with the ``reference``; see the module.
 
-    def __init__(self, fast: Any, reference: TransformersBackend, name: str = "fastokens") -> None:
-        self._fast, self._reference, self._fast_name = fast, reference, name
-        self._stopped, self.note = False, ""
+    Args:
+        fast: the fast tokenizer.
+        reference: what is right.
+        name: what the fast one is called.
+        first: how many distinct texts are compared before one is drawn here and there.
+    """
+
+    note = ""
+
+    def __init__(
+        self, fast: Any, reference: TransformersBackend, name: str = "fastokens", *, first: int = COMPARED
+    ) -> None:
+        self.name, self._fast, self._reference = name, fast, reference
+        self.renew(first)
+
+    def renew(self, first: int) -> None:
+        """Begin a new chunk of the input, of which the ``first`` distinct texts are compared."""
+        self._first = first
         self._compared: set[str] = set()
-        self._calls = 0
-
-    @property
-    def name(self) -> str:
-        """The package that encodes: transformers, once the other one was found to differ."""
-        return self._reference.name if self._stopped else self._fast_name
 
     def encode(self, texts: Sequence[str]) -> list[Ints]:
         """Return the ids of each text.
 
         Raises:
-            BackendDiffersError: both differ, and texts that were not compared have been encoded already.
+            BackendDiffersError: the two encode one of those that are compared differently.
         """
-        if self._stopped:
-            return self._reference.encode(texts)
-        trusted = len(self._compared) >= COMPARED
-        self._calls += 1
         ids = self._try(texts)
         if ids is None:
             return self._reference.encode(texts)
-        if trusted and self._calls % EVERY:
-            return ids
-        right = self._reference.encode(texts)
-        if all(map(np.array_equal, ids, right)):
-            if not trusted:
-                self._compared.add(texts[0])
-            return right
-        if trusted:
-            raise BackendDiffersError(
-                f"{self._fast_name} and transformers encode a text differently, after {self._calls:,} texts",
-                "set tokenizer.backend: transformers",
-            )
-        self._stopped = True
-        self.note = f"{self._fast_name} encoded text {self._calls:,} otherwise: transformers went on alone"
-        return right
+        drawn = [index for index, text in enumerate(texts) if self._draws(text)]
+        right = self._reference.encode([texts[index] for index in drawn]) if drawn else []
+        if not all(np.array_equal(ids[index], own) for index, own in zip(drawn, right, strict=True)):
+            # Nothing of where, or of what: every worker is to say the same.
+            msg = f"{self.name} encodes a text otherwise than {self._reference.name}"
+            raise BackendDiffersError(msg, "set tokenizer.backend: transformers")
+        return ids
+
+    def _draws(self, text: str) -> bool:
+        """Tell whether a text is to be compared."""
+        if len(self._compared) < self._first and text not in self._compared:
+            self._compared.add(text)
+            return True
+        return crc32(text.encode("utf-8", "surrogatepass")) % EVERY == 0
 
     def _try(self, texts: Sequence[str]) -> list[Ints] | None:
         """Return the ids, None where it fails: transformers then takes the text, or says what is wrong with it."""
@@ -149,8 +161,13 @@ class WatchedBackend:
             raise
 
 
-def choose_backend(tokenizer: PreTrainedTokenizerBase, choice: Choice) -> Backend:
+def choose_backend(tokenizer: PreTrainedTokenizerBase, choice: Choice, *, first: int = COMPARED) -> Backend:
     """Return the backend for a tokenizer: with ``auto``, fastokens where it takes it.
+
+    Args:
+        tokenizer: the tokenizer.
+        choice: the one that is wished for.
+        first: how many distinct texts are compared before one is drawn here and there.
 
     Raises:
         UsageError: fastokens was asked for and cannot be used.
@@ -159,7 +176,7 @@ def choose_backend(tokenizer: PreTrainedTokenizerBase, choice: Choice) -> Backen
     if choice == "transformers":
         return reference
     try:
-        return WatchedBackend(Fastokens(tokenizer), reference)
+        return WatchedBackend(Fastokens(tokenizer), reference, first=first)
     except Exception as error:  # it raises what its parser raises
         reason = str(error).strip().split("\n")[0]
         if choice == "fastokens":

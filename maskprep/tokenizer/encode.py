@@ -88,6 +88,10 @@ class Encoder:
         self._known: dict[str, Ints] = {}
         self._known_size = 0
 
+    def begin(self) -> None:
+        """Forget what was encoded."""
+        self._known, self._known_size = {}, 0
+
     @cached_property
     def _segments(self) -> Segments:
         return Segments.of(self._tokenizer)

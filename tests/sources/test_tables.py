@@ -209,16 +209,18 @@ def test_an_arrow_stream_that_ends_early_gives_what_it_holds(tmp_path: Path) -> 
     assert (last.fault.code, last.where.line) == ("truncated-file", len(sound) + 1)
 
 
-def test_a_parquet_file_that_is_damaged_in_the_middle_gives_what_comes_before(tmp_path: Path) -> None:
+def test_a_row_group_that_is_damaged_costs_its_own_rows(tmp_path: Path) -> None:
     path = tmp_path / "a"
     pq.write_table(pa.Table.from_pylist(ROWS), path, row_group_size=100, compression="zstd")
     start = pq.ParquetFile(path).metadata.row_group(1).column(0).dictionary_page_offset
     whole = bytearray(path.read_bytes())
     whole[start : start + 200] = bytes(200)
     path.write_bytes(whole)
-    *sound, last = read(path)
-    assert len(sound) == 100
-    assert last.fault.code == "truncated-file"
+    lines = read(path)
+    assert [line.where.line for line in lines] == [*range(1, 102), *range(201, 301)]
+    assert [line.where.line for line in lines if line.fault] == [101]
+    assert lines[100].fault.code == "truncated-file"
+    assert "rows 101 to 200 cannot be read" in lines[100].fault.message
 
 
 @pytest.mark.parametrize("kind", [Kind.PARQUET, Kind.ARROW_FILE])

@@ -1,15 +1,15 @@
-"""From lines to shards: every row is used, or rejected with a reason; none stops the build, none vanishes."""
+"""From lines to shards: every row is used, dropped, or rejected with a reason; none stops the build, none vanishes."""
 
 from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Any, TextIO
 
-from maskprep.conversation import Finding
-from maskprep.duplicates import FirstSeen, Place, digest
+from maskprep.conversation import Where
+from maskprep.duplicates import Place, digest, same
 from maskprep.errors import MaskprepError, RowError
 from maskprep.formats import Line, parse
 from maskprep.prepare import Prepared, Preparer
@@ -21,13 +21,12 @@ from maskprep.tally import DUPLICATE, Tally
 
 @dataclass(frozen=True, slots=True)
 class Choice:
-    """What becomes of conversations as wholes.
+    """Which split a conversation belongs to.
 
-    ``drop_duplicates``: leave out what was there before. ``split``: the fraction that goes into the validation set; 0:
-    there is none, and all go into the split called ``only``. ``seed`` decides which.
+    ``split``: the fraction that goes into the validation set; 0: there is none, and all go into the split called
+    ``only``. ``seed`` decides which.
     """
 
-    drop_duplicates: bool = False
     split: float = 0.0
     seed: int = 0
     only: str = ""
@@ -50,7 +49,7 @@ class Ledgers:
 
 @dataclass(slots=True)
 class Tallies:
-    """The counts of a build, and of each of its splits where it has several."""
+    """The counts of some rows, and of those of each split where there are several."""
 
     whole: Tally = field(default_factory=Tally)
     splits: dict[str, Tally] = field(default_factory=dict)
@@ -61,40 +60,54 @@ class RowWriter:
 
     Args:
         preparer: makes sequences of a conversation.
-        choice: what becomes of duplicates, and which split a conversation belongs to.
+        choice: which split a conversation belongs to.
         shards: what takes the rows that can be used, by split.
         ledgers: take the rest.
+        drops: the lines that are dropped, and where each stood first.
+
+    ``used`` holds the digest and the place of every conversation that was used, in order.
     """
 
-    def __init__(self, preparer: Preparer, choice: Choice, shards: Mapping[str, ShardWriter], ledgers: Ledgers) -> None:
+    def __init__(
+        self,
+        preparer: Preparer,
+        choice: Choice,
+        shards: Mapping[str, ShardWriter],
+        ledgers: Ledgers,
+        drops: Mapping[int, Place],
+    ) -> None:
         """Begin with no rows; see the class."""
         self._preparer, self._choice, self._shards, self._ledgers = preparer, choice, shards, ledgers
-        self._first = FirstSeen()
+        self._drops = drops
+        self.used: list[tuple[bytes, Where]] = []
         self.tallies = Tallies(splits={split: Tally() for split in shards if split})
 
     def write(self, line: Line) -> None:
         """Use a row, drop it, or reject it with its reason."""
-        tally = self.tallies.whole
+        if line.where.line in self._drops:
+            self._drop(line, same(self._drops[line.where.line]))
+            return
         try:
             with guarded():
                 conversation = parse(line, line.reading)
-                key = digest(conversation)
-                first = self._first.find(key)
-                if first is not None and self._choice.drop_duplicates:
-                    message = _same(first)
-                    tally.drop(line.where, DUPLICATE, message)
-                    self._ledgers.dropped.write(_note(line, DUPLICATE, message))
-                    return
                 prepared = self._preparer.prepare(conversation)
         except RowError as error:
-            tally.reject(line.where, error)
-            self._ledgers.rejects.write(_note(line, error.code, error.message, error.hint, error.facts))
+            if isinstance(error.__cause__, MemoryError):
+                raise error.__cause__ from None  # the row is tried again, in a worker that holds nothing else
+            self.reject(line, error)
             return
-        if first is None:
-            self._first.add(key, (line.where.file, line.where.line))
-        else:
-            prepared = replace(prepared, findings=(*prepared.findings, Finding(DUPLICATE, _same(first))))
+        key = digest(conversation)
+        self.used.append((key, line.where))
         self._use(line, prepared, self._choice.side(key))
+
+    def reject(self, line: Line, error: RowError) -> None:
+        """Reject a row with its reason."""
+        self.tallies.whole.reject(line.where, error)
+        self._ledgers.rejects.write(note(line.where, error.code, error.message, error.hint, error.facts))
+
+    def _drop(self, line: Line, message: str) -> None:
+        self.tallies.whole.drop(line.where, DUPLICATE, message)
+        self._ledgers.dropped.write(note(line.where, DUPLICATE, message))
 
     def _use(self, line: Line, prepared: Prepared, split: str) -> None:
         # A validation set measures: there, no conversation counts twice.
@@ -102,7 +115,7 @@ class RowWriter:
         for _ in range(copies):
             for number, sequence in enumerate(prepared.sequences):
                 self._shards[split].write(ShardRow(sequence.labelled, line.where, number))
-        notes = (_note(line, finding.code, finding.detail) for finding in prepared.findings)
+        notes = (note(line.where, finding.code, finding.detail) for finding in prepared.findings)
         self._ledgers.findings.writelines(notes)
         self.tallies.whole.use(line.where, prepared, copies)
         if split:
@@ -121,12 +134,8 @@ def guarded() -> Iterator[None]:
         raise RowError("internal-error", msg, "this is a fault of maskprep: please report it with the row") from error
 
 
-def _same(first: Place) -> str:
-    return f"the same conversation as {first[0]}:{first[1]}"
-
-
-def _note(line: Line, code: str, message: str, hint: str = "", details: Mapping[str, Any] | None = None) -> str:
-    where = line.where
+def note(where: Where, code: str, message: str, hint: str = "", details: Mapping[str, Any] | None = None) -> str:
+    """Return a line of a ledger."""
     facts: dict[str, Any] = {"file": where.file, "line": where.line, "byte": where.offset}
     facts |= {"code": code, "message": message}
     facts |= {name: value for name, value in (("hint", hint), ("details", details)) if value}

@@ -1,0 +1,102 @@
+"""Chunks to workers, and what is told of them meanwhile."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from contextlib import closing
+from typing import Any, Protocol
+
+from maskprep.config import Config
+from maskprep.engines import LocalEngine, RayEngine, available_workers
+from maskprep.engines.job import Engine, Setup
+from maskprep.pipeline.chunk import Chunk
+from maskprep.pipeline.worker import Counts
+
+_SMALL = 8 * 2**20  # bytes: more processes would take longer to start than one takes to do the work
+_AHEAD = 2  # chunks that wait for a worker, for each of them
+_PRELOAD = ("maskprep.pipeline.worker", "transformers.tokenization_utils_tokenizers", "fastokens", "pyarrow.ipc")
+
+
+class Progress(Protocol):
+    """Is told how far a build has come."""
+
+    def start(self, total_bytes: int | None) -> None:
+        """Begin; ``total_bytes`` is the size of all sources as they lie on disk, None where it is not known."""
+
+    def read(self, count: int) -> None:
+        """Note that ``count`` more bytes were read."""
+
+    def rows(self, counts: Counts) -> None:
+        """Note the counts so far."""
+
+    def stopping(self, chunks: int) -> None:
+        """Note that the build ends when so many chunks are done that were begun."""
+
+
+def engine_of(config: Config, total: int | None) -> tuple[Engine, int]:
+    """Return who does the work, and how many chunks may be on their way at a time.
+
+    Without a word about ``workers``, little and what is piped in is done in this process; else every processor works.
+    """
+    patience, memory = config.worker_seconds, config.worker_memory
+    if config.engine == "ray":
+        return RayEngine(config.ray_address, config.workers, patience, memory), _AHEAD * (config.workers or 64)
+    workers = config.workers
+    if workers is None:
+        workers = available_workers() if total is not None and total >= _SMALL else 0
+    return LocalEngine(workers, patience, memory, _PRELOAD), max(_AHEAD * workers, 1)
+
+
+class Silent:
+    """Tells nobody."""
+
+    def start(self, total_bytes: int | None) -> None:
+        """Begin."""
+
+    def read(self, count: int) -> None:
+        """Note nothing."""
+
+    def rows(self, counts: Counts) -> None:
+        """Note nothing."""
+
+    def stopping(self, chunks: int) -> None:
+        """Note nothing."""
+
+
+class _Sum:
+    """Adds up what was done, and tells it."""
+
+    def __init__(self, progress: Progress) -> None:
+        self._progress = progress
+        self._done = Counts()
+        self._open: dict[int, Counts] = {}
+
+    def beat(self, chunk: Chunk, value: Any) -> None:
+        """Take a heartbeat."""
+        if chunk.only is None:
+            _, self._open[chunk.number] = value
+            self._tell()
+
+    def finished(self, chunk: Chunk, counts: Counts) -> None:
+        """Note that a chunk is done."""
+        self._open.pop(chunk.number, None)
+        self._done += counts
+        self._progress.read(chunk.size)
+        self._tell()
+
+    def _tell(self) -> None:
+        self._progress.rows(sum(self._open.values(), self._done))
+
+
+def run(engine: Engine, setup: Setup[Chunk, Counts], chunks: Iterable[Chunk], window: int, progress: Progress) -> None:
+    """Have all chunks done.
+
+    Raises:
+        MaskprepError: what a worker raised.
+        KeyboardInterrupt: the user wants it to end; what was begun is done, unless that was said twice.
+    """
+    done = _Sum(progress)
+    outcomes: Iterator[Any] = engine.run(setup, chunks, window=window, progress=done.beat, stopping=progress.stopping)
+    with closing(outcomes):  # type: ignore[type-var]  # a generator
+        for outcome in outcomes:
+            done.finished(outcome.job, outcome.result)

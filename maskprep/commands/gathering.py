@@ -1,0 +1,132 @@
+"""What the chunks left, put together in their order: counts, ledgers, shards."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter, defaultdict
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import BinaryIO
+
+from maskprep.conversation import Where
+from maskprep.duplicates import Place as Origin
+from maskprep.duplicates import Repeat, find_repeats, same
+from maskprep.errors import BuildError
+from maskprep.pipeline.place import Place
+from maskprep.pipeline.receipt import DIGESTS, SURVEY, ChunkReceipt, ledger_name, receipt_name
+from maskprep.pipeline.rows import Choice, Tallies, note
+from maskprep.shards.files import Receipt
+from maskprep.tally import DUPLICATE
+
+
+@dataclass(slots=True)
+class Gathered:
+    """What all chunks left.
+
+    ``shards`` by split, ``names`` of the files and ``ledgers`` of each chunk; ``rows`` counts the rows read, ``chosen``
+    those that were to be used, by the numbers of source and file; ``weighted`` tells whether any row has weights.
+    """
+
+    tallies: Tallies
+    shards: dict[str, list[Receipt]]
+    names: list[str] = field(default_factory=list)
+    ledgers: list[frozenset[str]] = field(default_factory=list)
+    rows: Counter[tuple[int, int]] = field(default_factory=Counter)
+    chosen: Counter[tuple[int, int]] = field(default_factory=Counter)
+    weighted: bool = False
+
+
+def read_receipt(place: Place, number: int) -> ChunkReceipt | None:
+    """Return the receipt of a chunk, None where it has none that can be read."""
+    try:
+        return ChunkReceipt.loads(place.read(receipt_name(number)))
+    except (FileNotFoundError, ValueError, KeyError, TypeError):
+        return None
+
+
+def gather(place: Place, count: int, tallies: Tallies, splits: Sequence[str]) -> Gathered:
+    """Add up the receipts of the chunks 0 to ``count``.
+
+    Raises:
+        BuildError: one is missing.
+    """
+    found = Gathered(tallies, {split: [] for split in splits})
+    for number in range(count):
+        receipt = read_receipt(place, number)
+        if receipt is None:
+            msg = f"the receipt of chunk {number:,} is gone from the output"
+            raise BuildError(msg, "the same command makes what is missing")
+        tallies.whole.merge(receipt.tallies.whole)
+        for split, tally in receipt.tallies.splits.items():
+            tallies.splits[split].merge(tally)
+        for split, shards in receipt.shards.items():
+            found.shards[split] += shards
+        # Few different ones for any number of chunks.
+        found.names.append(found.names[-1] if found.names and found.names[-1] == receipt.name else receipt.name)
+        own = frozenset(receipt.ledgers)
+        found.ledgers.append(found.ledgers[-1] if found.ledgers and found.ledgers[-1] == own else own)
+        found.rows[receipt.source, receipt.file] += receipt.read
+        found.chosen[receipt.source, receipt.file] += receipt.chosen
+        found.weighted |= receipt.weighted
+    return found
+
+
+def write_ledger(place: Place, found: Gathered, ledger: str, file: BinaryIO, repeats: Sequence[Repeat] = ()) -> None:
+    """Write the lines of all chunks into one file; ``repeats`` are findings that no chunk could know."""
+    by_chunk = defaultdict[int, list[Repeat]](list)
+    for repeat in repeats:
+        by_chunk[repeat.stretch].append(repeat)
+    for number, ledgers in enumerate(found.ledgers):
+        lines = place.read(ledger_name(number, ledger)) if ledger in ledgers else b""
+        file.writelines(_merged(lines, by_chunk[number], found.names) if number in by_chunk else [lines])
+
+
+def note_repeats(place: Place, found: Gathered, choice: Choice) -> list[Repeat]:
+    """Find the rows that were used and had been there before, and count them."""
+    repeats = find_repeats(
+        lambda: (
+            place.read(ledger_name(number, DIGESTS)) if DIGESTS in ledgers else b""
+            for number, ledgers in enumerate(found.ledgers)
+        )
+    )
+    for repeat in repeats:
+        where, message = _told(repeat, found.names)
+        found.tallies.whole.repeat(where, message)
+        side = choice.side(repeat.digest)
+        if side:
+            found.tallies.splits[side].repeat(where, message)
+    return repeats
+
+
+def find_drops(place: Place, names: Sequence[str]) -> Callable[[int], dict[int, Origin]]:
+    """Return what tells of a chunk which of its lines were there before, and where first.
+
+    ``names`` are those of the files of all chunks, in order.
+    """
+    repeats = find_repeats(lambda: (place.read(ledger_name(number, SURVEY)) for number in range(len(names))))
+    drops = defaultdict[int, dict[int, Origin]](dict)
+    for repeat in repeats:
+        drops[repeat.stretch][repeat.line] = (names[repeat.first_stretch], repeat.first_line)
+    return lambda number: drops.get(number, {})
+
+
+def _told(repeat: Repeat, names: Sequence[str]) -> tuple[Where, str]:
+    where = Where(names[repeat.stretch], repeat.line, repeat.offset)
+    return where, same((names[repeat.first_stretch], repeat.first_line))
+
+
+def _merged(lines: bytes, repeats: Sequence[Repeat], names: Sequence[str]) -> Iterator[bytes]:
+    """Yield the findings of a chunk, each repeat behind the findings of its row."""
+    waiting = list(reversed(repeats))
+    for text in lines.splitlines(keepends=True):
+        line = json.loads(text)["line"]
+        while waiting and waiting[-1].line < line:
+            yield _finding(waiting.pop(), names)
+        yield text
+    while waiting:
+        yield _finding(waiting.pop(), names)
+
+
+def _finding(repeat: Repeat, names: Sequence[str]) -> bytes:
+    where, message = _told(repeat, names)
+    return note(where, DUPLICATE, message).encode("ascii")

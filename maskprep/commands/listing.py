@@ -1,0 +1,105 @@
+"""Which chunks there are, and which of them are to be done."""
+
+from __future__ import annotations
+
+import pickle
+import tempfile
+from collections.abc import Callable, Iterator
+from typing import IO, Any, Self
+
+from maskprep.commands.driving import Progress
+from maskprep.commands.gathering import read_receipt
+from maskprep.formats import Reading
+from maskprep.pipeline.chunk import Chunk, InputFile
+from maskprep.pipeline.place import Place
+from maskprep.pipeline.receipt import SURVEY, ledger_name, receipt_name
+from maskprep.sources import Kind
+
+
+class Listing:
+    """The chunks of a build. ``count`` is how many were seen, ``files`` what was understood of each file.
+
+    Args:
+        place: where the receipts of those lie that are done.
+        progress: is told of these, too.
+    """
+
+    def __init__(self, place: Place, progress: Progress) -> None:
+        """Look what is done already."""
+        self._place, self._progress = place, progress
+        self._there = place.names()
+        self.count = 0
+        self.files: dict[InputFile, tuple[str, Kind, Reading]] = {}
+
+    def waiting(self, chunks: Iterator[Chunk]) -> Iterator[Chunk]:
+        """Yield the chunks that have no receipt."""
+        for chunk in chunks:
+            self.count += 1
+            self.files.setdefault(chunk.file, (chunk.name, chunk.kind, chunk.reading))
+            if receipt_name(chunk.number) in self._there and self._is_same(chunk):
+                self._progress.read(chunk.size)
+            else:
+                yield chunk
+
+    def _is_same(self, chunk: Chunk) -> bool:
+        """Tell whether the receipt is that of these very rows, where no file tells."""
+        if chunk.part is not None:
+            return True
+        receipt = read_receipt(self._place, chunk.number)
+        return receipt is not None and receipt.checksum == chunk.checksum()
+
+
+def unsurveyed(chunks: Iterator[Chunk], place: Place, names: list[str]) -> Iterator[Chunk]:
+    """Yield the chunks whose digests are not known. ``names`` gets the name of each chunk's file."""
+    there = place.names()
+    for chunk in chunks:
+        names.append(chunk.name)
+        if chunk.part is None or ledger_name(chunk.number, SURVEY) not in there:
+            yield chunk
+
+
+class Replay:
+    """Chunks to go through twice. A context manager.
+
+    Args:
+        chunks: the chunks.
+        again: makes them once more.
+        once: whether it cannot, as what they are read from is gone then: they are kept in a temporary file.
+    """
+
+    def __init__(self, chunks: Iterator[Chunk], again: Callable[[], Iterator[Chunk]], once: bool) -> None:  # noqa: FBT001
+        """Read nothing yet; see the class."""
+        self._chunks, self._again = chunks, again
+        self._kept: IO[bytes] | None = tempfile.TemporaryFile() if once else None  # noqa: SIM115 - closed by __exit__
+
+    def __enter__(self) -> Self:
+        """Begin."""
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """Delete the temporary file."""
+        if self._kept is not None:
+            self._kept.close()
+
+    def first(self) -> Iterator[Chunk]:
+        """Yield the chunks."""
+        for chunk in self._chunks:
+            if self._kept is not None:
+                pickle.dump(chunk, self._kept)
+            yield chunk
+
+    def second(self) -> Iterator[Chunk]:
+        """Yield them again, all of them having been yielded."""
+        if self._kept is None:
+            yield from self._again()
+            return
+        self._kept.seek(0)
+        while (chunk := self._next(self._kept)) is not None:
+            yield chunk
+
+    @staticmethod
+    def _next(kept: IO[bytes]) -> Any:
+        try:
+            return pickle.load(kept)  # noqa: S301 - written by us, a moment ago
+        except EOFError:
+            return None

@@ -1,0 +1,95 @@
+"""What the manifest of a build tells, but for what only the shards tell."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import platform
+from collections.abc import Mapping
+from importlib.metadata import version
+from typing import Any
+
+from maskprep import __version__
+from maskprep.commands.gathering import Gathered
+from maskprep.commands.inputs import Inputs
+from maskprep.config import Config
+from maskprep.formats import Reading
+from maskprep.pipeline.chunk import InputFile
+from maskprep.pipeline.rows import Tallies
+from maskprep.shards.reader import FORMAT_VERSION
+from maskprep.sources import Kind
+
+
+def fingerprint(parts: Mapping[str, str]) -> str:
+    """Return the fingerprint of a data set, by those of what it was made of."""
+    return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
+
+
+def fingerprints(inputs: Inputs) -> dict[str, str]:
+    """Return what a data set is made of, each by a hash; and the time, where the template asks for it."""
+    templates = {inputs.preparer.templates[tools].source for tools in (False, True)}
+    template_hash = hashlib.sha256("\0".join(sorted(templates)).encode()).hexdigest()
+    parts = {"config": inputs.config.fingerprint(), "tokenizer": inputs.loaded.digest(), "template": template_hash}
+    if any(template.uses_clock for template in inputs.preparer.templates.values()):
+        parts["now"] = inputs.now.isoformat()
+    return parts
+
+
+def versions(inputs: Inputs) -> dict[str, str]:
+    """Return the versions of everything that has a part in what is written."""
+    packages = ("datasets", "jinja2", "pyarrow", "tokenizers", "transformers", inputs.preparer.encoder.backend.name)
+    return {
+        "maskprep": __version__,
+        "python": platform.python_version(),
+        **{package: version(package) for package in dict.fromkeys(packages)},
+    }
+
+
+def manifest_of(
+    inputs: Inputs, tallies: Tallies, files: Mapping[InputFile, tuple[str, Kind, Reading]], found: Gathered
+) -> dict[str, Any]:
+    """Return the manifest."""
+    parts = fingerprints(inputs)
+    backend = inputs.preparer.encoder.backend
+    return {
+        "format_version": FORMAT_VERSION,
+        "fingerprint": fingerprint(parts),
+        "fingerprint_of": parts,
+        "now": inputs.now.isoformat(),
+        "config": inputs.config.described(),
+        "stop_tokens": list(inputs.loaded.stop_tokens),
+        "vocabulary": inputs.loaded.vocabulary.facts(),
+        "tokenizer_backend": {"name": backend.name, "note": backend.note},
+        "versions": versions(inputs),
+        "sources": _understood(inputs.config, files, found),
+        "totals": tallies.whole.facts(),
+        **({"splits": {split: tally.facts() for split, tally in tallies.splits.items()}} if tallies.splits else {}),
+    }
+
+
+def _understood(
+    config: Config, files: Mapping[InputFile, tuple[str, Kind, Reading]], found: Gathered
+) -> list[dict[str, Any]]:
+    """Return what was understood of each source as JSON types: one entry for all files of the same kind and shape."""
+    entries: dict[Any, dict[str, Any]] = {}
+    for file, (name, kind, reading) in files.items():
+        source = config.sources[file.source]
+        entry = entries.setdefault(
+            (file.source, kind, reading.format),
+            {
+                "source": source.path,
+                "kind": str(kind),
+                "format": reading.format,
+                "columns": dict(reading.columns),
+                "roles": dict(reading.roles),
+                "weight": source.weight,
+                "max_rows": source.max_rows,
+                "files": [],
+                "rows": 0,
+                "rows_chosen": 0,
+            },
+        )
+        entry["files"].append(name)
+        entry["rows"] += found.rows[file.source, file.number]
+        entry["rows_chosen"] += found.chosen[file.source, file.number]
+    return list(entries.values())

@@ -1,0 +1,92 @@
+r"""Plain JSONL in parts: byte ranges, with the numbers of the lines that begin in each.
+
+    bytes   {"a":1}\n{"b":2}\n{"c":3}\n{"d":4}
+    parts   │0 ······ 10│ ······ 20│ ········│      each of 10 bytes
+    first   1           3          4                the line that is the first to begin in it
+
+A line belongs to the part that it begins in. Its number is known by counting the newlines before it, once, when the
+file is divided: whoever reads a part reads no other.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from itertools import pairwise
+from typing import Any, BinaryIO
+
+import numpy as np
+
+from maskprep.sources.streams import BLOCK, Progress
+
+_COUNTED = 1 << 18  # bytes counted at a time: they stay in the processor's cache
+_TAIL = 1 << 18  # bytes read at a time to find where the last line ends
+
+
+def edges(file: BinaryIO, size: int, target: int, on_progress: Progress | None = None) -> list[tuple[int, int]]:
+    """Return where each part begins (bytes), and the number of its first line; in every one of them a line begins.
+
+    Args:
+        file: at its start; read to its end, in constant memory.
+        size: its bytes.
+        target: bytes of a part; fewer in the last, more where no line begins within so many.
+        on_progress: is told how many bytes have been read.
+    """
+    found = [(0, 1), *_firsts(file, size, target, on_progress)]
+    return [edge for edge, following in pairwise(found) if following[1] > edge[1]]
+
+
+def _firsts(file: BinaryIO, size: int, target: int, on_progress: Progress | None) -> Iterator[tuple[int, int]]:
+    """Yield every edge within the file, and its end, with the number of the first line that begins there or later."""
+    buffer = np.empty(_COUNTED, np.uint8)
+    edge, at, newlines = min(target, size), 0, 0
+    while count := file.readinto(buffer):  # type: ignore[attr-defined]  # all files have it
+        if on_progress is not None:
+            on_progress(at + count)
+        done = 0
+        while edge - 1 < at + count:
+            # Where the byte before the edge is a newline, a line begins at the edge itself: it is not counted yet.
+            before = edge - 1 - at
+            newlines += _newlines(buffer[done:before])
+            yield edge, newlines + 2
+            done = before
+            if edge == size:
+                return
+            edge = min(edge + target, size)
+        newlines += _newlines(buffer[done:count])
+        at += count
+
+
+def _newlines(data: Any) -> int:
+    return int(np.count_nonzero(data == ord("\n")))
+
+
+def first_line(file: BinaryIO, start: int, end: int) -> int:
+    """Return the byte of the first line that begins in ``start:end``; ``end`` where none does."""
+    if not start:
+        return 0
+    file.seek(start - 1)
+    at = start - 1
+    while at < end and (block := file.read(min(BLOCK, end - at))):
+        found = block.find(b"\n")
+        if found >= 0:
+            return min(at + found + 1, end)
+        at += len(block)
+    return end
+
+
+def lines_from(file: BinaryIO, begin: int, end: int, on_progress: Progress | None = None) -> Iterator[bytes]:
+    """Yield the bytes of the lines that begin in ``begin:end``, in blocks; a line begins at ``begin``.
+
+    ``on_progress`` is told how many of these bytes have been read so far.
+    """
+    file.seek(begin)
+    at, last = begin, b"\n"
+    while at < end and (block := file.read(min(BLOCK, end - at))):
+        at += len(block)
+        last = block[-1:]
+        if on_progress is not None:
+            on_progress(at - begin)
+        yield block
+    while last != b"\n" and (block := file.read(_TAIL)):
+        line, last, _ = block.partition(b"\n")
+        yield line + last

@@ -1,0 +1,121 @@
+"""Sources in parts: stretches that can be read by themselves, so that several processes read one file.
+
+    divide ─▶ Part │ Part │ Part ─▶ read_part ─▶ Line
+
+The lines of all parts, one after the other, are those of the whole source: numbers, offsets and faults included. Only
+what is found to be a bomb while it is read ends its part, and not the file.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import closing
+from dataclasses import dataclass
+from itertools import pairwise
+from pathlib import Path
+
+from maskprep.errors import RowError, UsageError
+from maskprep.formats.lines import Line
+from maskprep.sources.jsonl import read_jsonl
+from maskprep.sources.kinds import TABLES, Kind, table_kind, text_kind
+from maskprep.sources.names import HUB
+from maskprep.sources.streams import STDIN, Progress, blocks, is_plain, open_file, reading
+from maskprep.sources.unchanged import Facts, Unchanged
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """A stretch of one source that can be read by itself.
+
+    ``start:end`` are bytes of JSONL, and the rows those of the lines that begin in them; of tables they are rows,
+    counted from 0. ``first`` is the number of the first line, or row. ``size`` is how many bytes of the file, as it
+    lies on disk, it stands for. ``file`` is the file that holds it, with the ``facts`` that it had when the source was
+    divided, and ``at`` where in it the pieces of a table are.
+    """
+
+    name: str
+    kind: Kind
+    start: int
+    end: int
+    first: int
+    size: int
+    file: str
+    facts: Facts
+    at: tuple[int, int] = (0, 0)
+
+
+def divide(
+    name: str,
+    target: int,
+    max_bytes: int,  # noqa: ARG001 - a part must not depend on it, and yet whoever divides knows it
+    on_progress: Progress | None = None,
+) -> list[Part] | None:
+    """Cut a source into parts of about ``target`` bytes on disk, in order; their sizes add up to that of the source.
+
+    None: it can be read only from its start, by ``open_source``: standard input, the Hub, compressed text, CSV, a JSON
+    array, and whatever is damaged, refused or not there, so that opening it says what is wrong.
+
+    Args:
+        name: a name that ``expand`` returned.
+        target: at least 1.
+        max_bytes: that ``open_source`` would be given.
+        on_progress: is told how many bytes have been looked at so far.
+
+    Raises:
+        BuildError: the file was changed meanwhile.
+    """
+    if name == STDIN or name.startswith(HUB):
+        return None
+    kind = Kind.FOLDER if Path(name).is_dir() else table_kind(name)
+    try:
+        if kind in TABLES:
+            from maskprep.sources.table_parts import divide_table  # noqa: PLC0415 - imports pyarrow
+
+            return divide_table(name, kind, target, on_progress)
+        return _divide_text(name, target, on_progress)
+    except (UsageError, RowError):
+        return None
+
+
+def read_part(part: Part, max_bytes: int, on_progress: Progress | None = None) -> Iterator[Line]:
+    """Yield the rows of a part.
+
+    ``on_progress`` is told how many of its ``size`` bytes have been read so far. Raises BuildError where the file is
+    not what it was when the source was divided, or reading fails.
+    """
+    if part.kind in TABLES:
+        from maskprep.sources.table_parts import read_table_part  # noqa: PLC0415 - imports pyarrow
+
+        return read_table_part(part, max_bytes, on_progress)
+    return _read_text(part, max_bytes, on_progress)
+
+
+def _divide_text(name: str, target: int, on_progress: Progress | None) -> list[Part] | None:
+    unchanged = Unchanged(name)
+    if not is_plain(name):
+        return None
+    with closing(blocks(name)) as stream:
+        kind, _ = text_kind(name, stream)
+    if kind is not Kind.JSONL:
+        return None
+    from maskprep.sources.jsonl_parts import edges  # noqa: PLC0415 - imports numpy
+
+    with open_file(name) as file, reading(f"{name}: reading failed"):
+        found = edges(file, unchanged.size, target, on_progress)
+    unchanged()
+    return [
+        Part(name, kind, start, end, first, end - start, name, unchanged.facts)
+        for (start, first), (end, _) in pairwise([*found, (unchanged.size, 0)])
+    ]
+
+
+def _read_text(part: Part, max_bytes: int, on_progress: Progress | None) -> Iterator[Line]:
+    from maskprep.sources.jsonl_parts import first_line, lines_from  # noqa: PLC0415 - imports numpy
+
+    unchanged = Unchanged(part.file, part.facts)
+    unchanged()
+    with open_file(part.file) as file, reading(f"{part.name}: reading failed"):
+        begin = first_line(file, part.start, part.end)
+        stream = lines_from(file, begin, part.end, on_progress)
+        yield from read_jsonl(part.name, stream, max_bytes, part.first, begin)
+    unchanged()

@@ -1,0 +1,70 @@
+"""Tables in parts: runs of row groups, or of record batches, of one file."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from pathlib import Path
+
+from maskprep.formats.lines import Line
+from maskprep.sources.bounds import check_rows
+from maskprep.sources.kinds import Kind
+from maskprep.sources.parts import Part
+from maskprep.sources.streams import Progress, check_regular
+from maskprep.sources.table_files import Extent
+from maskprep.sources.table_rows import Wanted
+from maskprep.sources.tables import DAMAGE, Stretch, opened, table_files
+from maskprep.sources.unchanged import Unchanged
+
+
+def divide_table(name: str, kind: Kind, target: int, on_progress: Progress | None) -> list[Part] | None:
+    """Return the parts of a table; None where something in it is damaged. See ``parts.divide``."""
+    found: list[Part] = []
+    row, done = 0, 0
+    try:
+        for path, of_kind in table_files(name) if kind is Kind.FOLDER else [(Path(name), kind)]:
+            check_regular(path)
+            unchanged = Unchanged(path)
+            extents = list(opened(path, of_kind, unchanged.size).extents())
+            check_rows(path, sum(extent.rows for extent in extents), unchanged.size)
+            for rows, at, size in _runs(extents, target, unchanged.size):
+                found.append(Part(name, kind, row, row + rows, row + 1, size, str(path), unchanged.facts, at))
+                row += rows
+            unchanged()
+            done += unchanged.size
+            if on_progress is not None:
+                on_progress(done)
+    except DAMAGE:
+        return None
+    return found
+
+
+def _runs(extents: Sequence[Extent], target: int, size: int) -> Iterator[tuple[int, tuple[int, int], int]]:
+    """Put the pieces of a file of ``size`` bytes together until they have ``target`` bytes.
+
+    Yields rows, place and bytes of each run; one of no rows where there are no pieces.
+    """
+    pieces = [*extents[:-1], replace(extents[-1], end=size)] if extents else [Extent(0, (0, 0), size)]
+    held: list[Extent] = []
+    begun = 0
+    for piece in pieces:
+        held.append(piece)
+        if piece.end - begun >= target or piece is pieces[-1]:
+            yield sum(each.rows for each in held), (held[0].at[0], piece.at[1]), piece.end - begun
+            held, begun = [], piece.end
+
+
+def read_table_part(part: Part, max_bytes: int, on_progress: Progress | None) -> Iterator[Line]:
+    """Yield the rows of a part. See ``parts.read_part``."""
+    path, unchanged = Path(part.file), Unchanged(part.file, part.facts)
+    unchanged()
+    kind = Kind.ARROW_STREAM if part.kind is Kind.FOLDER else part.kind
+
+    def tell(_: Extent, done: int) -> None:
+        if on_progress is not None:
+            on_progress(part.size * done // max(1, part.end - part.start))
+
+    table = opened(path, kind, unchanged.size)
+    stretch = Stretch(part.name, path, table, part.at, unchanged, part.size, tell)
+    yield from stretch.lines(part.first, max_bytes, Wanted(None))
+    unchanged()

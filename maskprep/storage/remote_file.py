@@ -1,0 +1,107 @@
+"""An object as a file to read: any bytes of it, or all of them with several requests under way."""
+
+from __future__ import annotations
+
+import io
+from collections import deque
+from collections.abc import Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from typing import TYPE_CHECKING, Any
+
+from maskprep.storage.connect import connect
+from maskprep.storage.told import told
+
+if TYPE_CHECKING:
+    from _typeshed import WriteableBuffer
+
+AHEAD = 8 << 20
+"""Bytes of a request that reads ahead: the time to its first byte is a small part of the whole."""
+
+_AT_ONCE = 4  # requests under way; so many times ``AHEAD`` bytes are held
+
+
+class RemoteFile(io.RawIOBase):
+    """An object that is read from any place; what ``read`` is asked for is what is transferred.
+
+    Raises FileNotFoundError where there is no such object, UsageError where the store refuses, BuildError where it
+    fails: here and in all methods.
+    """
+
+    def __init__(self, url: str) -> None:
+        """Look the object up."""
+        super().__init__()
+        self.name = url
+        files, path = connect(url)
+        with told(url):
+            self._file: Any = files.open_input_file(path)
+            self.size: int = self._file.size()
+        self._at = 0
+
+    def facts(self) -> tuple[int, str, str]:
+        """Return what changes when the object is written again: size, and what the store calls its version and time."""
+        with told(self.name):
+            said = {key.lower(): value for key, value in (self._file.metadata() or {}).items()}
+        return self.size, said.get("etag", ""), said.get("last-modified", "")
+
+    def readable(self) -> bool:
+        """Say yes."""
+        return True
+
+    def seekable(self) -> bool:
+        """Say yes."""
+        return True
+
+    def tell(self) -> int:
+        """Return the place of the next byte."""
+        return self._at
+
+    def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
+        """Move to a place."""
+        self._at = offset + {io.SEEK_SET: 0, io.SEEK_CUR: self._at, io.SEEK_END: self.size}[whence]
+        return self._at
+
+    def read(self, size: int | None = -1) -> bytes:
+        """Return the next bytes: ``size`` of them, unless the object ends before."""
+        left = max(0, self.size - self._at)
+        data = self._range(self._at, min(left, left if size is None or size < 0 else size))
+        self._at += len(data)
+        return data
+
+    def readall(self) -> bytes:
+        """Return all bytes that follow."""
+        return self.read()
+
+    def readinto(self, buffer: WriteableBuffer) -> int:
+        """Read as many bytes as a buffer takes."""
+        view = memoryview(buffer).cast("B")
+        data = self.read(len(view))
+        view[: len(data)] = data
+        return len(data)
+
+    def ahead(self, start: int, end: int) -> Iterator[bytes]:
+        """Yield bytes ``start:end`` in order, in blocks, while the next ones are under way."""
+        places = iter(range(start, min(end, self.size), AHEAD))
+        waiting: deque[Future[bytes]] = deque()
+        pool = ThreadPoolExecutor(_AT_ONCE)
+        try:
+            while True:
+                while len(waiting) < _AT_ONCE and (at := next(places, None)) is not None:
+                    waiting.append(pool.submit(self._range, at, min(AHEAD, end - at)))
+                if not waiting:
+                    return
+                yield waiting.popleft().result()
+        finally:
+            pool.shutdown(wait=False, cancel_futures=True)
+
+    def close(self) -> None:
+        """Let go of the connection."""
+        if not self.closed:
+            self._file.close()
+        super().close()
+
+    def _range(self, start: int, size: int) -> bytes:
+        if not size:
+            return b""
+        with told(self.name):
+            data: bytes = self._file.read_at(size, start)
+        return data

@@ -1,0 +1,44 @@
+"""A new chunk of the input begins as if nothing had been read before it."""
+
+from __future__ import annotations
+
+from law.comparing import NOW
+from law.shapes import assistant, user
+from law.templates import LAWS
+from law.tokenizers_here import tokenizer
+
+from maskprep.conversation import Conversation, Message
+from maskprep.prepare import Policy, Preparer
+from maskprep.template.audit import AuditMode
+
+
+def counted(preparer):
+    """Note the renderings without origins, which only checks ask for."""
+    template, asked = preparer.templates[False], []
+    plain = template.plain
+
+    def note(*args, **kwargs):
+        asked.append(args)
+        return plain(*args, **kwargs)
+
+    template.plain = note
+    return asked
+
+
+def test_kinds_of_rows_are_checked_again_the_first_time_and_renderings_are_trusted_again():
+    law = LAWS["chatml"]
+    loaded = tokenizer("byte_level", law.eos, law.stops)
+    preparer = Preparer(loaded, now=NOW, policy=Policy(), template=law.text, audit=AuditMode.FIRST)
+    asked = counted(preparer)
+    spent = []
+    for number in range(4):
+        if number == 2:
+            preparer.templates[False].streams = False
+            preparer.begin()
+            assert preparer.templates[False].streams
+        before = len(asked)
+        messages = (user(f"How many are {number}?"), assistant(f"There are {number}."))
+        preparer.prepare(Conversation(tuple(map(Message, messages))))
+        spent.append(len(asked) - before)
+    assert spent[0] == spent[2] > 0
+    assert spent[1] == spent[3] == 0

@@ -16,6 +16,7 @@ from itertools import chain
 from maskprep.commands.arranging import refuse_layout
 from maskprep.commands.closing import close
 from maskprep.commands.committing import BuildReport, PageWriter
+from maskprep.commands.destination import Destination, destination
 from maskprep.commands.driving import Progress, Silent, engine_of, run
 from maskprep.commands.encoding import backend_for
 from maskprep.commands.expansion import SAMPLE_BYTES, SAMPLE_ROWS, check_expansion
@@ -30,12 +31,9 @@ from maskprep.engines.job import Engine, Setup
 from maskprep.errors import BackendDiffersError, BuildInterrupt, RejectedError, UsageError
 from maskprep.formats import Line
 from maskprep.pipeline.chunk import Chunk
-from maskprep.pipeline.place import LocalPlace, Place
 from maskprep.pipeline.receipt import ledger_name
 from maskprep.pipeline.setup import backend_named
 from maskprep.pipeline.worker import Counts, Task, Worker, WorkerSetup, unwritable
-from maskprep.profiles import PROFILES
-from maskprep.shards.output import OutputFolder
 from maskprep.shards.schema import Layout
 from maskprep.sources.streams import STDIN
 from maskprep.tokenizer.backend import TransformersBackend
@@ -59,9 +57,14 @@ def build(config: Config, progress: Progress, write_page: PageWriter, *, overwri
     if config.output is None:
         raise UsageError("output is missing: give --output, or set it in the configuration")
     refuse_layout(config, Layout(packed=config.packing is not None))
-    output = OutputFolder(config.output, divided=config.split > 0, profile=PROFILES[config.profile])
-    place = LocalPlace(config.output)
-    begun = stored_plan(place) if output.check(overwrite=overwrite, resume=True) else None
+    with destination(config) as goal:
+        return _build(config, goal, progress, write_page, overwrite=overwrite)
+
+
+def _build(
+    config: Config, goal: Destination, progress: Progress, write_page: PageWriter, *, overwrite: bool
+) -> BuildReport:
+    begun = stored_plan(goal.place) if goal.check(overwrite=overwrite) else None
     feed = Feed(config)
     total = feed.total()
     engine, window = engine_of(config, total)
@@ -73,8 +76,8 @@ def build(config: Config, progress: Progress, write_page: PageWriter, *, overwri
         encoder.backend = backend_for(config, inputs.loaded, inputs.sources)
     else:
         encoder.backend = backend_named(begun.backend, inputs.loaded, begun.note)
-        refuse_another(begun, planned(inputs), config.output)
-    running = _Running(inputs, output, place, engine, window, chunk_bytes(total), progress)
+        refuse_another(begun, planned(inputs), goal.name)
+    running = _Running(inputs, goal, engine, window, chunk_bytes(total), progress)
     progress.start(total)
     try:
         return running.build(write_page, resume=begun is not None)
@@ -92,8 +95,7 @@ class _Running:
     """A build that is being done. ``target`` is how many bytes of the sources go into a chunk."""
 
     inputs: Inputs
-    output: OutputFolder
-    place: Place
+    goal: Destination
     engine: Engine
     window: int
     target: int
@@ -104,14 +106,14 @@ class _Running:
         chunks = self.inputs.feed.chunks(self.target)
         if self.inputs.config.history is None and not resume:
             chunks = self._sampled(chunks)
-        with self.output.held():
-            self.output.claim(resume=resume)
+        with self.goal.held():
+            self.goal.claim(resume=resume)
             with self._kept():
-                self.place.write(PLAN, planned(self.inputs).dumps())
-                listing = Listing(self.place, self.progress)
+                self.goal.place.write(PLAN, planned(self.inputs).dumps())
+                listing = Listing(self.goal.place, self.progress)
                 self._work(chunks, listing)
-                report = close(self.inputs, self.output, self.place, listing, self.target, write_page)
-                self.place.clear()
+                report = close(self.inputs, self.goal, listing, self.target, write_page)
+                self.goal.deliver()
                 return report
 
     def _sampled(self, chunks: Iterator[Chunk]) -> Iterator[Chunk]:
@@ -135,12 +137,12 @@ class _Running:
     def _work(self, chunks: Iterator[Chunk], listing: Listing) -> None:
         """Have every chunk done that was not."""
         config = self.inputs.config
-        task = Task(config, self.place, self.output.splits)
+        task = Task(config, self.goal.place, self.goal.output.splits)
         if config.duplicates == "drop":
             with Replay(chunks, lambda: self.inputs.feed.chunks(self.target), STDIN in self.inputs.sources) as replay:
                 names: list[str] = []
-                self._run(replace(task, survey=True), unsurveyed(replay.first(), self.place, names), Silent())
-                drops = find_drops(self.place, names)
+                self._run(replace(task, survey=True), unsurveyed(replay.first(), self.goal.place, names), Silent())
+                drops = find_drops(self.goal.place, names)
                 dropping = (replace(chunk, drops=drops(chunk.number)) for chunk in replay.second())
                 self._run(task, listing.waiting(dropping), self.progress)
         else:
@@ -165,17 +167,17 @@ class _Running:
         except (RejectedError, BackendDiffersError):
             with suppress(OSError):
                 self._keep_rejects()
-                self.output.abandon()
+                self.goal.abandon()
             raise
         except OSError as error:
-            raise unwritable(str(error.filename or self.output.path), error) from error
+            raise unwritable(str(error.filename or self.goal.output.path), error) from error
         except KeyboardInterrupt:
-            done = sum(name.endswith(".json") for name in self.place.names()) - 1
+            done = sum(name.endswith(".json") for name in self.goal.place.names()) - 1
             raise BuildInterrupt(
                 f"interrupted; nothing was committed: {done:,} chunks are done, and the same command goes on"
             ) from None
 
     def _keep_rejects(self) -> None:
         """Leave the rejects of the first chunk, if there are none of the whole."""
-        if not self.output.rejects.exists():
-            self.output.rejects.write_bytes(self.place.read(ledger_name(0, "rejects")))
+        if not self.goal.output.rejects.exists():
+            self.goal.output.rejects.write_bytes(self.goal.place.read(ledger_name(0, "rejects")))

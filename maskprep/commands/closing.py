@@ -9,6 +9,7 @@ import numpy as np
 
 from maskprep.commands.arranging import arrange_all, in_split, layout_of
 from maskprep.commands.committing import BuildReport, PageWriter, commit
+from maskprep.commands.destination import Destination
 from maskprep.commands.gathering import gather, note_repeats, write_ledger
 from maskprep.commands.inputs import Inputs
 from maskprep.commands.listing import Listing
@@ -25,15 +26,12 @@ from maskprep.shards.schema import Layout
 from maskprep.tally import Tally
 
 
-def close(  # noqa: PLR0913, PLR0917 - all that there is when the work is done
-    inputs: Inputs, output: OutputFolder, place: Place, listing: Listing, target: int, write_page: PageWriter
-) -> BuildReport:
+def close(inputs: Inputs, goal: Destination, listing: Listing, target: int, write_page: PageWriter) -> BuildReport:
     """Make a data set of finished chunks.
 
     Args:
         inputs: what it was made of.
-        output: where it goes.
-        place: where the chunks are.
+        goal: where it goes, and where the chunks are.
         listing: tells of them.
         target: their size, in bytes of the sources.
         write_page: writes the report.
@@ -41,14 +39,14 @@ def close(  # noqa: PLR0913, PLR0917 - all that there is when the work is done
     Raises:
         RejectedError: there is no row, or too many were rejected: it must not be committed.
     """
-    config = inputs.config
+    config, output, place = inputs.config, goal.output, goal.place
     tallies = Tallies(splits={split: Tally() for split in output.splits if split})
     found = gather(place, listing.count, tallies, output.splits)
     drop = config.duplicates == "drop"
     repeats = [] if drop else note_repeats(place, found, Choice(config.split, config.seed, output.splits[0]))
     with output.rejects.open("wb") as file:
         write_ledger(place, found, "rejects", file)
-    refuse_failures(inputs, output, tallies.whole)
+    _refuse_failures(inputs, goal, tallies.whole)
     with output.findings.open("wb") as file:
         write_ledger(place, found, "findings", file, repeats)
     if drop:
@@ -66,7 +64,7 @@ def close(  # noqa: PLR0913, PLR0917 - all that there is when the work is done
     tokenizer.save_pretrained(output.tokenizer)
     described = manifest_of(inputs, tallies, listing.files, found)
     viewer = Viewer(inputs.loaded, inputs.preparer.encoder)
-    return commit(output, config, described, receipts, layout, viewer, write_page)
+    return commit(output, config, described, receipts, layout, viewer, write_page, goal.name)
 
 
 def _adopted(shards: Mapping[str, Sequence[Receipt]], output: OutputFolder, place: Place) -> list[Receipt]:
@@ -92,9 +90,9 @@ def _arranged(
     return arrange_all(waiting, layout, output, inputs.config, orders), layout
 
 
-def refuse_failures(inputs: Inputs, output: OutputFolder, tally: Tally) -> None:
+def _refuse_failures(inputs: Inputs, goal: Destination, tally: Tally) -> None:
     """Refuse to commit what no one wants."""
-    facts = {**tally.facts(), "rejects_file": str(output.rejects)}
+    facts = {**tally.facts(), "rejects_file": f"{goal.name}/maskprep/rejects.jsonl"}
     if not tally.rows:
         raise RejectedError(f"there is no row in {', '.join(inputs.sources)}", "give files with one JSON object a line")
     limit = inputs.config.max_rejects

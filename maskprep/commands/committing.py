@@ -79,6 +79,7 @@ def commit(  # noqa: PLR0913, PLR0917 - all that is known when the shards are th
     layout: Layout,
     viewer: Viewer,
     write_page: PageWriter,
+    name: str | None = None,
 ) -> BuildReport:
     """Make a data set of a folder in which the shards, the tokenizer and the ledgers lie.
 
@@ -89,7 +90,8 @@ def commit(  # noqa: PLR0913, PLR0917 - all that is known when the shards are th
         receipts: the shards.
         layout: which columns they have.
         viewer: shows rows.
-        write_page: writes the report.
+        write_page: writes the report. Shards that stay in an object store are not read for it.
+        name: what the data set is called where it goes, if that is not the folder.
     """
     manifest = {**described, "shards": [asdict(receipt) for receipt in receipts]}
     manifest["totals"] = {**described["totals"], **packing_facts(receipts, config)}
@@ -100,12 +102,16 @@ def commit(  # noqa: PLR0913, PLR0917 - all that is known when the shards are th
         }
     manifest["tokenizer_files"] = sorted(entry.name for entry in output.tokenizer.iterdir())
     output.describe(manifest, layout)
-    data = StoredDataSet(str(output.path), committed=False)
-    built = Output(data, viewer)
-    rows: Iterator[View] = chain(map(built.view, built.examples(_REPORTED_ROWS, _EXAMPLES)), built.rejects(_EXAMPLES))
-    # No word of where it was written: the same build is the same bytes everywhere.
-    figures = {name: value for name, value in statistics(data).facts().items() if name != "path"}
+    rows: Iterator[View] = iter(())
+    figures = None
+    if all((output.path / receipt.file).is_file() for receipt in receipts):
+        data = StoredDataSet(str(output.path), committed=False)
+        built = Output(data, viewer)
+        rows = chain(map(built.view, built.examples(_REPORTED_ROWS, _EXAMPLES)), built.rejects(_EXAMPLES))
+        # No word of where it was written: the same build is the same bytes everywhere.
+        figures = {name: value for name, value in statistics(data).facts().items() if name != "path"}
     write_page(output.report, "maskprep build", rows, figures)
     output.commit(receipts, manifest["fingerprint"])
-    trainer = hand_over(output.path, manifest, layout)
-    return BuildReport(str(output.path), str(output.rejects), str(output.report), manifest, trainer)
+    place = str(output.path) if name is None else name
+    trainer = hand_over(place, manifest, layout)
+    return BuildReport(place, f"{place}/maskprep/rejects.jsonl", f"{place}/maskprep/report.html", manifest, trainer)

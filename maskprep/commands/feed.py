@@ -14,11 +14,12 @@ from maskprep.errors import BuildError, RowError, UsageError
 from maskprep.formats import Line, Reading, detect, loads
 from maskprep.pipeline.chunk import Chunk, InputFile
 from maskprep.sources import HUB, expand, open_source, total_bytes
+from maskprep.sources.files import facts_of
 from maskprep.sources.mixture import copies
 from maskprep.sources.names import key_of
 from maskprep.sources.opening import Opened
 from maskprep.sources.parts import divide
-from maskprep.sources.streams import STDIN, facts_of
+from maskprep.sources.streams import STDIN
 
 HELD = 8 * 2**20
 """The most bytes of rows that the driver puts into one chunk, where only it can read them."""
@@ -51,7 +52,7 @@ class Feed:
 
     def facts(self) -> list[list[Any]]:
         """Return what changes when another file is given, or one is written to, as JSON types."""
-        return [[file.name, list(self._facts[file] or ())] for file in self.files]
+        return [[file.name, [str(fact) for fact in self._facts[file] or ()]] for file in self.files]
 
     def total(self) -> int | None:
         """Return the bytes of all sources as they lie on disk, None where that is not known."""

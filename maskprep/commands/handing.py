@@ -8,13 +8,14 @@ from typing import Any
 
 from maskprep.profiles import PROFILES, Handover
 from maskprep.shards.schema import Layout
+from maskprep.storage import is_remote
 
 
-def hand_over(folder: Path, manifest: Mapping[str, Any], layout: Layout) -> dict[str, Any]:
+def hand_over(folder: str, manifest: Mapping[str, Any], layout: Layout) -> dict[str, Any]:
     """Return the trainer, its ``settings`` to paste and the settings that would change the loss, as JSON types.
 
     Args:
-        folder: the data set.
+        folder: the data set, a folder or a URL.
         manifest: what its manifest holds.
         layout: which columns its rows have.
     """
@@ -24,10 +25,10 @@ def hand_over(folder: Path, manifest: Mapping[str, Any], layout: Layout) -> dict
     most = config["packing"]["length"] if layout.packed else max(longest, config["max_length"] or 0)
     grown = words["added"] or words["added_special"] or words["rounded_size"] != words["size"]
     # Settings are pasted elsewhere: there, another folder is the current one.
-    place = folder.absolute()
+    place = folder if is_remote(folder) else str(Path(folder).absolute())
     handover = Handover(
-        folder=str(place),
-        tokenizer=str(place / "tokenizer"),
+        folder=place,
+        tokenizer=f"{place}/tokenizer",
         max_length=most,
         weighted=layout.weighted,
         packed=layout.packed,

@@ -13,7 +13,9 @@ from maskprep.labels import IGNORED, MaskPolicy, label
 from maskprep.prepare.control import ControlTokens
 from maskprep.prepare.overflow import fit
 from maskprep.prepare.policy import Control, Policy
+from maskprep.prepare.planned import Planner
 from maskprep.prepare.prepared import Prepared, PreparedSequence
+from maskprep.prepare.proved import Proved
 from maskprep.sequences import History, Row, SequenceBuilder, TrainingSequence
 from maskprep.template.arguments import readable
 from maskprep.template.audit import Audit, AuditMode, shape, surroundings
@@ -27,18 +29,6 @@ from maskprep.template.turn import Fit, Turn
 from maskprep.template.turns import TurnFinder
 from maskprep.tokenizer.encode import Encoder
 from maskprep.tokenizer.load import LoadedTokenizer
-
-
-@dataclass(frozen=True, slots=True)
-class Proved:
-    """A conversation rendered and its turns proved: what all histories have in common."""
-
-    conversation: Conversation
-    template: ChatTemplate
-    whole: Rendered
-    turns: tuple[Turn, ...]
-    selected: dict[int, Turn]
-    findings: tuple[Finding, ...]
 
 
 class Preparer:
@@ -87,6 +77,10 @@ class Preparer:
             text: TurnFinder(compiled[text], self.stops, policy.mismatch, Audit(audit)) for text in compiled
         }
         self._control = {text: ControlTokens(loaded, compiled[text], self.stops) for text in compiled}
+        self._planned = {
+            text: Planner(compiled[text], self._audits[text], self._finders[text], self._prove_twin)
+            for text in compiled
+        }
         self.templates = {tools: compiled[text] for tools, text in zip((False, True), texts, strict=True)}
 
     def begin(self) -> None:
@@ -125,10 +119,25 @@ class Preparer:
             msg = f"chat_template_kwargs sets {', '.join(reserved)}, which the tokenizer owns"
             raise RowError("reserved-kwarg", msg, "take it out of the row")
         template = self.templates[conversation.tools is not None]
+        if wanted is None:
+            planned = self._planned[template.source].prove(conversation)
+            if planned is not None:
+                return planned
         conversation, whole = readable(template, conversation)
-        messages = conversation.messages
         self._audit(template, conversation, whole)
         self._control[template.source].check(conversation, self.policy.control)
+        return self._prove(conversation, template, self._finders[template.source], whole, wanted)
+
+    def _prove(
+        self,
+        conversation: Conversation,
+        template: ChatTemplate,
+        finder: TurnFinder,
+        whole: Rendered,
+        wanted: Collection[int] | None,
+    ) -> Proved:
+        """Prove the turns of a conversation that was rendered."""
+        messages = conversation.messages
         speaking = [index for index, message in enumerate(messages) if message.role in self.policy.roles]
         chosen = self.policy.choose(speaking) if wanted is None else wanted
         wanted = {index for index in chosen if messages[index].in_loss}
@@ -136,7 +145,7 @@ class Preparer:
         if 0 in wanted and messages[0].role == "assistant":
             wanted.discard(0)
             findings.append(Finding("assistant-first", "messages[0] has no prompt: no server can ask for it"))
-        turns = self._turns(template, conversation, wanted, whole)
+        turns = self._turns(finder, conversation, wanted, whole)
         selected = {t.message: t for t in turns if t.message in wanted and t.parts() & self.policy.parts}
         findings += [finding for turn in selected.values() for finding in turn.findings]
         if self.policy.empty_thoughts and Part.SCAFFOLD in self.policy.parts:
@@ -156,9 +165,18 @@ class Preparer:
             raise RowError("nothing-to-train", _nothing(speaking, wanted, self.policy.roles))
         return Proved(conversation, template, whole, tuple(turns), selected, tuple(findings))
 
+    def _prove_twin(
+        self, conversation: Conversation, template: ChatTemplate, finder: TurnFinder, whole: Rendered
+    ) -> Proved:
+        """Prove a conversation of atoms."""
+        if self.policy.roles != {"assistant"}:
+            raise RowError("provenance-lost", "only turns of the assistant's are planned")
+        self._control[template.source].check(conversation, self.policy.control)
+        return self._prove(conversation, template, finder, whole, None)
+
     def _sequences(self, proved: Proved, history: History) -> Prepared:
-        located = {}
-        if history is History.RENDERED:
+        located = proved.located or {}
+        if history is History.RENDERED and proved.located is None:
             astray = [turn for turn in proved.selected.values() if not turn.begins(proved.whole)]
             located = locate(proved.template, proved.conversation, proved.whole, astray, self.stops)
         messages = proved.conversation.messages
@@ -176,17 +194,16 @@ class Preparer:
         return Prepared(sequences, (*proved.findings, *row.findings, *spelt))
 
     def _turns(
-        self, template: ChatTemplate, conversation: Conversation, wanted: Collection[int], whole: Rendered
+        self, finder: TurnFinder, conversation: Conversation, wanted: Collection[int], whole: Rendered
     ) -> list[Turn]:
         """Return every turn that can be proved, wanted or not. Raises ``RowError`` for a wanted one that cannot."""
         roles = [message.role for message in conversation.messages]
         assistants = [index for index, role in enumerate(roles) if role == "assistant" and index]
         others = [index for index in wanted if roles[index] != "assistant"]
-        finder = self._finders[template.source]
         turns = []
         for index in sorted([*assistants, *others]):
             if index in others:
-                turn = find_spoken(template, self.stops, conversation, index, whole)
+                turn = find_spoken(finder.template, self.stops, conversation, index, whole)
             else:
                 turn = _find(finder, conversation, index, wanted, whole)
             if turn is not None:

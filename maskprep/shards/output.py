@@ -263,6 +263,18 @@ class OutputFolder:
                 entry.unlink(missing_ok=True)
 
 
+def is_ours(name: str) -> bool:
+    """Tell whether a file of that name, relative to an output, with slashes, may be one that a build wrote."""
+    first, *rest = name.split("/")
+    if first == _FOLDER and rest:
+        return rest[0] in _NOTES if len(rest) == 1 else rest[0] == _WORK and bool(_WORKED.fullmatch(rest[1]))
+    if first == _TOKENIZER:
+        return True
+    if not rest:
+        return bool(_OURS.fullmatch(first))
+    return first in {*SPLITS, COMPANIONS} and bool(_SHARDS.fullmatch(rest[-1]))
+
+
 def seal_of(manifest: Mapping[str, Any]) -> str:
     """Return the checksum of a manifest, but for when and where the data set was built: the same build has the same."""
     facts = {**manifest, "now": None, "config": {**manifest["config"], "output": None}}

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
@@ -17,7 +16,7 @@ ROWS = 1_000_000
 _VALUE = 8  # bytes: the least that a value takes as a Python object within a list
 
 
-def check_rows(path: Path, rows: int, size: int, held: int = 0) -> None:
+def check_rows(path: str, rows: int, size: int, held: int = 0) -> None:
     """Refuse a table of more ``rows``, or of rows with more bytes of JSON, than fit into its ``size`` (bytes).
 
     Raises RowError.
@@ -28,7 +27,7 @@ def check_rows(path: Path, rows: int, size: int, held: int = 0) -> None:
         raise _bomb(f"{path} has {size:,} bytes, and its rows {held:,} or more")
 
 
-def check_expansion(path: Path, metadata: Any, size: int) -> None:
+def check_expansion(path: str, metadata: Any, size: int) -> None:
     """Refuse a Parquet file whose pages expand to far more than its ``size`` (bytes), as its own figures tell."""
     groups = [metadata.row_group(index) for index in range(metadata.num_row_groups)]
     most = max(FREE, RATIO * size)

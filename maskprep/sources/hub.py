@@ -10,7 +10,8 @@ from typing import Any
 from maskprep.conversation import Where
 from maskprep.errors import BuildError, RowError, UsageError
 from maskprep.formats.lines import Line
-from maskprep.sources.names import HUB, choose_split
+from maskprep.sources.names import HUB
+from maskprep.sources.splits import choose_split
 from maskprep.sources.values import to_json
 
 _OWNER_NAME, _WITH_CONFIG = 2, 3  # parts of a name between slashes

@@ -10,19 +10,21 @@ file is divided: whoever reads a part reads no other.
 
 from __future__ import annotations
 
+import io
 from collections.abc import Iterator
 from itertools import pairwise
-from typing import Any, BinaryIO
+from typing import Any
 
 import numpy as np
 
+from maskprep.sources.files import stretch
 from maskprep.sources.streams import BLOCK, Progress
 
 _COUNTED = 1 << 18  # bytes counted at a time: they stay in the processor's cache
-_TAIL = 1 << 18  # bytes read at a time to find where the last line ends
+_TAIL = 1 << 18  # bytes read at a time to find where the first line begins, and the last one ends
 
 
-def edges(file: BinaryIO, size: int, target: int, on_progress: Progress | None = None) -> list[tuple[int, int]]:
+def edges(file: io.RawIOBase, size: int, target: int, on_progress: Progress | None = None) -> list[tuple[int, int]]:
     """Return where each part begins (bytes), and the number of its first line; in every one of them a line begins.
 
     Args:
@@ -35,11 +37,11 @@ def edges(file: BinaryIO, size: int, target: int, on_progress: Progress | None =
     return [edge for edge, following in pairwise(found) if following[1] > edge[1]]
 
 
-def _firsts(file: BinaryIO, size: int, target: int, on_progress: Progress | None) -> Iterator[tuple[int, int]]:
+def _firsts(file: io.RawIOBase, size: int, target: int, on_progress: Progress | None) -> Iterator[tuple[int, int]]:
     """Yield every edge within the file, and its end, with the number of the first line that begins there or later."""
     buffer = np.empty(_COUNTED, np.uint8)
     edge, at, newlines = min(target, size), 0, 0
-    while count := file.readinto(buffer):  # type: ignore[attr-defined]  # all files have it
+    while count := file.readinto(buffer.data):
         if on_progress is not None:
             on_progress(at + count)
         done = 0
@@ -60,13 +62,12 @@ def _newlines(data: Any) -> int:
     return int(np.count_nonzero(data == ord("\n")))
 
 
-def first_line(file: BinaryIO, start: int, end: int) -> int:
+def first_line(file: io.RawIOBase, start: int, end: int) -> int:
     """Return the byte of the first line that begins in ``start:end``; ``end`` where none does."""
     if not start:
         return 0
-    file.seek(start - 1)
-    at = start - 1
-    while at < end and (block := file.read(min(BLOCK, end - at))):
+    at = file.seek(start - 1)
+    while at < end and (block := file.read(min(_TAIL, end - at))):
         found = block.find(b"\n")
         if found >= 0:
             return min(at + found + 1, end)
@@ -74,19 +75,20 @@ def first_line(file: BinaryIO, start: int, end: int) -> int:
     return end
 
 
-def lines_from(file: BinaryIO, begin: int, end: int, on_progress: Progress | None = None) -> Iterator[bytes]:
+def lines_from(file: io.RawIOBase, begin: int, end: int, on_progress: Progress | None = None) -> Iterator[bytes]:
     """Yield the bytes of the lines that begin in ``begin:end``, in blocks; a line begins at ``begin``.
 
     ``on_progress`` is told how many of these bytes have been read so far.
     """
-    file.seek(begin)
     at, last = begin, b"\n"
-    while at < end and (block := file.read(min(BLOCK, end - at))):
-        at += len(block)
-        last = block[-1:]
-        if on_progress is not None:
-            on_progress(at - begin)
-        yield block
+    with stretch(file, begin, end) as forward:
+        while at < end and (block := forward.read(min(BLOCK, end - at))):
+            at += len(block)
+            last = block[-1:]
+            if on_progress is not None:
+                on_progress(at - begin)
+            yield block
+    file.seek(at)
     while last != b"\n" and (block := file.read(_TAIL)):
         line, last, _ = block.partition(b"\n")
         yield line + last

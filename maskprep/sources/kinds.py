@@ -11,6 +11,7 @@ from maskprep.errors import RowError, UsageError
 from maskprep.formats.strict_json import loads
 from maskprep.sources.jsonl import BOM
 from maskprep.sources.streams import STDIN
+from maskprep.storage import RemoteFile, is_remote
 
 _PEEKED = 1 << 20  # the most bytes that are looked at
 
@@ -65,10 +66,10 @@ def suffix_of(name: str) -> str:
 
 def table_kind(source: str) -> Kind | None:
     """Tell which kind of table a file is, by its first bytes; None for everything else."""
-    if source == STDIN or not Path(source).is_file():
+    if source == STDIN or (not is_remote(source) and not Path(source).is_file()):
         return None
     try:
-        with Path(source).open("rb") as file:
+        with RemoteFile(source) if is_remote(source) else Path(source).open("rb") as file:
             return _magic(file.read(8))
     except OSError:
         return None  # whoever opens it next says why

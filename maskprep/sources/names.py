@@ -1,4 +1,4 @@
-"""From what a user names to the sources to read: files, globs, folders, data sets, the Hub."""
+"""From what a user names to the sources to read: files, globs, folders, data sets, object stores, the Hub."""
 
 from __future__ import annotations
 
@@ -9,8 +9,10 @@ from pathlib import Path
 
 from maskprep.errors import UsageError
 from maskprep.sources.kinds import SUFFIXES, suffix_of
-from maskprep.sources.sidecars import is_plain, read_sidecar
+from maskprep.sources.remote_names import expand_remote
+from maskprep.sources.splits import a_build, no_rows, split_of
 from maskprep.sources.streams import STDIN
+from maskprep.storage import is_remote
 
 HUB = "hf:"
 """What the name of a data set on the Hub begins with."""
@@ -20,8 +22,9 @@ def expand(patterns: Sequence[str]) -> list[str]:
     """Turn what is named into the names of the sources to read, in the order given, each once.
 
     The matches of a glob are sorted, and ``**`` spans folders. A folder is the data set that `save_to_disk` wrote there
-    (of several splits ``train``, unless ``folder:split`` names another), or else all files of rows in it. ``-`` stands
-    for standard input. Raises UsageError where a name is missing, or nothing to read is found.
+    (of several splits ``train``, unless ``folder:split`` names another), or else all files of rows in it; URLs of an
+    object store are understood alike. ``-`` stands for standard input. Raises UsageError where a name is missing, or
+    nothing to read is found.
     """
     chosen: dict[str, str] = {}
     for pattern in patterns:
@@ -33,13 +36,15 @@ def expand(patterns: Sequence[str]) -> list[str]:
 
 def key_of(name: str) -> str:
     """Return the same for two names of one source."""
-    return name if name == STDIN or name.startswith(HUB) else os.path.abspath(name)  # noqa: PTH100  resolves no link
+    return name if name == STDIN or name.startswith(HUB) or is_remote(name) else os.path.abspath(name)  # noqa: PTH100  resolves no link
 
 
 def _matches(pattern: str) -> list[str]:
     """Find the sources that one name or glob stands for; a file whose name looks like a glob is that file."""
     if pattern == STDIN or pattern.startswith(HUB):
         return [pattern]
+    if is_remote(pattern):
+        return expand_remote(pattern)
     path = Path(pattern)
     if path.is_dir():
         return _folder(path)
@@ -69,16 +74,14 @@ def _globbed(paths: Sequence[Path]) -> Iterator[str]:
 
 def _folder(path: Path) -> list[str]:
     if (path / "maskprep" / "manifest.json").is_file():
-        hint = "Give the data that it was made from; `maskprep inspect` and `maskprep verify` take it as it is."
-        raise UsageError(f"{path} is a build of maskprep, not a source", hint)
+        raise a_build(str(path))
     if (path / "state.json").is_file():
         return [str(path)]
     if (path / "dataset_dict.json").is_file():
         return [_split(path, None)]
     found = list(_files(path))
     if not found:
-        endings = ", ".join(SUFFIXES)
-        raise UsageError(f"the folder {path} holds no file of rows", f"Such are called {endings}, also .gz and .zst.")
+        raise no_rows(str(path))
     return found
 
 
@@ -113,25 +116,10 @@ def _is_data_set(path: Path) -> bool:
 
 
 def _split(path: Path, wanted: str | None) -> str:
-    try:
-        splits = read_sidecar(path / "dataset_dict.json")["splits"]
-        names = [name for name in splits if is_plain(name) and (path / name / "state.json").is_file()]
-    except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
-        raise UsageError(f"{path}: dataset_dict.json cannot be read: {error}", "Save the data set again.") from error
-    return str(path / choose_split(str(path), names, wanted))
+    def is_there(name: str) -> bool:
+        return (path / name / "state.json").is_file()
 
-
-def choose_split(name: str, splits: Sequence[str], wanted: str | None) -> str:
-    """Return the split that is wanted; where none is, ``train`` or the only one.
-
-    Raises UsageError where it is not there.
-    """
-    usual = splits[0] if len(splits) == 1 else "train"
-    if (wanted or usual) in splits:
-        return wanted or usual
-    there = ", ".join(splits) or "none"
-    missing = f"no split {wanted!r}" if wanted else "several splits and none of them is called train"
-    raise UsageError(f"{name} has {missing}; there are: {there}", f"Name one: {name}:SPLIT")
+    return str(path / split_of(str(path), str(path / "dataset_dict.json"), is_there, wanted))
 
 
 def _looked_up() -> str:

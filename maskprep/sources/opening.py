@@ -10,6 +10,7 @@ from maskprep.errors import UsageError
 from maskprep.formats.lines import Line
 from maskprep.sources import streams
 from maskprep.sources.csv_rows import read_csv
+from maskprep.sources.files import is_folder, sizes_within
 from maskprep.sources.json_array import read_json_array
 from maskprep.sources.jsonl import read_jsonl
 from maskprep.sources.kinds import TABLES, Kind, table_kind, text_kind
@@ -46,7 +47,7 @@ def open_source(
 
         name, rows = open_hub(source)
         return Opened(name, Kind.HUB, read_hub(name, rows, max_bytes))
-    kind = Kind.FOLDER if Path(source).is_dir() else table_kind(source)
+    kind = Kind.FOLDER if is_folder(source) else table_kind(source)
     if kind in TABLES:
         from maskprep.sources.tables import read_table  # noqa: PLC0415 - imports pyarrow, which others do without
 
@@ -79,12 +80,13 @@ def total_bytes(source: str) -> int | None:
     """Tell how many bytes will be read of a source, or None where that cannot be known (a pipe, ``-``, the Hub)."""
     if source == STDIN or source.startswith(HUB):
         return None
-    if Path(source).is_dir():
+    if is_folder(source):
         from maskprep.sources.tables import table_files  # noqa: PLC0415 - as above
 
-        files = [path for path, _ in table_files(source)]
-        missing = next((path for path in files if not path.is_file()), None)
+        sizes = sizes_within(source)
+        names = [Path(path).name for path, _ in table_files(source)]
+        missing = next((name for name in names if name not in sizes), None)
         if missing is not None:
-            raise UsageError(f"{source}: it lacks {missing.name}", "Copy the folder again.")
-        return sum(path.stat().st_size for path in files)
+            raise UsageError(f"{source}: it lacks {missing}", "Copy the folder again.")
+        return sum(sizes[name] for name in names)
     return streams.total_bytes(source)

@@ -12,15 +12,14 @@ from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import dataclass
 from itertools import pairwise
-from pathlib import Path
 
 from maskprep.errors import RowError, UsageError
 from maskprep.formats.lines import Line
+from maskprep.sources.files import Facts, Unchanged, is_folder, open_file, reading, stretch
 from maskprep.sources.jsonl import read_jsonl
 from maskprep.sources.kinds import TABLES, Kind, table_kind, text_kind
 from maskprep.sources.names import HUB
-from maskprep.sources.streams import STDIN, Progress, blocks, is_plain, open_file, reading
-from maskprep.sources.unchanged import Facts, Unchanged
+from maskprep.sources.streams import STDIN, Progress, blocks, is_plain
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +65,7 @@ def divide(
     """
     if name == STDIN or name.startswith(HUB):
         return None
-    kind = Kind.FOLDER if Path(name).is_dir() else table_kind(name)
+    kind = Kind.FOLDER if is_folder(name) else table_kind(name)
     try:
         if kind in TABLES:
             from maskprep.sources.table_parts import divide_table  # noqa: PLC0415 - imports pyarrow
@@ -100,8 +99,8 @@ def _divide_text(name: str, target: int, on_progress: Progress | None) -> list[P
         return None
     from maskprep.sources.jsonl_parts import edges  # noqa: PLC0415 - imports numpy
 
-    with open_file(name) as file, reading(f"{name}: reading failed"):
-        found = edges(file, unchanged.size, target, on_progress)
+    with open_file(name) as file, reading(f"{name}: reading failed"), stretch(file, 0, unchanged.size) as forward:
+        found = edges(forward, unchanged.size, target, on_progress)
     unchanged()
     return [
         Part(name, kind, start, end, first, end - start, name, unchanged.facts)

@@ -6,12 +6,14 @@ import json
 from pathlib import Path
 from typing import Any
 
+from maskprep.storage import RemoteFile, is_remote
+
 _MOST = 16 << 20  # bytes; one of ten thousand shards has one
 
 
-def read_sidecar(path: Path) -> Any:
+def read_sidecar(name: str) -> Any:
     """Return the JSON of a small file. Raises OSError, ValueError or RecursionError."""
-    with path.open("rb") as file:
+    with RemoteFile(name) if is_remote(name) else Path(name).open("rb") as file:
         data = file.read(_MOST + 1)
     if len(data) > _MOST:
         message = f"it has more than {_MOST:,} bytes"

@@ -12,7 +12,6 @@ from __future__ import annotations
 import gzip
 import io
 import os
-import stat
 import sys
 import zlib
 from collections.abc import Callable, Generator, Iterator
@@ -23,6 +22,8 @@ from typing import TYPE_CHECKING, BinaryIO
 import zstandard
 
 from maskprep.errors import BuildError, RowError, UsageError
+from maskprep.sources.files import Facts, open_file, reading, size_of, state_of, stretch
+from maskprep.storage import is_remote
 
 if TYPE_CHECKING:
     from _typeshed import WriteableBuffer
@@ -53,34 +54,7 @@ _SKIPPABLE = tuple(bytes((first, 0x2A, 0x4D, 0x18)) for first in range(0x50, 0x6
 
 def total_bytes(source: str) -> int | None:
     """Tell how many bytes ``blocks`` will read of a source, or None where that cannot be known (a pipe, ``-``)."""
-    if source == STDIN:
-        return None
-    try:
-        facts = Path(source).stat()
-    except OSError as error:
-        raise _unreadable(source, error) from error
-    return facts.st_size if stat.S_ISREG(facts.st_mode) else None
-
-
-def facts_of(source: str) -> tuple[int, int, int] | None:
-    """Return what changes when a file is replaced or written to; None of what is no file."""
-    try:
-        facts = Path(source).stat()
-    except OSError:
-        return None
-    return (facts.st_ino, facts.st_size, facts.st_mtime_ns) if stat.S_ISREG(facts.st_mode) else None
-
-
-def check_regular(path: str | Path) -> None:
-    """Refuse what is no regular file: a pipe or a device may never end, and cannot be read twice. Raises UsageError."""
-    try:
-        mode = Path(path).stat().st_mode
-    except OSError as error:
-        raise _unreadable(str(path), error) from error
-    if not stat.S_ISREG(mode):
-        what = "a folder" if stat.S_ISDIR(mode) else "a pipe" if stat.S_ISFIFO(mode) else "a device or a socket"
-        hint = "A source is opened more than once: pipe the rows in and name them `-`, or put them into a file."
-        raise UsageError(f"cannot read {path}: it is {what}, not a file", hint)
+    return None if source == STDIN else size_of(source)
 
 
 def blocks(source: str, on_progress: Progress | None = None) -> Generator[bytes]:
@@ -126,7 +100,7 @@ def is_plain(source: str) -> bool:
 class _Counted(io.RawIOBase):
     """A file that counts the bytes read from it, and names itself when a read fails."""
 
-    def __init__(self, file: BinaryIO, name: str, on_progress: Progress | None) -> None:
+    def __init__(self, file: BinaryIO | io.RawIOBase, name: str, on_progress: Progress | None) -> None:
         self._file = file
         self._name = name
         self._on_progress = on_progress
@@ -147,18 +121,8 @@ class _Counted(io.RawIOBase):
 
 
 @contextmanager
-def reading(what: str) -> Iterator[None]:
-    """Raise a read that fails as a BuildError; ``what`` says which one."""
-    try:
-        yield
-    except OSError as error:
-        hint = "Check the disk or the network share that holds it, then build again."
-        raise BuildError(f"{what}: {error.strerror or error}", hint) from error
-
-
-@contextmanager
-def _opened(source: str) -> Iterator[BinaryIO]:
-    """Open a source for reading; standard input is left open afterwards."""
+def _opened(source: str) -> Iterator[BinaryIO | io.RawIOBase]:
+    """Open a source for reading from first to last; standard input is left open afterwards."""
     if source == STDIN:
         file: BinaryIO | None = getattr(sys.stdin, "buffer", None)
         if file is None:
@@ -166,34 +130,18 @@ def _opened(source: str) -> Iterator[BinaryIO]:
             raise UsageError(message, "Pipe the conversations in, or name a file.")
         yield file
         return
-    with open_file(source) as opened:
-        yield opened
+    with open_file(source) as opened, stretch(opened, 0, sys.maxsize) as forward:
+        yield forward
 
 
-def open_file(source: str) -> BinaryIO:
-    """Open a regular file for reading, without a buffer. Raises UsageError."""
-    check_regular(source)
-    try:
-        return open(source, "rb", buffering=0, opener=_without_waiting)
-    except OSError as error:
-        raise _unreadable(source, error) from error
-
-
-def _without_waiting(path: str, flags: int) -> int:
-    """Open a file that may have become a pipe since it was looked at: that would wait for somebody to write."""
-    return os.open(path, flags | getattr(os, "O_NONBLOCK", 0))
-
-
-def _facts(source: str, file: BinaryIO) -> tuple[int, int] | None:
-    """Return what changes when a file is written to: its size and the time; None of standard input."""
+def _facts(source: str, file: BinaryIO | io.RawIOBase) -> Facts | None:
+    """Return what changes when a file is written to; None of standard input."""
     if source == STDIN:
         return None
+    if is_remote(source):
+        return state_of(source)
     facts = os.fstat(file.fileno())
     return facts.st_size, facts.st_mtime_ns
-
-
-def _unreadable(source: str, error: OSError) -> UsageError:
-    return UsageError(f"cannot read {source}: {error.strerror or error}", "Check the path and its permissions.")
 
 
 def _packing(source: str, head: bytes) -> str | None:
@@ -205,7 +153,7 @@ def _packing(source: str, head: bytes) -> str | None:
     return {".gz": "gzip", ".zst": "zstd"}.get(Path(source).suffix.lower())
 
 
-def _check_unchanged(source: str, file: BinaryIO, before: tuple[int, int] | None) -> None:
+def _check_unchanged(source: str, file: BinaryIO | io.RawIOBase, before: Facts | None) -> None:
     if _facts(source, file) != before:
         message = f"{source}: the file was changed while it was read"
         raise BuildError(message, "Let whoever writes it finish, or take a copy, then build again.")

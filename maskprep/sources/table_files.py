@@ -10,7 +10,6 @@ from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from itertools import accumulate
-from pathlib import Path
 from typing import Any, Protocol
 
 import pyarrow as pa
@@ -20,6 +19,7 @@ from maskprep.errors import UsageError
 from maskprep.sources.arrow_layout import blocks, is_foreign, messages
 from maskprep.sources.bounds import check_expansion, check_structure
 from maskprep.sources.kinds import Kind
+from maskprep.storage import RemoteFile, is_remote
 
 _ROWS = 64  # of a Parquet file, loaded at a time
 
@@ -43,7 +43,7 @@ class Table(Protocol):
         """Return the rows of a piece as record batches."""
 
 
-def open_table(path: Path, kind: Kind, size: int) -> Table:
+def open_table(path: str, kind: Kind, size: int) -> Table:
     """Open a table of a kind and of ``size`` bytes.
 
     Raises UsageError where it cannot hold conversations, RowError where it tells of more than it can hold, and what
@@ -55,15 +55,16 @@ def open_table(path: Path, kind: Kind, size: int) -> Table:
 
 
 class _Parquet:
-    def __init__(self, path: Path, size: int) -> None:
-        metadata = pq.read_metadata(path)
+    def __init__(self, path: str, size: int) -> None:
+        source = _source(path) if is_remote(path) else path
+        metadata = pq.read_metadata(source)
         check_expansion(path, metadata, size)
         columns = map(metadata.schema.column, range(metadata.num_columns))
         texts = [column.path for column in columns if column.physical_type == "BYTE_ARRAY"]
         # A buffer of its own, so that a column of a large row group is not read as a whole. Texts stay in their
         # dictionaries until it is known how much they are: one long text can be that of every row.
         how = {"pre_buffer": False, "buffer_size": 1 << 20, "read_dictionary": texts}
-        self._file = pq.ParquetFile(path, metadata=metadata, **how)
+        self._file = pq.ParquetFile(source, metadata=metadata, **how)
         _check_names(path, self._file.schema_arrow)
         groups = [metadata.row_group(index) for index in range(metadata.num_row_groups)]
         self._rows = [group.num_rows for group in groups]
@@ -78,13 +79,18 @@ class _Parquet:
         yield from self._file.iter_batches(batch_size=_ROWS, row_groups=[extent.at[0]])
 
 
+def _source(path: str) -> Any:
+    """Open a file for pyarrow: mapped into memory, or as an object, whose errors are told by name."""
+    return pa.PythonFile(RemoteFile(path), mode="r") if is_remote(path) else pa.memory_map(path)
+
+
 def _packed(group: Any) -> int:
     return sum(group.column(index).total_compressed_size for index in range(group.num_columns))
 
 
 class _ArrowFile:
-    def __init__(self, path: Path, size: int) -> None:
-        self._source, self._size = pa.memory_map(str(path)), size
+    def __init__(self, path: str, size: int) -> None:
+        self._source, self._size = _source(path), size
         self._file = pa.ipc.open_file(self._source)
         _check_names(path, self._file.schema)
 
@@ -100,8 +106,8 @@ class _ArrowFile:
 class _ArrowStream:
     """Batches that need nothing but the schema are read each by itself; others from the start, all in one piece."""
 
-    def __init__(self, path: Path, size: int) -> None:
-        self._source, self._size = pa.memory_map(str(path)), size
+    def __init__(self, path: str, size: int) -> None:
+        self._source, self._size = _source(path), size
         self._schema = pa.ipc.open_stream(self._source).schema
         _check_names(path, self._schema)
         self._begin = self._source.tell()
@@ -155,7 +161,7 @@ def _has_dictionary(kind: Any) -> bool:
     return pa.types.is_dictionary(kind) or any(map(_has_dictionary, fields))
 
 
-def _check_names(path: Path, schema: Any) -> None:
+def _check_names(path: str, schema: Any) -> None:
     names = schema.names
     if len(set(names)) < len(names):
         again = Counter(names).most_common(1)[0][0]

@@ -4,17 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
-from pathlib import Path
 
 from maskprep.formats.lines import Line
 from maskprep.sources.bounds import check_rows
+from maskprep.sources.files import Unchanged, check_regular
 from maskprep.sources.kinds import Kind
 from maskprep.sources.parts import Part
-from maskprep.sources.streams import Progress, check_regular
+from maskprep.sources.streams import Progress
 from maskprep.sources.table_files import Extent
 from maskprep.sources.table_rows import Wanted
 from maskprep.sources.tables import DAMAGE, Stretch, opened, table_files
-from maskprep.sources.unchanged import Unchanged
 
 
 def divide_table(name: str, kind: Kind, target: int, on_progress: Progress | None) -> list[Part] | None:
@@ -22,13 +21,13 @@ def divide_table(name: str, kind: Kind, target: int, on_progress: Progress | Non
     found: list[Part] = []
     row, done = 0, 0
     try:
-        for path, of_kind in table_files(name) if kind is Kind.FOLDER else [(Path(name), kind)]:
+        for path, of_kind in table_files(name) if kind is Kind.FOLDER else [(name, kind)]:
             check_regular(path)
             unchanged = Unchanged(path)
             extents = list(opened(path, of_kind, unchanged.size).extents())
             check_rows(path, sum(extent.rows for extent in extents), unchanged.size)
             for rows, at, size in _runs(extents, target, unchanged.size):
-                found.append(Part(name, kind, row, row + rows, row + 1, size, str(path), unchanged.facts, at))
+                found.append(Part(name, kind, row, row + rows, row + 1, size, path, unchanged.facts, at))
                 row += rows
             unchanged()
             done += unchanged.size
@@ -56,7 +55,7 @@ def _runs(extents: Sequence[Extent], target: int, size: int) -> Iterator[tuple[i
 
 def read_table_part(part: Part, max_bytes: int, on_progress: Progress | None) -> Iterator[Line]:
     """Yield the rows of a part. See ``parts.read_part``."""
-    path, unchanged = Path(part.file), Unchanged(part.file, part.facts)
+    unchanged = Unchanged(part.file, part.facts)
     unchanged()
     kind = Kind.ARROW_STREAM if part.kind is Kind.FOLDER else part.kind
 
@@ -64,7 +63,7 @@ def read_table_part(part: Part, max_bytes: int, on_progress: Progress | None) ->
         if on_progress is not None:
             on_progress(part.size * done // max(1, part.end - part.start))
 
-    table = opened(path, kind, unchanged.size)
-    stretch = Stretch(part.name, path, table, part.at, unchanged, part.size, tell)
+    table = opened(part.file, kind, unchanged.size)
+    stretch = Stretch(part.name, part.file, table, part.at, unchanged, part.size, tell)
     yield from stretch.lines(part.first, max_bytes, Wanted(None))
     unchanged()

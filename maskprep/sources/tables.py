@@ -10,7 +10,6 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Generator, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from pathlib import Path
 
 import pyarrow as pa
 
@@ -18,12 +17,12 @@ from maskprep.conversation import Where
 from maskprep.errors import RowError, UsageError
 from maskprep.formats.lines import Line
 from maskprep.sources.bounds import check_rows
+from maskprep.sources.files import Unchanged, check_regular, within
 from maskprep.sources.kinds import Kind
 from maskprep.sources.sidecars import is_plain, read_sidecar
-from maskprep.sources.streams import Progress, check_regular
+from maskprep.sources.streams import Progress
 from maskprep.sources.table_files import Extent, Table, open_table
 from maskprep.sources.table_rows import Wanted, rows_of
-from maskprep.sources.unchanged import Unchanged
 
 DAMAGE = (OSError, pa.ArrowException, ValueError, LookupError, RuntimeError, MemoryError)
 """What a damaged file raises."""
@@ -40,7 +39,7 @@ def read_table(
     changed meanwhile. A file that tells of more than it can hold has one row, with the fault ``compression-bomb``.
     """
     chosen, first, done = Wanted(wanted), 1, 0
-    for path, of_kind in table_files(source) if kind is Kind.FOLDER else [(Path(source), kind)]:
+    for path, of_kind in table_files(source) if kind is Kind.FOLDER else [(source, kind)]:
         check_regular(path)
         unchanged = Unchanged(path)
         try:
@@ -69,7 +68,7 @@ class Stretch:
     """
 
     source: str
-    path: Path
+    path: str
     table: Table
     at: tuple[int, int] | None
     unchanged: Unchanged
@@ -89,7 +88,7 @@ class Stretch:
                             held += len(line.data)
                             check_rows(self.path, 0, self.size, held)
                             yield line
-                            self.unchanged()
+                            self.unchanged.before_touching()
                             after = line.where.line + 1
                 except DAMAGE as error:
                     yield self._broken(after, error, f"rows {after:,} to {first + extent.rows - 1:,} cannot be read")
@@ -108,15 +107,15 @@ class Stretch:
         return Line(Where(self.source, line, -1), b"", fault)
 
 
-def opened(path: Path, kind: Kind, size: int) -> Table:
+def opened(path: str, kind: Kind, size: int) -> Table:
     """Open a table. Raises UsageError where it is none of its kind, RowError where it is a bomb."""
     with _told(f"{path}: it cannot be read as {kind}"):
         return open_table(path, kind, size)
 
 
-def table_files(folder: str) -> list[tuple[Path, Kind]]:
+def table_files(folder: str) -> list[tuple[str, Kind]]:
     """Return the shards of a folder that `save_to_disk` wrote, in order. Raises UsageError where it is none."""
-    path = Path(folder) / "state.json"
+    path = within(folder, "state.json")
     with _told(f"{folder}: it cannot be read as a data set of save_to_disk"):
         state = read_sidecar(path)
         names = [entry["filename"] for entry in state["_data_files"]]
@@ -127,7 +126,7 @@ def table_files(folder: str) -> list[tuple[Path, Kind]]:
     if indices:
         hint = "Load it with datasets, call flatten_indices(), and save it again."
         raise UsageError(f"{folder}: its rows are chosen by an index of an old version of datasets", hint)
-    return [(path.parent / name, Kind.ARROW_STREAM) for name in names]
+    return [(within(folder, name), Kind.ARROW_STREAM) for name in names]
 
 
 @contextmanager

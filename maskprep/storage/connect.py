@@ -27,7 +27,8 @@ _CREDENTIALS = ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN
 def connect(url: str, size: int | None = None) -> tuple[Any, str]:
     """Return a file system of pyarrow, and the path in it that a URL stands for: ``bucket/key``.
 
-    ``size`` is that of the object (bytes) which is to be written. Raises UsageError where the URL or the environment cannot be used, BuildError where the store cannot be reached.
+    ``size`` is that of the object (bytes) which is to be written. Raises UsageError where the URL or the environment
+    cannot be used, BuildError where the store cannot be reached.
     """
     scheme, bucket, key = split(url)
     if scheme == "gs":
@@ -37,7 +38,8 @@ def connect(url: str, size: int | None = None) -> tuple[Any, str]:
         if not region:
             region = "us-east-1" if endpoint else _region(bucket)
         # Whoever changes the environment wants other credentials: they are part of the key of what is remembered.
-        made = _s3(endpoint, region, size is not None and size < _PART, tuple(os.environ.get(name) for name in _CREDENTIALS))
+        who = tuple(os.environ.get(name) for name in _CREDENTIALS)
+        made = _s3(endpoint, region, size is not None and size < _PART, who)
     return made, f"{bucket}/{key}" if key else bucket
 
 

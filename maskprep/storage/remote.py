@@ -68,6 +68,12 @@ class Remote:
                 raise UsageError(f"{self.url}: there is no such bucket", "Check its name and AWS_ENDPOINT_URL.")
         return {each.path[len(root) + 1 :]: each.size for each in found if each.type == FileType.File}
 
+    def copy(self, name: str, to: str) -> None:
+        """Have the store copy an object. Raises FileNotFoundError where there is no such object."""
+        files, source = self._at(name)
+        with told(f"{self.url}/{to}"):
+            files.copy_file(source, self._at(to)[1])
+
     def delete(self, names: Iterable[str]) -> None:
         """Delete objects; those that are not there are no error."""
         with ThreadPoolExecutor(_AT_ONCE) as pool:

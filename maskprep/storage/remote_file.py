@@ -3,21 +3,14 @@
 from __future__ import annotations
 
 import io
-from collections import deque
-from collections.abc import Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any
 
+from maskprep.storage.ahead import Ahead
 from maskprep.storage.connect import connect
 from maskprep.storage.told import told
 
 if TYPE_CHECKING:
     from _typeshed import WriteableBuffer
-
-AHEAD = 8 << 20
-"""Bytes of a request that reads ahead: the time to its first byte is a small part of the whole."""
-
-_AT_ONCE = 4  # requests under way; so many times ``AHEAD`` bytes are held
 
 
 class RemoteFile(io.RawIOBase):
@@ -78,20 +71,9 @@ class RemoteFile(io.RawIOBase):
         view[: len(data)] = data
         return len(data)
 
-    def ahead(self, start: int, end: int) -> Iterator[bytes]:
-        """Yield bytes ``start:end`` in order, in blocks, while the next ones are under way."""
-        places = iter(range(start, min(end, self.size), AHEAD))
-        waiting: deque[Future[bytes]] = deque()
-        pool = ThreadPoolExecutor(_AT_ONCE)
-        try:
-            while True:
-                while len(waiting) < _AT_ONCE and (at := next(places, None)) is not None:
-                    waiting.append(pool.submit(self._range, at, min(AHEAD, end - at)))
-                if not waiting:
-                    return
-                yield waiting.popleft().result()
-        finally:
-            pool.shutdown(wait=False, cancel_futures=True)
+    def ahead(self, start: int, end: int) -> Ahead:
+        """Return bytes ``start:end`` as a file to be read once, with requests under way."""
+        return Ahead(self._range, start, min(end, self.size))
 
     def close(self) -> None:
         """Let go of the connection."""

@@ -11,18 +11,14 @@ from maskprep.errors import BuildError, UsageError
 
 _SECRETS = ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN")
 _MOST = 300  # characters of what the store says
+_ALLOWED = (
+    "Check AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY (Google: GOOGLE_APPLICATION_CREDENTIALS), and what they are "
+    "allowed to do with this bucket."
+)
+_DENIED = r"ACCESS_DENIED|FORBIDDEN|INVALID_ACCESS_KEY|SIGNATURE|TOKEN|CREDENTIALS|PERMISSION_DENIED|UNAUTHENTICATED"
 _WRONG = (
-    (
-        r"NO_SUCH_BUCKET|NoSuchBucket|bucket does not exist",
-        "there is no such bucket",
-        "Check its name and AWS_ENDPOINT_URL.",
-    ),
-    (
-        r"ACCESS_DENIED|FORBIDDEN|INVALID_ACCESS_KEY|SIGNATURE|TOKEN|CREDENTIALS|PERMISSION_DENIED|UNAUTHENTICATED",
-        "access is denied",
-        "Check AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY (Google: GOOGLE_APPLICATION_CREDENTIALS), and what they "
-        "are allowed to do with this bucket.",
-    ),
+    (r"NO_SUCH_BUCKET|NoSuchBucket", "there is no such bucket", "Check its name and AWS_ENDPOINT_URL."),
+    (_DENIED, "access is denied", _ALLOWED),
     (r"MOVED_PERMANENTLY|REDIRECT|HTTP status 301", "the bucket is in another region", "Set AWS_REGION."),
 )
 _NETWORK = "Check the network and AWS_ENDPOINT_URL, then run the same again: what is done is kept."

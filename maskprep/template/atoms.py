@@ -12,7 +12,7 @@ rendering exactly where its atom does. Whatever else a template does with an ato
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from functools import wraps
 from typing import Any, NamedTuple, Self
@@ -194,6 +194,10 @@ class Atom(Tracked):
         self.watch.note(self.atom if plain else None, "contains", given[0] if plain else None)
         return self
 
+    def __iter__(self) -> Iterator[Any]:
+        self.watch.lose()  # once it is gone through: that it can be is true of any text
+        yield from Tracked.__iter__(self)
+
     def _lost(self, name: str, *args: Any, **kwargs: Any) -> Any:
         self.watch.lose()
         return getattr(Tracked, name)(self, *args, **kwargs)
@@ -249,6 +253,10 @@ class AtomDict(TrackedDict):
 
     def __bool__(self) -> bool:
         return True
+
+    def __iter__(self) -> Iterator[Any]:
+        self.watch.lose()
+        yield from dict.__iter__(self)
 
 
 _SILENT_OF_DICTS = frozenset({"__class_getitem__", "fromkeys", "source", "atom", "watch"})

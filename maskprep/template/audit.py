@@ -6,7 +6,7 @@ that it is the same for any number of workers.
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Iterable
+from collections.abc import Collection, Hashable
 from enum import StrEnum
 from zlib import crc32
 
@@ -36,7 +36,7 @@ class Audit:
         """Forget which kinds were checked."""
         self._known.clear()
 
-    def wants(self, kinds: Iterable[Hashable], text: str, one_in: int = 0) -> bool:
+    def wants(self, kinds: Collection[Hashable], text: str, one_in: int = 0) -> bool:
         """Tell whether something is to be checked that is of these kinds.
 
         Args:
@@ -47,10 +47,16 @@ class Audit:
         unknown = set(kinds) - self._known
         if len(self._known) < _MOST_KINDS:
             self._known |= unknown
-        if unknown or self.mode is AuditMode.ALL:
-            return True
-        drawn = crc32(text.encode("utf-8", "surrogatepass")) % max(_ONE_IN, one_in) == 0
-        return self.mode is AuditMode.SAMPLE and drawn
+        return bool(unknown) or self.draws(crc32(text.encode("utf-8", "surrogatepass")), one_in)
+
+    def knows(self, kinds: Collection[Hashable]) -> bool:
+        """Tell whether all of these kinds were checked."""
+        return self._known.issuperset(kinds)
+
+    def draws(self, number: int, one_in: int = 0) -> bool:
+        """Tell whether something is drawn whose text has the CRC ``number``."""
+        drawn = number % max(_ONE_IN, one_in) == 0
+        return self.mode is AuditMode.ALL or (self.mode is AuditMode.SAMPLE and drawn)
 
 
 def shape(message: Message) -> tuple[str, tuple[str, ...]]:

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
+from itertools import pairwise
 
+from maskprep.template.atoms import FIRST, SIZE
 from maskprep.template.literals import Literals
 
 
@@ -18,7 +21,8 @@ class Stops:
 
     def __init__(self, stop: Iterable[str], special: Iterable[str], added: Iterable[str]) -> None:
         """Prepare the searches; see the class."""
-        self._stop, self._special, self._added = map(Literals, (stop, special, added))
+        self.tokens = tuple(dict.fromkeys(filter(None, stop)))
+        self._stop, self._special, self._added = map(Literals, (self.tokens, special, added))
 
     def first(self, text: str, start: int) -> tuple[int, int] | None:
         """Return the place of the first stop token that begins at or after ``start``."""
@@ -27,6 +31,19 @@ class Stops:
     def count(self, text: str, start: int) -> int:
         """Return how many stop tokens there are from ``start`` on."""
         return sum(1 for _ in self._stop.all(text, start))
+
+    def apart(self, text: str) -> bool:
+        """Tell whether no stop token can begin in an atom (see ``atoms``) and end behind it, or the other way round.
+
+        Two atoms that stand side by side could hold one together.
+        """
+        pieces = _ATOM.split(text)
+        return all(pieces[1:-1]) and not any(
+            _may_begin_with(piece, token[cut:]) or _may_end_with(before, token[:cut])
+            for token in self.tokens
+            for cut in range(1, len(token))
+            for before, piece in pairwise(pieces)
+        )
 
     def first_special(self, text: str, start: int, end: int) -> tuple[int, int] | None:
         """Return the place of the first special token inside ``start:end``."""
@@ -64,3 +81,14 @@ class Stops:
             not rendered.strip() or self.begins_added(wanted) or self.begins_added(rendered)
         )
         return shared if agreed else len(gap)
+
+
+def _may_begin_with(piece: str, rest: str) -> bool:
+    return piece.startswith(rest) or (len(piece) < len(rest) and rest.startswith(piece))
+
+
+def _may_end_with(piece: str, lead: str) -> bool:
+    return piece.endswith(lead) or (len(piece) < len(lead) and lead.endswith(piece))
+
+
+_ATOM = re.compile(f"[{chr(FIRST)}-\U0010ffff]{{{SIZE}}}")

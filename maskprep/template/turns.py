@@ -61,7 +61,7 @@ class TurnFinder:
                 ``provenance-lost``, or ``render-differs``, should a rendering with origins have another text.
         """
         search = _Search(self, conversation, message, whole)
-        if self.audit.wants([search.kind()], search.sample(), one_in=len(conversation.messages) // _AUDITS):
+        if self.audit.wants([search.kind()], drawn_by(whole) + str(message), one_in=one_in(conversation)):
             search.audit()
         return search.turn()
 
@@ -94,10 +94,6 @@ class _Search:
         shapes = tuple(map(shape, self.conversation.messages[max(0, self.message - 1) : self.message + 2]))
         shared = tuple(text.root is self.whole for text in (self.prompt, self.continued))
         return (surroundings(self.conversation), min(self.message, 3), shapes, shared)
-
-    def sample(self) -> str:
-        """Return the text by which it is drawn or not."""
-        return self.continued.between(len(self.continued) - _SHOWN, len(self.continued))
 
     def audit(self) -> None:
         """Compare what was rendered with the plain renderings. Raises ``RowError`` where they differ."""
@@ -271,6 +267,16 @@ class _Search:
             "and the prompt alone does not prove where the completion lies"
         )
         raise RowError("provenance-lost", msg, "use a template without `%` formatting of message text")
+
+
+def drawn_by(whole: Rendered) -> str:
+    """Return the text by which the turns of a conversation are drawn, each with the number of its message behind it."""
+    return whole.between(max(0, len(whole) - _SHOWN), len(whole))
+
+
+def one_in(conversation: Conversation) -> int:
+    """Return how many turns there are to one that is drawn, if that is more than usual."""
+    return len(conversation.messages) // _AUDITS
 
 
 def generation_prompt(template: ChatTemplate, conversation: Conversation, message: int, prompt: str) -> str:

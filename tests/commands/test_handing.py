@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 
 import pytest
 import yaml
@@ -27,7 +26,7 @@ def manifest(profile="axolotl", *, packing=None, max_length=None, split=0.0, **w
 
 
 def settings(told, layout=PLAIN):
-    return hand_over(Path("/data/out"), told, layout)["settings"]
+    return hand_over("/data/out", told, layout)["settings"]
 
 
 def test_rows_are_as_long_as_they_may_be_for_a_trainer_that_packs():
@@ -59,7 +58,7 @@ def test_a_pad_token_that_was_chosen_is_told(origin, said):
 
 def test_a_folder_is_named_from_the_root_and_the_splits_are(monkeypatch, tmp_path):
     monkeypatch.chdir(tmp_path)
-    told = hand_over(Path("out"), manifest("hf", split=0.1), Layout())
+    told = hand_over("out", manifest("hf", split=0.1), Layout())
     assert f'load_from_disk("{tmp_path}/out")' in told["settings"]
     assert 'eval_dataset=data["validation"]' in told["settings"]
     assert (told["name"], told["language"]) == ("transformers.Trainer", "python")

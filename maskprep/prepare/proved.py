@@ -1,0 +1,27 @@
+"""A conversation whose turns are proved."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from maskprep.conversation import Conversation, Finding
+from maskprep.template.render import ChatTemplate
+from maskprep.template.rendered import Rendered
+from maskprep.template.turn import Turn
+
+
+@dataclass(frozen=True, slots=True)
+class Proved:
+    """A conversation rendered and its turns proved: what all histories have in common.
+
+    ``located``, where it is known, is what ``locate`` would find of the selected turns that ``whole`` begins with none.
+    """
+
+    conversation: Conversation
+    template: ChatTemplate
+    whole: Rendered
+    turns: tuple[Turn, ...]
+    selected: dict[int, Turn]
+    findings: tuple[Finding, ...]
+    located: Mapping[int, tuple[int, int, int]] | None = None

@@ -1,0 +1,53 @@
+"""Which split of a data set is read, and what a folder that cannot be read is told as."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+from maskprep.errors import UsageError
+from maskprep.sources.kinds import SUFFIXES
+from maskprep.sources.sidecars import is_plain, read_sidecar
+
+
+def choose_split(name: str, splits: Sequence[str], wanted: str | None) -> str:
+    """Return the split that is wanted; where none is, ``train`` or the only one.
+
+    Raises UsageError where it is not there.
+    """
+    usual = splits[0] if len(splits) == 1 else "train"
+    if (wanted or usual) in splits:
+        return wanted or usual
+    there = ", ".join(splits) or "none"
+    missing = f"no split {wanted!r}" if wanted else "several splits and none of them is called train"
+    raise UsageError(f"{name} has {missing}; there are: {there}", f"Name one: {name}:SPLIT")
+
+
+def split_of(folder: str, sidecar: str, is_there: Callable[[str], bool], wanted: str | None) -> str:
+    """Return the split of a DatasetDict that is read.
+
+    Args:
+        folder: its name.
+        sidecar: the name of its ``dataset_dict.json``.
+        is_there: tells whether a split that is listed there lies in the folder.
+        wanted: that split, if any.
+
+    Raises:
+        UsageError: the list cannot be read, or the split is not there.
+    """
+    try:
+        names = [name for name in read_sidecar(sidecar)["splits"] if is_plain(name) and is_there(name)]
+    except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
+        raise UsageError(f"{folder}: dataset_dict.json cannot be read: {error}", "Save the data set again.") from error
+    return choose_split(folder, names, wanted)
+
+
+def a_build(folder: str) -> UsageError:
+    """Return what the output of a build is told as where a source is wanted."""
+    hint = "Give the data that it was made from; `maskprep inspect` and `maskprep verify` take it as it is."
+    return UsageError(f"{folder} is a build of maskprep, not a source", hint)
+
+
+def no_rows(folder: str) -> UsageError:
+    """Return what a folder without any file of rows is told as."""
+    endings = ", ".join(SUFFIXES)
+    return UsageError(f"the folder {folder} holds no file of rows", f"Such are called {endings}, also .gz and .zst.")

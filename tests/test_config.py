@@ -67,6 +67,11 @@ def test_the_defaults_are_those_of_the_documents():
         "template_bytes": 64 * 2**20,
         "max_row_bytes": 16 * 2**20,
         "shard_bytes": 256 * 10**6,
+        "workers": None,
+        "engine": "local",
+        "ray_address": None,
+        "worker_memory": None,
+        "worker_seconds": 300.0,
     }
 
 
@@ -174,9 +179,27 @@ def test_what_is_checked_again_is_not_in_the_fingerprint():
     assert load(None, LEAST, ["audit=all"]).fingerprint() == load(None, LEAST).fingerprint()
 
 
+WHO = {"workers", "engine", "ray_address", "worker_memory", "worker_seconds"}
+
+
+@pytest.mark.parametrize(
+    "setting",
+    ["workers=7", "engine=ray", "ray_address=auto", "worker_memory=1000000000", "worker_seconds=5"],
+)
+def test_who_does_the_work_decides_nothing(setting):
+    one, other = load(None, LEAST), load(None, LEAST, [setting])
+    assert one != other
+    assert one.fingerprint() == other.fingerprint()
+    assert one.described() == other.described()
+
+
+def test_what_is_described_is_all_but_who_does_the_work():
+    assert set(load(None, LEAST).described()) == set(Config.model_fields) - WHO
+
+
 def test_every_key_but_the_output_is_in_the_fingerprint_test():
     tested = {mark.split("=")[0].split(".")[0] for mark in _settings_of(test_the_fingerprint_follows_every_value)}
-    assert tested == set(Config.model_fields) - {"output", "audit"}
+    assert tested == set(Config.model_fields) - {"output", "audit"} - WHO
 
 
 def _settings_of(test) -> list[str]:

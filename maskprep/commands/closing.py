@@ -15,6 +15,7 @@ from maskprep.commands.inputs import Inputs
 from maskprep.commands.listing import Listing
 from maskprep.commands.manifest import manifest_of
 from maskprep.commands.plan import LARGEST
+from maskprep.commands.several import several
 from maskprep.commands.views import Viewer
 from maskprep.errors import RejectedError
 from maskprep.pipeline.place import Place
@@ -73,10 +74,13 @@ def _adopted(shards: Mapping[str, Sequence[Receipt]], output: OutputFolder, plac
     for split, own in shards.items():
         if not own:
             receipts += in_split([write_empty(output.shards(split))], split)
-        for number, receipt in enumerate(own):
-            name = f"data-{number:05d}-of-{len(own):05d}.arrow"
-            place.adopt(receipt.file, f"{split}/{name}".removeprefix("/"))
-            receipts += in_split([replace(receipt, file=name)], split)
+        named = [
+            replace(receipt, file=f"data-{number:05d}-of-{len(own):05d}.arrow") for number, receipt in enumerate(own)
+        ]
+        final = in_split(named, split)
+        for _ in several(lambda pair: place.adopt(pair[0].file, pair[1].file), zip(own, final, strict=True)):
+            pass
+        receipts += final
     return receipts
 
 

@@ -66,7 +66,9 @@ class Folder:
         self.place: Place = LocalPlace(name)
 
     def check(self, *, overwrite: bool) -> bool:
-        """See ``Destination``."""
+        """See ``Destination``. Work that was left beside a finished data set is deleted."""
+        if self.output.finished:
+            self.place.clear()
         return self.output.check(overwrite=overwrite, resume=True)
 
     def held(self) -> AbstractContextManager[None]:

@@ -68,24 +68,36 @@ class _Sum:
 
     def __init__(self, progress: Progress) -> None:
         self._progress = progress
-        self._done = Counts()
+        self._all = Counts()
         self._open: dict[int, Counts] = {}
 
     def beat(self, chunk: Chunk, value: Any) -> None:
         """Take a heartbeat."""
         if chunk.only is None:
-            _, self._open[chunk.number] = value
-            self._tell()
+            _, counts = value
+            self._tell(chunk, counts)
+            self._open[chunk.number] = counts
 
     def finished(self, chunk: Chunk, counts: Counts) -> None:
         """Note that a chunk is done."""
-        self._open.pop(chunk.number, None)
-        self._done += counts
         self._progress.read(chunk.size)
-        self._tell()
+        self._tell(chunk, counts)
+        self._open.pop(chunk.number, None)
 
-    def _tell(self) -> None:
-        self._progress.rows(sum(self._open.values(), self._done))
+    def _tell(self, chunk: Chunk, counts: Counts) -> None:
+        """Count these instead of what the chunk counted before: the others are not added up anew, they may be many."""
+        before = self._open.get(chunk.number, Counts())
+        self._all = _less(self._all + counts, before)
+        self._progress.rows(self._all)
+
+
+def _less(counts: Counts, other: Counts) -> Counts:
+    return Counts(
+        counts.rows - other.rows,
+        counts.used - other.used,
+        counts.rejected - other.rejected,
+        counts.tokens - other.tokens,
+    )
 
 
 def run(engine: Engine, setup: Setup[Chunk, Counts], chunks: Iterable[Chunk], window: int, progress: Progress) -> None:

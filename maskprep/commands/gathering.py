@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import BinaryIO
 
+from maskprep.commands.several import several
 from maskprep.conversation import Where
 from maskprep.duplicates import Place as Origin
 from maskprep.duplicates import Repeat, find_repeats, same
@@ -17,6 +18,8 @@ from maskprep.pipeline.receipt import DIGESTS, SURVEY, ChunkReceipt, ledger_name
 from maskprep.pipeline.rows import Choice, Tallies, note
 from maskprep.shards.files import Receipt
 from maskprep.tally import DUPLICATE
+
+_LEDGERS = 8  # that are held at a time: each may have some megabytes
 
 
 @dataclass(slots=True)
@@ -51,8 +54,7 @@ def gather(place: Place, count: int, tallies: Tallies, splits: Sequence[str]) ->
         BuildError: one is missing.
     """
     found = Gathered(tallies, {split: [] for split in splits})
-    for number in range(count):
-        receipt = read_receipt(place, number)
+    for number, receipt in enumerate(several(lambda number: read_receipt(place, number), range(count))):
         if receipt is None:
             msg = f"the receipt of chunk {number:,} is gone from the output"
             raise BuildError(msg, "the same command makes what is missing")
@@ -76,19 +78,13 @@ def write_ledger(place: Place, found: Gathered, ledger: str, file: BinaryIO, rep
     by_chunk = defaultdict[int, list[Repeat]](list)
     for repeat in repeats:
         by_chunk[repeat.stretch].append(repeat)
-    for number, ledgers in enumerate(found.ledgers):
-        lines = place.read(ledger_name(number, ledger)) if ledger in ledgers else b""
+    for number, lines in enumerate(_ledgers(place, found, ledger)):
         file.writelines(_merged(lines, by_chunk[number], found.names) if number in by_chunk else [lines])
 
 
 def note_repeats(place: Place, found: Gathered, choice: Choice) -> list[Repeat]:
     """Find the rows that were used and had been there before, and count them."""
-    repeats = find_repeats(
-        lambda: (
-            place.read(ledger_name(number, DIGESTS)) if DIGESTS in ledgers else b""
-            for number, ledgers in enumerate(found.ledgers)
-        )
-    )
+    repeats = find_repeats(_ledgers(place, found, DIGESTS))
     for repeat in repeats:
         where, message = _told(repeat, found.names)
         found.tallies.whole.repeat(where, message)
@@ -103,11 +99,21 @@ def find_drops(place: Place, names: Sequence[str]) -> Callable[[int], dict[int, 
 
     ``names`` are those of the files of all chunks, in order.
     """
-    repeats = find_repeats(lambda: (place.read(ledger_name(number, SURVEY)) for number in range(len(names))))
+    surveys = (ledger_name(number, SURVEY) for number in range(len(names)))
+    repeats = find_repeats(several(place.read, surveys, _LEDGERS))
     drops = defaultdict[int, dict[int, Origin]](dict)
     for repeat in repeats:
         drops[repeat.stretch][repeat.line] = (names[repeat.first_stretch], repeat.first_line)
     return lambda number: drops.get(number, {})
+
+
+def _ledgers(place: Place, found: Gathered, ledger: str) -> Iterator[bytes]:
+    """Yield what each chunk has of a ledger."""
+
+    def read(number: int) -> bytes:
+        return place.read(ledger_name(number, ledger)) if ledger in found.ledgers[number] else b""
+
+    return several(read, range(len(found.ledgers)), _LEDGERS)
 
 
 def _told(repeat: Repeat, names: Sequence[str]) -> tuple[Where, str]:

@@ -9,11 +9,14 @@ from typing import IO, Any, Self
 
 from maskprep.commands.driving import Progress
 from maskprep.commands.gathering import read_receipt
+from maskprep.commands.several import several
 from maskprep.formats import Reading
 from maskprep.pipeline.chunk import Chunk, InputFile
-from maskprep.pipeline.place import Place
+from maskprep.pipeline.place import WORK, Place
 from maskprep.pipeline.receipt import SURVEY, ledger_name, receipt_name
 from maskprep.sources import Kind
+
+_AHEAD = 16  # chunks; the rows of some are in them
 
 
 class Listing:
@@ -32,21 +35,34 @@ class Listing:
         self.files: dict[InputFile, tuple[str, Kind, Reading]] = {}
 
     def waiting(self, chunks: Iterator[Chunk]) -> Iterator[Chunk]:
-        """Yield the chunks that have no receipt."""
-        for chunk in chunks:
+        """Yield the chunks that are not done."""
+        for chunk, done in self._asked(chunks):
             self.count += 1
             self.files.setdefault(chunk.file, (chunk.name, chunk.kind, chunk.reading))
-            if receipt_name(chunk.number) in self._there and self._is_same(chunk):
+            if done:
                 self._progress.read(chunk.size)
             else:
                 yield chunk
 
-    def _is_same(self, chunk: Chunk) -> bool:
-        """Tell whether the receipt is that of these very rows, where no file tells."""
-        if chunk.part is not None:
-            return True
+    def _asked(self, chunks: Iterator[Chunk]) -> Iterator[tuple[Chunk, bool]]:
+        """Yield the chunks, and of each whether it is done; where some are, receipts are read ahead."""
+
+        def ask(chunk: Chunk) -> tuple[Chunk, bool]:
+            return chunk, self._is_done(chunk)
+
+        begun = any(name.startswith(f"{WORK}/chunk-") for name in self._there)
+        return several(ask, chunks, _AHEAD) if begun else map(ask, chunks)
+
+    def _is_done(self, chunk: Chunk) -> bool:
+        """Tell whether there is a receipt, of these very rows, and all that it tells of is there, too."""
+        if receipt_name(chunk.number) not in self._there:
+            return False
         receipt = read_receipt(self._place, chunk.number)
-        return receipt is not None and receipt.checksum == chunk.checksum()
+        if receipt is None or receipt.checksum != chunk.checksum():
+            return False
+        shards = [shard for own in receipt.shards.values() for shard in own]
+        whole = all(self._there.get(shard.file) == shard.bytes for shard in shards)
+        return whole and all(name in self._there for name in receipt.ledgers.values())
 
 
 def unsurveyed(chunks: Iterator[Chunk], place: Place, names: list[str]) -> Iterator[Chunk]:

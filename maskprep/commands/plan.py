@@ -65,7 +65,7 @@ def planned(inputs: Inputs) -> Plan:
         "settings": inputs.config.decisive(),
         "tokenizer": parts["tokenizer"],
         "template": parts["template"],
-        "sources": inputs.feed.facts(),
+        "files": inputs.feed.facts(),
         "versions": versions(inputs),
     }
     return Plan(json.loads(json.dumps(facts)), inputs.now, backend.name, backend.note)
@@ -101,7 +101,7 @@ def _differences(begun: Any, wanted: Any, name: str) -> Iterator[str]:
         for key in sorted(begun.keys() | wanted.keys()):
             inner = key if name in {"", "settings"} else f"{name}.{key}"
             yield from _differences(begun.get(key), wanted.get(key), inner)
-    elif name == "sources" and isinstance(begun, list) and isinstance(wanted, list):
+    elif name == "files" and isinstance(begun, list) and isinstance(wanted, list):
         before, after = dict(map(tuple, begun)), dict(map(tuple, wanted))
         for file in sorted(before.keys() | after.keys()):
             if before.get(file, ()) != after.get(file, ()):

@@ -6,6 +6,7 @@ import hashlib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from itertools import pairwise
+from typing import Any
 
 from maskprep.duplicates import Place
 from maskprep.formats import Line, Reading
@@ -75,15 +76,15 @@ class Chunk:
             found.update(line.data)
         return found.hexdigest()
 
-    def divided(self, at: int | None) -> tuple[Chunk, ...]:
-        """Return the lines before, at and after line ``at``, or halves; none for a single line."""
+    def divided(self, at: tuple[int, Any] | None) -> tuple[Chunk, ...]:
+        """Return the lines before, at and after the line that a heartbeat ``at`` tells of, or halves; none for one."""
         first, end = self._range()
         if end - first <= 1:
             return ()
-        if at is None or not first <= at < end:
+        if at is None or not first <= at[0] < end:
             edges = [first, (first + end) // 2, end]
         else:
-            edges = sorted({first, at, at + 1, end})
+            edges = sorted({first, at[0], at[0] + 1, end})
         return tuple(replace(self, only=(start, stop)) for start, stop in pairwise(edges))
 
     def without(self, failed: tuple[Chunk, ...]) -> Chunk:

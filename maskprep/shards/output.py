@@ -19,6 +19,7 @@ from typing import Any
 from maskprep.errors import BuildError, UsageError
 from maskprep.profiles import PROFILES, Profile
 from maskprep.shards.files import Receipt
+from maskprep.shards.long_json import compact, indented
 from maskprep.shards.schema import Layout
 from maskprep.shards.stored import COMPANIONS
 
@@ -65,6 +66,7 @@ class OutputFolder:
         """Name the folder; nothing is touched before ``claim``."""
         self.path, self.profile = Path(path), profile
         self.splits = SPLITS if divided else SPLITS[:1] if profile.container == "dict" else ("",)
+        self._seal = ""
 
     def shards(self, split: str) -> Path:
         """The folder of the shards of a split; the split of a data set that is not divided is called ``""``."""
@@ -104,6 +106,11 @@ class OutputFolder:
         """The file that tells what an unfinished build is made by."""
         return self.path / _FOLDER / _WORK / "plan.json"
 
+    @property
+    def finished(self) -> bool:
+        """Whether the folder holds a data set."""
+        return any((self.path / mark).is_file() for mark in MARKS)
+
     def check(self, *, overwrite: bool, resume: bool = False) -> bool:
         """Refuse a folder that must not be written to. Nothing is changed.
 
@@ -122,12 +129,11 @@ class OutputFolder:
             raise UsageError(
                 msg, "give a new or an empty folder to --output; --overwrite does not delete foreign files"
             )
-        finished = any((self.path / mark).exists() for mark in MARKS)
-        if resume and not overwrite and not finished and self.plan.is_file():
+        if resume and not overwrite and not self.finished and self.plan.is_file():
             return True
         if overwrite or not [entry for entry in self.path.iterdir() if entry.name != _FOLDER]:
             return False
-        held = "a data set" if finished else "an unfinished build"
+        held = "a data set" if self.finished else "an unfinished build"
         msg = f"the output folder {str(self.path)!r} already holds {held}"
         raise UsageError(msg, "give --overwrite to replace it, or another folder to --output")
 
@@ -225,10 +231,11 @@ class OutputFolder:
                 if schema is not None and (folder != self.shards(split) or self.profile.container != "parquet"):
                     DatasetInfo(features=Features.from_arrow_schema(schema)).write_to_directory(str(folder))
         _write(self.manifest, manifest)
+        self._seal = seal_of(manifest)
 
     def commit(self, receipts: Sequence[Receipt], fingerprint: str) -> None:
-        """Write the file that makes the folder a data set, last of all."""
-        seal = seal_of(json.loads(self.manifest.read_bytes()))
+        """Write the file that makes the folder a data set, last of all: it was described."""
+        seal = self._seal
         for split in self.splits:
             own = [receipt for receipt in receipts if receipt.file.rpartition("/")[0] == split]
             if self.profile.companion:
@@ -278,7 +285,10 @@ def is_ours(name: str) -> bool:
 def seal_of(manifest: Mapping[str, Any]) -> str:
     """Return the checksum of a manifest, but for when and where the data set was built: the same build has the same."""
     facts = {**manifest, "now": None, "config": {**manifest["config"], "output": None}}
-    return hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()
+    found = hashlib.sha256()
+    for piece in compact(facts):
+        found.update(piece.encode())
+    return found.hexdigest()
 
 
 def _state(names: Sequence[str], fingerprint: str, split: str, seal: str) -> dict[str, Any]:
@@ -325,8 +335,7 @@ def _commit(path: Path, value: Mapping[str, Any]) -> None:
 
 def _write(path: Path, value: Mapping[str, Any]) -> None:
     with path.open("w", encoding="utf-8") as file:
-        json.dump(value, file, indent=1, ensure_ascii=False)
-        file.write("\n")
+        file.writelines(indented(value))
         file.flush()
         os.fsync(file.fileno())
 

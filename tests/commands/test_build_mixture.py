@@ -339,13 +339,22 @@ def test_a_dropped_row_is_no_reject(configured, source):
     assert "1 of 2 rows (50.0%)" in outcome.json["error"]
 
 
-def test_a_row_that_is_rejected_is_no_ones_first(configured, source):
+def test_the_same_as_a_rejected_row_is_dropped_like_the_same_as_any_other(configured, source):
     rows = [chat("a"), chat("a"), chat("b", "c")]
     out = configured(sources=[source(*rows)], duplicates="drop", max_rejects=1)
-    assert [(reject["line"], reject["code"]) for reject in rejects(out)] == [(1, "nothing-to-train")] * 1 + [
-        (2, "nothing-to-train")
+    assert [(reject["line"], reject["code"]) for reject in rejects(out)] == [(1, "nothing-to-train")]
+    assert manifest(out)["totals"]["rows_dropped"] == 1
+    assert manifest(out)["totals"]["dropped"]["duplicate"]["example"]["line"] == 2
+
+
+def test_a_row_that_is_rejected_is_no_ones_first(configured, source):
+    rows = [chat("a"), chat("a"), chat("b", "c")]
+    out = configured(sources=[source(*rows)], max_rejects=1)
+    assert [(reject["line"], reject["code"]) for reject in rejects(out)] == [
+        (1, "nothing-to-train"),
+        (2, "nothing-to-train"),
     ]
-    assert manifest(out)["totals"]["rows_dropped"] == 0
+    assert manifest(out)["totals"]["duplicates"] == 0
 
 
 def test_verify_finds_a_record_of_dropped_rows_that_was_edited(configured, source):

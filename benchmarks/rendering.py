@@ -82,6 +82,9 @@ def main() -> None:
         way: Preparer(loaded, now=NOW, policy=policy, audit=AuditMode(options.audit)) for way in ("taken over", "again")
     }
     preparers["again"].templates[False].streams = False
+    for preparer in preparers.values():
+        for planner in preparer._planned.values():  # noqa: SLF001 - all of these conversations have a form in common
+            planner.prove = lambda _: None  # type: ignore[method-assign]
     counts = {
         turns: max(2, options.conversations * weight // 100) for turns, weight in zip(TURNS, (80, 18, 2), strict=True)
     }

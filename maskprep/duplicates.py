@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 import struct
-from collections.abc import Callable, Iterable, Iterator
+import tempfile
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any
+from itertools import pairwise
+from typing import IO, Any
 
 import numpy as np
 
@@ -62,45 +65,89 @@ class Repeat:
     digest: bytes
 
 
-def find_repeats(read: Callable[[], Iterable[bytes]], most: int = 2**24) -> list[Repeat]:
+def find_repeats(stretches: Iterable[bytes], most: int = 2**22) -> list[Repeat]:
     """Return all rows that were there before, in order.
 
     Args:
-        read: yields the ``packed`` digests of consecutive stretches of rows, as often as it is called.
-        most: how many digests are sorted at a time, about: they take some 100 bytes each.
-
-    The digests are divided by their first byte, so that memory does not grow with the rows.
+        stretches: the ``packed`` digests of consecutive stretches of rows.
+        most: how many digests are sorted at a time, about: they take some 150 bytes each. More of them wait in a
+            temporary file, 40 bytes each, so that memory does not grow with the rows.
     """
-    sizes = [len(stretch) // _DTYPE.itemsize for stretch in read()]
-    parts = min(256, max(1, -(-sum(sizes) // most)))
     found: list[Repeat] = []
-    for part in range(parts):
-        kept, numbers = [], []
-        for number, stretch in enumerate(read()):
-            rows = np.frombuffer(stretch, _DTYPE)
-            chosen = rows[(rows["low"] & 0xFF) % parts == part] if parts > 1 else rows
-            kept.append(chosen)
-            numbers.append(np.full(len(chosen), number, np.int64))
-        found += _repeats(np.concatenate([*kept, np.zeros(0, _DTYPE)]), np.concatenate([*numbers, np.zeros(0, int)]))
+    with tempfile.TemporaryFile() as file:
+        runs = list(_runs(stretches, most, file))
+        parts = min(_GRID, max(1, -(-sum(run.size for run in runs) // most)))
+        for first, last in pairwise([_GRID * part // parts for part in range(parts + 1)]):
+            found += _repeats(np.concatenate([run.between(first, last) for run in runs]))
     return sorted(found, key=lambda repeat: (repeat.stretch, repeat.line))
 
 
-def _repeats(rows: Any, numbers: Any) -> Iterator[Repeat]:
+@dataclass(frozen=True, slots=True)
+class _Run:
+    """Rows in the order of their digests, in memory or at byte ``start`` of a file; ``edges`` say where to look."""
+
+    rows: Any
+    file: IO[bytes]
+    start: int
+    edges: Any
+
+    @property
+    def size(self) -> int:
+        return int(self.edges[-1])
+
+    def between(self, first: int, last: int) -> Any:
+        """Return the rows from one edge to another."""
+        low, high = int(self.edges[first]), int(self.edges[last])
+        if self.rows is not None:
+            return self.rows[low:high]
+        self.file.seek(self.start + low * _KEPT.itemsize)
+        return np.frombuffer(self.file.read((high - low) * _KEPT.itemsize), _KEPT)
+
+
+def _runs(stretches: Iterable[bytes], most: int, file: IO[bytes]) -> Iterator[_Run]:
+    """Sort the rows in runs of ``most``, about; all but the last go into the file."""
+    held, count = [np.zeros(0, _KEPT)], 0
+    for number, stretch in enumerate(stretches):
+        rows = np.frombuffer(stretch, _DTYPE)
+        held.append(np.empty(len(rows), _KEPT))
+        for name in rows.dtype.names or ():
+            held[-1][name] = rows[name]
+        held[-1]["stretch"] = number
+        count += len(rows)
+        if count >= most:
+            yield _stored(held, file)
+            held, count = [np.zeros(0, _KEPT)], 0
+    run, edges = _sorted(held)
+    yield _Run(run, file, 0, edges)
+
+
+def _stored(held: Sequence[Any], file: IO[bytes]) -> _Run:
+    start, (run, edges) = file.seek(0, os.SEEK_END), _sorted(held)
+    file.write(run.view(np.uint8).data)
+    return _Run(None, file, start, edges)
+
+
+def _sorted(held: Sequence[Any]) -> tuple[Any, Any]:
+    """Return rows by the first half of their digests, and the edges of the ``_GRID`` stretches of them."""
+    rows = np.concatenate(held)
+    rows = rows[np.argsort(rows["low"], kind="stable")]
+    grid = np.arange(1, _GRID, dtype=np.uint64) << np.uint64(64 - _GRID.bit_length() + 1)
+    return rows, np.concatenate(([0], np.searchsorted(rows["low"], grid), [len(rows)]))
+
+
+def _repeats(rows: Any) -> Iterator[Repeat]:
     order = np.lexsort((rows["low"], rows["high"]))  # stable: equal ones stay in their order
     low, high = rows["low"][order], rows["high"][order]
     again = np.concatenate(([False], (low[1:] == low[:-1]) & (high[1:] == high[:-1])))
     first = np.maximum.accumulate(np.where(again, 0, np.arange(len(order))))
     for place in np.flatnonzero(again):
-        row, before = order[place], order[first[place]]
-        key = int(rows["low"][row]).to_bytes(8, "little") + int(rows["high"][row]).to_bytes(8, "little")
-        yield Repeat(
-            int(numbers[row]),
-            int(rows["line"][row]),
-            int(rows["offset"][row]),
-            int(numbers[before]),
-            int(rows["line"][before]),
-            key,
-        )
+        row, before = rows[order[place]], rows[order[first[place]]]
+        key = int(row["low"]).to_bytes(8, "little") + int(row["high"]).to_bytes(8, "little")
+        origin = int(before["stretch"]), int(before["line"])
+        yield Repeat(int(row["stretch"]), int(row["line"]), int(row["offset"]), *origin, key)
 
 
 _DTYPE = np.dtype([("low", "<u8"), ("high", "<u8"), ("line", "<i8"), ("offset", "<i8")])
+_KEPT = np.dtype([*_DTYPE.descr, ("stretch", "<i8")])
+_GRID = 4096
+"""In how many stretches digests can be divided, by their first twelve bits."""

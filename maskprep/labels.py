@@ -5,21 +5,16 @@ A token is trained exactly when all of its characters lie in trained completions
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import NamedTuple
 
 import numpy as np
-import numpy.typing as npt
 
-from maskprep.conversation import Message, Part
-from maskprep.errors import RowError
-from maskprep.sequences import Stretch, TrainingSequence
-from maskprep.template.source import CALL_ID, FIRST_RANGE, is_lost, message_of, part_of, shade_of
-from maskprep.tokenizer.encode import Ints
-
-Floats = npt.NDArray[np.float32]
+from maskprep.conversation import Message
+from maskprep.segments import PARTS, Floats, Ints, MaskPolicy, cut
+from maskprep.sequences import TrainingSequence
 
 IGNORED = -100
 """The label of a token that is not trained, as PyTorch's cross-entropy has it."""
@@ -55,47 +50,6 @@ class Labelled:
         return int((self.labels != IGNORED).sum())
 
 
-@dataclass(frozen=True, slots=True)
-class MaskPolicy:
-    """What is trained within the completions that a sequence trains.
-
-    ``parts`` are the parts that are; ``empty_thoughts`` tells whether an empty thought that the template inserts is,
-    ``call_ids`` whether the ids of tool calls are.
-    """
-
-    parts: Collection[Part]
-    empty_thoughts: bool = True
-    call_ids: bool = True
-
-    def weight(self, message: Message, part: Part, source: int) -> float:
-        """Return what text of ``message`` counts in the loss.
-
-        Raises:
-            RowError: the data tells stretches of the message apart, and the template has mixed them.
-        """
-        if part not in self.parts:
-            return 0.0
-        shade = shade_of(source)
-        if shade == CALL_ID and not self.call_ids:
-            return 0.0
-        if shade >= FIRST_RANGE:
-            return message.ranges[shade - FIRST_RANGE].weight
-        if is_lost(source) and (message.ranges or not self.call_ids):
-            msg = "the template mixes this text in a way that hides which of its characters are masked"
-            raise RowError("provenance-lost", msg, "use a template without `%` formatting of message text")
-        return message.weight
-
-
-class _Segment(NamedTuple):
-    """Characters up to ``end`` of one kind, and what they count in the loss."""
-
-    end: int
-    role: str
-    part: Part
-    message: int
-    weight: float
-
-
 def label(sequence: TrainingSequence, messages: Sequence[Message], policy: MaskPolicy) -> Labelled:
     """Return the labels and spans of a sequence.
 
@@ -107,20 +61,37 @@ def label(sequence: TrainingSequence, messages: Sequence[Message], policy: MaskP
     ids, starts, ends = sequence.encoded.ids, sequence.encoded.starts, sequence.encoded.ends
     if not len(ids):
         return Labelled(ids, ids.copy(), ())
-    segments = list(_segments(sequence, messages, policy))
-    limits = _byte_limits(sequence.text.text, [segment.end for segment in segments])
-    first = np.minimum(np.searchsorted(limits, starts, side="right"), len(segments) - 1)
-    last = np.minimum(np.searchsorted(limits, np.maximum(ends - 1, starts), side="right"), len(segments) - 1)
-    weights = _least(np.asarray([segment.weight for segment in segments], np.float32), first, last)
+    segments = cut(sequence, messages, policy)
+    limits = _byte_limits(sequence.text.text, segments.ends)
+    if np.array_equal(starts[1:], ends[:-1]):
+        first, weights = _tiled(segments.weights, limits, starts, ends)
+    else:
+        first = np.minimum(np.searchsorted(limits, starts, side="right"), len(limits) - 1)
+        last = np.minimum(np.searchsorted(limits, np.maximum(ends - 1, starts), side="right"), len(limits) - 1)
+        weights = _least(segments.weights, first, last)
     weights[0] = 0  # nothing precedes the first token: no model can be asked for it
     trained = weights > 0
     labels = np.where(trained, ids, IGNORED)
-    kinds = {segment[1:4] for segment in segments}
-    number = {kind: index for index, kind in enumerate(kinds)}
-    kind_of = np.asarray([number[segment[1:4]] for segment in segments])[first]
-    spans = tuple(_spans(kind_of * 2 + trained, {index: kind for kind, index in number.items()}))
+    spans = _spans(segments.kinds[first] * 2 + trained, messages)
     plain = bool((weights[trained] == 1).all())
     return Labelled(ids, labels, spans, None if plain else weights)
+
+
+def _tiled(weights: Floats, limits: Ints, starts: Ints, ends: Ints) -> tuple[Ints, Floats]:
+    """Return of each token the segment that it begins in, and its weight, where the tokens tile the text.
+
+    So all but one of those that begin within a segment end there, too.
+    """
+    edges = np.searchsorted(starts, limits[:-1], side="left")
+    sizes = np.diff(edges, prepend=0, append=len(starts))
+    first = np.repeat(np.arange(len(limits)), sizes)
+    least = np.repeat(weights, sizes)
+    crossing = np.unique(edges[edges > 0] - 1)
+    crossing = crossing[ends[crossing] > limits[first[crossing]]]
+    for token in crossing.tolist():
+        last = min(int(np.searchsorted(limits, ends[token] - 1, side="right")), len(limits) - 1)
+        least[token] = weights[first[token] : last + 1].min()
+    return first, least
 
 
 def _least(weights: Floats, first: Ints, last: Ints) -> Floats:
@@ -131,52 +102,25 @@ def _least(weights: Floats, first: Ints, last: Ints) -> Floats:
     return least
 
 
-def _segments(sequence: TrainingSequence, messages: Sequence[Message], policy: MaskPolicy) -> Iterator[_Segment]:
-    """Yield the stretches of one kind that tile the text: runs of one source, cut where completions begin and end."""
-    borders = {border for s in sequence.stretches for border in (s.start, *s.thought, s.stop, s.end)}
-    waiting = sorted(borders, reverse=True)
-    stretches = iter(sequence.stretches)
-    stretch = next(stretches, None)
-    for start, stop, source in sequence.text.places():
-        position = start
-        while position < stop:
-            while waiting and waiting[-1] <= position:
-                waiting.pop()
-            while stretch is not None and stretch.end <= position:
-                stretch = next(stretches, None)
-            end = min(stop, waiting[-1]) if waiting else stop
-            yield _segment(end, position, source, stretch, messages, policy)
-            position = end
-
-
-def _segment(  # noqa: PLR0913, PLR0917 - a stretch of text and all that decides on it
-    end: int, start: int, source: int, stretch: Stretch | None, messages: Sequence[Message], policy: MaskPolicy
-) -> _Segment:
-    message, part = message_of(source), part_of(source)
-    if stretch is None or start < stretch.start:
-        return _Segment(end, messages[message].role if message >= 0 else "template", part, message, 0.0)
-    # Within its completion the speaker writes the scaffold, too.
-    message, part = (message, part) if source else (stretch.message, Part.SCAFFOLD)
-    if stretch.trained and message != stretch.message:
-        raise RowError(
-            "foreign-text", f"text of another message stands in the completion of messages[{stretch.message}]"
-        )
-    if start >= stretch.stop:
-        part = Part.STOP
-    role = messages[message].role if message >= 0 else "template"
-    emptied = not policy.empty_thoughts and stretch.thought[0] <= start < stretch.thought[1]
-    trained = stretch.trained and not emptied
-    return _Segment(end, role, part, message, policy.weight(messages[message], part, source) if trained else 0.0)
-
-
-def _byte_limits(text: str, ends: Sequence[int]) -> Ints:
+def _byte_limits(text: str, ends: Ints) -> Ints:
     """Return where the segments end, in bytes of UTF-8."""
-    sizes = [len(text[start:end].encode()) for start, end in pairwise((0, *ends))]
+    if text.isascii():
+        return ends
+    sizes = [len(text[start:end].encode()) for start, end in pairwise((0, *ends.tolist()))]
     return np.cumsum(sizes, dtype=np.int64)
 
 
-def _spans(kinds: Ints, names: dict[int, tuple[str, Part, int]]) -> Iterator[Span]:
-    edges = np.flatnonzero(np.diff(kinds)) + 1
-    for start, end in pairwise((0, *edges.tolist(), len(kinds))):
-        role, part, message = names[int(kinds[start]) // 2]
-        yield Span(role, part.value, message, start, end, bool(kinds[start] % 2))
+def _spans(kinds: Ints, messages: Sequence[Message]) -> tuple[Span, ...]:
+    """Return the spans of tokens of these kinds (see ``segments``), doubled, plus one for those that are trained."""
+    edges = np.flatnonzero(kinds[1:] != kinds[:-1]) + 1
+    starts = [0, *edges.tolist()]
+    count = len(PARTS)
+    spans = []
+    for start, end, number in zip(starts, [*starts[1:], len(kinds)], kinds[starts].tolist(), strict=True):
+        message, part = divmod(number // 2, count)
+        role = messages[message - 1].fields["role"] if message else "template"
+        spans.append(Span(role, _NAMES[part], message - 1, start, end, number % 2 == 1))
+    return tuple(spans)
+
+
+_NAMES = tuple(part.value for part in PARTS)  # Python takes its time to look up what an enumeration holds

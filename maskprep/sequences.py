@@ -130,13 +130,14 @@ class SequenceBuilder:
         contexts = self._encoder.contexts(text.text, [turn.start for turn in candidates])
         last = candidates[-1]
         encoded = self._encoder.encode(text.text)
-        split = not _meets(encoded, contexts[last.start], text.text, last.start)
+        low = _in_bytes(text.text, [turn.start for turn in candidates])
+        split = not _meets(encoded, contexts[last.start], text.text, low[last.start])
         if split:
             encoded = self._encode_split(text.text, [last.start])
-        met = {turn.message for turn in candidates if _meets(encoded, contexts[turn.start], text.text, turn.start)}
+        met = {turn.message for turn in candidates if _meets(encoded, contexts[turn.start], text.text, low[turn.start])}
         for turn in candidates:
             if turn.message in met:
-                encoded = encoded.with_border(len(contexts[turn.start]), len(text.text[: turn.start].encode()))
+                encoded = encoded.with_border(len(contexts[turn.start]), low[turn.start])
         stretches = tuple(
             Stretch(turn.message, turn.start, turn.stop, turn.end, turn.message in met, thought=turn.thought)
             for turn in fitting
@@ -159,12 +160,13 @@ class SequenceBuilder:
         starts = [stretch.start for stretch in stretches if stretch.trained]
         contexts = self._encoder.contexts(whole.text, starts)
         encoded = self._encoder.encode(whole.text)
-        cuts = [start for start in starts if not _meets(encoded, contexts[start], whole.text, start)]
+        low = _in_bytes(whole.text, starts)
+        cuts = [start for start in starts if not _meets(encoded, contexts[start], whole.text, low[start])]
         if cuts:
             encoded = self._encode_split(whole.text, cuts)
         else:
             for start in starts:
-                encoded = encoded.with_border(len(contexts[start]), len(whole.text[:start].encode()))
+                encoded = encoded.with_border(len(contexts[start]), low[start])
         unfaithful = sorted(selected.keys() - faithful.keys())
         findings = [_rewritten(unfaithful)] if unfaithful else []
         if cuts:
@@ -208,8 +210,22 @@ def _trained(sequence: TrainingSequence) -> set[int]:
     return {stretch.message for stretch in sequence.stretches if stretch.trained}
 
 
-def _meets(encoded: Encoded, context: Context, text: str, start: int) -> bool:
+def _in_bytes(text: str, starts: Sequence[int]) -> dict[int, int]:
+    """Return where characters of a text stand in its bytes of UTF-8."""
+    if text.isascii():
+        return {start: start for start in starts}
+    found: dict[int, int] = {}
+    position = size = 0
+    for start in sorted(starts):
+        size += len(text[position:start].encode())
+        found[start], position = size, start
+    return found
+
+
+def _meets(encoded: Encoded, context: Context, text: str, low: int) -> bool:
     """Tell whether the ids begin with those of the context, and whether what follows them is the completion's.
+
+    The context is the text up to byte ``low``.
 
     A tokenizer may leave out the blank at the end of a prompt and put it into the first token of the answer: then that
     token is what the model generates behind that prompt. Any other character of the prompt in it would be too many.
@@ -218,5 +234,5 @@ def _meets(encoded: Encoded, context: Context, text: str, start: int) -> bool:
         return False
     if len(encoded.ids) == len(context):
         return True
-    raw = text[:start].encode()
-    return not raw[int(encoded.starts[len(context)]) :].strip()
+    first = int(encoded.starts[len(context)])
+    return first >= low or not text.encode()[first:low].strip()

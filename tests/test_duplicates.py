@@ -61,16 +61,16 @@ def test_every_row_that_was_there_before_is_found_with_its_first_place(most):
                 expected.append(Repeat(number, where.line, where.offset, *seen[key], key))
             seen.setdefault(key, (number, where.line))
     assert len(expected) == 100
-    assert find_repeats(lambda: map(packed, stretches), most) == expected
+    assert find_repeats(map(packed, stretches), most) == expected
 
 
 def test_digests_that_are_nearly_the_same_are_told_apart():
     near = [(bytes(8) + number.to_bytes(8), Where("f", number + 1, 0)) for number in range(50)]
-    assert find_repeats(lambda: [packed(near)]) == []
+    assert find_repeats([packed(near)]) == []
     near = [(number.to_bytes(8) + bytes(8), Where("f", number + 1, 0)) for number in range(50)]
-    assert find_repeats(lambda: [packed(near)]) == []
+    assert find_repeats([packed(near)]) == []
 
 
 def test_no_rows_have_no_repeats():
-    assert find_repeats(lambda: []) == []
-    assert find_repeats(lambda: [b"", b""]) == []
+    assert find_repeats([]) == []
+    assert find_repeats([b"", b""]) == []

@@ -21,9 +21,10 @@ from maskprep.pipeline import guarded
 from maskprep.prepare import PreparedSequence, Preparer
 from maskprep.shards.reader import StoredDataSet
 from maskprep.shards.schema import ShardRow
-from maskprep.sources import open_source, pick_rows
+from maskprep.sources import open_source, pick_rows, total_bytes
 from maskprep.sources.names import HUB
 from maskprep.sources.streams import STDIN
+from maskprep.storage import is_remote
 
 _ADVICE = (
     "the rows are not what their sources become: build again; if the source was edited since, that is the reason, "
@@ -181,6 +182,12 @@ def _gone(file: str) -> str:
         try:
             open_source(file, 1)
         except UsageError as error:
+            return error.message
+        return ""
+    if is_remote(file):
+        try:
+            total_bytes(file)
+        except (UsageError, BuildError) as error:
             return error.message
         return ""
     there = Path(file).exists()

@@ -23,6 +23,7 @@ from maskprep.shards.schema import Layout
 
 _REPORTED_ROWS = 50  # rows in the build report
 _EXAMPLES = 3  # rows in it for each code of a reject or a finding
+_READ_AGAIN = 5 * 10**9  # tokens: to read more of them for the report would take many minutes
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,7 +91,7 @@ def commit(  # noqa: PLR0913, PLR0917 - all that is known when the shards are th
         receipts: the shards.
         layout: which columns they have.
         viewer: shows rows.
-        write_page: writes the report. Shards that stay in an object store are not read for it.
+        write_page: writes the report. Shards that stay in an object store, or are many, are not read for it.
         name: what the data set is called where it goes, if that is not the folder.
     """
     manifest = {**described, "shards": [asdict(receipt) for receipt in receipts]}
@@ -104,7 +105,8 @@ def commit(  # noqa: PLR0913, PLR0917 - all that is known when the shards are th
     output.describe(manifest, layout)
     rows: Iterator[View] = iter(())
     figures = None
-    if all((output.path / receipt.file).is_file() for receipt in receipts):
+    few = sum(receipt.tokens for receipt in receipts) <= _READ_AGAIN
+    if few and all((output.path / receipt.file).is_file() for receipt in receipts):
         data = StoredDataSet(str(output.path), committed=False)
         built = Output(data, viewer)
         rows = chain(map(built.view, built.examples(_REPORTED_ROWS, _EXAMPLES)), built.rejects(_EXAMPLES))

@@ -61,6 +61,7 @@ class _Loop(Generic[J, R]):
         # Time while the loop was awake: what the caller does between two outcomes, or a suspended program, is no reason
         # to think that workers hang.
         self._clock = 0.0
+        self._checked = 0.0  # when it was last asked whether workers hang
         self._woke = time.monotonic()
 
     def outcomes(self, interrupts: Interrupts) -> Iterator[Outcome[J, R]]:
@@ -89,7 +90,7 @@ class _Loop(Generic[J, R]):
         """Give every idle worker a task, and hire for what is left."""
         idle = [number for number, hand in self._hands.items() if hand.task is None and hand.ready]
         while idle or len(self._hands) < self._crew.limit:
-            task = self._schedule.next()
+            task = self._schedule.next() or (self._unbegun() if idle else None)
             if task is None:
                 return
             if idle:
@@ -98,6 +99,14 @@ class _Loop(Generic[J, R]):
                 self._hired += 1
                 self._hands[self._hired] = _Hand(task, self._clock)
                 self._crew.hire(self._hired)
+
+    def _unbegun(self) -> Task[J] | None:
+        """Take back the task of a worker that does not run yet: a cluster that lost a node may have no place for it."""
+        for hand in self._hands.values():
+            if hand.task is not None and not hand.alive:
+                task, hand.task = hand.task, None
+                return task
+        return None
 
     def _give(self, number: int, task: Task[J]) -> None:
         hand = self._hands[number]
@@ -157,6 +166,9 @@ class _Loop(Generic[J, R]):
 
     def _hung(self, heard: set[int]) -> Iterator[tuple[int, Faulted]]:
         """Yield the fault of each worker that was silent for too long."""
+        if self._clock - self._checked < _TICK:
+            return  # thousands of workers are not looked through for every word of one
+        self._checked = self._clock
         working = any(hand.ready for hand in self._hands.values())
         for number, hand in list(self._hands.items()):
             if number in heard or hand.task is None:

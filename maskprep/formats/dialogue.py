@@ -6,7 +6,7 @@ from typing import Any
 
 from maskprep.conversation import Finding, Message
 from maskprep.errors import RowError
-from maskprep.formats.message import read_message
+from maskprep.formats.message import plain_message, read_message
 from maskprep.formats.names import CALL, Names
 from maskprep.formats.strict_json import loads_text
 from maskprep.formats.wording import kind
@@ -24,6 +24,10 @@ def read_dialogue(
     """
     messages: list[Message] = []
     for index, raw in enumerate(_listed(value, at)):
+        plain = plain_message(raw, names, weights)
+        if plain is not None:
+            messages.append(plain)
+            continue
         place = f"{at}[{index}]"
         named = names.role(names.message(raw), place) if isinstance(raw, dict) else ""
         own = weights[0] if named in {"assistant", CALL} else weights[1]

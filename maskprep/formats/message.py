@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from maskprep.conversation import Finding, Message
+from maskprep.conversation import ROLES, Finding, Message
 from maskprep.errors import RowError
 from maskprep.formats.names import CALL, DETAIL_KEYS, REASONING_KEYS, WEIGHT_KEYS, Names
 from maskprep.formats.parts import Parts, read_parts
@@ -38,6 +38,19 @@ def read_message(raw: object, at: str, findings: list[Finding], names: Names, we
     if isinstance(prefix, bool):
         del fields["prefix"]
     return Message(fields, weight, read_ranges(message, fields, weight, at), prefix is True)
+
+
+def plain_message(raw: object, names: Names, weights: tuple[float, float]) -> Message | None:
+    """Return a message that has a role by its usual name, a content that is text, and no more; None for any other.
+
+    Most messages are such, and there is nothing to be checked.
+    """
+    if type(raw) is not dict or len(raw) != 2 or names.columns or names.roles:  # noqa: PLR2004
+        return None
+    role, content = raw.get("role"), raw.get("content")
+    if type(content) is not str or role not in ROLES:
+        return None
+    return Message({"role": role, "content": content}, weights[0] if role == "assistant" else weights[1])
 
 
 def _fields(message: Mapping[str, Any], role: str, at: str, findings: list[Finding]) -> dict[str, Any]:

@@ -14,6 +14,7 @@ from maskprep.engines import Heartbeat
 from maskprep.errors import BuildError, RejectedError, RowError
 from maskprep.formats import Line, parse
 from maskprep.pipeline.chunk import Chunk
+from maskprep.pipeline.collector import spare_collector
 from maskprep.pipeline.place import Place
 from maskprep.pipeline.receipt import SURVEY, ChunkReceipt, ledger_name, receipt_name, shard_name
 from maskprep.pipeline.rows import Choice, Ledgers, RowWriter, guarded
@@ -89,6 +90,7 @@ class WorkerSetup:
             raise BuildError(msg, "give every machine the same files")
         preparer = preparer_of(config, loaded, self.now, self.template)
         preparer.encoder.backend = backend_named(self.backend, loaded)
+        spare_collector()
         return Worker(self.task, preparer)
 
 

@@ -13,6 +13,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -132,20 +133,23 @@ class ControlTokens:
         if not len(hits):
             return
         text = sequence.text.text
-        places = list(sequence.text.places())
-        ends = [stop for _, stop, _ in places]
-        limits = ends if text.isascii() else np.cumsum([len(text[low:high].encode()) for low, high, _ in places])
+        ends, owners = sequence.text.table()
+        limits = ends
+        if not text.isascii():
+            limits = np.cumsum([len(text[low:high].encode()) for low, high in pairwise((0, *ends.tolist()))])
         starts, stops = sequence.encoded.starts[hits], sequence.encoded.ends[hits]
         first = np.searchsorted(limits, starts, side="right")
-        last = np.minimum(np.searchsorted(limits, np.maximum(stops - 1, starts), side="right"), len(places) - 1)
-        before = np.cumsum([0, *(source != 0 for _, _, source in places)])
+        last = np.minimum(np.searchsorted(limits, np.maximum(stops - 1, starts), side="right"), len(ends) - 1)
+        before = np.concatenate((np.zeros(1, np.int64), np.cumsum(owners != 0)))
         from_data = before[last + 1] > before[np.minimum(first, last)]
+        if not from_data.any():
+            return
         control = self._always | set(ids[hits[~from_data]].tolist())
         for number in np.flatnonzero(from_data).tolist():
             index = int(hits[number])
             if int(ids[index]) not in control or self._is_unknown(sequence, index):
                 continue
-            sources = {source for _, _, source in places[first[number] : last[number] + 1] if source}
+            sources = {source for source in owners[first[number] : last[number] + 1].tolist() if source}
             forged = self._judge(index, int(ids[index]), sources, conversation)
             if forged is not None:
                 yield forged

@@ -1,7 +1,7 @@
 """The form of a conversation: all that it is but for its texts, which any other texts may take the places of.
 
-    system  Be brief.   user  Hi.   assistant  Hello.          form   (system, content) (user, content) …
-    system  ⟨0⟩         user  ⟨1⟩   assistant  ⟨2⟩             texts  Be brief. │ Hi. │ Hello.
+system  Be brief.   user  Hi.   assistant  Hello.          form   (system, content) (user, content) …
+system  ⟨0⟩         user  ⟨1⟩   assistant  ⟨2⟩             texts  Be brief. │ Hi. │ Hello.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """Conversations of which another of the same form was proved before: proved by the plan of that form.
 
-The second conversation of a form is what the plan is made for. What is to be audited is not planned: a new kind of row
-or turn, and those that are drawn, are rendered and proved from the beginning.
+The second conversation of a form is what the plan is made for. New kinds of rows and turns are rendered and proved
+from the beginning all the same; rows and turns that are drawn to be audited are compared with the plain renderings.
 """
 
 from __future__ import annotations
@@ -12,20 +12,23 @@ from zlib import crc32
 from maskprep.conversation import Conversation
 from maskprep.errors import RowError
 from maskprep.prepare.forms import Form, form_of, twin_of
-from maskprep.prepare.plans import Plan, draws, make_plan
+from maskprep.prepare.plans import Filling, Plan, make_plan
 from maskprep.prepare.proved import Proved
 from maskprep.template.audit import Audit, AuditMode, shape, surroundings
 from maskprep.template.located import locate
 from maskprep.template.render import ChatTemplate
 from maskprep.template.rendered import Rendered
-from maskprep.template.turns import TurnFinder, drawn_by, one_in
+from maskprep.template.turns import TurnFinder, check_plainly, drawn_by, one_in
 from maskprep.template.watched import WatchedTemplate
 
-_MOST_FORMS = 5_000  # known at a time: strange data may make any number
-_MOST_MESSAGES = 300  # of a conversation that is planned
+_MOST_FORMS = 100_000  # that were met once, as numbers: strange data may make any number
+_MOST_HELD = 1_000_000  # pieces of text in all plans, and parts of forms: some 100 MB
+_PARTS = 10  # of the form of a message, about
+_MOST_MESSAGES = 100  # of a conversation that is planned: a plan holds a rendering for each of its turns
 _LIMIT = 16  # a text so many times smaller than what a rendering may take is sure to be within all limits
 
 Prove = Callable[[Conversation, ChatTemplate, TurnFinder, Rendered], Proved]
+Check = Callable[[ChatTemplate, Conversation, str], None]
 
 
 class Planner:
@@ -36,13 +39,15 @@ class Planner:
         audit: which rows are checked.
         finder: proves the turns, and knows which of them are checked.
         prove: proves a conversation of atoms with a template and a finder for these.
+        check: compares the text of a conversation with transformers' own, and raises ``RowError`` where they differ.
     """
 
-    def __init__(self, template: ChatTemplate, audit: Audit, finder: TurnFinder, prove: Prove) -> None:
+    def __init__(self, template: ChatTemplate, audit: Audit, finder: TurnFinder, prove: Prove, check: Check) -> None:
         """Begin without any plan; see the class."""
-        self._template, self._audit, self._finder, self._prove = template, audit, finder, prove
+        self._template, self._audit, self._finder, self._prove, self._check = template, audit, finder, prove, check
         self._plans: dict[Hashable, Plan | None] = {}
-        self._met: set[Hashable] = set()
+        self._met: set[int] = set()
+        self._held = 0
         self._watched: WatchedTemplate | None = None
 
     def prove(self, conversation: Conversation) -> Proved | None:
@@ -57,8 +62,12 @@ class Planner:
         if texts is None:
             return None
         filling = plan.fill(texts)
-        if self._draws(conversation, plan, filling.whole):
+        raw = filling.whole.text.encode("utf-8", "surrogatepass")
+        if len(raw) * _LIMIT > self._template.limits.size:
             return None
+        if self._audit.draws(crc32(raw)):
+            self._check(self._template, conversation, filling.whole.text)
+        self._check_turns(conversation, filling)
         findings = (*conversation.findings, *plan.findings)
         return Proved(
             conversation, self._template, filling.whole, filling.turns, filling.selected, findings, filling.located
@@ -67,28 +76,33 @@ class Planner:
     def _is_audited(self, plan: Plan) -> bool:
         return self._audit.knows(plan.kinds) and self._finder.audit.knows(plan.turn_kinds)
 
-    def _draws(self, conversation: Conversation, plan: Plan, whole: Rendered) -> bool:
-        """Tell whether the row, or one of its turns, is to be checked; or is too long for anything to be sure of."""
-        raw = whole.text.encode("utf-8", "surrogatepass")
-        if len(raw) * _LIMIT > self._template.limits.size or self._audit.draws(crc32(raw)):
-            return True
-        many = one_in(conversation)
-        numbers = draws(drawn_by(whole), [turn.message for turn in plan.turns])
-        return any(self._finder.audit.draws(number, many) for number in numbers)
+    def _check_turns(self, conversation: Conversation, filling: Filling) -> None:
+        """Check the turns that are drawn."""
+        audit, many = self._finder.audit, one_in(conversation)
+        base = crc32(drawn_by(filling.whole).encode("utf-8", "surrogatepass"))
+        for turn in filling.turns:
+            if audit.draws(crc32(b"%d" % turn.message, base), many):
+                continued = turn.text.between(0, len(turn.text) - turn.lent)
+                check_plainly(self._template, conversation, turn.message, continued[: turn.start], continued)
 
     def _plan(self, conversation: Conversation, form: Form) -> Plan | None:
         """Return the plan of a form, None where there is none, or not yet."""
         if form.key in self._plans:
             return self._plans[form.key]
-        if form.key not in self._met:
+        met = hash(form.key)
+        if met not in self._met:
             if len(self._met) >= _MOST_FORMS:
                 self._met.clear()
-            self._met.add(form.key)
+            self._met.add(met)
             return None
-        if len(self._plans) >= _MOST_FORMS:
-            self._plans.clear()
         twin = twin_of(conversation, form)
-        plan = self._plans[form.key] = None if twin is None else self._new_plan(twin, form)
+        plan = None if twin is None else self._new_plan(twin, form)
+        size = _PARTS * len(conversation.messages) + (plan.size if plan is not None else 0)
+        if self._held + size > _MOST_HELD:
+            self._plans.clear()
+            self._held = 0
+        self._held += size
+        self._plans[form.key] = plan
         return plan
 
     def _new_plan(self, twin: Conversation, form: Form) -> Plan | None:

@@ -17,7 +17,6 @@ import re
 from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
-from zlib import crc32
 
 from maskprep.conversation import Conversation, Finding
 from maskprep.prepare.forms import Form
@@ -29,6 +28,7 @@ from maskprep.template.stops import Stops
 from maskprep.template.turn import Fit, Turn
 
 _Test = Callable[[str], bool]
+_PROMPT = Fit.PROMPT  # Python takes its time to look up what an enumeration holds
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +60,7 @@ class TurnPlan:
     end: Place
     thought: tuple[Place, Place]
     findings: tuple[Finding, ...]
+    lent: int
     begins: bool
     apart: _Apart | None
     selected: bool
@@ -73,6 +74,7 @@ class PlannedTurn(Turn):
     _whole: tuple[Rendered, bool]
 
     def begins(self, text: Rendered) -> bool:
+        """Tell whether ``text`` starts with this turn's context and completion."""
         return self._whole[1] if text is self._whole[0] else Turn.begins(self, text)
 
 
@@ -101,6 +103,12 @@ class Plan:
     turn_kinds: frozenset[Hashable]
     tests: tuple[tuple[int, tuple[_Test, ...]], ...]
     printed: tuple[tuple[int, Mapping[str, Any]], ...]
+
+    @property
+    def size(self) -> int:
+        """How many pieces of text it holds."""
+        patterns = (self.whole, *(turn.pattern for turn in self.turns))
+        return sum(len(pattern.pieces) for pattern in patterns if pattern is not None)
 
     def texts(self, form: Form) -> list[str] | None:
         """Return the texts of the atoms, None where one of them answers another way."""
@@ -149,7 +157,7 @@ class Plan:
         start, stop, end, low, high = (
             place[1] + own[place[0]] for place in (plan.start, plan.stop, plan.end, *plan.thought)
         )
-        given = (plan.message, text, start, stop, end, Fit.PROMPT, plan.findings, (low, high))
+        given = (plan.message, text, start, stop, end, _PROMPT, plan.findings, (low, high), plan.lent)
         begins = plan.begins
         if not begins:
             apart = plan.apart
@@ -158,12 +166,6 @@ class Plan:
         turn = PlannedTurn(*given)
         object.__setattr__(turn, "_whole", (whole, begins))
         return turn
-
-
-def draws(tail: str, messages: Sequence[int]) -> list[int]:
-    """Return the numbers by which turns are drawn, as ``TurnFinder`` does."""
-    base = crc32(tail.encode("utf-8", "surrogatepass"))
-    return [crc32(b"%d" % message, base) for message in messages]
 
 
 def make_plan(  # noqa: PLR0913 - what was proved of the twin, and what was seen of it
@@ -235,9 +237,12 @@ def _plan_turn(  # noqa: PLR0913, PLR0917 - a turn, and where it may stand
         turn.message,
         None if shared else pattern,
         place(len(turn.text)),
-        *map(place, (turn.start, turn.stop, turn.end)),
+        place(turn.start),
+        place(turn.stop),
+        place(turn.end),
         thought=(place(turn.thought[0]), place(turn.thought[1])),
         findings=turn.findings,
+        lent=turn.lent,
         begins=begins,
         apart=None if begins else _apart(turn, whole, pattern),
         selected=selected,

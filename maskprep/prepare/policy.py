@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from maskprep.conversation import Part
-from maskprep.labels import MaskPolicy
+from maskprep.segments import MaskPolicy
 from maskprep.sequences import History
 from maskprep.template.turn import Mismatch
 

@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
 from maskprep.conversation import Conversation, Finding, Message, Part
 from maskprep.errors import RowError, UsageError
-from maskprep.labels import IGNORED, MaskPolicy, label
+from maskprep.labels import label
 from maskprep.prepare.control import ControlTokens
 from maskprep.prepare.overflow import fit
-from maskprep.prepare.policy import Control, Policy
 from maskprep.prepare.planned import Planner
+from maskprep.prepare.policy import Control, Policy
 from maskprep.prepare.prepared import Prepared, PreparedSequence
 from maskprep.prepare.proved import Proved
+from maskprep.segments import MaskPolicy
 from maskprep.sequences import History, Row, SequenceBuilder, TrainingSequence
 from maskprep.template.arguments import readable
 from maskprep.template.audit import Audit, AuditMode, shape, surroundings
@@ -78,7 +79,7 @@ class Preparer:
         }
         self._control = {text: ControlTokens(loaded, compiled[text], self.stops) for text in compiled}
         self._planned = {
-            text: Planner(compiled[text], self._audits[text], self._finders[text], self._prove_twin)
+            text: Planner(compiled[text], self._audits[text], self._finders[text], self._prove_twin, self._compare)
             for text in compiled
         }
         self.templates = {tools: compiled[text] for tools, text in zip((False, True), texts, strict=True)}
@@ -216,12 +217,15 @@ class Preparer:
         Rows of a new kind are compared, and a sample of the others.
         """
         kinds = {(surroundings(conversation), *shape(message)) for message in conversation.messages}
-        if not self._audits[template.source].wants(kinds, whole.text):
-            return
+        if self._audits[template.source].wants(kinds, whole.text):
+            self._compare(template, conversation, whole.text)
+
+    def _compare(self, template: ChatTemplate, conversation: Conversation, text: str) -> None:
+        """Compare the text of a conversation with the plain rendering, and with transformers' own."""
         count = len(conversation.messages)
         plain = template.plain(conversation, count, generation_prompt=False)
         theirs = plain if template.uses_clock else self._rendered_by_transformers(template, conversation)
-        if not whole.text == plain == theirs:
+        if not text == plain == theirs:
             msg = "maskprep and transformers render this conversation differently"
             raise RowError("render-differs", msg, "please report the template and the row: this is a fault of maskprep")
 
@@ -277,14 +281,10 @@ def _behind_prefix(turn: Turn) -> Turn:
 
 def _labelled(sequence: TrainingSequence, messages: Sequence[Message], mask: MaskPolicy) -> PreparedSequence | None:
     labelled = label(sequence, messages, mask)
-    if not labelled.trained_tokens:
+    if not any(span.trained for span in labelled.spans):
         return None
     doubtful = {stretch.message for stretch in sequence.stretches if stretch.trained and not stretch.faithful}
-    unfaithful = sum(
-        int((labelled.labels[span.start : span.end] != IGNORED).sum())
-        for span in labelled.spans
-        if span.trained and span.message in doubtful
-    )
+    unfaithful = sum(span.end - span.start for span in labelled.spans if span.trained and span.message in doubtful)
     return PreparedSequence(labelled, sequence, unfaithful)
 
 

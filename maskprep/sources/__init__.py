@@ -1,7 +1,9 @@
-"""Where rows come from: files of several kinds, folders, the Hub.
+"""Where rows come from: files of several kinds, folders, object stores, the Hub.
 
-    expand ─▶ open_source ─▶ Line ─▶ formats.parse
-    names     kind, rows     JSON
+    expand ─▶ open_source ─────────▶ Line ─▶ formats.parse
+    names     kind, rows             JSON
+          └─▶ divide ─▶ read_part ─▶
+              parts     by several processes
 
 Whatever a source is, its rows are lines of JSON with a place: what follows cannot tell them apart.
 """

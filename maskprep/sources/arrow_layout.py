@@ -58,22 +58,23 @@ def is_foreign(file: Any, size: int) -> bool:
     return schema is not None and schema.number(0, "<h") != 0
 
 
-def blocks(file: Any, size: int) -> list[tuple[int, int]]:
-    """Return where each batch of an Arrow file begins (bytes), and its rows. Raises ValueError where it is damaged."""
+def blocks(file: Any, size: int) -> list[int]:
+    """Return where each batch of an Arrow file begins (bytes). Raises ValueError where it is damaged."""
     (length,) = struct.unpack("<i", _read(file, size - 10, size - 6))
     if not 0 < length < min(_MOST, size):
         message = "its footer is damaged"
         raise ValueError(message)
     footer = _Fields(_read(file, size - 10 - length, size - 10))
-    found = []
-    for at in footer.items(3, _BLOCK.size):
-        start, _, _ = _BLOCK.unpack_from(footer.data, at)
-        header, _ = _header(file, start, size)
-        if header is None:
-            message = f"there is no batch at byte {start:,}"
-            raise ValueError(message)
-        found.append((start, _rows(header)))
-    return found
+    return [_BLOCK.unpack_from(footer.data, at)[0] for at in footer.items(3, _BLOCK.size)]
+
+
+def rows_at(file: Any, start: int, size: int) -> int:
+    """Return how many rows the batch at byte ``start`` has. Raises ValueError where it is damaged."""
+    header, _ = _header(file, start, size)
+    if header is None:
+        message = f"there is no batch at byte {start:,}"
+        raise ValueError(message)
+    return _rows(header)
 
 
 def _header(file: Any, start: int, end: int) -> tuple[_Fields | None, int]:

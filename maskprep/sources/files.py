@@ -47,7 +47,7 @@ class Unchanged:
 
     def __init__(self, name: str, noted: Facts | None = None) -> None:
         """Note them now, unless given."""
-        self._name = name
+        self._name, self._remote = name, is_remote(name)
         self.facts: Facts = noted or state_of(name) or (-1,)
         self.size = int(self.facts[0])
 
@@ -62,7 +62,7 @@ class Unchanged:
 
         What is mapped into memory and has been cut off meanwhile would end it when it is touched.
         """
-        if not is_remote(self._name):
+        if not self._remote:
             self()
 
 

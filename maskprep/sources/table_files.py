@@ -16,7 +16,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from maskprep.errors import UsageError
-from maskprep.sources.arrow_layout import blocks, is_foreign, messages
+from maskprep.sources.arrow_layout import blocks, is_foreign, messages, rows_at
 from maskprep.sources.bounds import check_expansion, check_structure
 from maskprep.sources.kinds import Kind
 from maskprep.storage import RemoteFile, is_remote
@@ -68,6 +68,9 @@ class _Parquet:
         _check_names(path, self._file.schema_arrow)
         groups = [metadata.row_group(index) for index in range(metadata.num_row_groups)]
         self._rows = [group.num_rows for group in groups]
+        if min(self._rows, default=0) < 0:
+            message = "a row group has fewer rows than none"
+            raise ValueError(message)
         taken = list(accumulate(max(1, _packed(group)) for group in groups))
         self._ends = [size * each // taken[-1] for each in taken]
 
@@ -97,7 +100,8 @@ class _ArrowFile:
     def extents(self, at: tuple[int, int] | None = None) -> Iterator[Extent]:
         found = blocks(self._source, self._size)
         for index in range(*(at or (0, len(found)))):
-            yield Extent(found[index][1], (index, index + 1), self._size * (index + 1) // len(found))
+            rows = rows_at(self._source, found[index], self._size)
+            yield Extent(rows, (index, index + 1), self._size * (index + 1) // len(found))
 
     def batches(self, extent: Extent) -> Iterable[Any]:
         return _checked(self._file.get_batch(index) for index in range(*extent.at))

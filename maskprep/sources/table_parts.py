@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 
 from maskprep.formats.lines import Line
@@ -14,34 +15,48 @@ from maskprep.sources.streams import Progress
 from maskprep.sources.table_files import Extent
 from maskprep.sources.table_rows import Wanted
 from maskprep.sources.tables import DAMAGE, Stretch, opened, table_files
+from maskprep.storage import is_remote
+
+_AT_ONCE = 16  # files of a folder in an object store whose headers are read
+_Run = tuple[int, tuple[int, int], int]  # rows, their place, and the bytes that they stand for
 
 
 def divide_table(name: str, kind: Kind, target: int, on_progress: Progress | None) -> list[Part] | None:
     """Return the parts of a table; None where something in it is damaged. See ``parts.divide``."""
     found: list[Part] = []
     row, done = 0, 0
-    try:
-        for path, of_kind in table_files(name) if kind is Kind.FOLDER else [(name, kind)]:
-            check_regular(path)
-            unchanged = Unchanged(path)
-            extents = list(opened(path, of_kind, unchanged.size).extents())
-            check_rows(path, sum(extent.rows for extent in extents), unchanged.size)
-            for rows, at, size in _runs(extents, target, unchanged.size):
-                found.append(Part(name, kind, row, row + rows, row + 1, size, path, unchanged.facts, at))
-                row += rows
-            unchanged()
-            done += unchanged.size
-            if on_progress is not None:
-                on_progress(done)
-    except DAMAGE:
-        return None
+
+    def planned(file: tuple[str, Kind]) -> tuple[Unchanged, list[_Run]]:
+        path, of_kind = file
+        check_regular(path)
+        unchanged = Unchanged(path)
+        extents = list(opened(path, of_kind, unchanged.size).extents())
+        check_rows(path, sum(extent.rows for extent in extents), unchanged.size)
+        unchanged()
+        return unchanged, list(_runs(extents, target, unchanged.size))
+
+    # Of an object, each header is a request: there the time goes by waiting.
+    with ThreadPoolExecutor(_AT_ONCE if is_remote(name) else 1) as pool:
+        try:
+            files = table_files(name) if kind is Kind.FOLDER else [(name, kind)]
+            for (path, _), (unchanged, runs) in zip(files, pool.map(planned, files), strict=True):
+                for rows, at, size in runs:
+                    found.append(Part(name, kind, row, row + rows, row + 1, size, path, unchanged.facts, at))
+                    row += rows
+                done += unchanged.size
+                if on_progress is not None:
+                    on_progress(done)
+        except DAMAGE:
+            return None
+        finally:
+            pool.shutdown(wait=False, cancel_futures=True)
     return found
 
 
-def _runs(extents: Sequence[Extent], target: int, size: int) -> Iterator[tuple[int, tuple[int, int], int]]:
+def _runs(extents: Sequence[Extent], target: int, size: int) -> Iterator[_Run]:
     """Put the pieces of a file of ``size`` bytes together until they have ``target`` bytes.
 
-    Yields rows, place and bytes of each run; one of no rows where there are no pieces.
+    Yields one run of no rows where there are no pieces.
     """
     pieces = [*extents[:-1], replace(extents[-1], end=size)] if extents else [Extent(0, (0, 0), size)]
     held: list[Extent] = []

@@ -65,7 +65,7 @@ class Remote:
         with told(self.url):
             found = files.get_file_info(FileSelector(below, recursive=True, allow_not_found=True))
             if not found and files.get_file_info(root.partition("/")[0]).type == FileType.NotFound:
-                raise UsageError(f"{self.url}: there is no such bucket", "Check its name and AWS_ENDPOINT_URL.")
+                raise self._no_bucket()
         return {each.path[len(root) + 1 :]: each.size for each in found if each.type == FileType.File}
 
     def copy(self, name: str, to: str) -> None:
@@ -97,11 +97,17 @@ class Remote:
         files, path = connect(f"{self.url}/{name}", len(data))
 
         def put() -> None:
-            with files.open_output_stream(path) as stream:
+            with files.open_output_stream(path, compression=None) as stream:
                 stream.write(data)
 
-        with told(f"{self.url}/{name}"), ThreadPoolExecutor(1) as thread:
-            thread.submit(put).result()
+        try:
+            with told(f"{self.url}/{name}"), ThreadPoolExecutor(1) as thread:
+                thread.submit(put).result()
+        except FileNotFoundError:
+            raise self._no_bucket() from None
+
+    def _no_bucket(self) -> UsageError:
+        return UsageError(f"{self.url}: there is no such bucket", "Check its name, and AWS_ENDPOINT_URL.")
 
     def _at(self, name: str) -> tuple[Any, str]:
         files, root = connect(self.url)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import io
 from typing import TYPE_CHECKING, Any
 
@@ -25,16 +26,19 @@ class RemoteFile(io.RawIOBase):
         super().__init__()
         self.name = url
         files, path = connect(url)
-        with told(url):
-            self._file: Any = files.open_input_file(path)
-            self.size: int = self._file.size()
+        try:
+            with told(url):
+                self._file: Any = files.open_input_file(path)
+                self.size: int = self._file.size()
+        except FileNotFoundError:
+            raise FileNotFoundError(errno.ENOENT, "there is no such object", url) from None
         self._at = 0
 
     def facts(self) -> tuple[int, str, str]:
         """Return what changes when the object is written again: size, and what the store calls its version and time."""
         with told(self.name):
-            said = {key.lower(): value for key, value in (self._file.metadata() or {}).items()}
-        return self.size, said.get("etag", ""), said.get("last-modified", "")
+            said = {key.lower(): str(value, "utf-8") for key, value in (self._file.metadata() or {}).items()}
+        return self.size, said.get("etag", ""), said.get("last-modified") or said.get("updated", "")
 
     def readable(self) -> bool:
         """Say yes."""

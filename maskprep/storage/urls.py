@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import re
+
 from maskprep.errors import UsageError
 
-SCHEMES = ("s3", "gs")
+_PREFIXES = ("s3://", "gs://")
+_OPTION = re.compile(r"\?[A-Za-z_-]+=")  # of a URL; a question mark alone is part of a glob
 
 _SET = {
     "s3": "Set AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY, AWS_REGION and AWS_ENDPOINT_URL, or a profile of AWS.",
@@ -14,7 +17,7 @@ _SET = {
 
 def is_remote(name: str) -> bool:
     """Tell whether a name is that of something in an object store."""
-    return name.startswith(tuple(f"{scheme}://" for scheme in SCHEMES))
+    return name.startswith(_PREFIXES)
 
 
 def split(url: str) -> tuple[str, str, str]:
@@ -25,7 +28,7 @@ def split(url: str) -> tuple[str, str, str]:
     """
     scheme, _, rest = url.partition("://")
     bucket, _, key = rest.partition("/")
-    if "@" in bucket or ":" in bucket or "?" in bucket or ("?" in key and "=" in key.rpartition("?")[2]):
+    if {"@", ":", "?"} & set(bucket) or _OPTION.search(key):
         message = f"a URL of {scheme}:// must hold a bucket and a key, no user, password, port or options"
         raise UsageError(message, _SET[scheme])
     if not bucket:

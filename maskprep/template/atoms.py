@@ -1,4 +1,4 @@
-"""Texts that stand for any text: what a template does with them, it does with every text of which the same is true.
+r"""Texts that stand for any text: what a template does with them, it does with every text of which the same is true.
 
 A template is run on a conversation whose texts are *atoms*. It may print them, put them together, and ask about them;
 what it asks is noted, and the answer is that of a text in which nothing is found:
@@ -25,14 +25,14 @@ FIRST = 0xF0000
 """The first of the characters of private use that atoms consist of."""
 
 SIZE = 3
-"""The characters of an atom, all alike."""
+"""The number of characters of an atom, all alike."""
 
 MOST = 0xFFF0
 """So many atoms there can be."""
 
 
 class Asked(NamedTuple):
-    """What was asked of the text of an atom: ``contains``, ``startswith``, ``endswith``, ``equals``, or ``strip`` …"""
+    """What was asked of the text of an atom: ``contains``, ``startswith``, ``endswith``, ``equals``, ``strip`` …."""
 
     what: str
     given: str | None
@@ -203,7 +203,7 @@ class Atom(Tracked):
         return getattr(Tracked, name)(self, *args, **kwargs)
 
 
-def _losing(name: str, function: Callable[..., Any]) -> Callable[..., Any]:
+def _losing(function: Callable[..., Any]) -> Callable[..., Any]:
     @wraps(function)
     def method(self: Any, *args: Any, **kwargs: Any) -> Any:
         self.watch.lose()
@@ -226,7 +226,7 @@ def _teach_losing(kind: type, like: type, own: type) -> None:
     """Let everything that ``like`` can do, and ``kind`` does not do itself, be lost."""
     for name in dir(like):
         if name not in _SILENT and name not in kind.__dict__:
-            setattr(kind, name, _losing(name, getattr(own, name)))
+            setattr(kind, name, _losing(getattr(own, name)))
 
 
 _teach_losing(Atom, str, Tracked)
@@ -262,4 +262,4 @@ class AtomDict(TrackedDict):
 _SILENT_OF_DICTS = frozenset({"__class_getitem__", "fromkeys", "source", "atom", "watch"})
 for _name in dir(dict):
     if _name not in _SILENT - {"__len__"} and _name not in _SILENT_OF_DICTS and _name not in AtomDict.__dict__:
-        setattr(AtomDict, _name, _losing(_name, getattr(dict, _name)))
+        setattr(AtomDict, _name, _losing(getattr(dict, _name)))

@@ -23,7 +23,7 @@ from jinja2.exceptions import SecurityError
 from jinja2.runtime import Context, LoopContext, Macro
 
 from maskprep.template.filters import COMPUTING, KEEPING, TRACKED, computed, lossy, mark
-from maskprep.template.guarded import GuardedEnvironment, GuardedGenerator
+from maskprep.template.guarded import OF_LOOPS, OF_TEXTS, GuardedEnvironment, GuardedGenerator
 from maskprep.template.limits import Limits
 from maskprep.template.markup import TrackedMarkup
 from maskprep.template.messages import Messages
@@ -113,8 +113,8 @@ class TrackingGenerator(GuardedGenerator):
         self.writeline("LoopContext = environment.loop_context")
 
 
-_MAPPINGS: tuple[type, ...] = (dict, TrackedDict)
-_OF_MAPPINGS = frozenset(dir(TrackedDict))
+# What such a namespace holds is no method that would have to be looked at.
+_HARMLESS = frozenset({bool, int, float, str, type(None), Tracked, TrackedInt, TrackedFloat, dict, list})
 # What a template is to take things for: an attribute of their own would tell it where it runs.
 _LIKENESS = {
     Tracked: str,
@@ -132,6 +132,8 @@ class TrackingEnvironment(Watcher, PlainEnvironment):
 
     code_generator_class = TrackingGenerator
     loop_context = StreamingLoop
+    mappings: frozenset[type] = frozenset([dict, TrackedDict])  # type: ignore[list-item]
+    simple: Mapping[type, frozenset[str]] = {StreamingLoop: OF_LOOPS, Tracked: OF_TEXTS}
 
     def __init__(self, now: datetime, limits: Limits | None = None) -> None:
         """Make an environment whose ``strftime_now`` always tells ``now``."""
@@ -167,12 +169,10 @@ class TrackingEnvironment(Watcher, PlainEnvironment):
 
     def getattr(self, obj: Any, attribute: str) -> Any:
         """Look up an attribute. The methods of a plain string become those of a tracked one."""
-        if type(obj) in _MAPPINGS and attribute not in _OF_MAPPINGS:
-            # What the sandbox comes to as well, by way of an exception: most of what templates look up is this.
-            try:
-                return obj[attribute]
-            except KeyError:
-                return self.undefined(obj=obj, name=attribute)
+        if type(obj) is _Namespace and not attribute.startswith("_"):
+            held = object.__getattribute__(obj, "_Namespace__attrs").get(attribute, obj)
+            if type(held) in _HARMLESS:
+                return held
         return super().getattr(Tracked(obj) if type(obj) is str else obj, attribute)
 
     def getitem(self, obj: Any, argument: Any) -> Any:
@@ -181,6 +181,8 @@ class TrackingEnvironment(Watcher, PlainEnvironment):
 
     def call_binop(self, context: Context, operator: str, left: Any, right: Any) -> Any:
         """Compute such as ``left % right``; the text that formatting gives is lost."""
+        if operator == "+":
+            return self.made(left + right)
         result = super().call_binop(context, operator, left, right)
         return mark(result, (left, right)) if operator == "%" and isinstance(result, str) else result
 

@@ -6,14 +6,14 @@ interrupt what Python does in one go, such as ``'x' * 10**10`` or ``'x'.ljust(10
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import wraps
 from typing import Any, NoReturn
 
 import jinja2.nodes
 from jinja2.compiler import CodeGenerator, Frame, optimizeconst
 from jinja2.exceptions import TemplateError
-from jinja2.runtime import Context
+from jinja2.runtime import Context, LoopContext
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 
 from maskprep.template.costs import FILTERS, METHODS, check_format, check_operator
@@ -37,6 +37,17 @@ _COMPARING = (
     ">=",
     "in",
 )
+_OF_MAPPINGS = frozenset(dir(dict))
+OF_LOOPS = frozenset({"depth", "depth0", "first", "index", "index0", "last", "length", "revindex", "revindex0"})
+"""Attributes of loops that are safe, and no methods."""
+OF_TEXTS = frozenset(
+    {
+        *("count", "endswith", "find", "lower", "lstrip", "replace", "rfind", "rsplit", "rstrip", "split"),
+        *("splitlines", "startswith", "strip", "title", "upper"),
+    }
+)
+"""Methods of texts that are safe, and do not format."""
+_COUNTING = frozenset({"count", "length"})  # filters that make nothing but the size of what is there
 _LONGEST_DATE = 1_000  # characters of a format for dates
 
 
@@ -126,6 +137,8 @@ class GuardedEnvironment(ImmutableSandboxedEnvironment):
     """Jinja's sandbox, which raises ``Exceeded`` where a template would make too much. ``meter`` counts."""
 
     code_generator_class = GuardedGenerator
+    mappings: frozenset[type] = frozenset({dict})
+    simple: Mapping[type, frozenset[str]] = {LoopContext: OF_LOOPS, str: OF_TEXTS}
     # Jinja sends these operators through `call_binop`, the others are left to Python.
     intercepted_binops = frozenset({"+", "*", "**", "%"})
 
@@ -142,6 +155,8 @@ class GuardedEnvironment(ImmutableSandboxedEnvironment):
 
     def guard(self, name: str, function: Callable[..., Any]) -> Callable[..., Any]:
         """Return filter ``name`` with a look at what it takes and makes."""
+        if name in _COUNTING:
+            return function
         check = FILTERS.get(name)
         meter = self.meter
 
@@ -190,6 +205,18 @@ class GuardedEnvironment(ImmutableSandboxedEnvironment):
         if isinstance(value, list | tuple | dict):
             self.meter.printed(value)
         return value
+
+    def getattr(self, obj: Any, attribute: str) -> Any:
+        """Look up an attribute: what templates ask most is answered as the sandbox would, but without its detours."""
+        kind = type(obj)
+        if kind in self.mappings and attribute not in _OF_MAPPINGS:
+            try:
+                return obj[attribute]
+            except KeyError:
+                return self.undefined(obj=obj, name=attribute)
+        if attribute in self.simple.get(kind, ()):
+            return getattr(obj, attribute)
+        return super().getattr(obj, attribute)
 
     def getitem(self, obj: Any, argument: Any) -> Any:
         return super().getitem(obj, self.compared(argument) if type(argument) is tuple else argument)

@@ -1,8 +1,12 @@
 """What a template may take: it is a program from a stranger.
 
 CPU time    a timer of the process interrupts the main thread; another thread is watched by a thread of ours
-memory      what a rendering makes is counted where it is made (``Meter``); behind that, on Linux, stands a limit on the
-            data of the process while a template runs in its main thread
+memory      what a rendering makes is counted where it is made (``Meter``); behind that, on Linux, while a template runs
+            in the main thread, the timer looks at how much the process has grown, and a limit on its data, as far
+            away again, stops what a single step takes
+
+That limit has to be out of reach of all that grows in small steps: where the memory for a call is refused, Python 3.11
+sets no exception, mixes up the arguments of later calls, or crashes.
 
 ``Exceeded`` is no ``Exception``: nothing that means to catch a template's own errors takes it for one.
 """
@@ -28,9 +32,11 @@ _AGAIN = 0.05  # seconds: an interruption that was lost in a callback comes agai
 _COMPILING = 5  # times the time of a rendering
 _IN_ALL = 8  # times what one rendering may write: everything that it makes
 _HEADROOM = 2 * 2**30  # bytes: for what one rendering makes that is not counted
-_MEASURED_EVERY = 256  # renderings: the size of the process
+_LINE = 128  # bytes: more than the sizes of a process take, as text
 _SMALL = 1_024  # characters: of a longer text it matters how many bytes each takes
 _ITEM = 8  # bytes that an item of a list takes
+_TEXTS = (str, bytes)  # not a union: this is asked all the time
+_HOLDERS = (list, tuple, dict, set)
 MOST_BITS = 100_000  # of a number: with larger ones arithmetic itself takes seconds
 MOST_STEPS = 10**9  # of what Python does in one go, character by character
 
@@ -80,9 +86,11 @@ class Meter:
 
     def count(self, value: Any) -> Any:
         """Count what was made, and hand it on."""
-        if isinstance(value, str | bytes):
+        if value is None or value is True or value is False:
+            return value
+        if isinstance(value, _TEXTS):
             self._add(sys.getsizeof(value) if len(value) > _SMALL else len(value))
-        elif isinstance(value, list | tuple | dict | set):
+        elif isinstance(value, _HOLDERS):
             self._add(len(value) * _ITEM)
         elif isinstance(value, int):
             self.number(value.bit_length())
@@ -109,9 +117,9 @@ class Meter:
 
 def _printed(value: Any, known: dict[int, int]) -> int:
     """Return about how long a value is when it is printed. Each object is looked at once."""
-    if isinstance(value, str | bytes):
+    if isinstance(value, _TEXTS):
         return len(value) + 2
-    if not isinstance(value, list | tuple | dict | set | frozenset):
+    if not isinstance(value, (*_HOLDERS, frozenset)):
         return 8
     found = known.get(id(value))
     if found is None:
@@ -152,67 +160,78 @@ def _too_slow(seconds: float) -> Exceeded:
 
 
 class _MainThread:
-    """A timer that counts the CPU time of this process, and a limit on its data."""
+    """A timer that looks at the CPU time of this process and at its data, and a limit on its data."""
 
     _running: _MainThread | None = None
 
     def __init__(self, seconds: float) -> None:
         self._seconds = seconds
-        self._before: tuple[int, int] | None = None
+        self._data: _Data | None = None
 
     def begin(self) -> None:
         if signal.getsignal(signal.SIGPROF) is not _MainThread._interrupt:
             signal.signal(signal.SIGPROF, _MainThread._interrupt)
-        self._before = _Data.lower()
+            signal.siginterrupt(signal.SIGPROF, False)  # noqa: FBT003 - what other threads read goes on
+        self._data = _Data() if sys.platform == "linux" else None
+        self._began = time.process_time()
         _MainThread._running = self
-        signal.setitimer(signal.ITIMER_PROF, self._seconds, _AGAIN)
+        signal.setitimer(signal.ITIMER_PROF, min(_AGAIN, self._seconds), _AGAIN)
 
     @staticmethod
-    def _interrupt(_number: int, _frame: FrameType | None) -> None:
-        if _MainThread._running is not None:
-            raise _too_slow(_MainThread._running._seconds)
+    def _interrupt(_number: int, frame: FrameType | None) -> None:
+        running = _MainThread._running
+        if running is None or _is_ours(frame):
+            return
+        if time.process_time() - running._began >= running._seconds:
+            raise _too_slow(running._seconds)
+        if running._data is not None:
+            running._data.check()
 
     def end(self) -> None:
-        try:
-            _MainThread._running = None
-        finally:
-            # It may have gone off just now: what follows is done in any case, long before it goes off again.
-            _MainThread._running = None
-            signal.setitimer(signal.ITIMER_PROF, 0)
-            _Data.restore(self._before)
+        _MainThread._running = None
+        signal.setitimer(signal.ITIMER_PROF, 0)
+        if self._data is not None:
+            self._data.restore()
 
 
 class _Data:
-    """The limit on the writable memory of this process (RLIMIT_DATA): a bit above what it has."""
+    """The writable memory of this process on Linux, and a limit on it (RLIMIT_DATA), which is set until ``restore``.
 
-    _asked = 0
-    _size = 0
+    A process may have grown a lot between two renderings, by what it reads: its size is measured anew for each.
+    """
+
+    __slots__ = ("_before", "_most", "_usual")
+
+    _file = -1
     _process = 0
 
-    @classmethod
-    def lower(cls) -> tuple[int, int] | None:
-        """Set the limit; return the one before, None where there is no such thing."""
-        if sys.platform != "linux":
-            return None
-        if cls._asked % _MEASURED_EVERY == 0 or cls._process != os.getpid():
-            cls.measure()
-        cls._asked += 1
-        before = resource.getrlimit(resource.RLIMIT_DATA)
-        least = min((limit for limit in (*before, cls._size + _HEADROOM) if limit != resource.RLIM_INFINITY), default=0)
-        resource.setrlimit(resource.RLIMIT_DATA, (least, before[1]))
-        return before
+    def __init__(self) -> None:
+        """Set the limit: above what there is, and no higher than the one that is set already."""
+        size = self._size()
+        self._before = resource.getrlimit(resource.RLIMIT_DATA)
+        limits = (*self._before, size + 2 * _HEADROOM)
+        limit = min(each for each in limits if each != resource.RLIM_INFINITY)
+        resource.setrlimit(resource.RLIMIT_DATA, (limit, self._before[1]))
+        self._most = (size + limit) // 2
+        self._usual = limit == limits[-1]
 
     @classmethod
-    def measure(cls) -> None:
-        """Find out how much this process has."""
-        cls._process = os.getpid()
-        with open("/proc/self/statm", encoding="ascii") as file:  # noqa: PTH123 - this is asked often
-            cls._size = int(file.read().split()[5]) * resource.getpagesize()
+    def _size(cls) -> int:
+        """Return how much there is (bytes). It is asked often: the file stays open."""
+        if cls._process != os.getpid():
+            cls._file, cls._process = os.open("/proc/self/statm", os.O_RDONLY), os.getpid()
+        return int(os.pread(cls._file, _LINE, 0).split()[5]) * resource.getpagesize()
 
-    @staticmethod
-    def restore(before: tuple[int, int] | None) -> None:
-        if before is not None:
-            resource.setrlimit(resource.RLIMIT_DATA, before)
+    def check(self) -> None:
+        """Raise ``Exceeded`` where the process has grown half as much as it can.
+
+        Raises MemoryError instead where it can grow less than usual: then that depends on what else it holds.
+        """
+        if self._size() > self._most:
+            raise Exceeded("it needs too much memory") if self._usual else MemoryError
+
+    def restore(self) -> None:
+        resource.setrlimit(resource.RLIMIT_DATA, self._before)
 
 
 class _OtherThread:
@@ -236,7 +255,9 @@ class _OtherThread:
         while not self._over.wait(_AGAIN):
             spent = time.clock_gettime(clock(self._thread)) - self._began if clock else time.monotonic() - began
             with self._lock:
-                if spent > self._seconds and not self._over.is_set():
+                # A thread that waits for this one goes on where it stands: there it is interrupted.
+                frame = sys._current_frames().get(self._thread)
+                if spent > self._seconds and not self._over.is_set() and not _is_ours(frame):
                     self._raised = True
                     ctypes.pythonapi.PyThreadState_SetAsyncExc(ctypes.c_ulong(self._thread), ctypes.py_object(Exceeded))
 
@@ -249,3 +270,21 @@ class _OtherThread:
             with contextlib.suppress(Exceeded):
                 for _ in range(100):
                     time.sleep(0)
+
+
+_OURS = frozenset(
+    each.__code__
+    for each in (
+        _Guard.__enter__,
+        _Guard.__exit__,
+        _MainThread.begin,
+        _MainThread.end,
+        _OtherThread.begin,
+        _OtherThread.end,
+    )
+)
+
+
+def _is_ours(frame: FrameType | None) -> bool:
+    """Tell whether a guard begins or ends there: if that were interrupted, it would never be over."""
+    return frame is not None and frame.f_code in _OURS

@@ -8,8 +8,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import accumulate
 
+import numpy as np
+
 from maskprep.template.atoms import FIRST, SIZE
-from maskprep.template.rendered import Rendered
+from maskprep.template.rendered import Ints, Rendered
 from maskprep.template.runs import Runs
 
 _ATOM = re.compile(f"([{chr(FIRST)}-\U0010ffff])\\1{{{SIZE - 1}}}")
@@ -23,7 +25,7 @@ class NoPatternError(Exception):
     """What is rendered depends on more than where texts are put."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Pattern:
     """Text with places for atoms.
 
@@ -36,6 +38,7 @@ class Pattern:
     slots: tuple[tuple[int, int], ...]
     ends: tuple[int, ...]
     runs: tuple[tuple[int, tuple[int, ...], int], ...]
+    sources: Ints
 
     @classmethod
     def of(cls, rendered: Rendered) -> Pattern:
@@ -61,7 +64,8 @@ class Pattern:
             if size < 0 or (atoms and not source) or (low and ends[low - 1] > start):
                 raise NoPatternError
             runs.append((size, atoms, source))
-        return cls(tuple(pieces), tuple(slots), ends, tuple(runs))
+        sources = np.asarray([source for _, _, source in runs], np.int64)
+        return cls(tuple(pieces), tuple(slots), ends, tuple(runs), sources)
 
     def place(self, offset: int) -> Place:
         """Return the place at an offset of the rendering that the pattern was made of."""
@@ -131,3 +135,7 @@ class Filled(Rendered):
 
     def __len__(self) -> int:
         return self._length
+
+    def table(self) -> tuple[Ints, Ints]:
+        ends = np.fromiter(accumulate([size for size, _ in self.runs]), np.int64, len(self.runs))
+        return ends, self._pattern.sources

@@ -21,13 +21,25 @@ from maskprep.template.values import TrackedDict, TrackedFloat, TrackedInt, Trac
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
-_EMPTY = Tracked()
 _HARMLESS = (bool, int, float, types.NoneType, Undefined)
 
 
 def concat(pieces: Iterable[str]) -> Tracked:
     """Join strings, keeping the origin of each. The tracked ``"".join``."""
-    return _EMPTY.join(pieces)
+    pieces = list(pieces)
+    runs: list[tuple[int, int]] = []
+    size = origin = 0
+    for piece in pieces:
+        for length, source in runs_of(piece):
+            if source == origin:
+                size += length
+                continue
+            if size:
+                runs.append((size, origin))
+            size, origin = length, source
+    if size:
+        runs.append((size, origin))
+    return Tracked._make("".join(pieces), tuple(runs))
 
 
 def to_text(value: Any) -> str:
@@ -99,6 +111,23 @@ def tojson(
     Raises:
         TypeError: as ``json.dumps`` does, for what JSON cannot say.
     """
+    if type(x) is not TrackedDict or isinstance(separators, list):
+        return _tojson(x, ensure_ascii, indent, separators, sort_keys)
+    # Nothing can change it, and a conversation is rendered many times in a row.
+    options = (ensure_ascii, indent, separators, sort_keys)
+    known: dict[Any, Tracked] = x._printed
+    if options not in known:
+        known[options] = _tojson(x, *options)
+    return known[options]
+
+
+def _tojson(
+    x: Any,
+    ensure_ascii: bool,  # noqa: FBT001
+    indent: int | str | None,
+    separators: tuple[str, str] | None,
+    sort_keys: bool,  # noqa: FBT001
+) -> Tracked:
     if indent is not None and not isinstance(indent, str):
         indent = " " * indent
     comma, colon = (", ", ": ") if indent is None else (",", ": ")

@@ -8,10 +8,14 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from itertools import accumulate
 
+import numpy as np
+import numpy.typing as npt
+
 from maskprep.conversation import Part
 from maskprep.template.runs import Runs, runs_of
 from maskprep.template.source import has_notation, is_lost, message_of, part_of
-from maskprep.template.tracked import Tracked
+
+Ints = npt.NDArray[np.int64]
 
 
 def solid(text: str) -> int:
@@ -51,7 +55,7 @@ class Rendered:
     @classmethod
     def of(cls, tracked: str) -> Rendered:
         """Take over a tracked string."""
-        return cls("".join(piece for piece, _ in Tracked(tracked).pieces()), runs_of(tracked))
+        return cls(str.__str__(tracked), runs_of(tracked))
 
     @property
     def root(self) -> Rendered:
@@ -67,6 +71,16 @@ class Rendered:
     def __len__(self) -> int:
         """Return the length in characters."""
         return len(self.text)
+
+    def table(self) -> tuple[Ints, Ints]:
+        """Return where each run ends, and its source: two arrays of int64."""
+        index, size = self._index, len(self)
+        ends = np.asarray(index.ends, np.int64)
+        sources = np.asarray(index.sources, np.int64)
+        if len(ends) and ends[-1] > size:
+            last = int(np.searchsorted(ends, size, side="left"))
+            ends, sources = np.append(ends[:last], size), sources[: last + 1]
+        return ends, sources
 
     def between(self, start: int, stop: int) -> str:
         """Return the text of the stretch ``start:stop``."""

@@ -40,6 +40,15 @@ def merge(runs: Iterable[tuple[int, int]]) -> Runs:
     return tuple(merged)
 
 
+def joined(one: Runs, two: Runs) -> Runs:
+    """Return the runs of two texts one behind the other."""
+    if not (one and two):
+        return one or two
+    if one[-1][1] != two[0][1]:
+        return one + two
+    return (*one[:-1], (one[-1][0] + two[0][0], one[-1][1]), *two[1:])
+
+
 def runs_of(text: str) -> Runs:
     """Return the runs of any string: plain text is the template's; a subclass not of ours has lost its origin."""
     runs: Runs | None = getattr(text, "_runs", None)

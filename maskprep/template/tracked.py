@@ -15,7 +15,7 @@ from collections.abc import Callable, Iterable, Iterator
 from typing import Any, Self, SupportsIndex
 
 from maskprep.errors import RowError
-from maskprep.template.runs import Runs, cut, deep_sources, merge, runs_of
+from maskprep.template.runs import Runs, cut, deep_sources, joined, merge, runs_of
 from maskprep.template.source import TEMPLATE, lost
 
 
@@ -51,12 +51,12 @@ class Tracked(str):
     def __add__(self, other: object) -> Self:
         if not isinstance(other, str):
             return NotImplemented
-        return self._make(str.__add__(self, other), merge(self._runs + runs_of(other)))
+        return self._make(str.__add__(self, other), joined(self._runs, runs_of(other)))
 
     def __radd__(self, other: object) -> Self:
         if not isinstance(other, str):
             return NotImplemented
-        return self._make(str.__add__(other, self), merge(runs_of(other) + self._runs))
+        return self._make(str.__add__(other, self), joined(runs_of(other), self._runs))
 
     def __mul__(self, count: SupportsIndex) -> Self:
         text = str.__mul__(self, count)

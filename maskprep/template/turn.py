@@ -32,7 +32,8 @@ class Fit(StrEnum):
 class Turn:
     """A proved turn. ``text`` begins with ``context`` and then the completion ``start:end``; ``stop:end`` is its stop.
 
-    ``thought`` is the place of an empty thought of the template's in it, if any. A sequence trains the turn faithfully
+    ``thought`` is the place of an empty thought of the template's in it, if any. The last ``lent`` characters of
+    ``text`` are a stop token that only the next turn writes. A sequence trains the turn faithfully
     when it starts with ``text[:end]``: the same characters of the same origin.
     """
 
@@ -44,6 +45,7 @@ class Turn:
     fit: Fit
     findings: tuple[Finding, ...]
     thought: tuple[int, int] = (0, 0)
+    lent: int = 0
 
     def begins(self, text: Rendered) -> bool:
         """Tell whether ``text`` starts with this turn's context and completion.

@@ -97,12 +97,11 @@ class _Search:
 
     def audit(self) -> None:
         """Compare what was rendered with the plain renderings. Raises ``RowError`` where they differ."""
-        rendered = {(self.message, True): self.prompt, (self.message + 1, False): self.continued}
-        for (upto, prompted), text in rendered.items():
-            if text.text != self.template.plain(self.conversation, upto, generation_prompt=prompted):
-                self.template.streams = False
-                msg = f"messages[{self.message}]: the rendering with origins has another text than the plain one"
-                raise RowError("render-differs", msg, "please report the template and the row: a fault of maskprep")
+        try:
+            check_plainly(self.template, self.conversation, self.message, self.prompt.text, self.continued.text)
+        except RowError:
+            self.template.streams = False
+            raise
 
     def turn(self) -> Turn:
         if self.continued.starts_with(self.prompt):
@@ -124,7 +123,7 @@ class _Search:
         end += len(ending)
         low, high = self.thoughts.find(self.conversation, self.message, self.continued, start)
         thought = (low + shift, high + shift)
-        return Turn(self.message, text, context, stop + shift, end + shift, fit, findings, thought)
+        return Turn(self.message, text, context, stop + shift, end + shift, fit, findings, thought, len(ending))
 
     def _ended(self, ending: str) -> Rendered:
         """Return continued(k) with a stop token that only the next turn writes: the beginning of the whole, or so."""
@@ -267,6 +266,20 @@ class _Search:
             "and the prompt alone does not prove where the completion lies"
         )
         raise RowError("provenance-lost", msg, "use a template without `%` formatting of message text")
+
+
+def check_plainly(
+    template: ChatTemplate, conversation: Conversation, message: int, prompt: str, continued: str
+) -> None:
+    """Compare the texts of prompt(k) and continued(k) with the plain renderings.
+
+    Raises:
+        RowError: ``render-differs`` where they differ.
+    """
+    for upto, prompted, text in ((message, True, prompt), (message + 1, False, continued)):
+        if text != template.plain(conversation, upto, generation_prompt=prompted):
+            msg = f"messages[{message}]: the rendering with origins has another text than the plain one"
+            raise RowError("render-differs", msg, "please report the template and the row: a fault of maskprep")
 
 
 def drawn_by(whole: Rendered) -> str:

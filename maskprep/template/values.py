@@ -49,10 +49,14 @@ class TrackedList(list[Any]):
 
 
 class TrackedDict(dict[str, Any]):
-    """A mapping of a message: its punctuation is the message's when a template prints it."""
+    """A mapping of a message: its punctuation is the message's when a template prints it.
 
-    __slots__ = ("_source",)
+    ``_printed`` holds its JSON, by how that was asked for.
+    """
+
+    __slots__ = ("_printed", "_source")
     _source: int
+    _printed: dict[tuple[Any, ...], Tracked]
 
 
 def track(value: Any, source: int) -> Any:
@@ -68,6 +72,7 @@ def track(value: Any, source: int) -> Any:
         copy = TrackedFloat(value)
     elif isinstance(value, Mapping):
         copy = TrackedDict((track(key, source), track(item, source)) for key, item in value.items())
+        copy._printed = {}
     elif isinstance(value, Sequence):
         copy = TrackedList(track(item, source) for item in value)
     else:

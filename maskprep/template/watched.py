@@ -33,8 +33,11 @@ class _WatchingGenerator(TrackingGenerator):
     def visit_Compare(self, node: jinja2.nodes.Compare, frame: Frame) -> None:  # noqa: N802 - jinja2's visitor names
         if any(operand.op in {"in", "notin"} for operand in node.ops) and not isinstance(node.expr, jinja2.nodes.Const):
             sought = jinja2.nodes.Call(jinja2.nodes.EnvironmentAttribute("sought"), [node.expr], [], None, None)
-            node = jinja2.nodes.Compare(sought.set_lineno(node.lineno), node.ops).set_lineno(node.lineno)
-            node.set_environment(self.environment)
+            watched = jinja2.nodes.Compare(sought.set_lineno(node.lineno), node.ops)
+            watched.set_lineno(node.lineno)
+            watched.set_environment(self.environment)
+            super().visit_Compare(watched, frame)
+            return
         super().visit_Compare(node, frame)
 
 
@@ -48,9 +51,11 @@ class WatchingEnvironment(TrackingEnvironment):
         super().__init__(now, limits)
         self.watch = watch
         own = {"trim": self._trim, "string": self.to_text, "tojson": self._tojson, "d": do_default}
-        self.filters = {name: self._watching(filter_) for name, filter_ in self.filters.items()}
+        filters: Mapping[str, Any] = self.filters
+        self.filters = {name: self._watching(filter_) for name, filter_ in filters.items()}
         self.filters |= {**own, "default": do_default}
-        self.tests["in"] = self._watching(self.tests["in"])
+        tests: dict[str, Any] = self.tests
+        tests["in"] = self._watching(tests["in"])
 
     def _watching(self, function: Callable[..., Any]) -> Callable[..., Any]:
         """Return a filter that must not be given any atom as such; in a list it may be, if it does no more with it."""

@@ -81,11 +81,11 @@ class Fastokens:
 
     Raises:
         ValueError: fastokens cannot take it.
-        ImportError: it is not installed.
+        ImportError: it does not work on this machine.
     """
 
     def __init__(self, tokenizer: PreTrainedTokenizerBase) -> None:
-        from fastokens import Tokenizer  # noqa: PLC0415 - need not be installed
+        from fastokens import Tokenizer  # noqa: PLC0415 - wanted only here
 
         if not getattr(tokenizer, "is_fast", False):
             raise ValueError("the tokenizer has no tokenizer.json")
@@ -181,7 +181,7 @@ def choose_backend(tokenizer: PreTrainedTokenizerBase, choice: Choice, *, first:
         reason = str(error).strip().split("\n")[0]
         if choice == "fastokens":
             msg = f"tokenizer.backend: fastokens cannot be used: {reason}"
-            raise UsageError(msg, "pip install 'maskprep[fast]', or leave tokenizer.backend out") from error
+            raise UsageError(msg, "leave tokenizer.backend out") from error
         return TransformersBackend(tokenizer, f"fastokens cannot be used: {reason}")
 
 

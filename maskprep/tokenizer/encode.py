@@ -11,6 +11,7 @@ decide.
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -107,8 +108,8 @@ class Encoder:
         follows is encoded.
         """
         bounds = self._segments.bounds(text)
-        heads = np.asarray([end for _, end in bounds], np.int64)
-        before = {start: int(np.searchsorted(heads, start, side="right")) - 1 for start in starts}
+        heads = [end for _, end in bounds]
+        before = {start: bisect_right(heads, start) - 1 for start in starts}
         rests = {start: text[bounds[index][0] if index >= 0 else 0 : start] for start, index in before.items()}
         known = self._ids_of([text, *rests.values()])
         positions = self._segments.positions(text, bounds, known[text])

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 from builds import LOUD, TOKENIZER, Command, Outcome, Process, jsonl
+from stores import s3  # noqa: F401 - a fixture
 from typer.testing import CliRunner
 
 from maskprep.cli import app

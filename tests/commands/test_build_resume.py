@@ -52,7 +52,7 @@ class Build:
         )
 
     def end(self, code=0, given=None):
-        stdout, stderr = self.popen.communicate(given, timeout=120)
+        _, stderr = self.popen.communicate(given, timeout=120)
         assert self.popen.returncode == code, stderr
         assert "Traceback" not in stderr
         return stderr

@@ -3,8 +3,12 @@
 
 from __future__ import annotations
 
+import contextlib
+import mmap
+import sys
 import threading
 import time
+from pathlib import Path
 
 import jinja2
 import pytest
@@ -17,6 +21,7 @@ from law.tokenizers_here import tokenizer
 from maskprep.errors import RowError, UsageError
 from maskprep.formats.openai import to_conversation
 from maskprep.prepare import Policy, Preparer
+from maskprep.template import limits
 from maskprep.template.limits import Exceeded, Limits, Meter
 from maskprep.template.render import ChatTemplate
 
@@ -210,6 +215,65 @@ def test_time_outside_of_templates_does_not_count():
         began = time.process_time()
         while time.process_time() - began < 0.15:
             pass
+
+
+@pytest.mark.parametrize("in_a_thread", [False, True])
+def test_a_guard_that_ends_when_its_time_is_over_is_over(in_a_thread):
+    # A step that takes longer than that, and cannot be interrupted: what it put off is due where the guard ends.
+    survived = []
+
+    def run():
+        held = [[] for _ in range(3_000_000)]
+        with contextlib.suppress(Exceeded), Limits(seconds=0.02).running():
+            held = None  # noqa: F841
+        began = time.process_time()
+        while time.process_time() - began < 0.2:
+            pass
+        survived.append(True)
+
+    if in_a_thread:
+        thread = threading.Thread(target=run)
+        thread.start()
+        thread.join(20)
+    else:
+        run()
+    assert survived
+
+
+# Python may crash where a small piece of memory is refused: the limit on the process must never be that near.
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="it is a limit of Linux")
+def test_what_a_process_took_between_renderings_does_not_count():
+    template = ChatTemplate("{{ messages[0].content * 9999999 }}", {}, NOW)
+    template.plain(TALK, 1, generation_prompt=False)
+    taken = [mmap.mmap(-1, 2**30, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS) for _ in range(6)]
+    assert len(template.plain(TALK, 1, generation_prompt=False)) == 3 * 9_999_999
+    for piece in taken:
+        piece.close()
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="it is a limit of Linux")
+@pytest.mark.parametrize("cause", [Exceeded, MemoryError])
+def test_what_grows_in_small_steps_is_stopped_long_before_memory_is_refused(monkeypatch, cause):
+    import resource
+
+    before = resource.getrlimit(resource.RLIMIT_DATA)
+    if cause is MemoryError:  # the process is limited as well: another one may have room for it
+        size = int(Path("/proc/self/statm").read_text(encoding="ascii").split()[5]) * resource.getpagesize()
+        monkeypatch.setattr(limits, "_HEADROOM", 2**40)
+        resource.setrlimit(resource.RLIMIT_DATA, (size + 2**26, before[1]))
+    else:
+        monkeypatch.setattr(limits, "_HEADROOM", 2**25)
+    grows = "{% set ns = namespace() %}{% for a in range(99999) %}{% for b in range(99999) %}{% set ns.x = {'x': ns.x} %}{% endfor %}{% endfor %}"
+    template = ChatTemplate(only_if_told(grows), {}, NOW, Limits(seconds=30))
+    try:
+        with pytest.raises(RowError, match="needs too much memory") as caught:
+            template.plain(TALK, 2, generation_prompt=False)
+    finally:
+        resource.setrlimit(resource.RLIMIT_DATA, before)
+    assert caught.value.code == "template-limit"
+    assert type(caught.value.__cause__) is cause
 
 
 def test_a_meter_adds_up():

@@ -23,6 +23,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
 _TENTHS = 10
+_BATCH = 1000  # rows, of which one stands there twice
 
 
 def main() -> int:
@@ -88,8 +89,8 @@ def generate(path: Path, size: int) -> None:
             line = json.dumps({"messages": messages}) + "\n"
             lines.append(line)
             written += len(line)
-            if len(lines) > 1000:
-                lines[chance.randrange(1000)] = lines[0]
+            if len(lines) > _BATCH:
+                lines[chance.randrange(_BATCH)] = lines[0]
                 file.writelines(lines)
                 lines = []
         file.writelines(lines)

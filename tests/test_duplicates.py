@@ -53,7 +53,9 @@ def keys(count):
 
 @pytest.mark.parametrize("most", [1, 7, 300, 2**24])
 def test_every_row_that_was_there_before_is_found_with_its_first_place(most):
-    stretches = [[(key, Where("f", line, 7 * line)) for line, key in enumerate(keys(number), 1)] for number in (40, 0, 100, 60)]
+    stretches = [
+        [(key, Where("f", line, 7 * line)) for line, key in enumerate(keys(number), 1)] for number in (40, 0, 100, 60)
+    ]
     expected, seen = [], {}
     for number, stretch in enumerate(stretches):
         for key, where in stretch:

@@ -59,4 +59,4 @@ class RemotePlace:
 
     def clear(self) -> None:
         """Delete the objects of unfinished work."""
-        self._remote.delete(self.names())
+        self._remote.clear(WORK)

@@ -92,8 +92,10 @@ class RowWriter:
                 conversation = parse(line, line.reading)
                 prepared = self._preparer.prepare(conversation)
         except RowError as error:
-            if isinstance(error.__cause__, MemoryError):
-                raise error.__cause__ from None  # the row is tried again, in a worker that holds nothing else
+            if isinstance(error.__cause__, MemoryError | SystemError):
+                # The row is tried again, in a worker that holds nothing else. (Where memory is refused for a frame of
+                # its own, Python 3.11 raises a SystemError.)
+                raise error.__cause__ from None
             self.reject(line, error)
             return
         key = digest(conversation)

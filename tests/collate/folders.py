@@ -5,6 +5,7 @@ from __future__ import annotations
 from itertools import pairwise
 
 import numpy as np
+from finished import finish
 
 from maskprep.conversation import Where
 from maskprep.labels import IGNORED, Labelled
@@ -30,7 +31,7 @@ def write(path, sizes, first=1, batch=7):
         writer = files.ShardWriter(output.path, shard_bytes=2000)
         for number, size in enumerate(sizes):
             writer.write(ShardRow(make_document(first + number, size), Where("a.jsonl", number + 1, 0), 0))
-        receipts = files.finish(output.path, writer.close())
+        receipts = finish(output.path, writer.close())
     finally:
         files.ROWS_PER_BATCH = before
     shards = [{"file": receipt.file, "rows": receipt.rows} for receipt in receipts]

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from maskprep.shards.files import ShardWriter, finish
+from finished import finish
+
+from maskprep.shards.files import ShardWriter
 
 
 def write_shards(folder, rows, shard_bytes=10**9):
-    """Write rows into ``folder`` and return what the shards hold."""
+    """Write rows into ``folder`` and return what the shards hold, by their names in a data set."""
     writer = ShardWriter(folder, shard_bytes)
     for row in rows:
         writer.write(row)

@@ -50,9 +50,7 @@ def main() -> int:
     seconds = time.monotonic() - begun
     totals = json.loads((output / "maskprep" / "manifest.json").read_bytes())["totals"]
     size = source.stat().st_size
-    print(
-        f"{size:,} bytes, {totals['rows']:,} rows, {totals['tokens']:,} tokens in {seconds:.0f} s, exit {process.returncode}"
-    )
+    print(f"{size:,} bytes, {totals['rows']:,} rows, {totals['tokens']:,} tokens in {seconds:.0f} s")
     print(f"{totals['tokens'] / seconds:,.0f} tokens/s, {size / seconds / 1e6:.1f} MB/s, start and commit included")
     for name, peak in sorted(peaks.items(), key=lambda item: -item[1])[:8]:
         print(f"{peak / 2**20:8,.0f} MiB  {name}")

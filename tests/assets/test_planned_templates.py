@@ -35,7 +35,7 @@ USUAL = (
     "x",
     "é世 \U0001f600",
 )
-TRIALS = 8  # conversations of each shape
+TRIALS = 6  # conversations of each shape
 
 
 def shapes(text):

@@ -104,20 +104,9 @@ def test_the_bytes_do_not_depend_on_who_works(place, source, settings):
         assert {name for name in expected | found if expected.get(name) != found.get(name)} == set()
 
 
-def test_one_file_or_compressed_the_rows_are_the_same(place, source):
-    import gzip
-
-    plain = whole(place, "--workers", "2")
-    source.with_suffix(".jsonl.gz").write_bytes(gzip.compress(source.read_bytes()))
-    Build(place, "--workers", "2", source="rows.jsonl.gz").end()
-    packed = tree(place / "out")
-    assert load_from_disk(str(place / "out"))[0]["origin"]["file"] == "rows.jsonl.gz"
-    assert plain.keys() == packed.keys()
-
-
 def test_killed_again_and_again_a_build_ends_with_the_same_bytes(place, source, expected):
     done = 0
-    for chunks in (1, 2, 4):
+    for chunks in (1, 3):
         Build(place, "--workers", "2").when(chunks).kill()
         assert len(receipts(place / "out")) >= max(done, chunks)
         done = len(receipts(place / "out"))
@@ -139,14 +128,13 @@ def test_killed_while_it_commits_a_build_ends_with_the_same_bytes(place, source,
     assert tree(place / "out") == expected
 
 
-@pytest.mark.parametrize("workers", ["0", "2"])
-def test_a_full_disk_is_told_of_and_the_same_command_goes_on(place, source, expected, workers):
+def test_a_full_disk_is_told_of_and_the_same_command_goes_on(place, source, expected):
     limit = "import resource as r; r.setrlimit(r.RLIMIT_FSIZE, (50_000, r.RLIM_INFINITY)); "
-    said = Build(place, "--workers", workers, before=limit).end(1)
+    said = Build(place, "--workers", "2", before=limit).end(1)
     assert "the output cannot be written: File too large" in said
     assert "the same command goes on" in said
     assert not (place / "out" / "state.json").exists()
-    Build(place, "--workers", workers).end()
+    Build(place, "--workers", "2").end()
     assert tree(place / "out") == expected
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from collections import Counter
 from pathlib import Path
@@ -118,3 +119,8 @@ def _texts(loaded, chat, conversation, name, differences):
             yield "text identical"
         else:
             differences.append(("text", name, f"maskprep: {ours!r}; transformers: {theirs!r}"))
+
+
+def template_paths(assets):
+    """Return the published templates; one in ``MASKPREP_EVERY`` of them, where there is no time for all."""
+    return sorted(map(str, (assets / "templates").glob("*.jinja")))[:: int(os.environ.get("MASKPREP_EVERY", "1"))]

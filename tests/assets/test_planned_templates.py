@@ -16,7 +16,7 @@ import pytest
 from law.comparing import NOW
 from law.shapes import TOOLS
 
-from assets.cells import tokenizer_for
+from assets.cells import template_paths, tokenizer_for
 from maskprep.conversation import Conversation, Message
 from maskprep.errors import RowError, UsageError
 from maskprep.prepare import Control, Policy, Preparer
@@ -114,7 +114,7 @@ def check(path):
 
 
 def test_what_a_plan_gives_is_what_proving_gives(assets):
-    paths = sorted(map(str, (assets / "templates").glob("*.jinja")))
+    paths = template_paths(assets)
     counts, wrong = Counter(), []
     with multiprocessing.get_context("spawn").Pool(os.cpu_count()) as pool:
         for counted, different in pool.imap(check, paths, chunksize=4):

@@ -8,7 +8,7 @@ from collections import Counter
 
 import pytest
 
-from assets.cells import check
+from assets.cells import check, template_paths
 
 pytestmark = pytest.mark.assets
 
@@ -17,7 +17,7 @@ MOST_UNKNOWN = 24  # cells that marking cannot decide, of about 26,000
 
 @pytest.fixture(scope="module")
 def outcome(assets):
-    paths = sorted(map(str, (assets / "templates").glob("*.jinja")))
+    paths = template_paths(assets)
     counts, differences = Counter(templates=len(paths)), []
     # Fresh processes: a forked one would inherit the threads of a tokenizer.
     with multiprocessing.get_context("spawn").Pool(os.cpu_count()) as pool:

@@ -12,7 +12,7 @@ from law.comparing import NOW
 from law.shapes import SHAPES
 from law.streams import LONG, compare_beginnings
 
-from assets.cells import SHAPE_NAMES, tokenizer_for
+from assets.cells import SHAPE_NAMES, template_paths, tokenizer_for
 from maskprep.errors import UsageError
 from maskprep.formats.openai import to_conversation
 from maskprep.template.render import ChatTemplate
@@ -44,7 +44,7 @@ def _streams(template, row):
 
 
 def test_what_is_taken_over_is_what_rendering_again_gives(assets):
-    paths = sorted(map(str, (assets / "templates").glob("*.jinja")))
+    paths = template_paths(assets)
     counts, wrong = Counter(), []
     with multiprocessing.get_context("spawn").Pool(os.cpu_count()) as pool:
         for counted, different in pool.imap(check, paths, chunksize=4):

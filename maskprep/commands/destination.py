@@ -67,7 +67,7 @@ class Folder:
 
     def check(self, *, overwrite: bool) -> bool:
         """See ``Destination``. Work that was left beside a finished data set is deleted."""
-        if self.output.finished:
+        if self.output.finished and not self.output.foreign():
             self.place.clear()
         return self.output.check(overwrite=overwrite, resume=True)
 
@@ -124,7 +124,9 @@ class Bucket:
         """See ``Destination``."""
         names = self._remote.list()
         self._remote.delete(mark for mark in MARKS if mark in names)
-        self._remote.delete(name for name in names if not (resume and name.startswith(f"{WORK}/")))
+        self._remote.delete(
+            name for name in names if name not in MARKS and not (resume and name.startswith(f"{WORK}/"))
+        )
         if self.output.path.exists():
             shutil.rmtree(self.output.path)
         self.output.claim()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import shutil
 import tempfile
 from collections.abc import Iterator, Mapping
@@ -10,6 +9,8 @@ from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
+
+from maskprep.shards.files import sync
 
 WORK = "maskprep/work"
 """The folder within the output of what is needed until the commit."""
@@ -64,10 +65,10 @@ class LocalPlace:
     def publish(self, files: Mapping[str, Path]) -> None:
         """Rename files into their places."""
         for name, path in files.items():
-            _sync(path)
+            sync(path)
             path.rename(Path(self.root) / name)
         for folder in {(Path(self.root) / name).parent for name in files}:
-            _sync(folder)
+            sync(folder)
 
     def write(self, name: str, data: bytes) -> None:
         """Write a file under another name, and rename it."""
@@ -87,7 +88,7 @@ class LocalPlace:
             target.hardlink_to(source)
         except OSError:
             shutil.copyfile(source, target)
-            _sync(target)
+            sync(target)
 
     def names(self) -> dict[str, int]:
         """List the folder of unfinished work."""
@@ -105,11 +106,3 @@ class LocalPlace:
         work = Path(self.root) / WORK
         if work.is_dir():
             shutil.rmtree(work)
-
-
-def _sync(path: Path) -> None:
-    handle = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)

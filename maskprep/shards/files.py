@@ -168,3 +168,12 @@ def write_empty(folder: Path) -> Receipt:
     name = "data-00000-of-00001.arrow"
     (folder / receipt.file).rename(folder / name)
     return replace(receipt, file=name)
+
+
+def sync(path: Path) -> None:
+    """Have a file, or the names in a folder, on the disk before anything else is done."""
+    handle = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)

@@ -18,7 +18,7 @@ from typing import Any
 
 from maskprep.errors import BuildError, UsageError
 from maskprep.profiles import PROFILES, Profile
-from maskprep.shards.files import Receipt
+from maskprep.shards.files import Receipt, sync
 from maskprep.shards.long_json import compact, indented
 from maskprep.shards.schema import Layout
 from maskprep.shards.stored import COMPANIONS
@@ -123,7 +123,7 @@ class OutputFolder:
             return False
         if not self.path.is_dir():
             raise UsageError(f"the output {str(self.path)!r} is a file", "give a folder to --output")
-        foreign = self._foreign()
+        foreign = self.foreign()
         if foreign:
             msg = f"the output folder {str(self.path)!r} holds what maskprep did not write: {', '.join(foreign[:5])}"
             raise UsageError(
@@ -137,7 +137,7 @@ class OutputFolder:
         msg = f"the output folder {str(self.path)!r} already holds {held}"
         raise UsageError(msg, "give --overwrite to replace it, or another folder to --output")
 
-    def _foreign(self) -> list[str]:
+    def foreign(self) -> list[str]:
         """Return what in the folder is not ours. Our own subfolder is the proof that the shards beside it are ours."""
         notes = self.path / _FOLDER
         built = notes.is_dir() and not notes.is_symlink()
@@ -252,7 +252,7 @@ class OutputFolder:
 
     def _clear(self, notes: Collection[str]) -> None:
         """Delete the shards and what describes them, then these of our notes."""
-        foreign = self._foreign()
+        foreign = self.foreign()
         if foreign:
             raise BuildError(f"{foreign[0]!r} appeared in the output folder during the build", "choose another folder")
         for entry in [*self.path.iterdir()]:
@@ -328,9 +328,9 @@ def _lock(handle: int) -> bool:
 def _commit(path: Path, value: Mapping[str, Any]) -> None:
     partial = path.with_name(f"{path.name}.partial")
     _write(partial, value)
-    _sync_folder(path.parent)
+    sync(path.parent)
     partial.rename(path)
-    _sync_folder(path.parent)
+    sync(path.parent)
 
 
 def _write(path: Path, value: Mapping[str, Any]) -> None:
@@ -338,11 +338,3 @@ def _write(path: Path, value: Mapping[str, Any]) -> None:
         file.writelines(indented(value))
         file.flush()
         os.fsync(file.fileno())
-
-
-def _sync_folder(path: Path) -> None:
-    handle = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)

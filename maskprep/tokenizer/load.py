@@ -6,6 +6,7 @@ import hashlib
 import json
 import os
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -66,6 +67,10 @@ class LoadedTokenizer:
 
     def digest(self) -> str:
         """Return a hash of the vocabulary and of the special tokens."""
+        return self._digest
+
+    @cached_property
+    def _digest(self) -> str:
         backend = getattr(self.tokenizer, "backend_tokenizer", None)
         model = backend.to_str() if backend is not None else json.dumps(self.tokenizer.get_vocab(), sort_keys=True)
         special = json.dumps(self.variables, sort_keys=True)

@@ -274,8 +274,18 @@ def test_a_commit_that_fails_before_its_last_step_is_none(build, source, place, 
         seen.append(sorted(entry.name for entry in (place / "out").iterdir()))
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("maskprep.shards.output._sync_folder", stop)
+    monkeypatch.setattr("maskprep.shards.output.sync", stop)
     outcome = build(source(GOOD), "--output", "out")
     assert outcome.code == 130
     assert seen == [["data-00000-of-00001.arrow", "dataset_info.json", "maskprep", "state.json.partial", "tokenizer"]]
     assert not opens(place / "out")
+
+
+def test_a_folder_of_work_that_is_not_ours_is_not_cleared_away(build, source, place):
+    assert build(source(GOOD), "--output", "out").code == 0
+    precious = place / "out" / "maskprep" / "work" / "notes.txt"
+    precious.parent.mkdir()
+    precious.write_text("precious")
+    for more in ((), ("--overwrite",)):
+        assert build("rows.jsonl", "--output", "out", *more).code == 2
+        assert precious.read_text() == "precious"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import multiprocessing
 import os
 import re
 from collections import Counter
@@ -124,3 +125,17 @@ def _texts(loaded, chat, conversation, name, differences):
 def template_paths(assets):
     """Return the published templates; one in ``MASKPREP_EVERY`` of them, where there is no time for all."""
     return sorted(map(str, (assets / "templates").glob("*.jinja")))[:: int(os.environ.get("MASKPREP_EVERY", "1"))]
+
+
+def sweep(check, assets, **counted):
+    """Run ``check`` on the published templates, print what it counts, and return that and what it found wrong."""
+    counts, wrong = Counter(counted), []
+    # Fresh processes: a forked one would inherit the threads of a tokenizer.
+    with multiprocessing.get_context("spawn").Pool(os.cpu_count()) as pool:
+        for more, different in pool.imap(check, template_paths(assets), chunksize=4):
+            counts.update(more)
+            wrong += different
+    print()
+    for name, count in sorted(counts.items()):
+        print(f"{count:8,}  {name}")
+    return counts, wrong

@@ -5,8 +5,6 @@ The texts are ordinary ones, and what the template itself has between quotes: it
 
 from __future__ import annotations
 
-import multiprocessing
-import os
 import random
 import re
 from collections import Counter
@@ -16,7 +14,7 @@ import pytest
 from law.comparing import NOW
 from law.shapes import TOOLS
 
-from assets.cells import template_paths, tokenizer_for
+from assets.cells import sweep, tokenizer_for
 from maskprep.conversation import Conversation, Message
 from maskprep.errors import RowError, UsageError
 from maskprep.prepare import Control, Policy, Preparer
@@ -114,14 +112,6 @@ def check(path):
 
 
 def test_what_a_plan_gives_is_what_proving_gives(assets):
-    paths = template_paths(assets)
-    counts, wrong = Counter(), []
-    with multiprocessing.get_context("spawn").Pool(os.cpu_count()) as pool:
-        for counted, different in pool.imap(check, paths, chunksize=4):
-            counts.update(counted)
-            wrong += different
-    print()
-    for name, count in sorted(counts.items()):
-        print(f"{count:8,}  {name}")
+    counts, wrong = sweep(check, assets)
     assert not wrong, (len(wrong), wrong[0])
     assert counts["by a plan, and used"] > counts["templates"]

@@ -2,13 +2,9 @@
 
 from __future__ import annotations
 
-import multiprocessing
-import os
-from collections import Counter
-
 import pytest
 
-from assets.cells import check, template_paths
+from assets.cells import check, sweep, template_paths
 
 pytestmark = pytest.mark.assets
 
@@ -17,17 +13,7 @@ MOST_UNKNOWN = 24  # cells that marking cannot decide, of about 26,000
 
 @pytest.fixture(scope="module")
 def outcome(assets):
-    paths = template_paths(assets)
-    counts, differences = Counter(templates=len(paths)), []
-    # Fresh processes: a forked one would inherit the threads of a tokenizer.
-    with multiprocessing.get_context("spawn").Pool(os.cpu_count()) as pool:
-        for counted, different in pool.imap(check, paths, chunksize=4):
-            counts.update(counted)
-            differences += different
-    print()
-    for name, count in sorted(counts.items()):
-        print(f"{count:8,}  {name}")
-    return counts, differences
+    return sweep(check, assets, templates=len(template_paths(assets)))
 
 
 def test_the_text_is_transformers_own(outcome):

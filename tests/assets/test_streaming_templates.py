@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import multiprocessing
-import os
 from collections import Counter
 from pathlib import Path
 
@@ -12,7 +10,7 @@ from law.comparing import NOW
 from law.shapes import SHAPES
 from law.streams import LONG, compare_beginnings
 
-from assets.cells import SHAPE_NAMES, template_paths, tokenizer_for
+from assets.cells import SHAPE_NAMES, sweep, tokenizer_for
 from maskprep.errors import UsageError
 from maskprep.formats.openai import to_conversation
 from maskprep.template.render import ChatTemplate
@@ -44,14 +42,6 @@ def _streams(template, row):
 
 
 def test_what_is_taken_over_is_what_rendering_again_gives(assets):
-    paths = template_paths(assets)
-    counts, wrong = Counter(), []
-    with multiprocessing.get_context("spawn").Pool(os.cpu_count()) as pool:
-        for counted, different in pool.imap(check, paths, chunksize=4):
-            counts.update(counted)
-            wrong += different
-    print()
-    for name, count in sorted(counts.items()):
-        print(f"{count:8,}  {name}")
+    counts, wrong = sweep(check, assets)
     assert not wrong, (len(wrong), wrong[0])
     assert counts["long: turns taken over"] > counts["long: turns"] / 2

@@ -35,6 +35,7 @@ from maskprep.pipeline.receipt import ledger_name
 from maskprep.pipeline.setup import backend_named
 from maskprep.pipeline.worker import Counts, Task, Worker, WorkerSetup, unwritable
 from maskprep.shards.schema import Layout
+from maskprep.shards.sparing import spare_pandas
 from maskprep.sources.streams import STDIN
 from maskprep.tokenizer.backend import TransformersBackend
 
@@ -57,6 +58,7 @@ def build(config: Config, progress: Progress, write_page: PageWriter, *, overwri
     if config.output is None:
         raise UsageError("output is missing: give --output, or set it in the configuration")
     refuse_layout(config, Layout(packed=config.packing is not None))
+    spare_pandas()
     with destination(config) as goal:
         return _build(config, goal, progress, write_page, overwrite=overwrite)
 

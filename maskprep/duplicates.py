@@ -13,10 +13,12 @@ from itertools import pairwise
 from typing import IO, Any
 
 import numpy as np
+import orjson
 
 from maskprep.conversation import Conversation, Message, Where
 
 _DIGEST = 16  # bytes
+_AS_THEY_ARE = orjson.OPT_PASSTHROUGH_DATACLASS | orjson.OPT_PASSTHROUGH_DATETIME | orjson.OPT_PASSTHROUGH_SUBCLASS
 
 Place = tuple[str, int]
 """File and line."""
@@ -34,8 +36,15 @@ def digest(conversation: Conversation) -> bytes:
         conversation.documents,
         sorted((conversation.template_kwargs or {}).items()),
     )
-    text = json.dumps(value, ensure_ascii=False, separators=(",", ":"))
-    return hashlib.blake2b(text.encode(errors="surrogatepass"), digest_size=_DIGEST).digest()
+    return hashlib.blake2b(_dumps(value), digest_size=_DIGEST).digest()
+
+
+def _dumps(value: object) -> bytes:
+    """Return JSON that is the same for the same value, if not what it would be by another package."""
+    try:
+        return orjson.dumps(value, option=_AS_THEY_ARE)
+    except TypeError:  # a number of more than 64 bits, half of a surrogate pair, very deep nesting
+        return json.dumps(value, ensure_ascii=False).encode(errors="surrogatepass")
 
 
 def _plain(message: Message) -> list[object]:

@@ -37,8 +37,9 @@ def tracked_message(message: Message, index: int) -> dict[str, Any]:
 
 def _field(message: Message, index: int, name: str, value: Any) -> Any:
     source = source_of(index, _PARTS.get(name, Part.CONTENT))
-    ranges = {FIRST_RANGE + number: span for number, span in enumerate(message.ranges) if _same_field(span.field, name)}
-    if ranges and isinstance(value, str):
+    if message.ranges and isinstance(value, str):
+        numbered = enumerate(message.ranges, FIRST_RANGE)
+        ranges = {number: span for number, span in numbered if _same_field(span.field, name)}
         return Tracked.of_runs(value, _runs(len(value), source, ranges))
     tracked = track(value, source)
     if name == "tool_calls" and isinstance(tracked, list):

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from functools import wraps
+from types import BuiltinMethodType, MethodType
 from typing import Any, NoReturn
 
 import jinja2.nodes
@@ -47,6 +48,8 @@ OF_TEXTS = frozenset(
     }
 )
 """Methods of texts that are safe, and do not format."""
+_TO_CONTEXTS = frozenset({"_block_vars", "_loop_vars"})  # what generated code gives beside a template's own arguments
+_METHODS = frozenset({MethodType, BuiltinMethodType})
 _COUNTING = frozenset({"count", "length"})  # filters that make nothing but the size of what is there
 _LONGEST_DATE = 1_000  # characters of a format for dates
 
@@ -78,6 +81,29 @@ class GuardedGenerator(CodeGenerator):
             return
         self.write("environment.made(")
         super().visit_Getitem(node, frame)
+        self.write(")")
+
+    @optimizeconst
+    def visit_Getattr(self, node: jinja2.nodes.Getattr, frame: Frame) -> None:  # noqa: N802 - likewise
+        if node.attr in _OF_MAPPINGS or self.environment.is_async:
+            super().visit_Getattr(node, frame)
+            return
+        # What templates do most is to look into messages: a plain mapping answers without a call.
+        self.write("(_found if type(_owner := ")
+        self.visit(node.node, frame)
+        self.write(f") in environment.mappings and (_found := _owner.get({node.attr!r}, missing)) is not missing")
+        self.write(f" else environment.getattr(_owner, {node.attr!r}))")
+
+    def visit_Call(self, node: jinja2.nodes.Call, frame: Frame, forward_caller: bool = False) -> None:  # noqa: FBT001, FBT002, N802 - likewise
+        if not isinstance(node.node, jinja2.nodes.EnvironmentAttribute):
+            super().visit_Call(node, frame, forward_caller=forward_caller)
+            return
+        # What we put there ourselves is no call of the template's.
+        self.visit(node.node, frame)
+        self.write("(")
+        for argument in node.args:
+            self.visit(argument, frame)
+            self.write(", ")
         self.write(")")
 
     @optimizeconst
@@ -227,9 +253,11 @@ class GuardedEnvironment(ImmutableSandboxedEnvironment):
         return self.made(super().call_binop(context, operator, left, right))
 
     def call(__self, __context: Context, __obj: Any, *args: Any, **kwargs: Any) -> Any:  # noqa: N805, PYI063 - jinja2's own names: a template's arguments may have any
-        check = METHODS.get(getattr(__obj, "__name__", ""))
-        if check is not None and (owner := getattr(__obj, "__self__", None)) is not None:
+        name, owner = getattr(__obj, "__name__", ""), getattr(__obj, "__self__", None)
+        if owner is not None and (check := METHODS.get(name)) is not None:
             args = check(__self.meter, owner, args)
+        if type(__obj) in _METHODS and name in __self.simple.get(type(owner), ()) and kwargs.keys() <= _TO_CONTEXTS:
+            return __self.made(__obj(*args))
         return __self.made(super().call(__context, __obj, *args, **kwargs))
 
     def wrap_str_format(self, value: Any) -> Callable[..., str] | None:

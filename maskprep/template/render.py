@@ -9,6 +9,7 @@ from typing import Any
 
 import jinja2
 import jinja2.nodes
+import orjson
 
 from maskprep.conversation import Conversation, Part
 from maskprep.errors import RowError, UsageError
@@ -54,6 +55,7 @@ class ChatTemplate:
         self._plain = self._compile(self._plain_environment)
         self._beyond: tuple[Conversation, RowError] | None = None
         self._given: list[Given] = []
+        self._latest_tools: tuple[bytes, Any] | None = None
 
     def _compile(self, environment: PlainEnvironment) -> jinja2.Template:
         try:
@@ -157,7 +159,17 @@ class ChatTemplate:
         return given
 
     def _new_given(self, conversation: Conversation) -> Given:
-        return Given(conversation)
+        return Given(conversation, self._tools_of(conversation))
+
+    def _tools_of(self, conversation: Conversation) -> Any:
+        """Return the tools with their origin. Most rows have those of the row before; no template can change them."""
+        try:
+            written = orjson.dumps(conversation.tools)
+        except TypeError:  # numbers of more than 64 bits, say
+            return track_all(conversation.tools, Part.TOOLS)
+        if self._latest_tools is None or self._latest_tools[0] != written:
+            self._latest_tools = written, track_all(conversation.tools, Part.TOOLS)
+        return self._latest_tools[1]
 
     def _variables(
         self, conversation: Conversation, messages: Any, tools: Any, documents: Any, *, prompted: bool
@@ -206,12 +218,12 @@ class ChatTemplate:
 class Given:
     """What a template is given of one conversation, with origins, and the renderings to take over from."""
 
-    def __init__(self, conversation: Conversation) -> None:
+    def __init__(self, conversation: Conversation, tools: Any) -> None:
         # A conversation is rendered many times in a row, and no template can change what it is given.
         self.conversation = conversation
         self.messages = [tracked_message(message, index) for index, message in enumerate(conversation.messages)]
-        self.tools = _track(conversation.tools, Part.TOOLS)
-        self.documents = _track(conversation.documents, Part.DOCUMENTS)
+        self.tools = tools
+        self.documents = track_all(conversation.documents, Part.DOCUMENTS)
         self.whole: Run | None = None
         self._latest: Run | None = None
         self.written = 0
@@ -247,6 +259,6 @@ def refusal(error: BaseException) -> RowError:
     return RowError("template-error", text[:_LONGEST_MESSAGE])
 
 
-def _track(value: Any, part: Part) -> Any:
+def track_all(value: Any, part: Part) -> Any:
     """Track tools or documents; the list around them is the template's, as the list of messages is."""
     return None if value is None else [track(item, source_of(-1, part)) for item in value]

@@ -29,15 +29,14 @@ class _Index:
     __slots__ = ("ends", "first_lost", "of_message", "sources")
 
     def __init__(self, runs: Runs) -> None:
-        self.ends = list(accumulate(size for size, _ in runs))
+        self.ends = [*accumulate([size for size, _ in runs])]
         self.sources = [source for _, source in runs]
         self.of_message: defaultdict[int, list[int]] = defaultdict(list)
         for number, source in enumerate(self.sources):
             if source:
                 self.of_message[message_of(source)].append(number)
-        lost = (number for number, source in enumerate(self.sources) if is_lost(source))
-        first = next(lost, None)
-        self.first_lost = None if first is None else self.start(first)
+        lost = [number for number, source in enumerate(self.sources) if source and is_lost(source)]
+        self.first_lost = self.start(lost[0]) if lost else None
 
     def start(self, number: int) -> int:
         """Return where run ``number`` begins."""

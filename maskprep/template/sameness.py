@@ -37,18 +37,21 @@ class Comparison:
         before = self._loop.variables
         if before.keys() != variables.keys():
             return None
-        own = [variables[name] for name, value in before.items() if isinstance(value, Namespace)]
+        theirs = self._loop.namespaces
+        own = [variables[name] for name, value in before.items() if isinstance(value, Namespace)] if theirs else []
         if not all(isinstance(namespace, Namespace) for namespace in own):
             return None
         # One namespace under two names must be one here as well.
-        theirs = self._loop.namespaces
         if len({*map(id, own)}) != len(own) or len({*map(id, theirs)}) != len(theirs):
             return None
         held = zip(self._loop.held, map(attributes, own), strict=True)
         if not all(self._alike(*pair) for pair in held):
             return None
-        others = (name for name, value in before.items() if not isinstance(value, Namespace))
-        return own if all(self._alike(before[name], variables[name]) for name in others) else None
+        for name, value in before.items():
+            now = variables[name]
+            if now is not value and not isinstance(value, Namespace) and not self._alike(value, now):
+                return None
+        return own
 
     def _alike(self, one: Any, two: Any) -> bool:
         self._left -= 1

@@ -17,12 +17,12 @@ from jinja2.compiler import Frame
 from jinja2.filters import do_default
 from jinja2.runtime import Context, Macro
 
-from maskprep.conversation import Conversation
+from maskprep.conversation import Conversation, Part
 from maskprep.template.atoms import FIRST, SIZE, Atom, AtomDict, Watch
 from maskprep.template.environment import TrackingEnvironment, TrackingGenerator
 from maskprep.template.limits import Limits
 from maskprep.template.printing import tojson
-from maskprep.template.render import ChatTemplate, Given
+from maskprep.template.render import ChatTemplate, Given, track_all
 from maskprep.template.runs import runs_of
 from maskprep.template.tracked import Tracked
 
@@ -138,7 +138,7 @@ class WatchedTemplate(ChatTemplate):
         return environment, self._compile(environment)
 
     def _new_given(self, conversation: Conversation) -> Given:
-        given = Given(conversation)
+        given = Given(conversation, track_all(conversation.tools, Part.TOOLS))
         given.messages = [self._watched(message) for message in given.messages]
         given.tools = self._watched(given.tools)
         return given

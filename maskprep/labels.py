@@ -5,7 +5,7 @@ A token is trained exactly when all of its characters lie in trained completions
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import NamedTuple
@@ -13,8 +13,9 @@ from typing import NamedTuple
 import numpy as np
 
 from maskprep.conversation import Message
-from maskprep.segments import PARTS, Floats, Ints, MaskPolicy, cut
+from maskprep.segments import PARTS, Floats, Ints, Marked, MaskPolicy, Runs, cut, cut_all
 from maskprep.sequences import TrainingSequence
+from maskprep.tokenizer.together import Together
 
 IGNORED = -100
 """The label of a token that is not trained, as PyTorch's cross-entropy has it."""
@@ -57,11 +58,14 @@ def label(sequence: TrainingSequence, messages: Sequence[Message], policy: MaskP
         sequence: the sequence, encoded.
         messages: the messages of the conversation.
         policy: what is trained within the completions.
+
+    Raises:
+        RowError: see ``segments.cut``.
     """
     ids, starts, ends = sequence.encoded.ids, sequence.encoded.starts, sequence.encoded.ends
     if not len(ids):
         return Labelled(ids, ids.copy(), ())
-    segments = cut(sequence, messages, policy)
+    segments = cut(Marked(sequence.text, sequence.stretches, messages), policy)
     limits = _byte_limits(sequence.text.text, segments.ends)
     if np.array_equal(starts[1:], ends[:-1]):
         first, weights = _tiled(segments.weights, limits, starts, ends)
@@ -69,12 +73,46 @@ def label(sequence: TrainingSequence, messages: Sequence[Message], policy: MaskP
         first = np.minimum(np.searchsorted(limits, starts, side="right"), len(limits) - 1)
         last = np.minimum(np.searchsorted(limits, np.maximum(ends - 1, starts), side="right"), len(limits) - 1)
         weights = _least(segments.weights, first, last)
-    weights[0] = 0  # nothing precedes the first token: no model can be asked for it
+    return _labelled(ids, segments.kinds[first], weights, np.asarray([0, len(ids)], np.int64), [messages])[0]
+
+
+def label_all(together: Together, many: Sequence[Marked], runs: Runs, policy: MaskPolicy) -> list[Labelled | None]:
+    """Return the labels and spans of many sequences, None for those that ``label`` is to be asked about.
+
+    Args:
+        together: their texts, encoded.
+        many: what is marked in these.
+        runs: who wrote what of these.
+        policy: what is trained within the completions.
+    """
+    segments = cut_all(many, runs, policy)
+    first, weights = _tiled(segments.weights, together.in_bytes(segments.ends), together.starts, together.ends)
+    messages = [each.messages for each in many]
+    kinds = segments.kinds[first]
+    if segments.odd.any():
+        kinds[np.repeat(segments.odd, np.diff(together.tokens))] = 0
+    labelled = _labelled(together.ids, kinds, weights, together.tokens, messages)
+    return [None if odd else each for each, odd in zip(labelled, segments.odd.tolist(), strict=True)]
+
+
+def _labelled(
+    ids: Ints, kinds: Ints, weights: Floats, limits: Ints, messages: Sequence[Sequence[Message]]
+) -> list[Labelled]:
+    """Return sequences one behind the other, by the kind and the weight of each token; ``limits`` part them."""
+    weights[limits[:-1]] = 0  # nothing precedes a first token: no model can be asked for it
     trained = weights > 0
     labels = np.where(trained, ids, IGNORED)
-    spans = _spans(segments.kinds[first] * 2 + trained, messages)
     plain = bool((weights[trained] == 1).all())
-    return Labelled(ids, labels, spans, None if plain else weights)
+    spans = _spans(kinds * 2 + trained, limits, messages)
+    return [
+        Labelled(ids[low:high], labels[low:high], own, None if plain else _weights(weights[low:high]))
+        for own, (low, high) in zip(spans, pairwise(limits.tolist()), strict=True)
+    ]
+
+
+def _weights(weights: Floats) -> Floats | None:
+    """Return the weights of a sequence, None where every token that is trained counts 1."""
+    return None if (weights[weights > 0] == 1).all() else weights
 
 
 def _tiled(weights: Floats, limits: Ints, starts: Ints, ends: Ints) -> tuple[Ints, Floats]:
@@ -110,17 +148,29 @@ def _byte_limits(text: str, ends: Ints) -> Ints:
     return np.cumsum(sizes, dtype=np.int64)
 
 
-def _spans(kinds: Ints, messages: Sequence[Message]) -> tuple[Span, ...]:
-    """Return the spans of tokens of these kinds (see ``segments``), doubled, plus one for those that are trained."""
-    edges = np.flatnonzero(kinds[1:] != kinds[:-1]) + 1
-    starts = [0, *edges.tolist()]
-    count = len(PARTS)
-    spans = []
-    for start, end, number in zip(starts, [*starts[1:], len(kinds)], kinds[starts].tolist(), strict=True):
-        message, part = divmod(number // 2, count)
-        role = messages[message - 1].fields["role"] if message else "template"
-        spans.append(Span(role, _NAMES[part], message - 1, start, end, number % 2 == 1))
-    return tuple(spans)
+def _spans(kinds: Ints, limits: Ints, messages: Sequence[Sequence[Message]]) -> Iterator[tuple[Span, ...]]:
+    """Yield the spans of each sequence: of tokens of these kinds (see ``segments``), doubled, plus 1 if trained."""
+    changes = kinds[1:] != kinds[:-1]
+    changes[limits[1:-1] - 1] = True
+    starts = np.append(0, np.flatnonzero(changes) + 1)
+    own = np.searchsorted(starts, limits)  # of which sequence the spans are
+    starts_in = starts - np.repeat(limits[:-1], np.diff(own))
+    numbers = kinds[starts].tolist()
+    places = starts_in.tolist()
+    for each, (low, high), size in zip(messages, pairwise(own.tolist()), np.diff(limits).tolist(), strict=True):
+        ends = [*places[low + 1 : high], size]
+        yield tuple(
+            [
+                _span(number, start, end, each)
+                for number, start, end in zip(numbers[low:high], places[low:high], ends, strict=True)
+            ]
+        )
+
+
+def _span(number: int, start: int, end: int, messages: Sequence[Message]) -> Span:
+    message, part = divmod(number // 2, len(PARTS))
+    role = messages[message - 1].fields["role"] if message else "template"
+    return Span(role, _NAMES[part], message - 1, start, end, number % 2 == 1)
 
 
 _NAMES = tuple(part.value for part in PARTS)  # Python takes its time to look up what an enumeration holds

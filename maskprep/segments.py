@@ -9,6 +9,8 @@ from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
+from itertools import chain
+from operator import attrgetter
 from typing import NamedTuple
 
 import numpy as np
@@ -16,7 +18,8 @@ import numpy.typing as npt
 
 from maskprep.conversation import Message, Part
 from maskprep.errors import RowError
-from maskprep.sequences import Stretch, TrainingSequence
+from maskprep.sequences import Stretch
+from maskprep.template.rendered import Rendered
 from maskprep.template.source import (
     CALL_ID,
     FIRST_RANGE,
@@ -26,9 +29,11 @@ from maskprep.template.source import (
     part_of,
     shade_of,
 )
+from maskprep.tokenizer.together import limits_of
 
 Ints = npt.NDArray[np.int64]
 Floats = npt.NDArray[np.float32]
+Bools = npt.NDArray[np.bool_]
 
 PARTS = tuple(Part)
 """The parts, by the numbers that kinds are made of: ``(message + 1) * len(PARTS) + part``."""
@@ -66,75 +71,114 @@ class MaskPolicy:
 
 
 class Segments(NamedTuple):
-    """Segments in order: where each ends, in characters; its kind; and what it counts in the loss."""
+    """Segments in order: where each ends, in characters; its kind; and what it counts in the loss.
+
+    ``odd`` tells of each sequence whether it is one to be cut by itself: all is true of the others.
+    """
 
     ends: Ints
     kinds: Ints
     weights: Floats
+    odd: Bools
 
 
-def cut(sequence: TrainingSequence, messages: Sequence[Message], policy: MaskPolicy) -> Segments:
-    """Return the segments of a sequence.
+class Marked(NamedTuple):
+    """A text, the completions in it, and the messages of its conversation."""
+
+    text: Rendered
+    stretches: Sequence[Stretch]
+    messages: Sequence[Message]
+
+
+def cut(marked: Marked, policy: MaskPolicy) -> Segments:
+    """Return the segments of one sequence.
 
     Raises:
         RowError: a trained completion holds text of another message, or text of which nobody knows whether it is to be
             trained.
     """
-    run_ends, sources = sequence.text.table()
-    stretches = sequence.stretches
-    borders = {border for s in stretches for border in (s.start, *s.thought, s.stop, s.end)}
-    size = int(run_ends[-1]) if len(run_ends) else 0
-    ends = np.union1d(run_ends, np.asarray([border for border in borders if 0 < border < size], np.int64))
+    together = cut_all([marked], runs_of([marked.text]), policy)
+    return _one_by_one(marked, together.ends, policy) if together.odd[0] else together
+
+
+class Runs(NamedTuple):
+    """The runs of many texts one behind the other: where each ends, in characters; its source; where texts meet."""
+
+    ends: Ints
+    sources: Ints
+    limits: Ints
+
+
+def runs_of(texts: Sequence[Rendered]) -> Runs:
+    """Return the runs of many texts."""
+    flat = chain.from_iterable(chain.from_iterable(text.runs for text in texts))
+    sizes, sources = np.fromiter(flat, np.int64).reshape(-1, 2).T
+    return Runs(np.cumsum(sizes), sources, limits_of(map(len, texts)))
+
+
+def cut_all(many: Sequence[Marked], runs: Runs, policy: MaskPolicy) -> Segments:
+    """Return the segments of many sequences, their texts one behind the other.
+
+    Odd are those that hold text of which stretches are told apart, or that is lost, or foreign text.
+    """
+    run_ends, sources, limits = runs
+    flat = [
+        (number, s.message, s.trained, s.start, *s.thought, s.stop, s.end)
+        for number, each in enumerate(many)
+        for s in each.stretches
+    ]
+    table = np.asarray(flat, np.int64).reshape(-1, 8)
+    rows = table[:, 0]
+    table[:, 3:] = np.minimum(table[:, 3:] + limits[rows][:, None], limits[rows + 1][:, None])
+    ends = np.concatenate((run_ends, table[:, 3:].ravel()))
+    ends.sort()
+    ends = ends[np.append(ends[1:] != ends[:-1], True)[: len(ends)] & (ends > 0)]
     starts = np.concatenate((np.zeros(min(1, len(ends)), np.int64), ends[:-1]))
     source = sources[np.searchsorted(run_ends, starts, side="right")]
-    within = _within(starts, stretches)
-    if len(sources) and (sources.max() >= NOTATION or (sources % _SOURCES == _LOST).any()):
-        return _one_by_one(starts, ends, source, within, stretches, messages, policy)
-    message = np.where(source > 0, source // _SOURCES - 2, -1)
+    within = _within(starts, table[:, 3], table[:, 7])
     part = np.where(source > 0, _PART_OF[source % _SOURCES], _SCAFFOLD)
+    message = np.where(source > 0, source // _SOURCES - 2, -1)
     weights = np.zeros(len(ends), np.float32)
+    odd = np.zeros(len(many), np.bool_)
+    unclear = (source >= NOTATION) | (source % _SOURCES == _LOST)
+    if unclear.any():
+        odd[np.searchsorted(limits, starts[unclear], side="right") - 1] = True
     inside = np.flatnonzero(within >= 0)
     if len(inside):
-        table = np.asarray([(s.message, s.stop, s.trained, *s.thought) for s in stretches], np.int64)[within[inside]]
-        own, at = source[inside], starts[inside]
+        row, own, trained, _, low, high, stop, _ = table[within[inside]].T
+        at, trained = starts[inside], trained > 0
         # Within its completion the speaker writes the scaffold, too.
-        message[inside] = whose = np.where(own > 0, message[inside], table[:, 0])
-        trained = table[:, 2] > 0
-        foreign = trained & (whose != table[:, 0])
-        if foreign.any():
-            raise _foreign(int(table[int(np.argmax(foreign)), 0]))
-        part[inside] = parts = np.where(at >= table[:, 1], _STOP, part[inside])
+        message[inside] = whose = np.where(source[inside] > 0, message[inside], own)
+        odd[row[trained & (whose != own)]] = True
+        part[inside] = parts = np.where(at >= stop, _STOP, part[inside])
         if not policy.empty_thoughts:
-            trained &= ~((table[:, 3] <= at) & (at < table[:, 4]))
-        counts = np.asarray([message.weight for message in messages], np.float32)
+            trained &= ~((low <= at) & (at < high))
+        counts = np.asarray([message.weight for each in many for message in each.messages], np.float32)
+        firsts = limits_of(len(each.messages) for each in many)[:-1]
         chosen = np.asarray([part in policy.parts for part in PARTS])
-        weights[inside] = np.where(trained & chosen[parts], counts[np.maximum(whose, 0)], 0)
-    return Segments(ends, (message + 1) * len(PARTS) + part, weights)
+        weights[inside] = np.where(trained & chosen[parts], counts[firsts[row] + own], 0)
+    return Segments(ends, (message + 1) * len(PARTS) + part, weights, odd)
 
 
-def _within(starts: Ints, stretches: Sequence[Stretch]) -> Ints:
+def _within(starts: Ints, begins: Ints, ends: Ints) -> Ints:
     """Return the number of the stretch that each segment lies in, -1 for none."""
-    if not stretches:
-        return np.full(len(starts), -1)
     # A stretch that ends behind the next one is not looked at any further once that one is.
-    ends = np.maximum.accumulate(np.asarray([stretch.end for stretch in stretches], np.int64))
-    found = np.searchsorted(ends, starts, side="right")
-    begins = np.asarray([*(stretch.start for stretch in stretches), _NEVER], np.int64)
-    return np.where(starts >= begins[found], found, -1)
+    found = np.searchsorted(np.maximum.accumulate(ends), starts, side="right")
+    return np.where(starts >= np.append(begins, _NEVER)[found], found, -1)
 
 
-def _one_by_one(  # noqa: PLR0913, PLR0917 - segments, and all that decides on them
-    starts: Ints,
-    ends: Ints,
-    sources: Ints,
-    within: Ints,
-    stretches: Sequence[Stretch],
-    messages: Sequence[Message],
-    policy: MaskPolicy,
-) -> Segments:
-    """Return the segments of text of which stretches are told apart, or that is lost."""
+def _one_by_one(marked: Marked, ends: Ints, policy: MaskPolicy) -> Segments:
+    """Return the segments of a sequence, each looked at by itself. Raises ``RowError``."""
+    run_ends, sources, _ = runs_of([marked.text])
+    stretches = marked.stretches
+    starts = np.concatenate((np.zeros(1, np.int64), ends[:-1]))
+    places = (np.asarray([place(s) for s in stretches], np.int64) for place in (_START, _END))
+    within = _within(starts, *places)
     kinds, weights = [], []
-    for start, source, number in zip(starts.tolist(), sources.tolist(), within.tolist(), strict=True):
+    for start, run, number in zip(
+        starts.tolist(), np.searchsorted(run_ends, starts, side="right").tolist(), within.tolist(), strict=True
+    ):
+        source = int(sources[run])
         message, part, weight = message_of(source), part_of(source), 0.0
         if number >= 0:
             stretch = stretches[number]
@@ -145,10 +189,10 @@ def _one_by_one(  # noqa: PLR0913, PLR0917 - segments, and all that decides on t
                 part = Part.STOP
             emptied = not policy.empty_thoughts and stretch.thought[0] <= start < stretch.thought[1]
             if stretch.trained and not emptied:
-                weight = policy.weight(messages[message], part, source)
+                weight = policy.weight(marked.messages[message], part, source)
         kinds.append((message + 1) * len(PARTS) + PARTS.index(part))
         weights.append(weight)
-    return Segments(ends, np.asarray(kinds, np.int64), np.asarray(weights, np.float32))
+    return Segments(ends, np.asarray(kinds, np.int64), np.asarray(weights, np.float32), np.zeros(1, np.bool_))
 
 
 def _foreign(message: int) -> RowError:
@@ -157,6 +201,7 @@ def _foreign(message: int) -> RowError:
 
 _SOURCES = 16  # see ``source``: the number of parts that a source can name
 _LOST = 15
+_START, _END = attrgetter("start"), attrgetter("end")
 _NEVER = np.iinfo(np.int64).max
 _PART_OF = np.asarray([PARTS.index(part_of(32 + number)) if number < 5 else 0 for number in range(_SOURCES)])  # noqa: PLR2004
 _SCAFFOLD, _STOP = PARTS.index(Part.SCAFFOLD), PARTS.index(Part.STOP)

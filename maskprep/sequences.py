@@ -11,8 +11,9 @@ ids that later turns see as their history, only the last trained turn of a seque
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from enum import StrEnum
+from typing import NamedTuple
 
 import numpy as np
 
@@ -31,8 +32,7 @@ class History(StrEnum):
     RENDERED = "rendered"
 
 
-@dataclass(frozen=True, slots=True)
-class Stretch:
+class Stretch(NamedTuple):
     """A completion inside a sequence: characters ``start:end``, of which ``stop:end`` is the stop token.
 
     ``thought`` is the place of an empty thought of the template's in it, if any.
@@ -58,6 +58,20 @@ class TrainingSequence:
     stretches: tuple[Stretch, ...]
     encoded: Encoded
     borders: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Draft:
+    """The one sequence that a row becomes if no token crosses the border in front of any completion that it trains."""
+
+    text: Rendered
+    stretches: tuple[Stretch, ...]
+    findings: tuple[Finding, ...] = ()
+
+    @property
+    def starts(self) -> list[int]:
+        """Where the trained completions begin."""
+        return [stretch.start for stretch in self.stretches if stretch.trained]
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,7 +105,7 @@ class SequenceBuilder:
             RowError: ``unproved``, should a sequence not hold the very turn that it was made for.
         """
         if history is History.RENDERED:
-            return self._rendered(whole, turns, selected, located)
+            return self._rendered(_as_rendered(whole, turns, selected, located))
         first = self._sequence(whole, turns, selected)
         findings = []
         if history is History.MASK and not _trained(first):
@@ -138,40 +152,23 @@ class SequenceBuilder:
         for turn in candidates:
             if turn.message in met:
                 encoded = encoded.with_border(len(contexts[turn.start]), low[turn.start])
-        stretches = tuple(
-            Stretch(turn.message, turn.start, turn.stop, turn.end, turn.message in met, thought=turn.thought)
-            for turn in fitting
-        )
+        stretches = tuple(_stretch(turn, trained=turn.message in met) for turn in fitting)
         return TrainingSequence(text, stretches, encoded, borders=int(split))
 
-    def _rendered(self, whole: Rendered, turns: Sequence[Turn], selected: Mapping[int, Turn], located: Located) -> Row:
-        fitting = [turn for turn in turns if turn.begins(whole)]
-        faithful = {turn.message: turn for turn in fitting}
-        stretches: list[Stretch] = []
-        for message in sorted(faithful.keys() | (located.keys() & selected.keys())):
-            turn = faithful.get(message)
-            if turn is not None:
-                place, thought = (turn.start, turn.stop, turn.end), turn.thought
-            else:
-                place = located[message]
-                thought = _same_thought(selected[message], whole.text, place[0])
-            stretches.append(Stretch(message, *place, message in selected, turn is not None, thought))
-        stretches = _apart(stretches)
-        starts = [stretch.start for stretch in stretches if stretch.trained]
+    def _rendered(self, draft: Draft) -> Row:
+        whole, starts = draft.text, draft.starts
         contexts = self._encoder.contexts(whole.text, starts)
         encoded = self._encoder.encode(whole.text)
         low = _in_bytes(whole.text, starts)
         cuts = [start for start in starts if not _meets(encoded, contexts[start], whole.text, low[start])]
+        findings = draft.findings
         if cuts:
             encoded = self._encode_split(whole.text, cuts)
+            findings = (*findings, Finding("border-split", f"tokens before {len(cuts)} completions were split"))
         else:
             for start in starts:
                 encoded = encoded.with_border(len(contexts[start]), low[start])
-        unfaithful = sorted(selected.keys() - faithful.keys())
-        findings = [_rewritten(unfaithful)] if unfaithful else []
-        if cuts:
-            findings.append(Finding("border-split", f"tokens before {len(cuts)} completions were split"))
-        return Row((TrainingSequence(whole, tuple(stretches), encoded, len(cuts)),), tuple(findings))
+        return Row((TrainingSequence(whole, draft.stretches, encoded, len(cuts)),), findings)
 
     def _encode_split(self, text: str, cuts: Sequence[int]) -> Encoded:
         encoded = self._encoder.encode(text[: cuts[0]])
@@ -183,13 +180,49 @@ class SequenceBuilder:
 Located = Mapping[int, tuple[int, int, int]]
 
 
+def draft(
+    history: History, whole: Rendered, turns: Sequence[Turn], selected: Mapping[int, Turn], located: Located
+) -> Draft | None:
+    """Return what a row becomes if every border is met, None where it may be more than one sequence.
+
+    The arguments are those of ``SequenceBuilder.build``.
+    """
+    if history is History.RENDERED:
+        return _as_rendered(whole, turns, selected, located)
+    fitting = [turn for turn in turns if turn.begins(whole)]
+    if not selected.keys() <= {turn.message for turn in fitting}:
+        return None
+    return Draft(whole, tuple(_stretch(turn, trained=turn.message in selected) for turn in fitting))
+
+
+def _as_rendered(whole: Rendered, turns: Sequence[Turn], selected: Mapping[int, Turn], located: Located) -> Draft:
+    """Return the whole with every selected turn where it stands, faithful or not."""
+    faithful = {turn.message: turn for turn in turns if turn.begins(whole)}
+    stretches: list[Stretch] = []
+    for message in sorted(faithful.keys() | (located.keys() & selected.keys())):
+        turn = faithful.get(message)
+        if turn is not None:
+            stretches.append(_stretch(turn, trained=message in selected))
+            continue
+        place = located[message]
+        thought = _same_thought(selected[message], whole.text, place[0])
+        stretches.append(Stretch(message, *place, trained=True, faithful=False, thought=thought))
+    unfaithful = sorted(selected.keys() - faithful.keys())
+    findings = (_rewritten(unfaithful),) if unfaithful else ()
+    return Draft(whole, tuple(_apart(stretches)), findings)
+
+
+def _stretch(turn: Turn, *, trained: bool) -> Stretch:
+    return Stretch(turn.message, turn.start, turn.stop, turn.end, trained, thought=turn.thought)
+
+
 def _apart(stretches: Sequence[Stretch]) -> list[Stretch]:
     """Return the stretches in the order of the text. Of two that overlap the later one begins where the other ends."""
     kept: list[Stretch] = []
     for stretch in sorted(stretches, key=lambda stretch: stretch.start):
         start = max(stretch.start, kept[-1].end if kept else 0)
         if start < stretch.end:
-            kept.append(replace(stretch, start=start, stop=max(start, stretch.stop)))
+            kept.append(stretch._replace(start=start, stop=max(start, stretch.stop)))
     return kept
 
 

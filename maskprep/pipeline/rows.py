@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any, TextIO
@@ -12,7 +12,7 @@ from maskprep.conversation import Where
 from maskprep.duplicates import Place, digest, same
 from maskprep.errors import MaskprepError, RowError
 from maskprep.formats import Line, parse
-from maskprep.prepare import Prepared, Preparer
+from maskprep.prepare import Prepared, Preparer, Proved
 from maskprep.shards.files import ShardWriter
 from maskprep.shards.schema import ShardRow
 from maskprep.sources.mixture import chance
@@ -79,28 +79,57 @@ class RowWriter:
         """Begin with no rows; see the class."""
         self._preparer, self._choice, self._shards, self._ledgers = preparer, choice, shards, ledgers
         self._drops = drops
+        self._waiting: list[tuple[Line, Proved]] = []
+        self._size = 0
         self.used: list[tuple[bytes, Where]] = []
         self.tallies = Tallies(splits={split: Tally() for split in shards if split})
 
     def write(self, line: Line) -> None:
-        """Use a row, drop it, or reject it with its reason."""
+        """Use a row, drop it, or reject it with its reason, once some more rows are there, or ``flush`` is called."""
         if line.where.line in self._drops:
+            self.flush()
             self._drop(line, same(self._drops[line.where.line]))
             return
         try:
             with guarded():
-                conversation = parse(line, line.reading)
-                prepared = self._preparer.prepare(conversation)
+                proved = self._preparer.prove(parse(line, line.reading))
         except RowError as error:
-            if isinstance(error.__cause__, MemoryError | SystemError):
-                # The row is tried again, in a worker that holds nothing else. (Where memory is refused for a frame of
-                # its own, Python 3.11 raises a SystemError.)
-                raise error.__cause__ from None
-            self.reject(line, error)
+            self.flush()
+            self._fail(line, error)
             return
-        key = digest(conversation)
-        self.used.append((key, line.where))
-        self._use(line, prepared, self._choice.side(key))
+        self._waiting.append((line, proved))
+        self._size += len(proved.whole)
+        if len(self._waiting) >= _TOGETHER or self._size >= _CHARACTERS:
+            self.flush()
+
+    def flush(self) -> None:
+        """Use, or reject, all rows that wait to be finished together."""
+        waiting, self._waiting, self._size = self._waiting, [], 0
+        for (line, proved), made in zip(waiting, self._finish_all([proved for _, proved in waiting]), strict=True):
+            try:
+                with guarded():
+                    key = digest(proved.conversation)
+                    prepared = made or self._preparer.finish(proved, self._preparer.policy.history)
+            except RowError as error:
+                self._fail(line, error)
+                continue
+            self.used.append((key, line.where))
+            self._use(line, prepared, self._choice.side(key))
+
+    def _finish_all(self, many: Sequence[Proved]) -> Sequence[Prepared | None]:
+        if len(many) <= 1:
+            return [None] * len(many)
+        try:
+            return self._preparer.finish_all(many)
+        except Exception:  # noqa: BLE001 - one of them is at fault: it meets that again when it is alone
+            return [None] * len(many)
+
+    def _fail(self, line: Line, error: RowError) -> None:
+        if isinstance(error.__cause__, MemoryError | SystemError):
+            # The row is tried again, in a worker that holds nothing else. (Where memory is refused for a frame of
+            # its own, Python 3.11 raises a SystemError.)
+            raise error.__cause__ from None
+        self.reject(line, error)
 
     def reject(self, line: Line, error: RowError) -> None:
         """Reject a row with its reason."""
@@ -122,6 +151,10 @@ class RowWriter:
         self.tallies.whole.use(line.where, prepared, copies)
         if split:
             self.tallies.splits[split].use(line.where, prepared, copies)
+
+
+_TOGETHER = 64  # rows
+_CHARACTERS = 262_144  # of their texts: more than that is long enough to be worth a call of its own
 
 
 @contextmanager

@@ -21,6 +21,7 @@ from maskprep.pipeline.rows import Choice, Ledgers, RowWriter, guarded
 from maskprep.pipeline.setup import Template, backend_named, preparer_of
 from maskprep.prepare import Preparer
 from maskprep.shards.files import Receipt, ShardWriter
+from maskprep.shards.sparing import spare_pandas
 from maskprep.tokenizer.backend import COMPARED
 from maskprep.tokenizer.load import load_tokenizer
 
@@ -91,6 +92,7 @@ class WorkerSetup:
         preparer = preparer_of(config, loaded, self.now, self.template)
         preparer.encoder.backend = backend_named(self.backend, loaded)
         spare_collector()
+        spare_pandas()
         return Worker(self.task, preparer)
 
 
@@ -140,10 +142,12 @@ class Worker:
                 if line.copies:
                     chosen += 1
                     if line.where.line in chunk.skipped:
+                        writer.flush()
                         writer.reject(line, _lost())
                     else:
                         writer.write(line)
                         self._refuse_useless(chunk, writer, ledgers)
+            writer.flush()
             written = {split: shard.close() for split, shard in shards.items()}
         (folder / "digests").write_bytes(packed(writer.used))
         if chunk.only is None:
@@ -170,6 +174,9 @@ class Worker:
         tally = writer.tallies.whole
         limit = self._task.config.max_rejects
         if chunk.number or chunk.only or tally.used or tally.rejected < _USELESS or limit >= 1:
+            return
+        writer.flush()
+        if tally.used:
             return
         ledgers.rejects.flush()
         rejects = ledger_name(chunk.number, "rejects")

@@ -3,5 +3,6 @@
 from maskprep.prepare.policy import TRAINABLE, Control, Overflow, Policy
 from maskprep.prepare.prepared import Loss, Prepared, PreparedSequence
 from maskprep.prepare.preparer import Preparer
+from maskprep.prepare.proved import Proved
 
-__all__ = ["TRAINABLE", "Control", "Loss", "Overflow", "Policy", "Prepared", "PreparedSequence", "Preparer"]
+__all__ = ["TRAINABLE", "Control", "Loss", "Overflow", "Policy", "Prepared", "PreparedSequence", "Preparer", "Proved"]

@@ -17,6 +17,7 @@ from itertools import pairwise
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from maskprep.conversation import Conversation, Finding, Part
 from maskprep.errors import RowError
@@ -30,6 +31,8 @@ from maskprep.template.stops import Stops
 from maskprep.tokenizer.encode import Encoded
 from maskprep.tokenizer.load import LoadedTokenizer
 from maskprep.tokenizer.ordinary import Ordinary
+
+Ints = npt.NDArray[np.int64]
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,20 +131,17 @@ class ControlTokens:
 
     def find(self, sequence: TrainingSequence, conversation: Conversation) -> Iterator[Forged]:
         """Yield the control tokens of a sequence that are from data and that may not be said there."""
-        ids = sequence.encoded.ids
-        hits = np.flatnonzero(self._candidates[np.minimum(ids, len(self._candidates) - 1)])
+        encoded, text = sequence.encoded, sequence.text.text
+        ids = encoded.ids
+        hits = self._hits(ids)
         if not len(hits):
             return
-        text = sequence.text.text
         ends, owners = sequence.text.table()
         limits = ends
         if not text.isascii():
             limits = np.cumsum([len(text[low:high].encode()) for low, high in pairwise((0, *ends.tolist()))])
-        starts, stops = sequence.encoded.starts[hits], sequence.encoded.ends[hits]
-        first = np.searchsorted(limits, starts, side="right")
-        last = np.minimum(np.searchsorted(limits, np.maximum(stops - 1, starts), side="right"), len(ends) - 1)
-        before = np.concatenate((np.zeros(1, np.int64), np.cumsum(owners != 0)))
-        from_data = before[last + 1] > before[np.minimum(first, last)]
+        first, last = _runs_of(hits, encoded.starts, encoded.ends, limits)
+        from_data = _is_data(first, last, owners)
         if not from_data.any():
             return
         control = self._always | set(ids[hits[~from_data]].tolist())
@@ -153,6 +153,22 @@ class ControlTokens:
             forged = self._judge(index, int(ids[index]), sources, conversation)
             if forged is not None:
                 yield forged
+
+    def from_data(self, ids: Ints, starts: Ints, ends: Ints, limits: Ints, owners: Ints) -> Ints:
+        """Return the tokens that ``find`` has to look at: what may be a control token and is of some message's text.
+
+        Args:
+            ids: the ids of any number of sequences.
+            starts: where each token begins, in bytes.
+            ends: where it ends.
+            limits: where each run of one source ends, in bytes.
+            owners: the source of each run.
+        """
+        hits = self._hits(ids)
+        return hits[_is_data(*_runs_of(hits, starts, ends, limits), owners)]
+
+    def _hits(self, ids: Ints) -> Ints:
+        return np.flatnonzero(self._candidates[np.minimum(ids, len(self._candidates) - 1)])
 
     def _is_unknown(self, sequence: TrainingSequence, index: int) -> bool:
         """Tell whether it is the id of whatever the vocabulary does not have."""
@@ -218,6 +234,21 @@ class ControlTokens:
         ):
             high = len(raw) - len(raw[high:].decode().lstrip().encode())
         return low, high
+
+
+def _runs_of(tokens: Ints, starts: Ints, ends: Ints, limits: Ints) -> tuple[Ints, Ints]:
+    """Return the first and the last of the runs that each token stands in; the runs end at ``limits``, in bytes."""
+    low, high = starts[tokens], ends[tokens]
+    first = np.searchsorted(limits, low, side="right")
+    last = np.minimum(np.searchsorted(limits, np.maximum(high - 1, low), side="right"), len(limits) - 1)
+    return first, last
+
+
+def _is_data(first: Ints, last: Ints, owners: Ints) -> npt.NDArray[np.bool_]:
+    """Tell of each stretch of runs whether one of them is not the template's."""
+    before = np.concatenate((np.zeros(1, np.int64), np.cumsum(owners != 0)))
+    found: npt.NDArray[np.bool_] = before[last + 1] > before[np.minimum(first, last)]
+    return found
 
 
 def _slice(encoded: Encoded, start: int, stop: int, position: int) -> Encoded:

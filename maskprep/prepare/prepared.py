@@ -24,6 +24,16 @@ class PreparedSequence:
     kept: tuple[int, ...] | None = None
     cut: bool = False
 
+    @classmethod
+    def of(cls, labelled: Labelled, sequence: TrainingSequence) -> PreparedSequence | None:
+        """Return a sequence with its labels, None where nothing of it is trained."""
+        trained = [span for span in labelled.spans if span.trained]
+        if not trained:
+            return None
+        doubtful = {stretch.message for stretch in sequence.stretches if stretch.trained and not stretch.faithful}
+        unfaithful = sum(span.end - span.start for span in trained if span.message in doubtful) if doubtful else 0
+        return cls(labelled, sequence, unfaithful)
+
     def __len__(self) -> int:
         """Return the number of tokens."""
         return len(self.labelled.input_ids)

@@ -10,14 +10,14 @@ from typing import Any
 from maskprep.conversation import Conversation, Finding, Message, Part
 from maskprep.errors import RowError, UsageError
 from maskprep.labels import label
+from maskprep.prepare.batch import finish_all
 from maskprep.prepare.control import ControlTokens
 from maskprep.prepare.overflow import fit
 from maskprep.prepare.planned import Planner
 from maskprep.prepare.policy import Control, Policy
 from maskprep.prepare.prepared import Prepared, PreparedSequence
 from maskprep.prepare.proved import Proved
-from maskprep.segments import MaskPolicy
-from maskprep.sequences import History, Row, SequenceBuilder, TrainingSequence
+from maskprep.sequences import Draft, History, Located, Row, SequenceBuilder, draft
 from maskprep.template.arguments import readable
 from maskprep.template.audit import Audit, AuditMode, shape, surroundings
 from maskprep.template.limits import Exceeded, Limits
@@ -113,6 +113,28 @@ class Preparer:
 
         return fit(proved.conversation, prepared, self.policy.max_length, self.policy.overflow, make)
 
+    def finish_all(self, many: Sequence[Proved]) -> list[Prepared | None]:
+        """Do the same for many conversations at once. None: ``finish`` is to be asked, nothing is said about it."""
+        drafts = [self._draft(proved) for proved in many]
+        drafted = [(proved, draft) for proved, draft in zip(many, drafts, strict=True) if draft is not None]
+        control = next(iter(self._control.values()))
+        made = iter(finish_all(drafted, self.encoder, control, self.policy.mask))
+        limit = self.policy.max_length
+        found = [None if draft is None else next(made) for draft in drafts]
+        return [None if each and limit is not None and len(each.sequences[0]) > limit else each for each in found]
+
+    def _draft(self, proved: Proved) -> Draft | None:
+        """Return the one sequence that a conversation becomes, None where it may be another one, or several."""
+        if len(proved.whole) > _SHORT:
+            return None
+        history = self.policy.history
+        try:
+            located = self._located(proved, history)
+        except RowError:
+            return None
+        drafted = draft(history, proved.whole, proved.turns, proved.selected, located)
+        return drafted if drafted and drafted.starts else None
+
     def prove(self, conversation: Conversation, wanted: Collection[int] | None = None) -> Proved:
         """Render a conversation and prove its turns: those that the policy selects, or those ``wanted``."""
         reserved = sorted(self.loaded.variables.keys() & (conversation.template_kwargs or {}).keys())
@@ -176,23 +198,27 @@ class Preparer:
         return self._prove(conversation, template, finder, whole, None)
 
     def _sequences(self, proved: Proved, history: History) -> Prepared:
-        located = proved.located or {}
-        if history is History.RENDERED and proved.located is None:
-            astray = [turn for turn in proved.selected.values() if not turn.begins(proved.whole)]
-            located = locate(proved.template, proved.conversation, proved.whole, astray, self.stops)
+        located = self._located(proved, history)
         messages = proved.conversation.messages
         row: Row = self._builder.build(history, proved.whole, proved.turns, proved.selected, located)
         control, mode = self._control[proved.template.source], self.policy.control
         settled = [control.settle(sequence, proved.conversation, mode) for sequence in row.sequences]
-        sequences = tuple(
-            prepared for sequence in settled if (prepared := _labelled(sequence, messages, self.policy.mask))
-        )
+        labelled = (label(sequence, messages, self.policy.mask) for sequence in settled)
+        made = map(PreparedSequence.of, labelled, settled)
+        sequences = tuple(sequence for sequence in made if sequence is not None)
         if not sequences:
             reasons = "; ".join(finding.detail for finding in row.findings)
             msg = f"no token is left to train{': ' + reasons if reasons else ''}"
             raise RowError("nothing-to-train", msg, "history: split trains every turn that can be trained")
         spelt = [] if mode is Control.REJECT else control.finding(row.sequences, proved.conversation, mode)
         return Prepared(sequences, (*proved.findings, *row.findings, *spelt))
+
+    def _located(self, proved: Proved, history: History) -> Located:
+        """Return where the selected turns stand in the whole that it does not begin with, if that matters."""
+        if proved.located is not None or history is not History.RENDERED:
+            return proved.located or {}
+        astray = [turn for turn in proved.selected.values() if not turn.begins(proved.whole)]
+        return locate(proved.template, proved.conversation, proved.whole, astray, self.stops)
 
     def _turns(
         self, finder: TurnFinder, conversation: Conversation, wanted: Collection[int], whole: Rendered
@@ -248,6 +274,9 @@ class Preparer:
         return str(text)
 
 
+_SHORT = 65_536  # characters: longer texts gain nothing from being encoded together
+
+
 def _try_out(template: ChatTemplate) -> None:
     """Render a short conversation; whether the template takes it does not matter, if it ends soon."""
     conversation = Conversation((Message({"role": "user", "content": "Hello"}),))
@@ -277,15 +306,6 @@ def _behind_prefix(turn: Turn) -> Turn:
     own = turn.text.extent(turn.message)
     start = max(turn.start, own[1]) if own else turn.start
     return replace(turn, start=start, thought=(start, start))
-
-
-def _labelled(sequence: TrainingSequence, messages: Sequence[Message], mask: MaskPolicy) -> PreparedSequence | None:
-    labelled = label(sequence, messages, mask)
-    if not any(span.trained for span in labelled.spans):
-        return None
-    doubtful = {stretch.message for stretch in sequence.stretches if stretch.trained and not stretch.faithful}
-    unfaithful = sum(span.end - span.start for span in labelled.spans if span.trained and span.message in doubtful)
-    return PreparedSequence(labelled, sequence, unfaithful)
 
 
 def _nothing(speaking: Sequence[int], wanted: Collection[int], roles: Collection[str]) -> str:

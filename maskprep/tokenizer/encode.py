@@ -24,6 +24,7 @@ from maskprep.errors import RowError
 from maskprep.tokenizer.backend import Backend, TransformersBackend
 from maskprep.tokenizer.segments import Segments
 from maskprep.tokenizer.spelling import Spelling
+from maskprep.tokenizer.together import Together, begin_alike, limits_of, places_of
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
@@ -120,6 +121,49 @@ class Encoder:
             start: Context(int(positions[index]) if index >= 0 else 0, known[rests[start]])
             for start, index in before.items()
         }
+
+    def together(self, texts: Sequence[str], starts: Sequence[Sequence[int]]) -> Together | None:
+        """Return many texts encoded at once, None where there is more to one of them than its ids and their lengths.
+
+        Args:
+            texts: one text at least.
+            starts: of each text, where its contexts end, in characters.
+        """
+        if self._puts_blank_first:
+            return None
+        bounds = [self._segments.bounds(text) for text in texts]
+        before: list[int] = []  # which of the solid tokens of all texts is the last one of a context, -1 for none
+        rests: list[str] = []
+        solid = 0
+        for text, own, borders in zip(texts, bounds, starts, strict=True):
+            heads = [end for _, end in own]
+            for start in borders:
+                index = bisect_right(heads, start) - 1
+                rests.append(text[own[index][0] if index >= 0 else 0 : start])
+                before.append(solid + index if index >= 0 else -1)
+            solid += len(own)
+        known = self._ids_of([*texts, *rests])
+        own_ids = [known[text] for text in texts]
+        ids, tokens = np.concatenate(own_ids), limits_of(map(len, own_ids))
+        spelled, lengths = self._spelling.of(ids)
+        raws = [text.encode() for text in texts]
+        raw, edges, ends = b"".join(raws), limits_of(map(len, raws)), np.cumsum(lengths)
+        found = self._segments.positions_in_all(texts, bounds, ids, tokens) if all(map(len, own_ids)) else None
+        if found is None or b"".join(spelled) != raw or not np.array_equal(ends[tokens[1:] - 1], edges[1:]):
+            return None
+        counts = np.fromiter(map(len, starts), np.int64, len(starts))
+        whose = np.repeat(np.arange(len(texts)), counts)
+        heads_of = np.asarray(before, np.int64)
+        firsts = np.where(heads_of >= 0, np.append(found, 0)[heads_of], tokens[whose])
+        context_ids = [known[rest] for rest in rests]
+        met = begin_alike(ids, firsts, context_ids, tokens[whose + 1])
+        places = places_of(raw)
+        borders_at = np.asarray([start for each in starts for start in each], np.int64)
+        borders_at += limits_of(map(len, texts))[whose]
+        low = borders_at if places is None else places[borders_at]
+        behind = firsts + np.fromiter(map(len, context_ids), np.int64, len(rests))
+        met &= (behind == tokens[whose + 1]) | (np.append(ends, 0)[behind - 1] >= low)
+        return Together(ids, ends, tokens, edges, places, np.bincount(whose[~met], minlength=len(texts)) == 0)
 
     def _ids_of(self, texts: Sequence[str]) -> Mapping[str, Ints]:
         """Return the ids of texts, by text."""

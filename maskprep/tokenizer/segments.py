@@ -27,7 +27,7 @@ from __future__ import annotations
 import json
 import re
 from bisect import bisect_right
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
@@ -100,9 +100,29 @@ class Segments:
         None where the ids hold one that the text does not spell (a normaliser may bring it about): nobody can then
         tell which is which.
         """
-        found = np.flatnonzero(self._is_solid[np.minimum(ids, len(self._is_solid) - 1)])
+        found = self._positions(ids)
         spelt = [self._ids[text[start:end]] for start, end in bounds]
         return found if np.array_equal(ids[found], np.asarray(spelt, np.int64)) else None
+
+    def positions_in_all(
+        self, texts: Sequence[str], bounds: Sequence[Sequence[tuple[int, int]]], ids: Ints, limits: Ints
+    ) -> Ints | None:
+        """Return the same of many texts, the ids of which stand one behind the other: one ends where the next begins.
+
+        Args:
+            texts: the texts.
+            bounds: the places of the solid tokens of each.
+            ids: the ids of all of them.
+            limits: where the ids of each text begin, and where the last one ends.
+        """
+        found = self._positions(ids)
+        spelt = [self._ids[text[start:end]] for text, own in zip(texts, bounds, strict=True) for start, end in own]
+        counts = np.fromiter(map(len, bounds), np.int64, len(bounds))
+        same = np.array_equal(np.diff(np.searchsorted(found, limits)), counts)
+        return found if same and np.array_equal(ids[found], np.asarray(spelt, np.int64)) else None
+
+    def _positions(self, ids: Ints) -> Ints:
+        return np.flatnonzero(self._is_solid[np.minimum(ids, len(self._is_solid) - 1)])
 
 
 def encodes_itself(tokenizer: PreTrainedTokenizerBase) -> bool:

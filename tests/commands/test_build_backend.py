@@ -20,9 +20,9 @@ class Late:
         self._right, self._texts = backend.TransformersBackend(tokenizer), 0
 
     def encode(self, texts):
-        self._texts += 1
         ids = self._right.encode(texts)
-        return [one[::-1] for one in ids] if self._texts > Late.good else ids
+        before, self._texts = self._texts, self._texts + len(texts)
+        return [one[::-1] if before + number >= Late.good else one for number, one in enumerate(ids)]
 
 
 @pytest.fixture

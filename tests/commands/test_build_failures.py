@@ -61,17 +61,24 @@ def test_a_failed_build_can_be_repeated_when_the_rows_are_mended(build, source, 
     assert rejects(place / "out") == []
 
 
-def test_a_fault_of_maskprep_costs_the_row_that_met_it(build, source, place, monkeypatch):
+@pytest.mark.parametrize("step", ["prove", "finish"])
+def test_a_fault_of_maskprep_costs_the_row_that_met_it(build, source, place, monkeypatch, step):
     from maskprep.prepare import Preparer
 
-    honest = Preparer.prepare
+    honest = getattr(Preparer, step)
 
-    def faulty(self, conversation):
+    def faulty(self, given, *rest):
+        conversation = given if step == "prove" else given.conversation
         if "boom" in conversation.messages[0].fields["content"]:
             raise ZeroDivisionError("of the test")
-        return honest(self, conversation)
+        return honest(self, given, *rest)
 
-    monkeypatch.setattr(Preparer, "prepare", faulty)
+    def all_at_once(self, many):
+        raise ZeroDivisionError("of one of them")
+
+    monkeypatch.setattr(Preparer, step, faulty)
+    if step == "finish":
+        monkeypatch.setattr(Preparer, "finish_all", all_at_once)
     assert build(source(GOOD, chat("boom", "b"), GOOD), "--output", "out", "--max-rejects", "1").code == 0
     [reject] = rejects(place / "out")
     assert (reject["line"], reject["code"]) == (2, "internal-error")

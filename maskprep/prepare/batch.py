@@ -1,0 +1,66 @@
+"""Many proved conversations finished at once, where each becomes one sequence and nothing is unusual about it.
+
+    proved   row  row  row  row        drafts of one sequence each
+    batch    │ ids, labels, spans │     the same steps as for one row, on arrays that hold all of them
+    result   row  row  None row        None: to be finished by itself, by what says what must come out
+
+Unusual is whatever needs more than arrays: a token across a border, a control token in data, text whose origin is lost.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from maskprep.labels import Labelled, label_all
+from maskprep.prepare.control import ControlTokens
+from maskprep.prepare.prepared import Prepared, PreparedSequence
+from maskprep.prepare.proved import Proved
+from maskprep.segments import Marked, MaskPolicy, runs_of
+from maskprep.sequences import Draft, TrainingSequence
+from maskprep.tokenizer.encode import Encoded, Encoder
+from maskprep.tokenizer.together import Together
+
+Drafted = tuple[Proved, Draft]
+"""A proved conversation, and the one sequence that it may become."""
+
+
+def finish_all(
+    many: Sequence[Drafted], encoder: Encoder, control: ControlTokens, policy: MaskPolicy
+) -> list[Prepared | None]:
+    """Return what becomes of many conversations, None for those that are to be finished one by one.
+
+    Args:
+        many: the conversations.
+        encoder: encodes their texts.
+        control: finds the control tokens in them.
+        policy: what is trained.
+    """
+    texts = [draft.text for _, draft in many]
+    together = encoder.together([text.text for text in texts], [draft.starts for _, draft in many]) if many else None
+    if together is None:
+        # It is for one of them, maybe.
+        half = len(many) // 2
+        parts = (many[:half], many[half:]) if half else ()
+        return [each for part in parts for each in finish_all(part, encoder, control, policy)] or [None] * len(many)
+    runs = runs_of(texts)
+    starts = together.starts
+    spelt = control.from_data(together.ids, starts, together.ends, together.in_bytes(runs.ends), runs.sources)
+    odd = ~together.met
+    odd[np.searchsorted(together.tokens, spelt, side="right") - 1] = True
+    marked = [Marked(draft.text, draft.stretches, proved.conversation.messages) for proved, draft in many]
+    labelled = label_all(together, marked, runs, policy)
+    return [
+        None if one is None or alone else _prepared(*each, one, together, number)
+        for number, (each, one, alone) in enumerate(zip(many, labelled, odd.tolist(), strict=True))
+    ]
+
+
+def _prepared(proved: Proved, draft: Draft, labelled: Labelled, together: Together, number: int) -> Prepared | None:
+    """Return what one conversation becomes, None where nothing of it would be trained."""
+    low, high = together.tokens[number : number + 2].tolist()
+    ends = together.ends[low:high] - together.bytes[number]
+    encoded = Encoded(labelled.input_ids, np.concatenate((np.zeros(1, np.int64), ends[:-1])), ends)
+    sequence = PreparedSequence.of(labelled, TrainingSequence(draft.text, draft.stretches, encoded))
+    return None if sequence is None else Prepared((sequence,), (*proved.findings, *draft.findings))

@@ -13,9 +13,9 @@ from typing import NamedTuple
 import numpy as np
 
 from maskprep.conversation import Message
-from maskprep.segments import PARTS, Floats, Ints, Marked, MaskPolicy, Runs, cut, cut_all
+from maskprep.segments import PARTS, Floats, Ints, Kinds, Marked, MaskPolicy, Runs, Segments, cut, cut_all
 from maskprep.sequences import TrainingSequence
-from maskprep.tokenizer.together import Together
+from maskprep.tokenizer.together import Together, byte_limits
 
 IGNORED = -100
 """The label of a token that is not trained, as PyTorch's cross-entropy has it."""
@@ -66,14 +66,14 @@ def label(sequence: TrainingSequence, messages: Sequence[Message], policy: MaskP
     if not len(ids):
         return Labelled(ids, ids.copy(), ())
     segments = cut(Marked(sequence.text, sequence.stretches, messages), policy)
-    limits = _byte_limits(sequence.text.text, segments.ends)
+    limits = byte_limits(sequence.text.text, segments.ends)
     if np.array_equal(starts[1:], ends[:-1]):
-        first, weights = _tiled(segments.weights, limits, starts, ends)
+        kinds, weights = _tiled(segments, limits, starts, ends)
     else:
         first = np.minimum(np.searchsorted(limits, starts, side="right"), len(limits) - 1)
         last = np.minimum(np.searchsorted(limits, np.maximum(ends - 1, starts), side="right"), len(limits) - 1)
-        weights = _least(segments.weights, first, last)
-    return _labelled(ids, segments.kinds[first], weights, np.asarray([0, len(ids)], np.int64), [messages])[0]
+        kinds, weights = segments.kinds[first], _least(segments.weights, first, last)
+    return _labelled(ids, kinds, weights, np.asarray([0, len(ids)], np.int64), [messages])[0]
 
 
 def label_all(together: Together, many: Sequence[Marked], runs: Runs, policy: MaskPolicy) -> list[Labelled | None]:
@@ -86,9 +86,8 @@ def label_all(together: Together, many: Sequence[Marked], runs: Runs, policy: Ma
         policy: what is trained within the completions.
     """
     segments = cut_all(many, runs, policy)
-    first, weights = _tiled(segments.weights, together.in_bytes(segments.ends), together.starts, together.ends)
+    kinds, weights = _tiled(segments, together.in_bytes(segments.ends), together.edges[:-1], together.edges[1:])
     messages = [each.messages for each in many]
-    kinds = segments.kinds[first]
     if segments.odd.any():
         kinds[np.repeat(segments.odd, np.diff(together.tokens))] = 0
     labelled = _labelled(together.ids, kinds, weights, together.tokens, messages)
@@ -96,14 +95,16 @@ def label_all(together: Together, many: Sequence[Marked], runs: Runs, policy: Ma
 
 
 def _labelled(
-    ids: Ints, kinds: Ints, weights: Floats, limits: Ints, messages: Sequence[Sequence[Message]]
+    ids: Ints, kinds: Kinds, weights: Floats, limits: Ints, messages: Sequence[Sequence[Message]]
 ) -> list[Labelled]:
     """Return sequences one behind the other, by the kind and the weight of each token; ``limits`` part them."""
     weights[limits[:-1]] = 0  # nothing precedes a first token: no model can be asked for it
     trained = weights > 0
+    kinds *= 2
+    kinds += trained
+    spans = _spans(kinds, limits, messages)
     labels = np.where(trained, ids, IGNORED)
-    plain = bool((weights[trained] == 1).all())
-    spans = _spans(kinds * 2 + trained, limits, messages)
+    plain = bool(((weights == 1) | ~trained).all())
     return [
         Labelled(ids[low:high], labels[low:high], own, None if plain else _weights(weights[low:high]))
         for own, (low, high) in zip(spans, pairwise(limits.tolist()), strict=True)
@@ -115,21 +116,21 @@ def _weights(weights: Floats) -> Floats | None:
     return None if (weights[weights > 0] == 1).all() else weights
 
 
-def _tiled(weights: Floats, limits: Ints, starts: Ints, ends: Ints) -> tuple[Ints, Floats]:
-    """Return of each token the segment that it begins in, and its weight, where the tokens tile the text.
+def _tiled(segments: Segments, limits: Ints, starts: Ints, ends: Ints) -> tuple[Kinds, Floats]:
+    """Return the kind of the segment that each token begins in, and its weight, where the tokens tile the text.
 
     So all but one of those that begin within a segment end there, too.
     """
     edges = np.searchsorted(starts, limits[:-1], side="left")
     sizes = np.diff(edges, prepend=0, append=len(starts))
-    first = np.repeat(np.arange(len(limits)), sizes)
-    least = np.repeat(weights, sizes)
+    kinds, least = np.repeat(segments.kinds, sizes), np.repeat(segments.weights, sizes)
     crossing = np.unique(edges[edges > 0] - 1)
-    crossing = crossing[ends[crossing] > limits[first[crossing]]]
-    for token in crossing.tolist():
+    first = np.searchsorted(edges, crossing, side="right")
+    crosses = ends[crossing] > limits[first]
+    for token, low in zip(crossing[crosses].tolist(), first[crosses].tolist(), strict=True):
         last = min(int(np.searchsorted(limits, ends[token] - 1, side="right")), len(limits) - 1)
-        least[token] = weights[first[token] : last + 1].min()
-    return first, least
+        least[token] = segments.weights[low : last + 1].min()
+    return kinds, least
 
 
 def _least(weights: Floats, first: Ints, last: Ints) -> Floats:
@@ -140,15 +141,7 @@ def _least(weights: Floats, first: Ints, last: Ints) -> Floats:
     return least
 
 
-def _byte_limits(text: str, ends: Ints) -> Ints:
-    """Return where the segments end, in bytes of UTF-8."""
-    if text.isascii():
-        return ends
-    sizes = [len(text[start:end].encode()) for start, end in pairwise((0, *ends.tolist()))]
-    return np.cumsum(sizes, dtype=np.int64)
-
-
-def _spans(kinds: Ints, limits: Ints, messages: Sequence[Sequence[Message]]) -> Iterator[tuple[Span, ...]]:
+def _spans(kinds: Kinds, limits: Ints, messages: Sequence[Sequence[Message]]) -> Iterator[tuple[Span, ...]]:
     """Yield the spans of each sequence: of tokens of these kinds (see ``segments``), doubled, plus 1 if trained."""
     changes = kinds[1:] != kinds[:-1]
     changes[limits[1:-1] - 1] = True

@@ -33,6 +33,7 @@ from maskprep.tokenizer.together import limits_of
 
 Ints = npt.NDArray[np.int64]
 Floats = npt.NDArray[np.float32]
+Kinds = npt.NDArray[np.int32]
 Bools = npt.NDArray[np.bool_]
 
 PARTS = tuple(Part)
@@ -77,7 +78,7 @@ class Segments(NamedTuple):
     """
 
     ends: Ints
-    kinds: Ints
+    kinds: Kinds
     weights: Floats
     odd: Bools
 
@@ -157,7 +158,7 @@ def cut_all(many: Sequence[Marked], runs: Runs, policy: MaskPolicy) -> Segments:
         firsts = limits_of(len(each.messages) for each in many)[:-1]
         chosen = np.asarray([part in policy.parts for part in PARTS])
         weights[inside] = np.where(trained & chosen[parts], counts[firsts[row] + own], 0)
-    return Segments(ends, (message + 1) * len(PARTS) + part, weights, odd)
+    return Segments(ends, ((message + 1) * len(PARTS) + part).astype(np.int32), weights, odd)
 
 
 def _within(starts: Ints, begins: Ints, ends: Ints) -> Ints:
@@ -192,7 +193,7 @@ def _one_by_one(marked: Marked, ends: Ints, policy: MaskPolicy) -> Segments:
                 weight = policy.weight(marked.messages[message], part, source)
         kinds.append((message + 1) * len(PARTS) + PARTS.index(part))
         weights.append(weight)
-    return Segments(ends, np.asarray(kinds, np.int64), np.asarray(weights, np.float32), np.zeros(1, np.bool_))
+    return Segments(ends, np.asarray(kinds, np.int32), np.asarray(weights, np.float32), np.zeros(1, np.bool_))
 
 
 def _foreign(message: int) -> RowError:

@@ -22,6 +22,7 @@ from maskprep.errors import RowError
 from maskprep.template.rendered import Rendered
 from maskprep.template.turn import Fit, Turn
 from maskprep.tokenizer.encode import Context, Encoded, Encoder
+from maskprep.tokenizer.together import byte_limits
 
 
 class History(StrEnum):
@@ -245,14 +246,8 @@ def _trained(sequence: TrainingSequence) -> set[int]:
 
 def _in_bytes(text: str, starts: Sequence[int]) -> dict[int, int]:
     """Return where characters of a text stand in its bytes of UTF-8."""
-    if text.isascii():
-        return {start: start for start in starts}
-    found: dict[int, int] = {}
-    position = size = 0
-    for start in sorted(starts):
-        size += len(text[position:start].encode())
-        found[start], position = size, start
-    return found
+    ordered = sorted(starts)
+    return dict(zip(ordered, byte_limits(text, np.asarray(ordered, np.int64)).tolist(), strict=True))
 
 
 def _meets(encoded: Encoded, context: Context, text: str, low: int) -> bool:

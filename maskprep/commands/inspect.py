@@ -30,6 +30,9 @@ __all__ = ["InspectReport", "Output", "View", "inspect_output", "inspect_source"
 View = RowView | RejectView
 
 
+_LONGEST = 200_000  # tokens of a row on a page of many: each takes some hundred bytes until it is written
+
+
 @dataclass(frozen=True, slots=True)
 class InspectReport:
     """The rows that were chosen. ``total`` is the number of rows there are, None where they were not counted."""
@@ -110,14 +113,18 @@ class Output:
                     yield RejectView(-1, where, code, text(reject, "message"), hint, _details(reject), "")
 
     def examples(self, most: int, of_each: int) -> list[int]:
-        """Return the first ``most`` rows, and one of each of the first ``of_each`` conversations with each finding."""
+        """Return the first ``most`` rows, and one of each of the first ``of_each`` conversations with each finding.
+
+        Rows that are too long for a page of many are left out.
+        """
         chosen = set(range(min(most, len(self.data))))
         wanted = {place for places in self._found.first.values() for place in places[:of_each]}
         for number, (file, line, _) in enumerate(self.data.origins()):
             if (file, line) in wanted:
                 wanted.discard((file, line))
                 chosen.add(number)
-        return sorted(chosen)
+        lengths = self.data.lengths()[0]
+        return [number for number in sorted(chosen) if lengths[number] <= _LONGEST]
 
     def numbers(self, selection: Selection) -> Iterator[int]:
         """Yield the numbers of the selected rows."""

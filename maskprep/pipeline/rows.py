@@ -105,18 +105,21 @@ class RowWriter:
     def flush(self) -> None:
         """Use, or reject, all rows that wait to be finished together."""
         waiting, self._waiting, self._size = self._waiting, [], 0
-        for (line, proved), made in zip(waiting, self._finish_all([proved for _, proved in waiting]), strict=True):
+        made = self._finish_all([proved for _, proved in waiting])
+        while waiting:
+            line, proved = waiting.pop(0)
             try:
                 with guarded():
+                    prepared = made.pop(0) or self._preparer.finish(proved, self._preparer.policy.history)
                     key = digest(proved.conversation)
-                    prepared = made or self._preparer.finish(proved, self._preparer.policy.history)
             except RowError as error:
                 self._fail(line, error)
                 continue
+            del proved  # a long row takes no more than it must while it is written
             self.used.append((key, line.where))
             self._use(line, prepared, self._choice.side(key))
 
-    def _finish_all(self, many: Sequence[Proved]) -> Sequence[Prepared | None]:
+    def _finish_all(self, many: Sequence[Proved]) -> list[Prepared | None]:
         if len(many) <= 1:
             return [None] * len(many)
         try:

@@ -45,8 +45,8 @@ def finish_all(
         parts = (many[:half], many[half:]) if half else ()
         return [each for part in parts for each in finish_all(part, encoder, control, policy)] or [None] * len(many)
     runs = runs_of(texts)
-    starts = together.starts
-    spelt = control.from_data(together.ids, starts, together.ends, together.in_bytes(runs.ends), runs.sources)
+    starts, ends = together.edges[:-1], together.edges[1:]
+    spelt = control.from_data(together.ids, starts, ends, together.in_bytes(runs.ends), runs.sources)
     odd = ~together.met
     odd[np.searchsorted(together.tokens, spelt, side="right") - 1] = True
     marked = [Marked(draft.text, draft.stretches, proved.conversation.messages) for proved, draft in many]
@@ -60,7 +60,7 @@ def finish_all(
 def _prepared(proved: Proved, draft: Draft, labelled: Labelled, together: Together, number: int) -> Prepared | None:
     """Return what one conversation becomes, None where nothing of it would be trained."""
     low, high = together.tokens[number : number + 2].tolist()
-    ends = together.ends[low:high] - together.bytes[number]
-    encoded = Encoded(labelled.input_ids, np.concatenate((np.zeros(1, np.int64), ends[:-1])), ends)
+    edges = together.edges[low : high + 1] - together.bytes[number]
+    encoded = Encoded(labelled.input_ids, edges[:-1], edges[1:])
     sequence = PreparedSequence.of(labelled, TrainingSequence(draft.text, draft.stretches, encoded))
     return None if sequence is None else Prepared((sequence,), (*proved.findings, *draft.findings))

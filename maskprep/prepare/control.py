@@ -13,7 +13,6 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
-from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -31,6 +30,7 @@ from maskprep.template.stops import Stops
 from maskprep.tokenizer.encode import Encoded
 from maskprep.tokenizer.load import LoadedTokenizer
 from maskprep.tokenizer.ordinary import Ordinary
+from maskprep.tokenizer.together import byte_limits
 
 Ints = npt.NDArray[np.int64]
 
@@ -131,16 +131,13 @@ class ControlTokens:
 
     def find(self, sequence: TrainingSequence, conversation: Conversation) -> Iterator[Forged]:
         """Yield the control tokens of a sequence that are from data and that may not be said there."""
-        encoded, text = sequence.encoded, sequence.text.text
+        encoded = sequence.encoded
         ids = encoded.ids
         hits = self._hits(ids)
         if not len(hits):
             return
         ends, owners = sequence.text.table()
-        limits = ends
-        if not text.isascii():
-            limits = np.cumsum([len(text[low:high].encode()) for low, high in pairwise((0, *ends.tolist()))])
-        first, last = _runs_of(hits, encoded.starts, encoded.ends, limits)
+        first, last = _runs_of(hits, encoded.starts, encoded.ends, byte_limits(sequence.text.text, ends))
         from_data = _is_data(first, last, owners)
         if not from_data.any():
             return

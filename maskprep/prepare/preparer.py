@@ -105,6 +105,8 @@ class Preparer:
     def finish(self, proved: Proved, history: History) -> Prepared:
         """Turn a proved conversation into labelled sequences that fit, under one way of treating history."""
         prepared = self._sequences(proved, history)
+        if len(proved.whole) > _LONG:
+            self.encoder.begin()
         if self.policy.max_length is None:
             return prepared
 
@@ -149,7 +151,10 @@ class Preparer:
         conversation, whole = readable(template, conversation)
         self._audit(template, conversation, whole)
         self._control[template.source].check(conversation, self.policy.control)
-        return self._prove(conversation, template, self._finders[template.source], whole, wanted)
+        proved = self._prove(conversation, template, self._finders[template.source], whole, wanted)
+        if len(whole) > _LONG:
+            template.forget()
+        return proved
 
     def _prove(
         self,
@@ -274,6 +279,7 @@ class Preparer:
         return str(text)
 
 
+_LONG = 2**22  # characters
 _SHORT = 65_536  # characters: longer texts gain nothing from being encoded together
 
 

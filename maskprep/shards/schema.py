@@ -95,7 +95,7 @@ def _weights(labelled: Labelled) -> np.ndarray:
 
 
 def _lists(arrays: Sequence[np.ndarray]) -> pa.ListArray:
-    values = np.concatenate([*arrays, np.zeros(0, np.int64)]).astype(np.int32)
+    values = np.concatenate([*arrays, np.zeros(0, np.int64)], dtype=np.int32, casting="same_kind")
     return pa.ListArray.from_arrays(_offsets(map(len, arrays)), pa.array(values))
 
 

@@ -135,6 +135,12 @@ class ChatTemplate:
         given.written += len(rendered)
         return rendered
 
+    def forget(self) -> None:
+        """Give up what is remembered of conversations: it is as much again as these."""
+        for given in self._given:
+            given.forget()
+        self._given = []
+
     def written(self, conversation: Conversation) -> int:
         """Return how many characters were rendered with origins for a conversation, but for those taken over."""
         return self._given_for(conversation).written
@@ -155,7 +161,10 @@ class ChatTemplate:
         known = next((given for given in self._given if given.conversation is conversation), None)
         given = known or self._new_given(conversation)
         if not self._given or given is not self._given[0]:
-            self._given = [given, *(other for other in self._given if other is not given)][:_REMEMBERED]
+            held = [given, *(other for other in self._given if other is not given)]
+            self._given = held[:_REMEMBERED]
+            for other in held[_REMEMBERED:]:
+                other.forget()
         return given
 
     def _new_given(self, conversation: Conversation) -> Given:
@@ -239,7 +248,14 @@ class Given:
         if whole:
             self.whole = run
         elif run.loops:
+            if self._latest is not None:
+                self._latest.loops.clear()
             self._latest = run
+
+    def forget(self) -> None:
+        """Let go of the renderings: they and their loops hold each other, and wait for the collector of cycles else."""
+        for run in self.earlier:
+            run.loops.clear()
 
 
 def refusal(error: BaseException) -> RowError:

@@ -136,12 +136,23 @@ class WatchedBackend:
         if ids is None:
             return self._reference.encode(texts)
         drawn = [index for index, text in enumerate(texts) if self._draws(text)]
-        right = self._reference.encode([texts[index] for index in drawn]) if drawn else []
-        if not all(np.array_equal(ids[index], own) for index, own in zip(drawn, right, strict=True)):
+        if drawn and not all(map(np.array_equal, *self._both(texts, ids, drawn))):
             # Nothing of where, or of what: every worker is to say the same.
             msg = f"{self.name} encodes a text otherwise than {self._reference.name}"
             raise BackendDiffersError(msg, "set tokenizer.backend: transformers")
         return ids
+
+    def _both(self, texts: Sequence[str], ids: list[Ints], drawn: list[int]) -> tuple[list[Ints], list[Ints]]:
+        """Return what the two make of the texts that are drawn; of a long one they are asked about its beginning.
+
+        transformers takes more than a hundred bytes for each of a text.
+        """
+        heads = [texts[index][:_LONG] for index in drawn]
+        own = [
+            ids[index] if len(head) < _LONG else self._fast.encode([head])[0]
+            for index, head in zip(drawn, heads, strict=True)
+        ]
+        return own, self._reference.encode(heads)
 
     def _draws(self, text: str) -> bool:
         """Tell whether a text is to be compared."""
@@ -186,4 +197,5 @@ def choose_backend(tokenizer: PreTrainedTokenizerBase, choice: Choice, *, first:
 
 
 _PLAIN = {"add_special_tokens": False}
+_LONG = 2**20  # characters
 _CACHED_BYTES = 64 * 2**20  # of texts that repeat, as system prompts do

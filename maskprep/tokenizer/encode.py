@@ -145,11 +145,11 @@ class Encoder:
         known = self._ids_of([*texts, *rests])
         own_ids = [known[text] for text in texts]
         ids, tokens = np.concatenate(own_ids), limits_of(map(len, own_ids))
-        spelled, lengths = self._spelling.of(ids)
+        lengths = self._spelling.lengths(ids)
         raws = [text.encode() for text in texts]
-        raw, edges, ends = b"".join(raws), limits_of(map(len, raws)), np.cumsum(lengths)
+        raw, limits, edges = b"".join(raws), limits_of(map(len, raws)), limits_of(lengths)
         found = self._segments.positions_in_all(texts, bounds, ids, tokens) if all(map(len, own_ids)) else None
-        if found is None or b"".join(spelled) != raw or not np.array_equal(ends[tokens[1:] - 1], edges[1:]):
+        if found is None or not self._spelling.spells(ids, raw) or not np.array_equal(edges[tokens], limits):
             return None
         counts = np.fromiter(map(len, starts), np.int64, len(starts))
         whose = np.repeat(np.arange(len(texts)), counts)
@@ -162,8 +162,8 @@ class Encoder:
         borders_at += limits_of(map(len, texts))[whose]
         low = borders_at if places is None else places[borders_at]
         behind = firsts + np.fromiter(map(len, context_ids), np.int64, len(rests))
-        met &= (behind == tokens[whose + 1]) | (np.append(ends, 0)[behind - 1] >= low)
-        return Together(ids, ends, tokens, edges, places, np.bincount(whose[~met], minlength=len(texts)) == 0)
+        met &= (behind == tokens[whose + 1]) | (edges[behind] >= low)
+        return Together(ids, edges, tokens, limits, places, np.bincount(whose[~met], minlength=len(texts)) == 0)
 
     def _ids_of(self, texts: Sequence[str]) -> Mapping[str, Ints]:
         """Return the ids of texts, by text."""
@@ -193,7 +193,7 @@ class Encoder:
 
     def spell(self, ids: Iterable[int]) -> list[bytes]:
         """Return the bytes that each id stands for. A token may hold only a part of a character."""
-        return self._spelling.of(np.fromiter(ids, np.int64))[0]
+        return self._spelling.of(np.fromiter(ids, np.int64))
 
     def encode(self, text: str) -> Encoded:
         """Return the ids of ``text`` with their places.
@@ -227,14 +227,14 @@ class Encoder:
 
     def _place(self, text: str, ids: Ints) -> Encoded:
         raw = text.encode()
-        spelled, lengths = self._spelling.of(ids)
-        ends = np.cumsum(lengths)
-        joined = b"".join(spelled)
-        if joined == b" " + raw:  # the blank that some tokenizers put before the first word
-            ends, joined = ends - 1, raw
-        if joined == raw:
-            return Encoded(ids, np.concatenate((np.zeros(min(1, len(ends)), np.int64), ends[:-1])), ends)
-        return self._place_by_offsets(text, ids)
+        edges = limits_of(self._spelling.lengths(ids))
+        # Some tokenizers put a blank before the first word.
+        blank = len(ids) > 0 and int(edges[-1]) == len(raw) + 1
+        if not self._spelling.spells(ids, b" " + raw if blank else raw):
+            return self._place_by_offsets(text, ids)
+        if blank:
+            edges[1:] -= 1
+        return Encoded(ids, edges[:-1], edges[1:])  # one array: where a token ends, the next one begins
 
     def _place_by_offsets(self, text: str, ids: Ints) -> Encoded:
         if not self._tokenizer.is_fast:

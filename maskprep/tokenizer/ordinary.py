@@ -44,14 +44,13 @@ class Ordinary:
 
     def spell(self, ids: Ints) -> bytes:
         """Return what the first of some ids spells; nothing, should there be none."""
-        return b"".join(self._spelling.of(ids[:1])[0])
+        return b"".join(self._spelling.of(ids[:1]))
 
     def _new(self, text: str) -> tuple[Ints, Ints]:
         for ids in self._ways(text):
             found = np.asarray(ids, np.int64)
-            spelled, lengths = self._spelling.of(found)
-            if b"".join(spelled) == text.encode() and not self._control.intersection(ids):
-                return found, np.cumsum(lengths)
+            if self._spelling.spells(found, text.encode()) and not self._control.intersection(ids):
+                return found, np.cumsum(self._spelling.lengths(found), dtype=np.int64)
         msg = f"the tokenizer cannot encode {text!r:.80} as ordinary text"
         raise RowError("no-alignment", msg, "set control_tokens: keep, or take the text out")
 
@@ -74,8 +73,7 @@ class Ordinary:
             [text] if backend.pre_tokenizer is None else [p for p, _ in backend.pre_tokenizer.pre_tokenize_str(text)]
         )
         ids = [token.id for piece in pieces for token in backend.model.tokenize(piece)]
-        spelled, _ = self._spelling.of(np.asarray(ids[:1], np.int64))
-        return ids[1:] if spelled == [b" "] else ids
+        return ids[1:] if self._spelling.of(np.asarray(ids[:1], np.int64)) == [b" "] else ids
 
 
 _SHORT = 64

@@ -22,20 +22,25 @@ class Spelling:
         self._added = {id_: token.content.encode() for id_, token in tokenizer.added_tokens_decoder.items()}
         self.is_byte_level = _is_byte_level(tokenizer)
         self._table = np.empty(0, dtype=np.object_)
-        self._lengths: Ints = np.empty(0, dtype=np.int64)  # -1: not looked up yet
+        self._lengths = np.empty(0, dtype=np.int32)  # -1: not looked up yet
 
     @property
     def added(self) -> dict[int, bytes]:
         """What the added tokens spell, by id."""
         return self._added
 
-    def of(self, ids: Ints) -> tuple[list[bytes], Ints]:
-        """Return the bytes that each id stands for, and how many they are. A token may hold a part of a character.
+    def of(self, ids: Ints) -> list[bytes]:
+        """Return the bytes that each id stands for. A token may hold a part of a character.
 
         An id that no vocabulary has stands for nothing.
         """
-        if len(ids) and (ids.min() < 0 or ids.max() >= _MOST):
-            ids = np.where((ids < 0) | (ids >= _MOST), _MOST - 1, ids)
+        self.lengths(ids)
+        spelled: list[bytes] = self._table[_known(ids)].tolist()
+        return spelled
+
+    def lengths(self, ids: Ints) -> npt.NDArray[np.int32]:
+        """Return how many bytes each id stands for."""
+        ids = _known(ids)
         if len(ids) and ids.max() >= len(self._lengths):
             self._make_room(min(_MOST, max(int(ids.max()) + 1, 2 * len(self._lengths))))
         lengths = self._lengths[ids]
@@ -44,13 +49,23 @@ class Spelling:
                 spelled = self._added.get(token) or self._spell(token)
                 self._table[token], self._lengths[token] = spelled, len(spelled)
             lengths = self._lengths[ids]
-        return self._table[ids].tolist(), lengths
+        return lengths
+
+    def spells(self, ids: Ints, raw: bytes) -> bool:
+        """Tell whether ids, one behind the other, spell ``raw``."""
+        position = 0
+        for start in range(0, len(ids), _AT_ONCE):
+            piece = b"".join(self.of(ids[start : start + _AT_ONCE]))
+            if not raw.startswith(piece, position):
+                return False
+            position += len(piece)
+        return position == len(raw)
 
     def _make_room(self, size: int) -> None:
         """Let the table hold ids below ``size``."""
         more = size - len(self._lengths)
         self._table = np.concatenate((self._table, np.empty(more, dtype=np.object_)))
-        self._lengths = np.concatenate((self._lengths, np.full(more, -1, dtype=np.int64)))
+        self._lengths = np.concatenate((self._lengths, np.full(more, -1, dtype=np.int32)))
 
     def _spell(self, token: int) -> bytes:
         piece = self._tokenizer.convert_ids_to_tokens(token) or ""
@@ -76,5 +91,12 @@ def _byte_alphabet() -> dict[str, bytes]:
     return table | {chr(256 + index): bytes([byte]) for index, byte in enumerate(hidden)}
 
 
+def _known(ids: Ints) -> Ints:
+    if len(ids) and (ids.min() < 0 or ids.max() >= _MOST):
+        return np.where((ids < 0) | (ids >= _MOST), _MOST - 1, ids)
+    return ids
+
+
+_AT_ONCE = 2**20  # ids, so that a long text does not take a list as long
 _BYTE_OF = _byte_alphabet()
 _MOST = 2**22  # ids: a stored row may hold any number, and the table must not grow with it

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 import numpy.typing as npt
@@ -19,12 +20,14 @@ import numpy.typing as npt
 Ints = npt.NDArray[np.int64]
 Bools = npt.NDArray[np.bool_]
 
+_PIECE = 2**20  # characters
+
 
 @dataclass(frozen=True, slots=True)
 class Together:
     """Texts encoded one behind the other.
 
-    ``ids`` are the ids of all texts (int64), ``starts`` and ``ends`` where each token begins and ends, in bytes of
+    ``ids`` are the ids of all texts (int64), ``edges`` where each token begins, and the last one ends, in bytes of
     UTF-8 of all texts joined; ``places`` where each character begins, None where each is one byte. Text ``i`` has the
     tokens ``tokens[i]:tokens[i + 1]`` and the bytes ``bytes[i]:bytes[i + 1]``.
     ``met`` tells of each text whether its ids begin with those of every one of its contexts, and whether no character
@@ -32,16 +35,11 @@ class Together:
     """
 
     ids: Ints
-    ends: Ints
+    edges: Ints
     tokens: Ints
     bytes: Ints
     places: Ints | None
     met: Bools
-
-    @property
-    def starts(self) -> Ints:
-        """Where each token begins: where the one before it ends."""
-        return np.concatenate((np.zeros(min(1, len(self.ends)), np.int64), self.ends[:-1]))
 
     def in_bytes(self, characters: Ints) -> Ints:
         """Return where characters, counted in all texts joined, stand in their bytes."""
@@ -57,10 +55,24 @@ def places_of(raw: bytes) -> Ints | None:
     return np.append(np.flatnonzero(first), len(raw))
 
 
+def byte_limits(text: str, ends: Ints) -> Ints:
+    """Return where stretches that tile a text end in its bytes of UTF-8; ``ends`` is where they end in characters."""
+    if text.isascii():
+        return ends
+    return np.cumsum([_bytes_between(text, *edges) for edges in pairwise((0, *ends.tolist()))], dtype=np.int64)
+
+
+def _bytes_between(text: str, start: int, end: int) -> int:
+    """Return the size of a stretch of text in bytes. A long one is not copied as a whole."""
+    return sum(len(text[at : min(at + _PIECE, end)].encode()) for at in range(start, end, _PIECE))
+
+
 def limits_of(sizes: Iterable[int]) -> Ints:
     """Return where stretches of these sizes begin, one behind the other, and where the last one ends."""
-    sizes = np.fromiter(sizes, np.int64)
-    return np.concatenate((np.zeros(1, np.int64), np.cumsum(sizes)))
+    sizes = sizes if isinstance(sizes, np.ndarray) else np.fromiter(sizes, np.int64)
+    limits = np.zeros(len(sizes) + 1, np.int64)
+    np.cumsum(sizes, out=limits[1:])
+    return limits
 
 
 def begin_alike(ids: Ints, firsts: Ints, rests: Sequence[Ints], limits: Ints) -> Bools:

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from law.tokenizers_here import tokenizer
 
 from maskprep.errors import BackendDiffersError, UsageError
+from maskprep.tokenizer import backend
 from maskprep.tokenizer.backend import COMPARED, EVERY, Fastokens, TransformersBackend, WatchedBackend, choose_backend
 from maskprep.tokenizer.encode import Encoder
 
@@ -155,3 +156,20 @@ def test_an_encoder_gives_the_same_with_either():
         *(other.ids.tolist(), other.starts.tolist(), other.ends.tolist())
     ]
     assert fast.contexts(text, [20, 40])[40].rest.tolist() == slow.contexts(text, [20, 40])[40].rest.tolist()
+
+
+def test_of_a_long_text_only_the_beginning_is_compared(reference, monkeypatch):
+    monkeypatch.setattr(backend, "_LONG", 100)
+    asked = []
+
+    class Asked(TransformersBackend):
+        def encode(self, texts):
+            asked.extend(texts)
+            return super().encode(texts)
+
+    watched = WatchedBackend(Wrong(reference), Asked(tokenizer().tokenizer))
+    good = "a long text " * 20
+    assert watched.encode([good])[0].tolist() == reference.encode([good])[0].tolist()
+    assert asked == [good[:100]]
+    with pytest.raises(BackendDiffersError):
+        watched.encode(["poison " + good])

@@ -1,9 +1,10 @@
 """Builds a large made-up input, and watches memory and speed on the way (Linux).
 
-    python benchmarks/large.py --bytes 2e9 --workers 2 --tokenizer DIR [--folder DIR] [--set KEY=VALUE]
+    python benchmarks/large.py --bytes 2e9 --workers 2 --tokenizer DIR [--row 1e7] [--folder DIR] [--set KEY=VALUE]
 
-Conversations of 2 to 12 turns, a few of them twice, one row of 10 MB in the middle. Prints the peak of each process
-(its own pages: what is mapped from files and shared is not counted), and tokens a second in each tenth of the way.
+Conversations of 2 to 12 turns, a few of them twice, one row of 10 MB (``--row``) in the middle. Prints the
+peak of each process (its own pages: what is mapped from files and shared is not counted), and tokens a second in each
+tenth of the way.
 """
 
 from __future__ import annotations
@@ -30,15 +31,16 @@ def main() -> int:
     """Generate, build, report."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--bytes", type=float, default=2e9)
+    parser.add_argument("--row", type=float, default=1e7, help="bytes of the longest row")
     parser.add_argument("--workers", default="2")
     parser.add_argument("--tokenizer", default=str(ROOT / "sample_data" / "tokenizer"))
     parser.add_argument("--folder", help="for the input and the output; the input is kept")
     parser.add_argument("--set", action="append", default=[], dest="settings")
     options = parser.parse_args()
     folder = Path(options.folder or tempfile.mkdtemp())
-    source = folder / f"rows-{int(options.bytes)}.jsonl"
+    source = folder / f"rows-{int(options.bytes)}-{int(options.row)}.jsonl"
     if not source.exists():
-        generate(source, int(options.bytes))
+        generate(source, int(options.bytes), int(options.row))
     output = folder / "out"
     shutil.rmtree(output, ignore_errors=True)
     command = [sys.executable, "-m", "maskprep", "build", str(source), "--tokenizer", options.tokenizer]
@@ -61,8 +63,8 @@ def main() -> int:
     return int(process.returncode)
 
 
-def generate(path: Path, size: int) -> None:
-    """Write conversations of ``size`` bytes."""
+def generate(path: Path, size: int, longest: int) -> None:
+    """Write conversations of ``size`` bytes, one of them of ``longest``, about."""
     chance = random.Random(0)  # noqa: S311 - no secret
     words = (ROOT / "README.md").read_text(encoding="utf-8").replace("<", "").split()
 
@@ -74,10 +76,13 @@ def generate(path: Path, size: int) -> None:
         lines: list[str] = []
         while written < size:
             if not long and written > size / 2:
-                messages, long = (
-                    [{"role": "user", "content": "?"}, {"role": "assistant", "content": text(9) * 200_000}],
-                    True,
-                )
+                pieces: list[str] = []
+                while sum(map(len, pieces)) < longest:
+                    pieces.append(text(100_000))
+                messages = [
+                    {"role": role, "content": said} for role, said in (("user", "?"), ("assistant", " ".join(pieces)))
+                ]
+                long = True
             else:
                 messages = [
                     {"role": role, "content": text(most)}

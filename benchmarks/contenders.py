@@ -42,11 +42,11 @@ def maskprep(rows: Path, tokenizer: str, folder: Path, history: str) -> int:
     """Prepare the rows and write the shards, as a worker of a build does."""
     from maskprep.conversation import Where
     from maskprep.formats import Line
-    from maskprep.pipeline.collector import spare_collector
     from maskprep.pipeline.rows import Choice, Ledgers, RowWriter
     from maskprep.prepare import Policy, Preparer
     from maskprep.sequences import History
     from maskprep.shards.files import ShardWriter
+    from maskprep.sparing import spare_collector
     from maskprep.tokenizer.backend import choose_backend
     from maskprep.tokenizer.load import load_tokenizer
 

@@ -15,6 +15,7 @@ from maskprep.cli.inspect import inspect
 from maskprep.cli.probe import probe
 from maskprep.cli.verify import verify
 from maskprep.cli.words import Words
+from maskprep.sparing import spare_torch
 
 app = typer.Typer(
     cls=Words,
@@ -36,6 +37,8 @@ def main() -> None:
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")  # a terminal that lacks a character still gets the report
+    if sys.argv[1:2] != ["verify"]:
+        spare_torch()
     app()
 
 

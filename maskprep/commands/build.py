@@ -35,8 +35,8 @@ from maskprep.pipeline.receipt import ledger_name
 from maskprep.pipeline.setup import backend_named
 from maskprep.pipeline.worker import Counts, Task, Worker, WorkerSetup, unwritable
 from maskprep.shards.schema import Layout
-from maskprep.shards.sparing import spare_pandas
 from maskprep.sources.streams import STDIN
+from maskprep.sparing import spare_pandas
 from maskprep.tokenizer.backend import TransformersBackend
 
 

@@ -11,6 +11,7 @@ from maskprep.engines import LocalEngine, RayEngine, available_workers
 from maskprep.engines.job import Engine, Setup
 from maskprep.pipeline.chunk import Chunk
 from maskprep.pipeline.worker import Counts
+from maskprep.tokenizer.load import needs_torch
 
 _SMALL = 8 * 2**20  # bytes: more processes would take longer to start than one takes to do the work
 _AHEAD = 2  # chunks that wait for a worker, for each of them
@@ -44,7 +45,8 @@ def engine_of(config: Config, total: int | None) -> tuple[Engine, int]:
     workers = config.workers
     if workers is None:
         workers = available_workers() if total is not None and total >= _SMALL else 0
-    return LocalEngine(workers, patience, memory, _PRELOAD), max(_AHEAD * workers, 1)
+    preload = _PRELOAD if needs_torch(config.tokenizer) else ("maskprep.pipeline.lean", *_PRELOAD)
+    return LocalEngine(workers, patience, memory, preload), max(_AHEAD * workers, 1)
 
 
 class Silent:

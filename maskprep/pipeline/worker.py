@@ -14,14 +14,13 @@ from maskprep.engines import Heartbeat
 from maskprep.errors import BuildError, RejectedError, RowError
 from maskprep.formats import Line, parse
 from maskprep.pipeline.chunk import Chunk
-from maskprep.pipeline.collector import spare_collector
 from maskprep.pipeline.place import Place
 from maskprep.pipeline.receipt import SURVEY, ChunkReceipt, ledger_name, receipt_name, shard_name
 from maskprep.pipeline.rows import Choice, Ledgers, RowWriter, guarded
 from maskprep.pipeline.setup import Template, backend_named, preparer_of
 from maskprep.prepare import Preparer
 from maskprep.shards.files import Receipt, ShardWriter
-from maskprep.shards.sparing import spare_pandas
+from maskprep.sparing import spare_collector, spare_pandas
 from maskprep.tokenizer.backend import COMPARED
 from maskprep.tokenizer.load import load_tokenizer
 

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from maskprep.config import TokenizerChoice
 from maskprep.errors import UsageError
+from maskprep.sparing import need_torch
 from maskprep.tokenizer.added import Vocabulary, extend
 
 if TYPE_CHECKING:
@@ -77,6 +78,11 @@ class LoadedTokenizer:
         return hashlib.sha256(f"{model}\n{special}".encode()).hexdigest()
 
 
+def needs_torch(choice: str | TokenizerChoice) -> bool:
+    """Tell whether transformers loads this tokenizer with the help of torch: it does so from a GGUF file."""
+    return bool(_place(choice if isinstance(choice, str) else choice.name)[1])
+
+
 def load_tokenizer(choice: str | TokenizerChoice, stop_tokens: Sequence[str] = ()) -> LoadedTokenizer:
     """Load a tokenizer from a folder or, by its id, from the Hugging Face hub or its cache.
 
@@ -87,10 +93,12 @@ def load_tokenizer(choice: str | TokenizerChoice, stop_tokens: Sequence[str] = (
     Raises:
         UsageError: it cannot be loaded, a token cannot be added, or a stop token is not one token of it.
     """
-    from transformers import AutoTokenizer  # noqa: PLC0415 - seconds to import, wanted only here
-
     name = choice if isinstance(choice, str) else choice.name
     folder, given = _place(name)
+    if needs_torch(choice):
+        need_torch()
+    from transformers import AutoTokenizer  # noqa: PLC0415 - seconds to import, wanted only here
+
     if ("/" in name or name.startswith(".")) and name.count("/") != 1 and not given and not Path(name).is_dir():
         msg = f"no tokenizer at {name!r}: there is no such folder"
         raise UsageError(msg, "give a folder that holds tokenizer.json and tokenizer_config.json, or a hub id")

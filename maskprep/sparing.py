@@ -1,0 +1,65 @@
+"""What a process that only prepares rows can do without, and would else spend most of its start on."""
+
+from __future__ import annotations
+
+import gc
+import os
+import sys
+from importlib.machinery import ModuleSpec
+
+_BETWEEN = 100_000  # objects that are made before the collector looks at them: rows make some thousands, and few cycles
+
+
+def spare_torch() -> None:
+    """Let transformers take for granted, in this process, that there is no torch: tokenizers need none.
+
+    It imports torch with the first tokenizer, for the models that it might be asked for: more than a second, and
+    190 MB. To be called before transformers is imported.
+    """
+    if "torch" not in sys.modules:
+        sys.modules["torch"] = None  # type: ignore[assignment]  # what Python documents for a module that is not there
+        os.environ.setdefault("TRANSFORMERS_NO_ADVISORY_WARNINGS", "1")  # it would say that models are not available
+
+
+def need_torch() -> None:
+    """Take back ``spare_torch``, if transformers was not imported since."""
+    if sys.modules.get("torch", spare_torch) is None and "transformers" not in sys.modules:
+        del sys.modules["torch"]
+
+
+def spare_pandas() -> None:
+    """Let pyarrow take for granted, in this process, that what it is given is nothing of pandas.
+
+    It would import pandas with the first array, to see whether it is one of pandas': half a second. Should pandas be
+    asked for later, by its name or by ``to_pandas``, it is imported all the same.
+    """
+    import pyarrow as pa  # noqa: PLC0415 - not every process that is spared something has arrays
+
+    if "pandas" in sys.modules:
+        return
+    sys.meta_path.insert(0, _NoPandas)
+    try:
+        pa.array([0])  # the first time it looks for it, and the last
+    finally:
+        sys.meta_path.remove(_NoPandas)
+
+
+class _NoPandas:
+    """Finds no module called pandas, and nothing else."""
+
+    @staticmethod
+    def find_spec(name: str, path: object = None, target: object = None) -> ModuleSpec | None:  # noqa: ARG004
+        if name == "pandas":
+            raise ModuleNotFoundError(name=name)
+        return None
+
+
+def spare_collector() -> None:
+    """Let the collector of cycles leave alone what is there now, and look seldom at what comes.
+
+    To be called once, when everything is loaded. A quarter of the time of a row would else go into looking at modules
+    and tokenizers again and again.
+    """
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(_BETWEEN, 20, 50)

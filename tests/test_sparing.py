@@ -1,0 +1,79 @@
+"""Processes that only prepare rows do without pandas and torch."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+PANDAS = """
+import sys
+import numpy as np
+import pyarrow as pa
+from maskprep.sparing import spare_pandas
+
+spare_pandas()
+assert pa.array(["a"]).to_pylist() == ["a"]
+assert pa.array(np.arange(3)).to_numpy().tolist() == [0, 1, 2]
+assert "pandas" not in sys.modules, "it was imported all the same"
+
+import pandas
+assert pa.table({"a": [1, 2]}).to_pandas()["a"].tolist() == [1, 2]
+assert pa.array(pandas.Series([1, None])).null_count == 1
+spare_pandas()
+"""
+
+
+TORCH = """
+import sys
+from maskprep.sparing import need_torch, spare_torch
+
+spare_torch()
+need_torch()
+assert "torch" not in sys.modules, "it can be taken back"
+spare_torch()
+from maskprep.tokenizer.load import load_tokenizer
+
+loaded = load_tokenizer(sys.argv[1])
+assert loaded.tokenizer.apply_chat_template([{"role": "user", "content": "Hi"}], tokenize=False)
+assert sys.modules["torch"] is None, "it was imported all the same"
+need_torch()
+assert sys.modules["torch"] is None, "transformers has looked for it already"
+"""
+
+
+BUILD = """
+import atexit
+import sys
+from maskprep.cli import main
+
+atexit.register(lambda: print("torch:", sys.modules["torch"]))
+main()
+"""
+
+
+def run(script, *words):
+    done = subprocess.run([sys.executable, "-c", script, *words], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    return done.stderr
+
+
+def test_arrays_are_made_without_pandas_and_with_it_once_it_is_wanted():
+    run(PANDAS)
+
+
+def test_a_tokenizer_is_loaded_without_torch_and_without_a_word_about_it():
+    pytest.importorskip("torch")
+    tokenizer = Path(__file__).parents[1] / "sample_data" / "tokenizer"
+    assert run(TORCH, str(tokenizer)) == ""
+
+
+def test_a_build_goes_without_torch(tmp_path):
+    root = Path(__file__).parents[1]
+    words = ["build", str(root / "sample_data" / "conversations.jsonl"), "--output", str(tmp_path / "out")]
+    words += ["--tokenizer", str(root / "sample_data" / "tokenizer"), "--max-rejects", "1"]
+    done = subprocess.run([sys.executable, "-c", BUILD, *words], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    assert "torch: None" in done.stdout

@@ -6,7 +6,7 @@ added before is left as it is, so that a tokenizer that a build saved can be giv
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -41,9 +41,9 @@ class Vocabulary:
     pad_from: str
 
     @classmethod
-    def of(cls, tokenizer: PreTrainedTokenizerBase) -> Vocabulary:
-        """Return that of a tokenizer to which nothing is added."""
-        size, pad = _size(tokenizer), tokenizer.pad_token
+    def of(cls, tokenizer: PreTrainedTokenizerBase, ids: Mapping[str, int]) -> Vocabulary:
+        """Return that of a tokenizer, which has these ``ids`` by token, to which nothing is added."""
+        size, pad = _size(ids), tokenizer.pad_token
         return cls(size, size, size, 0, 0, 0, 0, pad, "tokenizer" if pad is not None else "nowhere")
 
     def facts(self) -> dict[str, Any]:
@@ -51,15 +51,15 @@ class Vocabulary:
         return asdict(self)
 
 
-def extend(tokenizer: PreTrainedTokenizerBase, choice: TokenizerChoice) -> Vocabulary:
-    """Add to ``tokenizer`` what ``choice`` names, and give it a pad token where it has none.
+def extend(tokenizer: PreTrainedTokenizerBase, choice: TokenizerChoice, ids: Mapping[str, int]) -> Vocabulary:
+    """Add to ``tokenizer``, which has these ``ids``, what ``choice`` names, and give it a pad token if it has none.
 
     Such a pad token is its eos token: labels are padded by position, so that no end of a turn is lost by it.
 
     Raises:
         UsageError: a token cannot be added; it says which, and where it was named.
     """
-    ids, before = tokenizer.get_vocab(), _size(tokenizer)
+    before = _size(ids)
     there = {token.content: bool(token.special) for token in tokenizer.added_tokens_decoder.values()}
     special = dict(_distinct(_listed("tokenizer.add_special_tokens", choice.add_special_tokens)))
     listed = [*_plain(choice)]
@@ -75,7 +75,8 @@ def extend(tokenizer: PreTrainedTokenizerBase, choice: TokenizerChoice) -> Vocab
             _refuse_undecodable(tokenizer, token, places[token])
     origin = _choose_pad(tokenizer, choice.pad_token, {*ids, *new[False], *new[True]})
     named = len(choice.add_special_tokens) + len(listed)
-    size = _size(tokenizer)
+    grown = origin == "added" or any(new.values())
+    size = _size(tokenizer.get_vocab()) if grown else before
     return Vocabulary(
         size_before=before,
         size=size,
@@ -89,8 +90,8 @@ def extend(tokenizer: PreTrainedTokenizerBase, choice: TokenizerChoice) -> Vocab
     )
 
 
-def _size(tokenizer: PreTrainedTokenizerBase) -> int:
-    return 1 + max(tokenizer.get_vocab().values(), default=-1)
+def _size(ids: Mapping[str, int]) -> int:
+    return 1 + max(ids.values(), default=-1)
 
 
 def _plain(choice: TokenizerChoice) -> Iterator[Named]:

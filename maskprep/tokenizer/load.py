@@ -106,9 +106,11 @@ def load_tokenizer(choice: str | TokenizerChoice, stop_tokens: Sequence[str] = (
         tokenizer = AutoTokenizer.from_pretrained(folder, trust_remote_code=False, **given)
     except Exception as error:  # the Rust tokenizer raises a bare Exception for a damaged file
         raise UsageError(_why_not(name, error), _way_out(name)) from error
-    grown = Vocabulary.of(tokenizer) if isinstance(choice, str) else extend(tokenizer, choice)
+    vocabulary = tokenizer.get_vocab()  # slow: once, unless it grows
+    grown = Vocabulary.of(tokenizer, vocabulary) if isinstance(choice, str) else extend(tokenizer, choice, vocabulary)
+    if grown.added or grown.added_special:
+        vocabulary = tokenizer.get_vocab()
     stops = [tokenizer.eos_token] if tokenizer.eos_token else []
-    vocabulary = tokenizer.get_vocab()
     by_id = {number: token for token, number in vocabulary.items()}
     stops += [by_id[number] for number in _generation_stops(folder) if number in by_id]
     for token in stop_tokens:

@@ -46,7 +46,7 @@ def maskprep(rows: Path, tokenizer: str, folder: Path, history: str) -> int:
     from maskprep.prepare import Policy, Preparer
     from maskprep.sequences import History
     from maskprep.shards.files import ShardWriter
-    from maskprep.sparing import spare_collector
+    from maskprep.sparing import spare_collector, spare_pandas
     from maskprep.tokenizer.backend import choose_backend
     from maskprep.tokenizer.load import load_tokenizer
 
@@ -56,11 +56,13 @@ def maskprep(rows: Path, tokenizer: str, folder: Path, history: str) -> int:
     shards = ShardWriter(folder, 256_000_000)
     writer = RowWriter(preparer, Choice(), {"": shards}, Ledgers(io.StringIO(), io.StringIO(), io.StringIO()), {})
     spare_collector()
+    spare_pandas()
     with measured(), rows.open("rb") as lines:
         offset = 0
         for number, data in enumerate(lines, 1):
             writer.write(Line(Where(str(rows), number, offset), data.rstrip(b"\n")))
             offset += len(data)
+        writer.flush()
         shards.close()
     return writer.tallies.whole.tokens
 

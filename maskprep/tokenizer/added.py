@@ -153,7 +153,7 @@ def _refuse_both(plain: dict[str, str], special: dict[str, str]) -> None:
         raise UsageError(msg, "name it in one place: text that is decoded for people leaves out special tokens")
 
 
-def _new(named: dict[str, str], ids: dict[str, int], there: dict[str, bool], *, special: bool) -> list[str]:
+def _new(named: dict[str, str], ids: Mapping[str, int], there: dict[str, bool], *, special: bool) -> list[str]:
     """Return the tokens that are not there yet."""
     new = []
     for token, where in named.items():

@@ -281,3 +281,13 @@ def test_the_summary_names_what_happened_and_what_to_do_next(build, place):
     for example in ("sample_data/conversations.jsonl:8:", "sample_data/conversations.jsonl:56: NaN is not JSON"):
         assert example in said
     assert "out/quickstart" in said.partition("next:")[2]
+
+
+def test_a_page_of_many_rows_has_none_that_is_too_long_for_it(quickstart, monkeypatch):
+    from maskprep.commands.inspect import Output
+
+    output = Output.open(str(quickstart[0]))
+    lengths = output.data.lengths()[0]
+    assert output.examples(50, 2) == [*range(50)]
+    monkeypatch.setattr("maskprep.commands.inspect._LONGEST", int(lengths[0]))
+    assert output.examples(50, 2) == [number for number in range(50) if lengths[number] <= lengths[0]] != [*range(50)]

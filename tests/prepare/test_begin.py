@@ -9,6 +9,7 @@ from law.tokenizers_here import tokenizer
 
 from maskprep.conversation import Conversation, Message
 from maskprep.prepare import Policy, Preparer
+from maskprep.prepare import preparer as preparers
 from maskprep.template.audit import AuditMode
 
 
@@ -42,3 +43,17 @@ def test_kinds_of_rows_are_checked_again_the_first_time_and_renderings_are_trust
         spent.append(len(asked) - before)
     assert spent[0] == spent[2] > 0
     assert spent[1] == spent[3] == 0
+
+
+def test_nothing_is_kept_of_a_long_row(monkeypatch):
+    monkeypatch.setattr(preparers, "_LONG", 200)
+    law = LAWS["chatml"]
+    loaded = tokenizer("byte_level", law.eos, law.stops)
+    preparer = Preparer(loaded, now=NOW, policy=Policy(), template=law.text)
+    template, kept = preparer.templates[False], []
+    for words, turns in ((100, 1), (5, 2)):
+        messages = (user("How " * words), assistant("So.")) * turns
+        preparer.prepare(Conversation(tuple(map(Message, messages))))
+        kept.append((len(template._given), len(preparer.encoder._known)))
+    assert kept[0] == (0, 0)
+    assert all(kept[1]), "a short one is remembered"

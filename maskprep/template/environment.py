@@ -28,7 +28,7 @@ from maskprep.template.limits import Limits
 from maskprep.template.markup import TrackedMarkup
 from maskprep.template.messages import Messages
 from maskprep.template.printing import TrackedFormatter, concat, to_text
-from maskprep.template.streaming import StreamingLoop
+from maskprep.template.streaming import StreamingLoop, loop_context
 from maskprep.template.tracked import Tracked
 from maskprep.template.values import TrackedDict, TrackedFloat, TrackedInt, TrackedList
 from maskprep.template.watching import Watcher, watched
@@ -131,9 +131,9 @@ class TrackingEnvironment(Watcher, PlainEnvironment):
     """Renders the same text as ``PlainEnvironment``, as a ``Tracked`` string."""
 
     code_generator_class = TrackingGenerator
-    loop_context = StreamingLoop
+    loop_context = staticmethod(loop_context)
     mappings: frozenset[type] = frozenset([dict, TrackedDict])  # type: ignore[list-item]
-    simple: Mapping[type, frozenset[str]] = {StreamingLoop: OF_LOOPS, Tracked: OF_TEXTS}
+    simple: Mapping[type, frozenset[str]] = {StreamingLoop: OF_LOOPS, LoopContext: OF_LOOPS, Tracked: OF_TEXTS}
 
     def __init__(self, now: datetime, limits: Limits | None = None) -> None:
         """Make an environment whose ``strftime_now`` always tells ``now``."""

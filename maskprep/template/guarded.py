@@ -92,6 +92,8 @@ class GuardedGenerator(CodeGenerator):
         self.write("(_found if type(_owner := ")
         self.visit(node.node, frame)
         self.write(f") in environment.mappings and (_found := _owner.get({node.attr!r}, missing)) is not missing")
+        if node.attr in OF_LOOPS:
+            self.write(f" else _owner.{node.attr} if isinstance(_owner, environment.loops)")
         self.write(f" else environment.getattr(_owner, {node.attr!r}))")
 
     def visit_Call(self, node: jinja2.nodes.Call, frame: Frame, forward_caller: bool = False) -> None:  # noqa: FBT001, FBT002, N802 - likewise
@@ -164,6 +166,7 @@ class GuardedEnvironment(ImmutableSandboxedEnvironment):
 
     code_generator_class = GuardedGenerator
     mappings: frozenset[type] = frozenset({dict})
+    loops = LoopContext
     simple: Mapping[type, frozenset[str]] = {LoopContext: OF_LOOPS, str: OF_TEXTS}
     # Jinja sends these operators through `call_binop`, the others are left to Python.
     intercepted_binops = frozenset({"+", "*", "**", "%"})

@@ -79,6 +79,9 @@ class Messages:
         return self.walk()
 
     def __len__(self) -> int:
+        if self.stop is None:  # asked for all the time: without the detours of what follows
+            self._seen.needs = ALL
+            return self._size - self.start if self._size > self.start else 0
         self._need_end()
         return max(0, self._end - self.start)
 

@@ -202,27 +202,28 @@ class Walk:
 
 
 class StreamingLoop(LoopContext):
-    """What a template calls ``loop``: it counts from where its loop was entered."""
+    """What a template calls ``loop`` while it walks: it counts from where its loop was entered."""
 
-    _walk: Walk | None = None
-
-    def __init__(self, iterable: Any, undefined: Any, recurse: Any = None, depth0: int = 0) -> None:
-        walk = iterable if isinstance(iterable, Walk) else None
-        super().__init__(iterable if walk is None else walk.messages, undefined, recurse, depth0)
-        if walk is None:
-            return
-        self._walk = walk
+    def __init__(self, walk: Walk, undefined: Any, recurse: Any = None, depth0: int = 0) -> None:
+        super().__init__(walk.messages, undefined, recurse, depth0)
+        self._loop = walk.loop
         if walk.first:
             self._iterator = walk.messages.walk(walk.first)
             self.index0 = walk.first - 1
             self._current = walk.messages[walk.first - 1]
 
     def __next__(self) -> tuple[Any, LoopContext]:
-        if self._walk is not None and self._walk.loop is not None:
-            self._walk.loop.mark()
+        if self._loop is not None:
+            self._loop.mark()
         return super().__next__()
 
     def changed(self, *value: Any) -> bool:
-        if self._walk is not None and self._walk.loop is not None:
-            self._walk.loop.run.needs = ALL  # what it compares with is kept where no mark holds it
+        if self._loop is not None:
+            self._loop.run.needs = ALL  # what it compares with is kept where no mark holds it
         return super().changed(*value)
+
+
+def loop_context(iterable: Any, undefined: Any, recurse: Any = None, depth0: int = 0) -> LoopContext:
+    """Return what a template calls ``loop``."""
+    kind = StreamingLoop if isinstance(iterable, Walk) else LoopContext
+    return kind(iterable, undefined, recurse, depth0)

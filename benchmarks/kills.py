@@ -1,7 +1,7 @@
 """Kills builds at random moments, lets the same command go on, and compares what is written with an undisturbed build.
 
     python benchmarks/kills.py --rows 6000 --trials 100 --workers 2     each trial: one kill, then to the end
-    python benchmarks/kills.py --rows 6000 --trials 1 --kills 20        one build, killed 20 times
+    python benchmarks/kills.py --rows 99000 --trials 1 --kills 20 --within 5     one build, killed 20 times
 
 Prints one line a trial, and at the end how many of them are identical to the byte: shards, ledgers, manifest (but the
 times and the folder).
@@ -34,6 +34,7 @@ def main() -> int:
     parser.add_argument("--rows", type=int, default=6000)
     parser.add_argument("--trials", type=int, default=100)
     parser.add_argument("--kills", type=int, default=1, help="in each trial")
+    parser.add_argument("--within", type=float, help="seconds after which it is killed at the latest")
     parser.add_argument("--workers", default="2")
     parser.add_argument("--tokenizer", default=str(ROOT / "sample_data" / "tokenizer"))
     parser.add_argument("--set", action="append", default=[], dest="settings")
@@ -54,7 +55,8 @@ def main() -> int:
         print(f"undisturbed: {whole:.1f} s, {expected[:16]}, {source.stat().st_size:,} bytes of rows", flush=True)
         same = 0
         for trial in range(options.trials):
-            kept = [disturbed([*command, "--output", str(place / "out")], whole, chance) for _ in range(options.kills)]
+            most = options.within or whole
+            kept = [disturbed([*command, "--output", str(place / "out")], most, chance) for _ in range(options.kills)]
             finished = (place / "out" / "state.json").exists()  # then the command only clears up what is left
             run([*command, "--output", str(place / "out")], 2 if finished else 0)
             found = checksum(place / "out")

@@ -6,25 +6,45 @@ import gc
 import os
 import sys
 from importlib.machinery import ModuleSpec
+from typing import Any
 
 _BETWEEN = 100_000  # objects that are made before the collector looks at them: rows make some thousands, and few cycles
 
 
+_spared: set[str] = set()
+
+
 def spare_torch() -> None:
-    """Let transformers take for granted, in this process, that there is no torch: tokenizers need none.
+    """Let ``import_transformers`` do without torch, in this process: tokenizers need none.
 
-    It imports torch with the first tokenizer, for the models that it might be asked for: more than a second, and
-    190 MB. To be called before transformers is imported.
+    transformers would import it with the first tokenizer, for the models that it might be asked for: more than a
+    second, and 190 MB.
     """
-    if "torch" not in sys.modules:
-        sys.modules["torch"] = None  # type: ignore[assignment]  # what Python documents for a module that is not there
+    _spared.add("torch")
+
+
+def import_transformers(*, torch: bool) -> None:
+    """Import transformers: as one that finds no torch if that is to be spared, and ``torch`` is not needed after all.
+
+    Whoever else asks for torch gets it.
+    """
+    if "torch" not in _spared:
+        return
+    if not torch and "torch" not in sys.modules and "transformers" not in sys.modules:
         os.environ.setdefault("TRANSFORMERS_NO_ADVISORY_WARNINGS", "1")  # it would say that models are not available
+        sys.modules["torch"] = None  # type: ignore[assignment]  # what Python documents for a module that is not there
+        try:
+            _finds_torch()()  # it asks once, and remembers
+        finally:
+            del sys.modules["torch"]
+    elif torch and "transformers" in sys.modules:
+        _finds_torch().cache_clear()
 
 
-def need_torch() -> None:
-    """Take back ``spare_torch``, if transformers was not imported since."""
-    if sys.modules.get("torch", spare_torch) is None and "transformers" not in sys.modules:
-        del sys.modules["torch"]
+def _finds_torch() -> Any:
+    from transformers.utils import is_torch_available  # noqa: PLC0415 - seconds to import, wanted only here
+
+    return is_torch_available
 
 
 def spare_pandas() -> None:

@@ -117,13 +117,13 @@ class Output:
 
         Rows that are too long for a page of many are left out.
         """
+        lengths = self.data.lengths()[0]
         chosen = set(range(min(most, len(self.data))))
         wanted = {place for places in self._found.first.values() for place in places[:of_each]}
         for number, (file, line, _) in enumerate(self.data.origins()):
-            if (file, line) in wanted:
+            if (file, line) in wanted and lengths[number] <= _LONGEST:
                 wanted.discard((file, line))
                 chosen.add(number)
-        lengths = self.data.lengths()[0]
         return [number for number in sorted(chosen) if lengths[number] <= _LONGEST]
 
     def numbers(self, selection: Selection) -> Iterator[int]:

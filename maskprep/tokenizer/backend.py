@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from functools import cached_property
+from itertools import islice
 from typing import TYPE_CHECKING, Any, Literal, Protocol
 from zlib import crc32
 
@@ -135,12 +136,19 @@ class WatchedBackend:
         ids = self._try(texts)
         if ids is None:
             return self._reference.encode(texts)
-        drawn = [index for index, text in enumerate(texts) if self._draws(text)]
+        first = self._first_of(texts)
+        drawn = [index for index, text in enumerate(texts) if text in first or _is_drawn(text)]
         if drawn and not all(map(np.array_equal, *self._both(texts, ids, drawn))):
             # Nothing of where, or of what: every worker is to say the same.
             msg = f"{self.name} encodes a text otherwise than {self._reference.name}"
             raise BackendDiffersError(msg, "set tokenizer.backend: transformers")
+        self._compared |= first
         return ids
+
+    def _first_of(self, texts: Sequence[str]) -> set[str]:
+        """Return those of the texts that are among the first ones."""
+        left = self._first - len(self._compared)
+        return set(islice((text for text in dict.fromkeys(texts) if text not in self._compared), max(left, 0)))
 
     def _both(self, texts: Sequence[str], ids: list[Ints], drawn: list[int]) -> tuple[list[Ints], list[Ints]]:
         """Return what the two make of the texts that are drawn; of a long one they are asked about its beginning.
@@ -148,18 +156,12 @@ class WatchedBackend:
         transformers takes more than a hundred bytes for each of a text.
         """
         heads = [texts[index][:_LONG] for index in drawn]
-        own = [
-            ids[index] if len(head) < _LONG else self._fast.encode([head])[0]
-            for index, head in zip(drawn, heads, strict=True)
-        ]
+        own = [ids[index] for index in drawn]
+        for place, head in enumerate(heads):
+            if len(head) == _LONG:
+                found = self._try([head])
+                own[place] = own[place][:0] if found is None else found[0]
         return own, self._reference.encode(heads)
-
-    def _draws(self, text: str) -> bool:
-        """Tell whether a text is to be compared."""
-        if len(self._compared) < self._first and text not in self._compared:
-            self._compared.add(text)
-            return True
-        return crc32(text.encode("utf-8", "surrogatepass")) % EVERY == 0
 
     def _try(self, texts: Sequence[str]) -> list[Ints] | None:
         """Return the ids, None where it fails: transformers then takes the text, or says what is wrong with it."""
@@ -170,6 +172,10 @@ class WatchedBackend:
             if isinstance(error, Exception) or type(error).__name__ == "PanicException":
                 return None
             raise
+
+
+def _is_drawn(text: str) -> bool:
+    return crc32(text.encode("utf-8", "surrogatepass")) % EVERY == 0
 
 
 def choose_backend(tokenizer: PreTrainedTokenizerBase, choice: Choice, *, first: int = COMPARED) -> Backend:

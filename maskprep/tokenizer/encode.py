@@ -149,7 +149,9 @@ class Encoder:
         raws = [text.encode() for text in texts]
         raw, limits, edges = b"".join(raws), limits_of(map(len, raws)), limits_of(lengths)
         found = self._segments.positions_in_all(texts, bounds, ids, tokens) if all(map(len, own_ids)) else None
-        if found is None or not self._spelling.spells(ids, raw) or not np.array_equal(edges[tokens], limits):
+        if found is None or not lengths.all() or not self._spelling.spells(ids, raw):
+            return None
+        if not np.array_equal(edges[tokens], limits):
             return None
         counts = np.fromiter(map(len, starts), np.int64, len(starts))
         whose = np.repeat(np.arange(len(texts)), counts)
@@ -162,7 +164,7 @@ class Encoder:
         borders_at += limits_of(map(len, texts))[whose]
         low = borders_at if places is None else places[borders_at]
         behind = firsts + np.fromiter(map(len, context_ids), np.int64, len(rests))
-        met &= (behind == tokens[whose + 1]) | (edges[behind] >= low)
+        met &= (behind == tokens[whose + 1]) | (edges[np.minimum(behind, len(ids))] >= low)
         return Together(ids, edges, tokens, limits, places, np.bincount(whose[~met], minlength=len(texts)) == 0)
 
     def _ids_of(self, texts: Sequence[str]) -> Mapping[str, Ints]:

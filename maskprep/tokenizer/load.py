@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from maskprep.config import TokenizerChoice
 from maskprep.errors import UsageError
-from maskprep.sparing import need_torch
+from maskprep.sparing import import_transformers
 from maskprep.tokenizer.added import Vocabulary, extend
 
 if TYPE_CHECKING:
@@ -95,8 +95,7 @@ def load_tokenizer(choice: str | TokenizerChoice, stop_tokens: Sequence[str] = (
     """
     name = choice if isinstance(choice, str) else choice.name
     folder, given = _place(name)
-    if needs_torch(choice):
-        need_torch()
+    import_transformers(torch=needs_torch(choice))
     from transformers import AutoTokenizer  # noqa: PLC0415 - seconds to import, wanted only here
 
     if ("/" in name or name.startswith(".")) and name.count("/") != 1 and not given and not Path(name).is_dir():

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 
+import numpy as np
 import pytest
 from builds import NOW, chat, tree
 
@@ -92,3 +93,27 @@ def test_fastokens_that_cannot_be_had_is_refused_where_it_was_asked_for(build, s
     outcome = build(source(*ROWS), "--output", "out", *FAST)
     assert outcome.code == 2
     assert "fastokens cannot be used: No module named" in outcome.stderr.replace("\n", " ")
+
+
+def test_a_difference_among_rows_that_are_finished_together_is_not_passed_over(build, source, place, monkeypatch):
+    class Merging:
+        """fastokens, but with another id for one letter, of the same bytes."""
+
+        def __init__(self, tokenizer):
+            self._right = backend.TransformersBackend(tokenizer)
+            self._ids = tokenizer.convert_tokens_to_ids(["a", "n", "an"])
+
+        def encode(self, texts):
+            found = []
+            for ids in self._right.encode(texts):
+                text = ",".join(map(str, ids.tolist()))
+                whole = str(self._ids[2])
+                apart = f"{self._ids[0]},{self._ids[1]}"
+                found.append(np.asarray([int(one) for one in text.replace(f",{whole},", f",{apart},").split(",")]))
+            return found
+
+    monkeypatch.setattr(backend, "Fastokens", Merging)
+    rows = [chat("Which fruit?", f"Take {number} an banana, an an.") for number in range(20)]
+    outcome = build(source(*rows), "--output", "out", "--set", f"now={NOW}", "--history", "rendered", "--json", *FAST)
+    assert outcome.code == 0, outcome
+    assert outcome.json["tokenizer_backend"]["name"] == "transformers"

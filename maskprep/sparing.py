@@ -6,7 +6,6 @@ import gc
 import os
 import sys
 from importlib.machinery import ModuleSpec
-from typing import Any
 
 _BETWEEN = 100_000  # objects that are made before the collector looks at them: rows make some thousands, and few cycles
 
@@ -28,23 +27,16 @@ def import_transformers(*, torch: bool) -> None:
 
     Whoever else asks for torch gets it.
     """
-    if "torch" not in _spared:
+    if torch or "torch" not in _spared or {"torch", "transformers"} & sys.modules.keys():
         return
-    if not torch and "torch" not in sys.modules and "transformers" not in sys.modules:
-        os.environ.setdefault("TRANSFORMERS_NO_ADVISORY_WARNINGS", "1")  # it would say that models are not available
-        sys.modules["torch"] = None  # type: ignore[assignment]  # what Python documents for a module that is not there
-        try:
-            _finds_torch()()  # it asks once, and remembers
-        finally:
-            del sys.modules["torch"]
-    elif torch and "transformers" in sys.modules:
-        _finds_torch().cache_clear()
+    os.environ.setdefault("TRANSFORMERS_NO_ADVISORY_WARNINGS", "1")  # it would say that models are not available
+    sys.modules["torch"] = None  # type: ignore[assignment]  # what Python documents for a module that is not there
+    try:
+        from transformers.utils import is_torch_available  # noqa: PLC0415 - seconds to import, wanted only here
 
-
-def _finds_torch() -> Any:
-    from transformers.utils import is_torch_available  # noqa: PLC0415 - seconds to import, wanted only here
-
-    return is_torch_available
+        is_torch_available()  # it looks once, and remembers
+    finally:
+        del sys.modules["torch"]
 
 
 def spare_pandas() -> None:

@@ -7,10 +7,11 @@ from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
-from maskprep.conversation import Conversation, Finding, Message, Part
-from maskprep.errors import RowError, UsageError
+from maskprep.conversation import Conversation, Finding, Part
+from maskprep.errors import RowError
 from maskprep.labels import label
 from maskprep.prepare.batch import finish_all
+from maskprep.prepare.compared import Comparison, try_out
 from maskprep.prepare.control import ControlTokens
 from maskprep.prepare.overflow import fit
 from maskprep.prepare.planned import Planner
@@ -20,9 +21,9 @@ from maskprep.prepare.proved import Proved
 from maskprep.sequences import Draft, History, Located, Row, SequenceBuilder, draft
 from maskprep.template.arguments import readable
 from maskprep.template.audit import Audit, AuditMode, shape, surroundings
-from maskprep.template.limits import Exceeded, Limits
+from maskprep.template.limits import Limits
 from maskprep.template.located import locate
-from maskprep.template.render import ChatTemplate, refusal
+from maskprep.template.render import ChatTemplate
 from maskprep.template.rendered import Rendered
 from maskprep.template.spoken import find_spoken
 from maskprep.template.stops import Stops
@@ -66,20 +67,21 @@ class Preparer:
         self.stops = Stops(loaded.stop_tokens, loaded.special_tokens, loaded.added_tokens)
         self.encoder = Encoder(loaded.tokenizer)
         self._builder = SequenceBuilder(self.encoder)
+        self._check = Comparison(loaded).check
         texts = [
             template if template is not None else loaded.template_for(named, tools=tools) for tools in (False, True)
         ]
         given = {**loaded.variables, **(variables or {})}
         compiled = {text: ChatTemplate(text, given, now, limits) for text in dict.fromkeys(texts)}
         for chat in compiled.values():
-            _try_out(chat)
+            try_out(chat)
         self._audits = {text: Audit(audit) for text in compiled}
         self._finders = {
             text: TurnFinder(compiled[text], self.stops, policy.mismatch, Audit(audit)) for text in compiled
         }
         self._control = {text: ControlTokens(loaded, compiled[text], self.stops) for text in compiled}
         self._planned = {
-            text: Planner(compiled[text], self._audits[text], self._finders[text], self._prove_twin, self._compare)
+            text: Planner(compiled[text], self._audits[text], self._finders[text], self._prove_twin, self._check)
             for text in compiled
         }
         self.templates = {tools: compiled[text] for tools, text in zip((False, True), texts, strict=True)}
@@ -249,50 +251,11 @@ class Preparer:
         """
         kinds = {(surroundings(conversation), *shape(message)) for message in conversation.messages}
         if self._audits[template.source].wants(kinds, whole.text):
-            self._compare(template, conversation, whole.text)
-
-    def _compare(self, template: ChatTemplate, conversation: Conversation, text: str) -> None:
-        """Compare the text of a conversation with the plain rendering, and with transformers' own."""
-        count = len(conversation.messages)
-        plain = template.plain(conversation, count, generation_prompt=False)
-        theirs = plain if template.uses_clock else self._rendered_by_transformers(template, conversation)
-        if not text == plain == theirs:
-            msg = "maskprep and transformers render this conversation differently"
-            raise RowError("render-differs", msg, "please report the template and the row: this is a fault of maskprep")
-
-    def _rendered_by_transformers(self, template: ChatTemplate, conversation: Conversation) -> str:
-        try:
-            with template.limits.running():
-                text = self.loaded.tokenizer.apply_chat_template(
-                    [dict(message.fields) for message in conversation.messages],
-                    tools=conversation.tools,
-                    documents=conversation.documents,
-                    chat_template=template.source,
-                    tokenize=False,
-                    **{**template.variables, **(conversation.template_kwargs or {})},
-                )
-        except (Exceeded, MemoryError, RecursionError) as error:
-            raise refusal(error) from error
-        except Exception as error:  # whatever it refuses, we must not train
-            msg = f"transformers cannot render this conversation: {type(error).__name__}: {error}"
-            raise RowError("render-differs", msg) from error
-        return str(text)
+            self._check(template, conversation, whole.text)
 
 
 _LONG = 2**22  # characters
 _SHORT = 65_536  # characters: longer texts gain nothing from being encoded together
-
-
-def _try_out(template: ChatTemplate) -> None:
-    """Render a short conversation; whether the template takes it does not matter, if it ends soon."""
-    conversation = Conversation((Message({"role": "user", "content": "Hello"}),))
-    for render in (template.tracked, template.plain):
-        try:
-            render(conversation, 1, generation_prompt=True)
-        except RowError as error:
-            if error.code == "template-limit":
-                msg = f"with a single short message, {error.message}"
-                raise UsageError(msg, "raise template_seconds or template_bytes, or use another template") from error
 
 
 def _find(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any, TextIO
@@ -56,7 +56,7 @@ class Tallies:
 
 
 class RowWriter:
-    """Prepares rows one by one and writes each where it belongs.
+    """Prepares rows, finishes some of them together, and writes each where it belongs.
 
     Args:
         preparer: makes sequences of a conversation.
@@ -64,19 +64,23 @@ class RowWriter:
         shards: what takes the rows that can be used, by split.
         ledgers: take the rest.
         drops: the lines that are dropped, and where each stood first.
+        begin: is told of each row that is finished by itself, as that may take its time.
 
     ``used`` holds the digest and the place of every conversation that was used, in order.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - what takes rows
         self,
         preparer: Preparer,
         choice: Choice,
         shards: Mapping[str, ShardWriter],
         ledgers: Ledgers,
         drops: Mapping[int, Place],
+        *,
+        begin: Callable[[Line], None] = lambda line: None,  # noqa: ARG005
     ) -> None:
         """Begin with no rows; see the class."""
+        self._begin = begin
         self._preparer, self._choice, self._shards, self._ledgers = preparer, choice, shards, ledgers
         self._drops = drops
         self._waiting: list[tuple[Line, Proved]] = []
@@ -107,10 +111,12 @@ class RowWriter:
         waiting, self._waiting, self._size = self._waiting, [], 0
         made = self._finish_all([proved for _, proved in waiting])
         while waiting:
-            line, proved = waiting.pop(0)
+            (line, proved), prepared = waiting.pop(0), made.pop(0)
             try:
                 with guarded():
-                    prepared = made.pop(0) or self._preparer.finish(proved, self._preparer.policy.history)
+                    if prepared is None:
+                        self._begin(line)
+                        prepared = self._preparer.finish(proved, self._preparer.policy.history)
                     key = digest(proved.conversation)
             except RowError as error:
                 self._fail(line, error)

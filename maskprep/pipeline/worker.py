@@ -133,10 +133,14 @@ class Worker:
                 files.callback(shard.abandon)
             ledgers = Ledgers(*(files.enter_context((folder / name).open("w", encoding="ascii")) for name in _LEDGERS))
             choice = Choice(task.config.split, task.config.seed, task.splits[0])
-            writer = RowWriter(preparer, choice, shards, ledgers, chunk.drops)
+
+            def begin(line: Line) -> None:
+                beat((line.where.line, Counts(read, whole.used, whole.rejected, whole.tokens)))
+
+            writer = RowWriter(preparer, choice, shards, ledgers, chunk.drops, begin=begin)
             whole = writer.tallies.whole
             for line in chunk.read(task.config.max_row_bytes):
-                beat((line.where.line, Counts(read, whole.used, whole.rejected, whole.tokens)))
+                begin(line)
                 read += 1
                 if line.copies:
                     chosen += 1

@@ -15,7 +15,7 @@ import numpy as np
 from maskprep.conversation import Message
 from maskprep.segments import PARTS, Floats, Ints, Kinds, Marked, MaskPolicy, Runs, Segments, cut, cut_all
 from maskprep.sequences import TrainingSequence
-from maskprep.tokenizer.together import Together, byte_limits
+from maskprep.tokenizer.together import Together, byte_limits, holders
 
 IGNORED = -100
 """The label of a token that is not trained, as PyTorch's cross-entropy has it."""
@@ -70,8 +70,7 @@ def label(sequence: TrainingSequence, messages: Sequence[Message], policy: MaskP
     if np.array_equal(starts[1:], ends[:-1]):
         kinds, weights = _tiled(segments, limits, starts, ends)
     else:
-        first = np.minimum(np.searchsorted(limits, starts, side="right"), len(limits) - 1)
-        last = np.minimum(np.searchsorted(limits, np.maximum(ends - 1, starts), side="right"), len(limits) - 1)
+        first, last = holders(starts, ends, limits)
         kinds, weights = segments.kinds[first], _least(segments.weights, first, last)
     return _labelled(ids, kinds, weights, np.asarray([0, len(ids)], np.int64), [messages])[0]
 

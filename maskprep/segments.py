@@ -98,8 +98,9 @@ def cut(marked: Marked, policy: MaskPolicy) -> Segments:
         RowError: a trained completion holds text of another message, or text of which nobody knows whether it is to be
             trained.
     """
-    together = cut_all([marked], runs_of([marked.text]), policy)
-    return _one_by_one(marked, together.ends, policy) if together.odd[0] else together
+    runs = runs_of([marked.text])
+    together = cut_all([marked], runs, policy)
+    return _one_by_one(marked, runs, together.ends, policy) if together.odd[0] else together
 
 
 class Runs(NamedTuple):
@@ -168,9 +169,9 @@ def _within(starts: Ints, begins: Ints, ends: Ints) -> Ints:
     return np.where(starts >= np.append(begins, _NEVER)[found], found, -1)
 
 
-def _one_by_one(marked: Marked, ends: Ints, policy: MaskPolicy) -> Segments:
+def _one_by_one(marked: Marked, runs: Runs, ends: Ints, policy: MaskPolicy) -> Segments:
     """Return the segments of a sequence, each looked at by itself. Raises ``RowError``."""
-    run_ends, sources, _ = runs_of([marked.text])
+    run_ends, sources, _ = runs
     stretches = marked.stretches
     starts = np.concatenate((np.zeros(1, np.int64), ends[:-1]))
     places = (np.asarray([place(s) for s in stretches], np.int64) for place in (_START, _END))

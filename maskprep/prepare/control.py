@@ -30,7 +30,7 @@ from maskprep.template.stops import Stops
 from maskprep.tokenizer.encode import Encoded
 from maskprep.tokenizer.load import LoadedTokenizer
 from maskprep.tokenizer.ordinary import Ordinary
-from maskprep.tokenizer.together import byte_limits
+from maskprep.tokenizer.together import byte_limits, holders
 
 Ints = npt.NDArray[np.int64]
 
@@ -137,7 +137,7 @@ class ControlTokens:
         if not len(hits):
             return
         ends, owners = sequence.text.table()
-        first, last = _runs_of(hits, encoded.starts, encoded.ends, byte_limits(sequence.text.text, ends))
+        first, last = holders(encoded.starts[hits], encoded.ends[hits], byte_limits(sequence.text.text, ends))
         from_data = _is_data(first, last, owners)
         if not from_data.any():
             return
@@ -162,7 +162,7 @@ class ControlTokens:
             owners: the source of each run.
         """
         hits = self._hits(ids)
-        return hits[_is_data(*_runs_of(hits, starts, ends, limits), owners)]
+        return hits[_is_data(*holders(starts[hits], ends[hits], limits), owners)]
 
     def _hits(self, ids: Ints) -> Ints:
         return np.flatnonzero(self._candidates[np.minimum(ids, len(self._candidates) - 1)])
@@ -233,18 +233,10 @@ class ControlTokens:
         return low, high
 
 
-def _runs_of(tokens: Ints, starts: Ints, ends: Ints, limits: Ints) -> tuple[Ints, Ints]:
-    """Return the first and the last of the runs that each token stands in; the runs end at ``limits``, in bytes."""
-    low, high = starts[tokens], ends[tokens]
-    first = np.searchsorted(limits, low, side="right")
-    last = np.minimum(np.searchsorted(limits, np.maximum(high - 1, low), side="right"), len(limits) - 1)
-    return first, last
-
-
 def _is_data(first: Ints, last: Ints, owners: Ints) -> npt.NDArray[np.bool_]:
     """Tell of each stretch of runs whether one of them is not the template's."""
     before = np.concatenate((np.zeros(1, np.int64), np.cumsum(owners != 0)))
-    found: npt.NDArray[np.bool_] = before[last + 1] > before[np.minimum(first, last)]
+    found: npt.NDArray[np.bool_] = before[last + 1] > before[first]
     return found
 
 

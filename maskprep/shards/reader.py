@@ -5,6 +5,7 @@ from __future__ import annotations
 import bisect
 import json
 from collections.abc import Iterator, Mapping, Sequence
+from functools import cached_property
 from itertools import accumulate, chain, pairwise
 from pathlib import Path
 from typing import Any
@@ -93,6 +94,10 @@ class StoredDataSet:
 
     def lengths(self) -> tuple[np.ndarray, np.ndarray]:
         """Return the number of tokens and of trained tokens of every row (int64, one item a row)."""
+        return self._lengths
+
+    @cached_property
+    def _lengths(self) -> tuple[np.ndarray, np.ndarray]:
         tokens, trained = [np.zeros(0, np.int64)], [np.zeros(0, np.int64)]
         for shard in range(len(self._counts)):
             for chunk in self._table(shard)["labels"].chunks:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import types
 from collections.abc import ItemsView, Iterator, KeysView, Mapping, Sequence, ValuesView
+from itertools import chain
 from json import encoder
 from typing import TYPE_CHECKING, Any
 
@@ -27,19 +28,7 @@ _HARMLESS = (bool, int, float, types.NoneType, Undefined)
 def concat(pieces: Iterable[str]) -> Tracked:
     """Join strings, keeping the origin of each. The tracked ``"".join``."""
     pieces = list(pieces)
-    runs: list[tuple[int, int]] = []
-    size = origin = 0
-    for piece in pieces:
-        for length, source in runs_of(piece):
-            if source == origin:
-                size += length
-                continue
-            if size:
-                runs.append((size, origin))
-            size, origin = length, source
-    if size:
-        runs.append((size, origin))
-    return Tracked._make("".join(pieces), tuple(runs))
+    return Tracked._make("".join(pieces), merge(chain.from_iterable(map(runs_of, pieces))))
 
 
 def to_text(value: Any) -> str:

@@ -12,7 +12,7 @@ decide.
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING
@@ -109,17 +109,15 @@ class Encoder:
         follows is encoded.
         """
         bounds = self._segments.bounds(text)
-        heads = [end for _, end in bounds]
-        before = {start: bisect_right(heads, start) - 1 for start in starts}
-        rests = {start: text[bounds[index][0] if index >= 0 else 0 : start] for start, index in before.items()}
-        known = self._ids_of([text, *rests.values()])
+        ends = dict(zip(starts, _ends_of(text, bounds, starts), strict=True))
+        known = self._ids_of([text, *(rest for _, rest in ends.values())])
         positions = self._segments.positions(text, bounds, known[text])
         if positions is None:
             wholes = self._ids_of([text[:start] for start in starts])
             return {start: Context(0, wholes[text[:start]]) for start in starts}
         return {
-            start: Context(int(positions[index]) if index >= 0 else 0, known[rests[start]])
-            for start, index in before.items()
+            start: Context(int(positions[index]) if index >= 0 else 0, known[rest])
+            for start, (index, rest) in ends.items()
         }
 
     def together(self, texts: Sequence[str], starts: Sequence[Sequence[int]]) -> Together | None:
@@ -136,10 +134,8 @@ class Encoder:
         rests: list[str] = []
         solid = 0
         for text, own, borders in zip(texts, bounds, starts, strict=True):
-            heads = [end for _, end in own]
-            for start in borders:
-                index = bisect_right(heads, start) - 1
-                rests.append(text[own[index][0] if index >= 0 else 0 : start])
+            for index, rest in _ends_of(text, own, borders):
+                rests.append(rest)
                 before.append(solid + index if index >= 0 else -1)
             solid += len(own)
         known = self._ids_of([*texts, *rests])
@@ -266,3 +262,11 @@ class Encoder:
             if content and found >= 0:
                 starts[index], ends[index] = found, found + len(content)
         return Encoded(encoded.ids, starts, ends)
+
+
+def _ends_of(text: str, bounds: Sequence[tuple[int, int]], starts: Sequence[int]) -> Iterator[tuple[int, str]]:
+    """Yield of each beginning ``text[:start]`` its last solid token (-1: none), and the text from that on."""
+    heads = [end for _, end in bounds]
+    for start in starts:
+        index = bisect_right(heads, start) - 1
+        yield index, text[bounds[index][0] if index >= 0 else 0 : start]

@@ -27,7 +27,7 @@ from __future__ import annotations
 import json
 import re
 from bisect import bisect_right
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
@@ -94,15 +94,13 @@ class Segments:
         edges = [0, *(start for start in starts if start), len(text)]
         return [text[start:end] for start, end in pairwise(edges)]
 
-    def positions(self, text: str, bounds: Iterable[tuple[int, int]], ids: Ints) -> Ints | None:
+    def positions(self, text: str, bounds: Sequence[tuple[int, int]], ids: Ints) -> Ints | None:
         """Return at which of its ids each solid token of ``text`` stands.
 
         None where the ids hold one that the text does not spell (a normaliser may bring it about): nobody can then
         tell which is which.
         """
-        found = self._positions(ids)
-        spelt = [self._ids[text[start:end]] for start, end in bounds]
-        return found if np.array_equal(ids[found], np.asarray(spelt, np.int64)) else None
+        return self.positions_in_all([text], [bounds], ids, np.asarray([0, len(ids)], np.int64))
 
     def positions_in_all(
         self, texts: Sequence[str], bounds: Sequence[Sequence[tuple[int, int]]], ids: Ints, limits: Ints
@@ -115,14 +113,11 @@ class Segments:
             ids: the ids of all of them.
             limits: where the ids of each text begin, and where the last one ends.
         """
-        found = self._positions(ids)
+        found = np.flatnonzero(self._is_solid[np.minimum(ids, len(self._is_solid) - 1)])
         spelt = [self._ids[text[start:end]] for text, own in zip(texts, bounds, strict=True) for start, end in own]
         counts = np.fromiter(map(len, bounds), np.int64, len(bounds))
         same = np.array_equal(np.diff(np.searchsorted(found, limits)), counts)
         return found if same and np.array_equal(ids[found], np.asarray(spelt, np.int64)) else None
-
-    def _positions(self, ids: Ints) -> Ints:
-        return np.flatnonzero(self._is_solid[np.minimum(ids, len(self._is_solid) - 1)])
 
 
 def encodes_itself(tokenizer: PreTrainedTokenizerBase) -> bool:

@@ -75,11 +75,18 @@ def limits_of(sizes: Iterable[int]) -> Ints:
     return limits
 
 
+def holders(starts: Ints, ends: Ints, limits: Ints) -> tuple[Ints, Ints]:
+    """Return the first and the last of the stretches that end at ``limits`` in which each token stands."""
+    first = np.searchsorted(limits, starts, side="right")
+    last = np.searchsorted(limits, np.maximum(ends - 1, starts), side="right")
+    return np.minimum(first, len(limits) - 1), np.minimum(last, len(limits) - 1)
+
+
 def begin_alike(ids: Ints, firsts: Ints, rests: Sequence[Ints], limits: Ints) -> Bools:
     """Tell of each of ``rests`` whether it stands in ``ids`` from the place in ``firsts`` on, ahead of its limit."""
-    sizes = np.fromiter(map(len, rests), np.int64, len(rests))
-    shifts = firsts - np.concatenate((np.zeros(1, np.int64), np.cumsum(sizes)[:-1]))
-    found = np.arange(int(sizes.sum())) + np.repeat(shifts, sizes)
+    edges = limits_of(map(len, rests))
+    sizes = np.diff(edges)
+    found = np.arange(int(edges[-1])) + np.repeat(firsts - edges[:-1], sizes)
     differs = ids[np.minimum(found, len(ids) - 1)] != np.concatenate([*rests, np.zeros(0, np.int64)])
     wrong = np.bincount(np.repeat(np.arange(len(rests)), sizes)[differs], minlength=len(rests))
     alike: Bools = (wrong == 0) & (firsts + sizes <= limits)

@@ -84,7 +84,17 @@ class Page:
     def click(self, selector):
         self.run("return document.querySelector(arguments[0])", selector).click()
 
+    def painted(self):
+        """Wait until all that has been done is on the screen.
+
+        Blocks of a row that no frame has drawn yet have no innerText (`content-visibility: auto`). The second call
+        comes after the frame that the first one begins.
+        """
+        self.run("return new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)))")
+
     def text(self, selector):
+        """Return the text that a reader sees."""
+        self.painted()
         return self.run("return document.querySelector(arguments[0]).innerText", selector)
 
     def pieces(self):
@@ -109,6 +119,7 @@ class Page:
         from selenium.webdriver.common.actions.action_builder import ActionBuilder
 
         self.run("showUnit(-1); reveal(rangeOfUnit(arguments[0]))", unit)
+        self.painted()  # blocks that come into view take their own height, and move those below
         box = self.run(
             "const b = rangeOfUnit(arguments[0]).getClientRects()[0]; return [b.x, b.y, b.width, b.height]", unit
         )

@@ -105,6 +105,7 @@ def load_tokenizer(choice: str | TokenizerChoice, stop_tokens: Sequence[str] = (
         tokenizer = AutoTokenizer.from_pretrained(folder, trust_remote_code=False, **given)
     except Exception as error:  # the Rust tokenizer raises a bare Exception for a damaged file
         raise UsageError(_why_not(name, error), _way_out(name)) from error
+    _settle(tokenizer)
     vocabulary = tokenizer.get_vocab()  # slow: once, unless it grows
     grown = Vocabulary.of(tokenizer, vocabulary) if isinstance(choice, str) else extend(tokenizer, choice, vocabulary)
     if grown.added or grown.added_special:
@@ -127,6 +128,17 @@ def load_tokenizer(choice: str | TokenizerChoice, stop_tokens: Sequence[str] = (
         added_tokens=tuple(dict.fromkeys([*map(str, special), *(token.content for token in added)])),
         vocabulary=grown,
     )
+
+
+def _settle(tokenizer: PreTrainedTokenizerBase) -> None:
+    """Take away the truncation and padding of its file, as transformers does when it first encodes something.
+
+    The tokenizer is then the same before and after that, and has one digest wherever it is loaded.
+    """
+    backend = getattr(tokenizer, "backend_tokenizer", None)
+    if backend is not None:
+        backend.no_truncation()
+        backend.no_padding()
 
 
 def _place(name: str) -> tuple[str, dict[str, str]]:

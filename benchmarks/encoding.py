@@ -16,6 +16,8 @@ from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from contenders import loaded_backend
+
 from maskprep.conversation import Conversation
 from maskprep.errors import RowError
 from maskprep.formats.openai import to_conversation
@@ -23,7 +25,7 @@ from maskprep.formats.strict_json import loads
 from maskprep.prepare import Policy, Preparer
 from maskprep.sequences import History
 from maskprep.template.located import locate
-from maskprep.tokenizer.backend import TransformersBackend, choose_backend
+from maskprep.tokenizer.backend import TransformersBackend
 from maskprep.tokenizer.encode import Encoder
 from maskprep.tokenizer.load import LoadedTokenizer, load_tokenizer
 from maskprep.tokenizer.segments import Segments
@@ -92,7 +94,7 @@ def main() -> None:
     ways = {
         "transformers, whole prompts": whole,
         "transformers, segments": Encoder(loaded.tokenizer, TransformersBackend(loaded.tokenizer)),
-        "fastokens, segments": Encoder(loaded.tokenizer, choose_backend(loaded.tokenizer, "auto")),
+        "fastokens, segments": Encoder(loaded.tokenizer, loaded_backend(loaded.tokenizer)),
     }
     first, digests = 0.0, set()
     for name, encoder in ways.items():

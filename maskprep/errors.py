@@ -3,8 +3,8 @@
     MaskprepError
     ├── UsageError          the command line, the configuration, the tokenizer or the template is wrong   exit 2
     ├── BuildError          the data, or what the build met on the way, is wrong                          exit 1
-    │   ├── BackendDiffersError  a fast tokenizer gave other ids than transformers: the build is begun again
-    │   └── RejectedError        the rows are not fit for a data set: there is nothing to go on with
+    │   ├── BackendError    a fast tokenizer is not to be used after all: the build is begun again
+    │   └── RejectedError   the rows are not fit for a data set: there is nothing to go on with
     └── RowError            one row cannot be used: it becomes a line of rejects.jsonl
 
 Each is picklable: it is rebuilt from its arguments alone, so that it survives the way back from a worker process.
@@ -48,8 +48,8 @@ class BuildError(MaskprepError):
         self.facts = facts or {}
 
 
-class BackendDiffersError(BuildError):
-    """A fast tokenizer gave other ids than transformers for some text: nothing that it encoded must be kept."""
+class BackendError(BuildError):
+    """A fast tokenizer gave other ids than transformers for some text, or cannot be used: it must not be relied on."""
 
 
 class RejectedError(BuildError):

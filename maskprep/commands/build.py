@@ -28,7 +28,7 @@ from maskprep.commands.plan import PLAN, chunk_bytes, planned, refuse_another, s
 from maskprep.config import Config
 from maskprep.engines import LocalEngine
 from maskprep.engines.job import Engine, Setup
-from maskprep.errors import BackendDiffersError, BuildInterrupt, RejectedError, UsageError
+from maskprep.errors import BackendError, BuildInterrupt, RejectedError, UsageError
 from maskprep.formats import Line
 from maskprep.pipeline.chunk import Chunk
 from maskprep.pipeline.receipt import ledger_name
@@ -83,7 +83,7 @@ def _build(
     progress.start(total)
     try:
         return running.build(write_page, resume=begun is not None)
-    except BackendDiffersError as error:
+    except BackendError as error:
         if STDIN in inputs.sources:
             raise  # it cannot be read again
         # What it encoded must not be kept, and nobody knows how much of it is wrong: all is done again.
@@ -166,7 +166,7 @@ class _Running:
         """Keep what was done when the block fails, unless the rows are at fault: then only the rejects."""
         try:
             yield
-        except (RejectedError, BackendDiffersError):
+        except (RejectedError, BackendError):
             with suppress(OSError):
                 self._keep_rejects()
                 self.goal.abandon()

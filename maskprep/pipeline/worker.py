@@ -151,6 +151,7 @@ class Worker:
                         writer.write(line)
                         self._refuse_useless(chunk, writer, ledgers)
             writer.flush()
+            preparer.encoder.backend.settle()
             written = {split: shard.close() for split, shard in shards.items()}
         (folder / "digests").write_bytes(packed(writer.used))
         if chunk.only is None:

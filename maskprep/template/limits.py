@@ -1,6 +1,7 @@
 """What a template may take: it is a program from a stranger.
 
-CPU time    a timer of the process interrupts the main thread; another thread is watched by a thread of ours
+CPU time    a timer of the process interrupts the main thread, which looks at its own time; another thread is watched
+            by a thread of ours
 memory      what a rendering makes is counted where it is made (``Meter``); behind that, on Linux, while a template runs
             in the main thread, the timer looks at how much the process has grown, and a limit on its data, as far
             away again, stops what a single step takes
@@ -160,7 +161,7 @@ def _too_slow(seconds: float) -> Exceeded:
 
 
 class _MainThread:
-    """A timer that looks at the CPU time of this process and at its data, and a limit on its data."""
+    """A timer that looks at the CPU time of this thread and at the data of the process, and a limit on that."""
 
     _running: _MainThread | None = None
 
@@ -173,7 +174,7 @@ class _MainThread:
             signal.signal(signal.SIGPROF, _MainThread._interrupt)
             signal.siginterrupt(signal.SIGPROF, False)  # noqa: FBT003 - what other threads read goes on
         self._data = _Data() if sys.platform == "linux" else None
-        self._began = time.process_time()
+        self._began = time.thread_time()  # a tokenizer may be loading in another one
         _MainThread._running = self
         signal.setitimer(signal.ITIMER_PROF, min(_AGAIN, self._seconds), _AGAIN)
 
@@ -182,7 +183,7 @@ class _MainThread:
         running = _MainThread._running
         if running is None or _is_ours(frame):
             return
-        if time.process_time() - running._began >= running._seconds:
+        if time.thread_time() - running._began >= running._seconds:
             raise _too_slow(running._seconds)
         if running._data is not None:
             running._data.check()

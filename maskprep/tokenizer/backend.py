@@ -2,8 +2,10 @@
 
 fastokens is never trusted blindly. The first 256 distinct texts, and of all texts one in 1,000, are encoded by both.
 Which ones in 1,000 is decided by the text alone, so that it is the same however rows are spread over workers. Should
-both differ, texts that nobody compared may be wrong as well: ``BackendDiffersError`` is raised, and the build is begun
-again without.
+both differ, texts that nobody compared may be wrong as well: ``BackendError`` is raised, and the build is begun again
+without.
+
+What both encode, transformers can encode first: texts that are compared do not wait until fastokens is loaded.
 """
 
 from __future__ import annotations
@@ -17,7 +19,8 @@ from zlib import crc32
 import numpy as np
 import numpy.typing as npt
 
-from maskprep.errors import BackendDiffersError, UsageError
+from maskprep.errors import BackendError, UsageError
+from maskprep.tokenizer.fast import Fastokens
 from maskprep.tokenizer.segments import encodes_itself
 
 if TYPE_CHECKING:
@@ -45,6 +48,9 @@ class Backend(Protocol):
     def renew(self, first: int) -> None:
         """Begin a new chunk of the input, of which the ``first`` distinct texts are compared with transformers."""
 
+    def settle(self) -> None:
+        """End a chunk: what is to be compared has been compared."""
+
 
 class TransformersBackend:
     """Encodes as transformers does."""
@@ -63,6 +69,9 @@ class TransformersBackend:
     def renew(self, first: int) -> None:
         """Do nothing: there is nothing to compare with."""
 
+    def settle(self) -> None:
+        """Do nothing, as above."""
+
     @cached_property
     def _fast(self) -> Any:
         """What transformers itself calls, but without the offsets that it throws away; None for another tokenizer."""
@@ -77,31 +86,18 @@ class TransformersBackend:
         return ids
 
 
-class Fastokens:
-    """The tokenizer in fastokens.
+class Fast(Protocol):
+    """A fast tokenizer, which may have to be loaded before it can encode."""
 
-    Raises:
-        ValueError: fastokens cannot take it.
-        ImportError: it does not work on this machine.
-    """
+    @property
+    def loaded(self) -> bool:
+        """Whether there is nothing to wait for."""
 
-    def __init__(self, tokenizer: PreTrainedTokenizerBase) -> None:
-        from fastokens import Tokenizer  # noqa: PLC0415 - wanted only here
-
-        if not getattr(tokenizer, "is_fast", False):
-            raise ValueError("the tokenizer has no tokenizer.json")
-        if tokenizer.split_special_tokens:
-            raise ValueError("the tokenizer encodes special tokens as plain text")
-        tokenizer("a", **_PLAIN)  # takes away truncation and padding
-        # Not the file: the configuration may have added tokens since.
-        self._tokenizer = Tokenizer.from_json_str(tokenizer.backend_tokenizer.to_str())
-        self._tokenizer.enable_segment_cache(_CACHED_BYTES)
+    def begin(self) -> None:
+        """Begin to load it, if that was not begun."""
 
     def encode(self, texts: Sequence[str]) -> list[Ints]:
-        """Return the ids of each text."""
-        flat, offsets = self._tokenizer.encode_batch_flat(list(texts))
-        ids = np.frombuffer(flat, np.uint32).astype(np.int64)
-        return np.split(ids, np.frombuffer(offsets, np.uint64)[1:-1].astype(np.int64))
+        """Return the ids of each text. Raises ``BackendError`` where it cannot be used at all."""
 
 
 class WatchedBackend:
@@ -117,33 +113,60 @@ class WatchedBackend:
     note = ""
 
     def __init__(
-        self, fast: Any, reference: TransformersBackend, name: str = "fastokens", *, first: int = COMPARED
+        self, fast: Fast, reference: TransformersBackend, name: str = "fastokens", *, first: int = COMPARED
     ) -> None:
         self.name, self._fast, self._reference = name, fast, reference
-        self.renew(first)
+        self._start(first)
+
+    def _start(self, first: int) -> None:
+        self._first = first
+        self._compared: set[str] = set()
+        self._owed: dict[str, Ints] = {}  # to be compared, and what transformers makes of them
 
     def renew(self, first: int) -> None:
         """Begin a new chunk of the input, of which the ``first`` distinct texts are compared."""
-        self._first = first
-        self._compared: set[str] = set()
+        self._start(first)
+        self._fast.begin()
 
     def encode(self, texts: Sequence[str]) -> list[Ints]:
         """Return the ids of each text.
 
         Raises:
-            BackendDiffersError: the two encode one of those that are compared differently.
+            BackendError: the two encode one of those that are compared differently, or the fast one cannot be used.
         """
-        ids = self._try(texts)
-        if ids is None:
-            return self._reference.encode(texts)
         first = self._first_of(texts)
         drawn = [index for index, text in enumerate(texts) if text in first or _is_drawn(text)]
-        if drawn and not all(map(np.array_equal, *self._both(texts, ids, drawn))):
+        if len(drawn) == len(texts) and not self._fast.loaded and max(map(len, texts), default=0) < _LONG:
+            ids = self._reference.encode(texts)
+            self._owed.update(zip(texts, ids, strict=True))
+            self._compared |= first
+            return ids
+        self.settle()
+        found = self._try(texts)
+        if found is None:
+            return self._reference.encode(texts)
+        if drawn:
+            self._compare(*self._both(texts, found, drawn))
+        self._compared |= first
+        return found
+
+    def settle(self) -> None:
+        """Compare what was not yet.
+
+        Raises:
+            BackendError: as above.
+        """
+        if self._owed:
+            owed, self._owed = self._owed, {}
+            found = self._try([*owed])
+            if found is not None:
+                self._compare(found, [*owed.values()])
+
+    def _compare(self, found: list[Ints], right: list[Ints]) -> None:
+        if not all(map(np.array_equal, found, right)):
             # Nothing of where, or of what: every worker is to say the same.
             msg = f"{self.name} encodes a text otherwise than {self._reference.name}"
-            raise BackendDiffersError(msg, "set tokenizer.backend: transformers")
-        self._compared |= first
-        return ids
+            raise BackendError(msg, "set tokenizer.backend: transformers")
 
     def _first_of(self, texts: Sequence[str]) -> set[str]:
         """Return those of the texts that are among the first ones."""
@@ -167,6 +190,8 @@ class WatchedBackend:
         """Return the ids, None where it fails: transformers then takes the text, or says what is wrong with it."""
         try:
             return list(self._fast.encode(texts))
+        except BackendError:
+            raise
         except BaseException as error:
             # A panic of a Rust library is no Exception, but no wish to end the program either.
             if isinstance(error, Exception) or type(error).__name__ == "PanicException":
@@ -204,4 +229,3 @@ def choose_backend(tokenizer: PreTrainedTokenizerBase, choice: Choice, *, first:
 
 _PLAIN = {"add_special_tokens": False}
 _LONG = 2**20  # characters
-_CACHED_BYTES = 64 * 2**20  # of texts that repeat, as system prompts do

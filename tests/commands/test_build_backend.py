@@ -9,12 +9,22 @@ import pytest
 from builds import NOW, chat, tree
 
 from maskprep.commands import encoding
+from maskprep.errors import BackendError
 from maskprep.tokenizer import backend
 
 ROWS = [chat(f"Question number {number}?", f"Answer {number} of many.") for number in range(40)]
 
 
-class Late:
+class Loaded:
+    """A fast tokenizer that is there at once."""
+
+    loaded = True
+
+    def begin(self):
+        pass
+
+
+class Late(Loaded):
     """fastokens, but wrong from one text on."""
 
     def __init__(self, tokenizer):
@@ -85,6 +95,35 @@ def test_where_it_differs_the_build_is_begun_again(build, source, place, fastoke
     assert shards(place, "out") == right
 
 
+def test_one_that_cannot_be_loaded_after_all_is_done_without(build, source, place, monkeypatch):
+    class Unfit(Loaded):
+        """fastokens, of which it turns out late that it cannot take the tokenizer."""
+
+        loaded = False
+
+        def __init__(self, tokenizer):
+            pass
+
+        def encode(self, texts):
+            raise BackendError("fastokens cannot take the tokenizer: no")
+
+    right = shards(place, "right") if run(build, source, output="right") else {}
+    monkeypatch.setattr(backend, "Fastokens", Unfit)
+    report = run(build, source, *FAST)
+    note = "begun again: fastokens cannot take the tokenizer: no"
+    assert report["tokenizer_backend"] == {"name": "transformers", "note": note}
+    assert shards(place, "out") == right
+
+
+def test_a_difference_that_is_found_at_the_end_of_a_chunk_counts(build, source, place, fastokens, monkeypatch):
+    right = shards(place, "right") if run(build, source, output="right") else {}
+    fastokens(good=12)
+    monkeypatch.setattr(Late, "loaded", False)  # all is put off: there are fewer texts than are compared at first
+    report = run(build, source, *FAST)
+    assert report["tokenizer_backend"]["note"].startswith("begun again: fastokens encodes")
+    assert shards(place, "out") == right
+
+
 def test_fastokens_that_cannot_be_had_is_refused_where_it_was_asked_for(build, source, monkeypatch):
     def none(tokenizer):
         raise ImportError("No module named 'fastokens'")
@@ -96,7 +135,7 @@ def test_fastokens_that_cannot_be_had_is_refused_where_it_was_asked_for(build, s
 
 
 def test_a_difference_among_rows_that_are_finished_together_is_not_passed_over(build, source, place, monkeypatch):
-    class Merging:
+    class Merging(Loaded):
         """fastokens, but with another id for one letter, of the same bytes."""
 
         def __init__(self, tokenizer):

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import contextlib
+import hashlib
 import mmap
 import sys
 import threading
@@ -215,6 +216,25 @@ def test_time_outside_of_templates_does_not_count():
         began = time.process_time()
         while time.process_time() - began < 0.15:
             pass
+
+
+def test_the_time_of_other_threads_does_not_count():
+    over = threading.Event()
+
+    def load():
+        while not over.is_set():
+            hashlib.pbkdf2_hmac("sha256", b"busy", b"", 10_000)
+
+    other = threading.Thread(target=load)
+    other.start()
+    try:
+        began = time.process_time()
+        with Limits(seconds=0.2).running():
+            while time.process_time() - began < 0.6:
+                time.sleep(0.01)
+    finally:
+        over.set()
+        other.join()
 
 
 @pytest.mark.parametrize("in_a_thread", [False, True])

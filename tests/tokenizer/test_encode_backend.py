@@ -10,13 +10,22 @@ from hypothesis import given
 from hypothesis import strategies as st
 from law.tokenizers_here import tokenizer
 
-from maskprep.errors import BackendDiffersError, UsageError
+from maskprep.errors import BackendError, UsageError
 from maskprep.tokenizer import backend
 from maskprep.tokenizer.backend import COMPARED, EVERY, Fastokens, TransformersBackend, WatchedBackend, choose_backend
 from maskprep.tokenizer.encode import Encoder
 
 
-class Wrong:
+class Loaded:
+    """A fast tokenizer that is there at once."""
+
+    loaded = True
+
+    def begin(self):
+        pass
+
+
+class Wrong(Loaded):
     """Encodes as the reference does, but for texts that hold ``word``; counts how often it was asked."""
 
     def __init__(self, reference, word="poison"):
@@ -44,7 +53,7 @@ def test_the_first_texts_are_all_compared(reference):
     assert watched.name == "fastokens"
     for text in texts(COMPARED - 2):
         assert watched.encode([text])[0].tolist() == reference.encode([text])[0].tolist()
-    with pytest.raises(BackendDiffersError, match=r"^fastokens encodes a text otherwise than transformers$") as caught:
+    with pytest.raises(BackendError, match=r"^fastokens encodes a text otherwise than transformers$") as caught:
         watched.encode(["good", "poison ivy"])
     assert caught.value.hint == "set tokenizer.backend: transformers"
 
@@ -53,7 +62,7 @@ def test_the_first_texts_are_counted_once_each(reference):
     watched = WatchedBackend(Wrong(reference), reference)
     for _ in range(2 * COMPARED):
         watched.encode(["the same"])
-    with pytest.raises(BackendDiffersError):
+    with pytest.raises(BackendError):
         watched.encode(["poison"])
 
 
@@ -64,11 +73,11 @@ def test_behind_the_first_it_is_the_text_that_decides_what_is_compared(reference
     for text in bad:
         try:
             watched.encode([text])
-        except BackendDiffersError:
+        except BackendError:
             found.append(text)
     assert found == [text for text in bad if crc32(text.encode()) % EVERY == 0]
     assert 0 < len(found) < 20
-    with pytest.raises(BackendDiffersError):
+    with pytest.raises(BackendError):
         watched.encode(["one", "two", found[0]])
 
 
@@ -77,14 +86,14 @@ def test_a_new_chunk_begins_with_as_many_first_texts_as_it_is_told(reference):
     watched.encode(["good"])
     watched.encode(["poison"])
     watched.renew(1)
-    with pytest.raises(BackendDiffersError):
+    with pytest.raises(BackendError):
         watched.encode(["poison"])
     watched.renew(0)
     watched.encode(["poison"])
 
 
 def test_half_of_a_surrogate_pair_can_be_drawn_as_any_text(reference):
-    class Takes:
+    class Takes(Loaded):
         def encode(self, texts):
             return [np.zeros(1, np.int64) for _ in texts]
 
@@ -93,7 +102,7 @@ def test_half_of_a_surrogate_pair_can_be_drawn_as_any_text(reference):
 
 @pytest.mark.parametrize("failure", [ValueError, type("PanicException", (BaseException,), {})])
 def test_a_text_that_it_cannot_encode_is_left_to_transformers(failure, reference):
-    class Failing:
+    class Failing(Loaded):
         def encode(self, texts):
             raise failure("no")
 
@@ -102,7 +111,7 @@ def test_a_text_that_it_cannot_encode_is_left_to_transformers(failure, reference
 
 
 def test_an_interrupt_is_not_taken_for_a_failure(reference):
-    class Interrupted:
+    class Interrupted(Loaded):
         def encode(self, texts):
             raise KeyboardInterrupt
 
@@ -171,5 +180,107 @@ def test_of_a_long_text_only_the_beginning_is_compared(reference, monkeypatch):
     good = "a long text " * 20
     assert watched.encode([good])[0].tolist() == reference.encode([good])[0].tolist()
     assert asked == [good[:100]]
-    with pytest.raises(BackendDiffersError):
+    with pytest.raises(BackendError):
         watched.encode(["poison " + good])
+
+
+class Loading(Wrong):
+    """One that is not loaded before it is waited for; then ``failure`` is raised, if there is one."""
+
+    loaded = False
+    failure = None
+
+    def __init__(self, reference, word="poison"):
+        super().__init__(reference, word)
+        self.begun = 0
+
+    def begin(self):
+        self.begun += 1
+
+    def encode(self, texts):
+        if self.failure:
+            raise self.failure
+        self.loaded = True
+        return super().encode(texts)
+
+
+def test_texts_that_are_compared_anyway_do_not_wait_until_it_is_loaded(reference):
+    fast = Loading(reference)
+    watched = WatchedBackend(fast, reference)
+    assert fast.begun == 0
+    watched.renew(COMPARED)
+    assert fast.begun == 1
+    for text in texts(COMPARED):
+        assert watched.encode([text])[0].tolist() == reference.encode([text])[0].tolist()
+    assert fast.asked == 0
+    watched.encode(texts(2, start=COMPARED))  # only one of 1,000 is compared from here on: this waits
+    assert fast.asked == 2
+    watched.settle()
+    assert fast.asked == 2
+
+
+@pytest.mark.parametrize("drawn", [True, False])
+def test_a_comparison_that_is_put_off_is_made_up_for(drawn, reference):
+    fast = Loading(reference)
+    first = 0 if drawn else 3
+    watched = WatchedBackend(fast, reference, first=first)
+    bad = next(text for n in range(10**6) if (crc32((text := f"poison {n}").encode()) % EVERY == 0) is drawn)
+    assert watched.encode([bad])[0].tolist() == reference.encode([bad])[0].tolist()
+    with pytest.raises(BackendError, match=r"^fastokens encodes a text otherwise than transformers$"):
+        watched.settle()
+    # What was put off is compared before anything else is said, too.
+    again = WatchedBackend(Loading(reference), reference, first=first)
+    again.encode([bad])
+    with pytest.raises(BackendError):
+        again.encode(texts(COMPARED))
+
+
+def test_a_long_text_waits(reference, monkeypatch):
+    monkeypatch.setattr(backend, "_LONG", 100)
+    fast = Loading(reference)
+    WatchedBackend(fast, reference).encode(["a long text " * 20])
+    assert fast.loaded
+
+
+def test_one_that_cannot_be_loaded_ends_it(reference):
+    fast = Loading(reference)
+    fast.failure = BackendError("fastokens cannot take the tokenizer: no")
+    watched = WatchedBackend(fast, reference, first=1)
+    watched.encode(["good"])
+    with pytest.raises(BackendError, match="cannot take the tokenizer"):
+        watched.settle()
+    with pytest.raises(BackendError, match="cannot take the tokenizer"):
+        watched.encode(["better"])
+
+
+def test_fastokens_is_loaded_beside_other_work():
+    pytest.importorskip("fastokens")
+    made = tokenizer().tokenizer
+    fast = Fastokens(made)
+    assert not fast.loaded
+    fast.begin()
+    fast.begin()
+    assert fast.encode(["the cat"])[0].tolist() == made("the cat", add_special_tokens=False)["input_ids"]
+    assert fast.loaded
+
+
+def test_a_tokenizer_of_another_kind_is_refused_before_it_is_loaded():
+    pytest.importorskip("fastokens")
+    from tokenizers import Tokenizer, models
+    from transformers import PreTrainedTokenizerFast
+
+    other = PreTrainedTokenizerFast(tokenizer_object=Tokenizer(models.Unigram([("a", -1.0), ("b", -2.0)], 0)))
+    with pytest.raises(ValueError, match="Unigram"):
+        Fastokens(other)
+
+
+def test_what_fastokens_refuses_only_when_it_is_loaded_ends_the_build():
+    pytest.importorskip("fastokens")
+    fast = Fastokens(tokenizer().tokenizer)
+
+    def refuse(_model):
+        raise ValueError("a merge of nothing\nand more")
+
+    fast._load = refuse
+    with pytest.raises(BackendError, match=r"^fastokens cannot take the tokenizer: a merge of nothing$"):
+        fast.encode(["the cat"])

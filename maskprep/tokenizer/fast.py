@@ -1,0 +1,94 @@
+"""fastokens: a fast tokenizer, whose tables take seconds to build. They are built beside other work."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import numpy.typing as npt
+
+from maskprep.errors import BackendError
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedTokenizerBase
+
+Ints = npt.NDArray[np.int64]
+
+
+class Fastokens:
+    """The tokenizer in fastokens.
+
+    Whether it takes such a tokenizer at all is known at once, by one of the same kind with a vocabulary of three.
+
+    Raises:
+        ValueError: fastokens cannot take it.
+        ImportError: it does not work on this machine.
+    """
+
+    def __init__(self, tokenizer: PreTrainedTokenizerBase) -> None:
+        from fastokens import Tokenizer  # noqa: PLC0415 - wanted only here
+
+        if not getattr(tokenizer, "is_fast", False):
+            raise ValueError("the tokenizer has no tokenizer.json")
+        if tokenizer.split_special_tokens:
+            raise ValueError("the tokenizer encodes special tokens as plain text")
+        tokenizer("a", add_special_tokens=False)  # takes away truncation and padding
+        self._model = tokenizer.backend_tokenizer
+        self._load = Tokenizer.from_json_str
+        self._load(_small(self._model))
+        self._loading: Future[Any] | None = None
+
+    def begin(self) -> None:
+        """Begin to build the tables, if that was not begun."""
+        if self._loading is None:
+            thread = ThreadPoolExecutor(1)
+            # Not the file: the configuration may have added tokens since.
+            self._loading = thread.submit(self._load, self._model.to_str())
+            thread.shutdown(wait=False)
+
+    @property
+    def loaded(self) -> bool:
+        """Whether there is nothing to wait for."""
+        return self._loading is not None and self._loading.done()
+
+    def encode(self, texts: Sequence[str]) -> list[Ints]:
+        """Return the ids of each text.
+
+        Raises:
+            BackendError: it does not take this tokenizer after all.
+        """
+        flat, offsets = self._tokenizer.encode_batch_flat(list(texts))
+        ids = np.frombuffer(flat, np.uint32).astype(np.int64)
+        return np.split(ids, np.frombuffer(offsets, np.uint64)[1:-1].astype(np.int64))
+
+    @cached_property
+    def _tokenizer(self) -> Any:
+        self.begin()
+        assert self._loading is not None
+        failure = self._loading.exception()
+        if failure is not None:
+            reason = str(failure).strip().split("\n")[0]
+            msg = f"fastokens cannot take the tokenizer: {reason}"
+            raise BackendError(msg, "set tokenizer.backend: transformers") from failure
+        loaded = self._loading.result()
+        loaded.enable_segment_cache(_CACHED_BYTES)
+        return loaded
+
+
+def _small(model: Any) -> str:
+    """Return, as JSON, a tokenizer that does with text what this one does, but hardly knows a word."""
+    from tokenizers import Tokenizer, models  # noqa: PLC0415 - comes with transformers
+
+    kind = type(model.model)
+    small = Tokenizer(models.BPE({"a": 0, "b": 1, "ab": 2}, [("a", "b")]) if kind is models.BPE else kind())
+    for part in ("normalizer", "pre_tokenizer", "post_processor", "decoder"):
+        given = getattr(model, part)
+        if given is not None:
+            setattr(small, part, given)
+    return small.to_str()
+
+
+_CACHED_BYTES = 64 * 2**20  # of texts that repeat, as system prompts do

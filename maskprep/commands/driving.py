@@ -15,7 +15,7 @@ from maskprep.tokenizer.load import needs_torch
 
 _SMALL = 8 * 2**20  # bytes: more processes would take longer to start than one takes to do the work
 _AHEAD = 2  # chunks that wait for a worker, for each of them
-_PRELOAD = ("maskprep.pipeline.worker", "transformers.tokenization_utils_tokenizers", "fastokens", "pyarrow.ipc")
+_PRELOAD = ("maskprep.pipeline.worker", "transformers.models.auto.tokenization_auto", "fastokens", "pyarrow.ipc")
 
 
 class Progress(Protocol):

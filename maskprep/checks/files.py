@@ -18,7 +18,8 @@ from maskprep.errors import BuildError
 from maskprep.labels import IGNORED
 from maskprep.profiles import PROFILES, Profile
 from maskprep.shards.columns import Columns, batches, ends_whole
-from maskprep.shards.output import MARKS, SEAL, SPLITS, seal_of, split_fingerprint
+from maskprep.shards.names import MARKS, SPLITS
+from maskprep.shards.sealed import SEAL, seal_of, split_fingerprint
 from maskprep.shards.stored import COMPANIONS, StoredShard
 from maskprep.tokenizer.load import LoadedTokenizer
 

@@ -14,7 +14,8 @@ from maskprep.errors import UsageError
 from maskprep.pipeline.place import WORK, LocalPlace, Place
 from maskprep.pipeline.remote_place import RemotePlace
 from maskprep.profiles import PROFILES
-from maskprep.shards.output import MARKS, OutputFolder, is_ours
+from maskprep.shards.names import MARKS, foreign, is_ours
+from maskprep.shards.output import OutputFolder
 from maskprep.storage import Remote, is_remote
 
 
@@ -67,7 +68,7 @@ class Folder:
 
     def check(self, *, overwrite: bool) -> bool:
         """See ``Destination``. Work that was left beside a finished data set is deleted."""
-        if self.output.finished and not self.output.foreign():
+        if self.output.finished and not foreign(self.output.path):
             self.place.clear()
         return self.output.check(overwrite=overwrite, resume=True)
 

@@ -12,13 +12,14 @@ from zlib import crc32
 from maskprep.conversation import Conversation
 from maskprep.errors import RowError
 from maskprep.prepare.forms import Form, form_of, twin_of
-from maskprep.prepare.plans import Filling, Plan, make_plan
+from maskprep.prepare.planning import make_plan
+from maskprep.prepare.plans import Filling, Plan
 from maskprep.prepare.proved import Proved
-from maskprep.template.audit import Audit, AuditMode, shape, surroundings
+from maskprep.template.audit import Audit, AuditMode, check_plainly, drawn_by, one_in, shape, surroundings
 from maskprep.template.located import locate
 from maskprep.template.render import ChatTemplate
 from maskprep.template.rendered import Rendered
-from maskprep.template.turns import TurnFinder, check_plainly, drawn_by, one_in
+from maskprep.template.turns import TurnFinder
 from maskprep.template.watched import WatchedTemplate
 
 _MOST_FORMS = 100_000  # that were met once, as numbers: strange data may make any number

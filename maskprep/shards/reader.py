@@ -17,7 +17,7 @@ from maskprep.conversation import Where
 from maskprep.errors import BuildError, UsageError
 from maskprep.labels import IGNORED, Labelled, Span
 from maskprep.shards.inside import check_inside
-from maskprep.shards.output import MARKS, SPLITS
+from maskprep.shards.names import MARKS, SPLITS
 from maskprep.shards.schema import ShardRow
 from maskprep.shards.stored import profile_of, stored_shards
 

@@ -11,8 +11,13 @@ from enum import StrEnum
 from zlib import crc32
 
 from maskprep.conversation import Conversation, Message
+from maskprep.errors import RowError
+from maskprep.template.render import ChatTemplate
+from maskprep.template.rendered import Rendered
 
 _ONE_IN = 200
+_AUDITS = 8  # of the turns of one row are drawn at most, about: each is rendered as a whole
+_TAIL = 400  # characters by which a conversation is drawn
 _MOST_KINDS = 10_000  # known at a time: strange data may make any number
 
 
@@ -68,3 +73,27 @@ def surroundings(conversation: Conversation) -> Hashable:
     """Return what a conversation has beside its messages."""
     given = conversation.template_kwargs or {}
     return (bool(conversation.tools), bool(conversation.documents), tuple(sorted(map(str, given))))
+
+
+def check_plainly(
+    template: ChatTemplate, conversation: Conversation, message: int, prompt: str, continued: str
+) -> None:
+    """Compare the texts of prompt(k) and continued(k) with the plain renderings.
+
+    Raises:
+        RowError: ``render-differs`` where they differ.
+    """
+    for upto, prompted, text in ((message, True, prompt), (message + 1, False, continued)):
+        if text != template.plain(conversation, upto, generation_prompt=prompted):
+            msg = f"messages[{message}]: the rendering with origins has another text than the plain one"
+            raise RowError("render-differs", msg, "please report the template and the row: a fault of maskprep")
+
+
+def drawn_by(whole: Rendered) -> str:
+    """Return the text by which the turns of a conversation are drawn, each with the number of its message behind it."""
+    return whole.between(max(0, len(whole) - _TAIL), len(whole))
+
+
+def one_in(conversation: Conversation) -> int:
+    """Return how many turns there are to one that is drawn, if that is more than usual."""
+    return len(conversation.messages) // _AUDITS

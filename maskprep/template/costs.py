@@ -11,7 +11,7 @@ import jinja2
 from jinja2.nodes import EvalContext
 from jinja2.runtime import Context
 
-from maskprep.template.limits import Meter
+from maskprep.template.meter import Meter
 
 _PERCENT = re.compile(r"%(?:\([^)]*\))?[#0\- +]*(\*|\d+)?(?:\.(\*|\d+))?")
 _DIGITS = re.compile(r"\d+")

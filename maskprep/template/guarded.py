@@ -18,7 +18,8 @@ from jinja2.runtime import Context, LoopContext
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 
 from maskprep.template.costs import FILTERS, METHODS, check_format, check_operator
-from maskprep.template.limits import Exceeded, Limits, Meter
+from maskprep.template.limits import Exceeded, Limits
+from maskprep.template.meter import Meter
 
 _COMPARING = (
     "eq",

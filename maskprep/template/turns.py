@@ -15,7 +15,7 @@ from typing import NoReturn
 
 from maskprep.conversation import Conversation
 from maskprep.errors import RowError
-from maskprep.template.audit import Audit, shape, surroundings
+from maskprep.template.audit import Audit, check_plainly, drawn_by, one_in, shape, surroundings
 from maskprep.template.completion import check_completion
 from maskprep.template.render import ChatTemplate
 from maskprep.template.rendered import Beginning, Rendered
@@ -268,30 +268,6 @@ class _Search:
         raise RowError("provenance-lost", msg, "use a template without `%` formatting of message text")
 
 
-def check_plainly(
-    template: ChatTemplate, conversation: Conversation, message: int, prompt: str, continued: str
-) -> None:
-    """Compare the texts of prompt(k) and continued(k) with the plain renderings.
-
-    Raises:
-        RowError: ``render-differs`` where they differ.
-    """
-    for upto, prompted, text in ((message, True, prompt), (message + 1, False, continued)):
-        if text != template.plain(conversation, upto, generation_prompt=prompted):
-            msg = f"messages[{message}]: the rendering with origins has another text than the plain one"
-            raise RowError("render-differs", msg, "please report the template and the row: a fault of maskprep")
-
-
-def drawn_by(whole: Rendered) -> str:
-    """Return the text by which the turns of a conversation are drawn, each with the number of its message behind it."""
-    return whole.between(max(0, len(whole) - _SHOWN), len(whole))
-
-
-def one_in(conversation: Conversation) -> int:
-    """Return how many turns there are to one that is drawn, if that is more than usual."""
-    return len(conversation.messages) // _AUDITS
-
-
 def generation_prompt(template: ChatTemplate, conversation: Conversation, message: int, prompt: str) -> str:
     """Return G = prompt(k) - render(M[:k]), empty where the one does not begin with the other."""
     try:
@@ -305,7 +281,6 @@ def _of_template(text: str) -> Rendered:
     return Rendered(text, merge([(len(text), TEMPLATE)]))
 
 
-_AUDITS = 8  # of the turns of one row are drawn at most, about: each is rendered as a whole
 _SHOWN = 400  # characters of each text that an inspection gets to show
 
 _WAYS_OUT = (

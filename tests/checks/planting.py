@@ -17,9 +17,9 @@ from maskprep.cli import app
 from maskprep.commands.modelled import Modelled
 from maskprep.commands.verify import check_all, verify
 from maskprep.commands.verify_options import VerifyOptions
-from maskprep.shards.output import SEAL, seal_of
 from maskprep.shards.reader import StoredDataSet
 from maskprep.shards.schema import SCHEMA
+from maskprep.shards.sealed import SEAL, seal_of
 
 ROOT = Path(__file__).parents[2]
 TOKENIZER = ROOT / "sample_data" / "tokenizer"

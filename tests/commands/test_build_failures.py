@@ -281,7 +281,7 @@ def test_a_commit_that_fails_before_its_last_step_is_none(build, source, place, 
         seen.append(sorted(entry.name for entry in (place / "out").iterdir()))
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("maskprep.shards.output.sync", stop)
+    monkeypatch.setattr("maskprep.shards.sealed.sync", stop)
     outcome = build(source(GOOD), "--output", "out")
     assert outcome.code == 130
     assert seen == [["data-00000-of-00001.arrow", "dataset_info.json", "maskprep", "state.json.partial", "tokenizer"]]

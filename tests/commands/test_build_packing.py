@@ -19,8 +19,8 @@ from maskprep.commands.modelled import Modelled
 from maskprep.commands.verify import check_all
 from maskprep.commands.verify_options import VerifyOptions
 from maskprep.errors import UsageError
-from maskprep.shards.output import SEAL, seal_of
 from maskprep.shards.reader import StoredDataSet
+from maskprep.shards.sealed import SEAL, seal_of
 
 
 @pytest.fixture(scope="module")

@@ -120,7 +120,7 @@ def test_killed_again_and_again_a_build_ends_with_the_same_bytes(place, source, 
 
 
 def test_killed_while_it_commits_a_build_ends_with_the_same_bytes(place, source, expected):
-    stop = "import maskprep.shards.output as o, os; o.sync = lambda _: os.kill(os.getpid(), 9); "
+    stop = "import maskprep.shards.sealed as o, os; o.sync = lambda _: os.kill(os.getpid(), 9); "
     Build(place, before=stop).end(-signal.SIGKILL)
     assert (place / "out" / "maskprep" / "manifest.json").exists()
     assert not (place / "out" / "state.json").exists()

@@ -23,7 +23,8 @@ from maskprep.errors import RowError, UsageError
 from maskprep.formats.openai import to_conversation
 from maskprep.prepare import Policy, Preparer
 from maskprep.template import limits
-from maskprep.template.limits import Exceeded, Limits, Meter
+from maskprep.template.limits import Exceeded, Limits
+from maskprep.template.meter import Meter
 from maskprep.template.render import ChatTemplate
 
 # The timer may go off within a callback of the garbage collector, which loses the exception; it goes off again soon.

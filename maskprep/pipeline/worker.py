@@ -90,6 +90,7 @@ class WorkerSetup:
             raise BuildError(msg, "give every machine the same files")
         preparer = preparer_of(config, loaded, self.now, self.template)
         preparer.encoder.backend = backend_named(self.backend, loaded)
+        preparer.encoder.backend.load()  # here it is the start that fails for want of memory, there a row
         spare_collector()
         spare_pandas()
         return Worker(self.task, preparer)

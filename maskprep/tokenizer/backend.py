@@ -45,6 +45,13 @@ class Backend(Protocol):
     def encode(self, texts: Sequence[str]) -> list[Ints]:
         """Return the ids of each text."""
 
+    def load(self) -> None:
+        """Load what has to be loaded, now: a process that may run out of memory does better to do so before its work.
+
+        Raises:
+            BackendError: it cannot be loaded.
+        """
+
     def renew(self, first: int) -> None:
         """Begin a new chunk of the input, of which the ``first`` distinct texts are compared with transformers."""
 
@@ -65,6 +72,9 @@ class TransformersBackend:
         fast = self._fast
         encoded = (self._call(text) if fast is None else fast([text], **_PLAIN)[0].ids for text in texts)
         return [np.asarray(ids, dtype=np.int64) for ids in encoded]
+
+    def load(self) -> None:
+        """Do nothing: it is loaded."""
 
     def renew(self, first: int) -> None:
         """Do nothing: there is nothing to compare with."""
@@ -96,8 +106,11 @@ class Fast(Protocol):
     def begin(self) -> None:
         """Begin to load it, if that was not begun."""
 
+    def wait(self) -> None:
+        """Wait until it is loaded. Raises ``BackendError`` where it cannot be used at all."""
+
     def encode(self, texts: Sequence[str]) -> list[Ints]:
-        """Return the ids of each text. Raises ``BackendError`` where it cannot be used at all."""
+        """Return the ids of each text. Raises ``BackendError`` as ``wait`` does."""
 
 
 class WatchedBackend:
@@ -122,6 +135,11 @@ class WatchedBackend:
         self._first = first
         self._compared: set[str] = set()
         self._owed: dict[str, Ints] = {}  # to be compared, and what transformers makes of them
+
+    def load(self) -> None:
+        """Wait until the fast tokenizer is loaded. Raises ``BackendError`` where it cannot be."""
+        self._fast.begin()
+        self._fast.wait()
 
     def renew(self, first: int) -> None:
         """Begin a new chunk of the input, of which the ``first`` distinct texts are compared."""

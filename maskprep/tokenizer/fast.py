@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -40,6 +39,7 @@ class Fastokens:
         self._load = Tokenizer.from_json_str
         self._load(_small(self._model))
         self._loading: Future[Any] | None = None
+        self._tokenizer: Any = None
 
     def begin(self) -> None:
         """Begin to build the tables, if that was not begun."""
@@ -54,28 +54,33 @@ class Fastokens:
         """Whether there is nothing to wait for."""
         return self._loading is not None and self._loading.done()
 
-    def encode(self, texts: Sequence[str]) -> list[Ints]:
-        """Return the ids of each text.
+    def wait(self) -> None:
+        """Wait until it is loaded.
 
         Raises:
             BackendError: it does not take this tokenizer after all.
+            MemoryError: there is too little memory for its tables.
         """
-        flat, offsets = self._tokenizer.encode_batch_flat(list(texts))
-        ids = np.frombuffer(flat, np.uint32).astype(np.int64)
-        return np.split(ids, np.frombuffer(offsets, np.uint64)[1:-1].astype(np.int64))
-
-    @cached_property
-    def _tokenizer(self) -> Any:
+        if self._tokenizer is not None:
+            return
         self.begin()
         assert self._loading is not None
         failure = self._loading.exception()
+        if isinstance(failure, MemoryError):
+            raise failure
         if failure is not None:
             reason = str(failure).strip().split("\n")[0]
             msg = f"fastokens cannot take the tokenizer: {reason}"
             raise BackendError(msg, "set tokenizer.backend: transformers") from failure
-        loaded = self._loading.result()
-        loaded.enable_segment_cache(_CACHED_BYTES)
-        return loaded
+        self._tokenizer = self._loading.result()
+        self._tokenizer.enable_segment_cache(_CACHED_BYTES)
+
+    def encode(self, texts: Sequence[str]) -> list[Ints]:
+        """Return the ids of each text. Raises as ``wait`` does."""
+        self.wait()
+        flat, offsets = self._tokenizer.encode_batch_flat(list(texts))
+        ids = np.frombuffer(flat, np.uint32).astype(np.int64)
+        return np.split(ids, np.frombuffer(offsets, np.uint64)[1:-1].astype(np.int64))
 
 
 def _small(model: Any) -> str:

@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import json
+from datetime import UTC, datetime
 
 import numpy as np
 import pytest
-from builds import NOW, chat, tree
+from builds import NOW, TOKENIZER, chat, tree
 
 from maskprep.commands import encoding
+from maskprep.config import load
 from maskprep.errors import BackendError
+from maskprep.pipeline.worker import Task, WorkerSetup
 from maskprep.tokenizer import backend
+from maskprep.tokenizer.load import load_tokenizer
 
 ROWS = [chat(f"Question number {number}?", f"Answer {number} of many.") for number in range(40)]
 
@@ -21,6 +25,9 @@ class Loaded:
     loaded = True
 
     def begin(self):
+        pass
+
+    def wait(self):
         pass
 
 
@@ -122,6 +129,26 @@ def test_a_difference_that_is_found_at_the_end_of_a_chunk_counts(build, source, 
     report = run(build, source, *FAST)
     assert report["tokenizer_backend"]["note"].startswith("begun again: fastokens encodes")
     assert shards(place, "out") == right
+
+
+def test_a_worker_process_is_not_ready_before_it_has_loaded_all(place, monkeypatch):
+    class Short(Loaded):
+        """fastokens, for which there is too little memory: a first row would be taken for the cause."""
+
+        loaded = False
+
+        def __init__(self, tokenizer):
+            pass
+
+        def wait(self):
+            raise MemoryError
+
+    monkeypatch.setattr(backend, "Fastokens", Short)
+    config = load(None, {"sources": ["rows.jsonl"], "tokenizer": str(TOKENIZER), "output": "out"})
+    loaded = load_tokenizer(config.tokenizer)
+    setup = WorkerSetup(Task(config, None, ("",)), (None, None), datetime.now(UTC), "fastokens", loaded.digest())
+    with pytest.raises(MemoryError):
+        setup()
 
 
 def test_fastokens_that_cannot_be_had_is_refused_where_it_was_asked_for(build, source, monkeypatch):

@@ -24,6 +24,9 @@ class Loaded:
     def begin(self):
         pass
 
+    def wait(self):
+        pass
+
 
 class Wrong(Loaded):
     """Encodes as the reference does, but for texts that hold ``word``; counts how often it was asked."""
@@ -197,10 +200,13 @@ class Loading(Wrong):
     def begin(self):
         self.begun += 1
 
-    def encode(self, texts):
+    def wait(self):
         if self.failure:
             raise self.failure
         self.loaded = True
+
+    def encode(self, texts):
+        self.wait()
         return super().encode(texts)
 
 
@@ -251,6 +257,8 @@ def test_one_that_cannot_be_loaded_ends_it(reference):
         watched.settle()
     with pytest.raises(BackendError, match="cannot take the tokenizer"):
         watched.encode(["better"])
+    with pytest.raises(BackendError, match="cannot take the tokenizer"):
+        watched.load()
 
 
 def test_fastokens_is_loaded_beside_other_work():
@@ -274,13 +282,25 @@ def test_a_tokenizer_of_another_kind_is_refused_before_it_is_loaded():
         Fastokens(other)
 
 
-def test_what_fastokens_refuses_only_when_it_is_loaded_ends_the_build():
+@pytest.mark.parametrize(
+    ("failure", "told"),
+    [
+        (
+            ValueError("a merge of nothing\nand more"),
+            (BackendError, "fastokens cannot take the tokenizer: a merge of nothing"),
+        ),
+        (MemoryError("no more"), (MemoryError, "no more")),
+    ],
+)
+def test_what_fastokens_refuses_only_when_it_is_loaded_is_told(failure, told):
     pytest.importorskip("fastokens")
     fast = Fastokens(tokenizer().tokenizer)
 
     def refuse(_model):
-        raise ValueError("a merge of nothing\nand more")
+        raise failure
 
     fast._load = refuse
-    with pytest.raises(BackendError, match=r"^fastokens cannot take the tokenizer: a merge of nothing$"):
-        fast.encode(["the cat"])
+    kind, message = told
+    for ask in (fast.wait, lambda: fast.encode(["the cat"])):
+        with pytest.raises(kind, match=f"^{message}$"):
+            ask()

@@ -39,7 +39,7 @@ def measured() -> Iterator[None]:
 
 
 def loaded_backend(tokenizer: Any) -> Any:
-    """Return fastokens, watched, once it is loaded: a build does that beside other work, and no clock here sees it."""
+    """Return fastokens, watched, once it is loaded: no clock here is to see that."""
     from maskprep.tokenizer.backend import Fastokens, TransformersBackend, WatchedBackend
 
     fast = Fastokens(tokenizer)

@@ -71,3 +71,8 @@ class RowError(MaskprepError):
         self.args = (code, message, hint, facts)
         self.code = code
         self.facts = facts or {}
+
+
+def first_line(error: BaseException) -> str:
+    """Return the first line of what an error of somebody else's says."""
+    return str(error).strip().split("\n")[0]

@@ -11,7 +11,7 @@ from typing import Any
 import torch
 
 from maskprep.checks.runner import Runner
-from maskprep.errors import UsageError
+from maskprep.errors import UsageError, first_line
 
 _RANDOM = {"hidden_size": 64, "intermediate_size": 128, "num_hidden_layers": 2}
 
@@ -74,7 +74,7 @@ def real_model(name: str, device: torch.device) -> Runner:
             **gguf,
         )
     except Exception as error:  # whatever a stranger's files make of it
-        reason = str(error).strip().split("\n")[0]
+        reason = first_line(error)
         hint = "give a folder with config.json and safetensors, a GGUF file, or a hub id"
         if gguf and isinstance(error, ImportError | ValueError) and "required" in reason:
             hint = "pip install 'maskprep[gguf]'"

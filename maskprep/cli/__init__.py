@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 import sys
 from io import TextIOWrapper
 from typing import Annotated
@@ -39,7 +40,11 @@ def main() -> None:
             stream.reconfigure(errors="backslashreplace")  # a terminal that lacks a character still gets the report
     if sys.argv[1:2] != ["verify"]:
         spare_torch()
-    app()
+    try:
+        app()
+    finally:
+        # All is said. What still runs in the background needs a moment to end, and would answer with a traceback.
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
 
 
 def _version(wanted: bool | None) -> None:  # noqa: FBT001 - typer's callback

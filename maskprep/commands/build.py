@@ -86,7 +86,7 @@ def _build(
     except BackendError as error:
         if STDIN in inputs.sources:
             raise  # it cannot be read again
-        # What it encoded must not be kept, and nobody knows how much of it is wrong: all is done again.
+        # What it encoded, if anything, must not be kept, and nobody knows how much of it is wrong: all is done again.
         encoder.backend = TransformersBackend(inputs.loaded.tokenizer, f"begun again: {error}")
         progress.start(total)
         return running.build(write_page, resume=False)
@@ -120,6 +120,7 @@ class _Running:
 
     def _sampled(self, chunks: Iterator[Chunk]) -> Iterator[Chunk]:
         """Measure the costs on the first rows, and return all chunks."""
+        self.inputs.preparer.encoder.backend.begin()  # the sample is more than can be compared
         seen: list[Chunk] = []
 
         def first() -> Iterator[Line]:
@@ -174,7 +175,7 @@ class _Running:
         except OSError as error:
             raise unwritable(str(error.filename or self.goal.output.path), error) from error
         except KeyboardInterrupt:
-            done = sum(name.endswith(".json") for name in self.goal.place.names()) - 1
+            done = sum(name.endswith(".json") and name != PLAN for name in self.goal.place.names())
             raise BuildInterrupt(
                 f"interrupted; nothing was committed: {done:,} chunks are done, and the same command goes on"
             ) from None

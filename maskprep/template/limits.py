@@ -121,7 +121,8 @@ class _MainThread:
 class _Data:
     """The writable memory of this process on Linux, and a limit on it (RLIMIT_DATA), which is set until ``restore``.
 
-    A process may have grown a lot between two renderings, by what it reads: its size is measured anew for each.
+    A process may have grown a lot between two renderings, by what it reads: its size is measured anew for each. What
+    other threads take meanwhile counts: a tokenizer that is loaded takes half a gigabyte at most.
     """
 
     __slots__ = ("_before", "_most", "_usual")

@@ -5,7 +5,8 @@ Which ones in 1,000 is decided by the text alone, so that it is the same however
 both differ, texts that nobody compared may be wrong as well: ``BackendError`` is raised, and the build is begun again
 without.
 
-What both encode, transformers can encode first: texts that are compared do not wait until fastokens is loaded.
+What both encode, transformers can encode first: in a process that begins without it, texts that are compared do not
+wait until fastokens is loaded.
 """
 
 from __future__ import annotations
@@ -17,16 +18,14 @@ from typing import TYPE_CHECKING, Any, Literal, Protocol
 from zlib import crc32
 
 import numpy as np
-import numpy.typing as npt
 
-from maskprep.errors import BackendError, UsageError
-from maskprep.tokenizer.fast import Fastokens
+from maskprep.errors import BackendError, UsageError, first_line
+from maskprep.tokenizer.fast import Fastokens, Ints
 from maskprep.tokenizer.segments import encodes_itself
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
 
-Ints = npt.NDArray[np.int64]
 Choice = Literal["auto", "fastokens", "transformers"]
 
 COMPARED = 256  # distinct texts, the first of a build, each of which is compared
@@ -45,11 +44,15 @@ class Backend(Protocol):
     def encode(self, texts: Sequence[str]) -> list[Ints]:
         """Return the ids of each text."""
 
+    def begin(self) -> None:
+        """Begin to load what has to be loaded, beside other work."""
+
     def load(self) -> None:
-        """Load what has to be loaded, now: a process that may run out of memory does better to do so before its work.
+        """Load it now: a process that may run out of memory does better to do so before its work.
 
         Raises:
             BackendError: it cannot be loaded.
+            MemoryError: not in this process.
         """
 
     def renew(self, first: int) -> None:
@@ -73,8 +76,11 @@ class TransformersBackend:
         encoded = (self._call(text) if fast is None else fast([text], **_PLAIN)[0].ids for text in texts)
         return [np.asarray(ids, dtype=np.int64) for ids in encoded]
 
-    def load(self) -> None:
+    def begin(self) -> None:
         """Do nothing: it is loaded."""
+
+    def load(self) -> None:
+        """Do nothing, as above."""
 
     def renew(self, first: int) -> None:
         """Do nothing: there is nothing to compare with."""
@@ -107,10 +113,10 @@ class Fast(Protocol):
         """Begin to load it, if that was not begun."""
 
     def wait(self) -> None:
-        """Wait until it is loaded. Raises ``BackendError`` where it cannot be used at all."""
+        """Wait until it is loaded. Raises ``BackendError`` where it cannot be used at all, or ``MemoryError``."""
 
     def encode(self, texts: Sequence[str]) -> list[Ints]:
-        """Return the ids of each text. Raises ``BackendError`` as ``wait`` does."""
+        """Return the ids of each text. Waits, and raises, as ``wait`` does."""
 
 
 class WatchedBackend:
@@ -136,15 +142,18 @@ class WatchedBackend:
         self._compared: set[str] = set()
         self._owed: dict[str, Ints] = {}  # to be compared, and what transformers makes of them
 
-    def load(self) -> None:
-        """Wait until the fast tokenizer is loaded. Raises ``BackendError`` where it cannot be."""
+    def begin(self) -> None:
+        """Begin to load the fast tokenizer."""
         self._fast.begin()
+
+    def load(self) -> None:
+        """Wait until the fast tokenizer is loaded. Raises ``BackendError`` or ``MemoryError`` where it cannot be."""
         self._fast.wait()
 
     def renew(self, first: int) -> None:
         """Begin a new chunk of the input, of which the ``first`` distinct texts are compared."""
         self._start(first)
-        self._fast.begin()
+        self.begin()
 
     def encode(self, texts: Sequence[str]) -> list[Ints]:
         """Return the ids of each text.
@@ -162,23 +171,31 @@ class WatchedBackend:
         self.settle()
         found = self._try(texts)
         if found is None:
-            return self._reference.encode(texts)
-        if drawn:
+            found = self._reference.encode(texts)
+            self._owed = {texts[index]: found[index] for index in drawn}
+        elif drawn:
             self._compare(*self._both(texts, found, drawn))
         self._compared |= first
+        self.settle()
         return found
 
     def settle(self) -> None:
-        """Compare what was not yet.
+        """Compare what was not yet: one by one, if the fast tokenizer fails for any of it.
 
         Raises:
             BackendError: as above.
         """
-        if self._owed:
-            owed, self._owed = self._owed, {}
-            found = self._try([*owed])
-            if found is not None:
-                self._compare(found, [*owed.values()])
+        owed, self._owed = self._owed, {}
+        found = self._try([*owed]) if owed else []
+        if found is not None:
+            self._compare(found, [*owed.values()])
+            return
+        for text, right in owed.items():
+            alone = self._try([text])
+            if alone is None:
+                self._compared.discard(text)
+            else:
+                self._compare(alone, [right])
 
     def _compare(self, found: list[Ints], right: list[Ints]) -> None:
         if not all(map(np.array_equal, found, right)):
@@ -206,10 +223,9 @@ class WatchedBackend:
 
     def _try(self, texts: Sequence[str]) -> list[Ints] | None:
         """Return the ids, None where it fails: transformers then takes the text, or says what is wrong with it."""
+        self._fast.wait()
         try:
             return list(self._fast.encode(texts))
-        except BackendError:
-            raise
         except BaseException as error:
             # A panic of a Rust library is no Exception, but no wish to end the program either.
             if isinstance(error, Exception) or type(error).__name__ == "PanicException":
@@ -238,7 +254,7 @@ def choose_backend(tokenizer: PreTrainedTokenizerBase, choice: Choice, *, first:
     try:
         return WatchedBackend(Fastokens(tokenizer), reference, first=first)
     except Exception as error:  # it raises what its parser raises
-        reason = str(error).strip().split("\n")[0]
+        reason = first_line(error)
         if choice == "fastokens":
             msg = f"tokenizer.backend: fastokens cannot be used: {reason}"
             raise UsageError(msg, "leave tokenizer.backend out") from error

@@ -1,4 +1,4 @@
-"""fastokens: a fast tokenizer, whose tables take seconds to build. They are built beside other work."""
+"""fastokens: a fast tokenizer, whose tables take seconds to build. They can be built beside other work."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
-from maskprep.errors import BackendError
+from maskprep.errors import BackendError, first_line
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
@@ -34,7 +34,6 @@ class Fastokens:
             raise ValueError("the tokenizer has no tokenizer.json")
         if tokenizer.split_special_tokens:
             raise ValueError("the tokenizer encodes special tokens as plain text")
-        tokenizer("a", add_special_tokens=False)  # takes away truncation and padding
         self._model = tokenizer.backend_tokenizer
         self._load = Tokenizer.from_json_str
         self._load(_small(self._model))
@@ -69,8 +68,7 @@ class Fastokens:
         if isinstance(failure, MemoryError):
             raise failure
         if failure is not None:
-            reason = str(failure).strip().split("\n")[0]
-            msg = f"fastokens cannot take the tokenizer: {reason}"
+            msg = f"fastokens cannot take the tokenizer: {first_line(failure)}"
             raise BackendError(msg, "set tokenizer.backend: transformers") from failure
         self._tokenizer = self._loading.result()
         self._tokenizer.enable_segment_cache(_CACHED_BYTES)

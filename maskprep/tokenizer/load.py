@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from maskprep.config import TokenizerChoice
-from maskprep.errors import UsageError
+from maskprep.errors import UsageError, first_line
 from maskprep.sparing import import_transformers
 from maskprep.tokenizer.added import Vocabulary, extend
 
@@ -105,7 +105,7 @@ def load_tokenizer(choice: str | TokenizerChoice, stop_tokens: Sequence[str] = (
         tokenizer = AutoTokenizer.from_pretrained(folder, trust_remote_code=False, **given)
     except Exception as error:  # the Rust tokenizer raises a bare Exception for a damaged file
         raise UsageError(_why_not(name, error), _way_out(name)) from error
-    _settle(tokenizer)
+    _uncut(tokenizer)
     vocabulary = tokenizer.get_vocab()  # slow: once, unless it grows
     grown = Vocabulary.of(tokenizer, vocabulary) if isinstance(choice, str) else extend(tokenizer, choice, vocabulary)
     if grown.added or grown.added_special:
@@ -130,7 +130,7 @@ def load_tokenizer(choice: str | TokenizerChoice, stop_tokens: Sequence[str] = (
     )
 
 
-def _settle(tokenizer: PreTrainedTokenizerBase) -> None:
+def _uncut(tokenizer: PreTrainedTokenizerBase) -> None:
     """Take away the truncation and padding of its file, as transformers does when it first encodes something.
 
     The tokenizer is then the same before and after that, and has one digest wherever it is loaded.
@@ -175,7 +175,7 @@ def _generation_stops(name: str) -> list[int]:
 
 def _why_not(name: str, error: Exception) -> str:
     folder = Path(name)
-    reason = str(error).strip().split("\n")[0]
+    reason = first_line(error)
     if folder.is_dir():
         missing = [file for file in ("tokenizer.json", "tokenizer_config.json") if not (folder / file).exists()]
         lacking = f" (it lacks {' and '.join(missing)})" if missing else ""

@@ -111,7 +111,7 @@ def test_one_that_cannot_be_loaded_after_all_is_done_without(build, source, plac
         def __init__(self, tokenizer):
             pass
 
-        def encode(self, texts):
+        def wait(self):
             raise BackendError("fastokens cannot take the tokenizer: no")
 
     right = shards(place, "right") if run(build, source, output="right") else {}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from zlib import crc32
 
 import numpy as np
@@ -265,11 +266,65 @@ def test_fastokens_is_loaded_beside_other_work():
     pytest.importorskip("fastokens")
     made = tokenizer().tokenizer
     fast = Fastokens(made)
+    load, go, asked = fast._load, threading.Event(), []
+
+    def slowly(model):
+        asked.append(model)
+        assert go.wait(60)
+        return load(model)
+
+    fast._load = slowly
+    fast.begin()
+    fast.begin()
     assert not fast.loaded
-    fast.begin()
-    fast.begin()
+    go.set()
     assert fast.encode(["the cat"])[0].tolist() == made("the cat", add_special_tokens=False)["input_ids"]
     assert fast.loaded
+    assert len(asked) == 1
+
+
+@pytest.mark.parametrize("late", [False, True])
+def test_a_text_that_it_cannot_encode_saves_no_other_from_being_compared(late, reference):
+    class Choking(Loading):
+        def encode(self, texts):
+            if "boom" in texts:
+                raise ValueError("no")
+            return super().encode(texts)
+
+    fast = Choking(reference)
+    fast.loaded = not late
+    watched = WatchedBackend(fast, reference)
+    with pytest.raises(BackendError):  # noqa: PT012 - at one place or the other
+        watched.encode(["boom", "poison", "good"])
+        watched.settle()
+    # What could not be compared is not counted: there are to be 256 that were.
+    fast = Choking(reference)
+    fast.loaded = not late
+    watched = WatchedBackend(fast, reference, first=2)
+    watched.encode(["boom", "good"])
+    watched.settle()
+    with pytest.raises(BackendError):  # noqa: PT012 - as above
+        watched.encode(["poison"])
+        watched.settle()
+
+
+def test_too_little_memory_is_told_and_not_worked_around(reference):
+    fast = Loading(reference)
+    fast.failure = MemoryError()
+    watched = WatchedBackend(fast, reference, first=1)
+    watched.encode(["good"])
+    with pytest.raises(MemoryError):
+        watched.settle()
+    with pytest.raises(MemoryError):
+        watched.encode(["better"])
+
+
+def test_a_new_chunk_owes_nothing_for_the_one_before(reference):
+    watched = WatchedBackend(Loading(reference), reference)
+    watched.encode(["poison"])  # of a sample, whose rows come again
+    watched.renew(COMPARED)
+    watched.encode(["good"])
+    watched.settle()
 
 
 def test_a_tokenizer_of_another_kind_is_refused_before_it_is_loaded():

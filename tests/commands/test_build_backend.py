@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 import numpy as np
 import pytest
 from builds import NOW, TOKENIZER, chat, tree
+from loaded import Loaded
 
 from maskprep.commands import encoding
 from maskprep.config import load
@@ -17,18 +18,6 @@ from maskprep.tokenizer import backend
 from maskprep.tokenizer.load import load_tokenizer
 
 ROWS = [chat(f"Question number {number}?", f"Answer {number} of many.") for number in range(40)]
-
-
-class Loaded:
-    """A fast tokenizer that is there at once."""
-
-    loaded = True
-
-    def begin(self):
-        pass
-
-    def wait(self):
-        pass
 
 
 class Late(Loaded):

@@ -10,23 +10,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from law.tokenizers_here import tokenizer
+from loaded import Loaded
 
 from maskprep.errors import BackendError, UsageError
 from maskprep.tokenizer import backend
 from maskprep.tokenizer.backend import COMPARED, EVERY, Fastokens, TransformersBackend, WatchedBackend, choose_backend
 from maskprep.tokenizer.encode import Encoder
-
-
-class Loaded:
-    """A fast tokenizer that is there at once."""
-
-    loaded = True
-
-    def begin(self):
-        pass
-
-    def wait(self):
-        pass
 
 
 class Wrong(Loaded):

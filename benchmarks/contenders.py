@@ -38,15 +38,6 @@ def measured() -> Iterator[None]:
     _DONE.update(seconds=time.perf_counter() - wall, cpu=time.process_time() - cpu)
 
 
-def loaded_backend(tokenizer: Any) -> Any:
-    """Return fastokens, watched, once it is loaded: no clock here is to see that."""
-    from maskprep.tokenizer.backend import Fastokens, TransformersBackend, WatchedBackend
-
-    fast = Fastokens(tokenizer)
-    fast.encode(["anything"])
-    return WatchedBackend(fast, TransformersBackend(tokenizer))
-
-
 def maskprep(rows: Path, tokenizer: str, folder: Path, history: str) -> int:
     """Prepare the rows and write the shards, as a worker of a build does."""
     from maskprep.conversation import Where
@@ -56,11 +47,13 @@ def maskprep(rows: Path, tokenizer: str, folder: Path, history: str) -> int:
     from maskprep.sequences import History
     from maskprep.shards.files import ShardWriter
     from maskprep.sparing import spare_collector, spare_pandas
+    from maskprep.tokenizer.backend import choose_backend
     from maskprep.tokenizer.load import load_tokenizer
 
     loaded = load_tokenizer(tokenizer)
     preparer = Preparer(loaded, now=NOW, policy=Policy(history=History(history)))
-    preparer.encoder.backend = loaded_backend(loaded.tokenizer)
+    preparer.encoder.backend = choose_backend(loaded.tokenizer, "auto")
+    preparer.encoder.backend.load()  # before the clock starts
     shards = ShardWriter(folder, 256_000_000)
     writer = RowWriter(preparer, Choice(), {"": shards}, Ledgers(io.StringIO(), io.StringIO(), io.StringIO()), {})
     spare_collector()

@@ -16,8 +16,6 @@ from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from contenders import loaded_backend
-
 from maskprep.conversation import Conversation
 from maskprep.errors import RowError
 from maskprep.formats.openai import to_conversation
@@ -25,7 +23,7 @@ from maskprep.formats.strict_json import loads
 from maskprep.prepare import Policy, Preparer
 from maskprep.sequences import History
 from maskprep.template.located import locate
-from maskprep.tokenizer.backend import TransformersBackend
+from maskprep.tokenizer.backend import TransformersBackend, choose_backend
 from maskprep.tokenizer.encode import Encoder
 from maskprep.tokenizer.load import LoadedTokenizer, load_tokenizer
 from maskprep.tokenizer.segments import Segments
@@ -91,10 +89,12 @@ def main() -> None:
 
     whole = Encoder(loaded.tokenizer)
     whole.__dict__["_segments"] = Segments({})  # no solid token: nothing is divided
+    fast = choose_backend(loaded.tokenizer, "auto")
+    fast.load()  # before any clock starts
     ways = {
         "transformers, whole prompts": whole,
         "transformers, segments": Encoder(loaded.tokenizer, TransformersBackend(loaded.tokenizer)),
-        "fastokens, segments": Encoder(loaded.tokenizer, loaded_backend(loaded.tokenizer)),
+        "fastokens, segments": Encoder(loaded.tokenizer, fast),
     }
     first, digests = 0.0, set()
     for name, encoder in ways.items():

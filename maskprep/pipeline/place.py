@@ -10,9 +10,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
+from maskprep.shards import names
 from maskprep.shards.files import sync
 
-WORK = "maskprep/work"
+WORK = f"{names.FOLDER}/{names.WORK}"
 """The folder within the output of what is needed until the commit."""
 
 _SCRATCH = "tmp-"

@@ -6,6 +6,7 @@ from collections import Counter
 from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
+from maskprep.codes import fix_of
 from maskprep.conversation import Finding, Where
 from maskprep.errors import RowError
 from maskprep.prepare import Prepared
@@ -197,4 +198,4 @@ def _count(table: dict[str, Noticed], code: str, where: Where, message: str, hin
     if code in table:
         table[code].rows += 1
     else:
-        table[code] = Noticed(1, where, message, hint)
+        table[code] = Noticed(1, where, message, hint or fix_of(code))

@@ -11,6 +11,7 @@ import yaml
 from typer.main import get_command
 
 from maskprep.cli import app
+from maskprep.codes import FINDINGS, REJECTS
 from maskprep.config import Config, TokenizerChoice, Train, load
 from maskprep.config.sections import Packing
 
@@ -113,16 +114,23 @@ def in_order(words: list[str], line: list[str]) -> bool:
     return all(word in rest for word in words)
 
 
-def test_codes_in_the_README_are_those_of_the_package():
-    # A code is the first argument of RowError or Finding; one that is put together is named in full in the README.
-    source = "\n".join(path.read_text("utf-8") for path in sorted((ROOT / "maskprep").rglob("*.py")))
+def test_every_code_stands_in_its_table_and_the_README_tells_it():
+    # A code is the first argument of RowError or Finding; one that is put together stands in the table in full.
+    files = [path for path in sorted((ROOT / "maskprep").rglob("*.py")) if path.name != "codes.py"]
+    source = "\n".join(path.read_text("utf-8") for path in files)
     raised = set(re.findall(r'RowError\(\s*"([a-z0-9-]+)"', source))
     found = set(re.findall(r'Finding\(\s*"([a-z0-9-]+)"', source))
+    assert {"not-json", "template-error", "prompt-mismatch"} <= raised <= REJECTS.keys()
+    assert {"history-rewritten", "no-stop-token"} <= found <= FINDINGS.keys()
     told = set(table_keys("code"))
-    assert {"not-json", "template-error", "prompt-mismatch"} <= raised
-    assert {"history-rewritten", "no-stop-token"} <= found
-    assert raised | found <= told, "codes that the README does not tell"
-    assert all(code in source or code.rpartition("-")[0] in source for code in told), "codes that do not exist"
+    assert told == REJECTS.keys() | FINDINGS.keys()
+    assert all(f'"{code}"' in source or code.rpartition("-")[0] in source for code in told), "codes of nothing"
+
+
+def test_every_code_says_what_it_means_and_what_to_do():
+    for code in (*REJECTS.values(), *FINDINGS.values()):
+        assert code.meaning
+        assert code.fix
 
 
 def test_the_bundled_configuration_is_one(monkeypatch):

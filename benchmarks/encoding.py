@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING
 
 from maskprep.conversation import Conversation
 from maskprep.errors import RowError
-from maskprep.formats.openai import to_conversation
+from maskprep.formats import DEFAULT
 from maskprep.formats.strict_json import loads
 from maskprep.prepare import Policy, Preparer
 from maskprep.sequences import History
@@ -39,7 +39,7 @@ def conversations(path: str, rows: int | None) -> Iterator[Conversation]:
     with gzip.open(path) if path.endswith(".gz") else Path(path).open("rb") as lines:
         for line in islice(lines, rows):
             try:
-                yield to_conversation(loads(line))
+                yield DEFAULT.parse(loads(line))
             except RowError:
                 continue
 

@@ -8,7 +8,7 @@ bytes   messages        text with    text and     ids, labels, spans
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
 
@@ -103,11 +103,32 @@ class Message:
 
 
 @dataclass(frozen=True, slots=True)
+class Account:
+    """What reading a row left and used.
+
+    ``unread`` are the keys of the row that nothing read, ``messages[].key`` for those of its messages; ``columns`` and
+    ``roles`` the entries of the configuration that were used.
+    """
+
+    unread: tuple[str, ...] = ()
+    columns: tuple[str, ...] = ()
+    roles: tuple[str, ...] = ()
+
+
+NOTHING_LEFT = Account()
+
+
+@dataclass(frozen=True, slots=True)
 class Conversation:
-    """A normalised conversation: what ``apply_chat_template`` is given, and what was noticed on the way."""
+    """A normalised conversation: what ``apply_chat_template`` is given, and what was noticed on the way.
+
+    A ``plain_text`` is a document of one message that no chat template renders: its text is trained as it stands.
+    """
 
     messages: tuple[Message, ...]
     tools: list[dict[str, Any]] | None = None
     documents: list[dict[str, Any]] | None = None
     template_kwargs: Mapping[str, Any] | None = None
     findings: tuple[Finding, ...] = ()
+    plain_text: bool = False
+    account: Account = field(default=NOTHING_LEFT, compare=False)

@@ -1,10 +1,11 @@
 """Input shapes: from rows to conversations.
 
     Line ─▶ detect ─▶ parse
-            Reading   Conversation, or RowError
+            Reading   Row ─▶ shape.read ─▶ finish ─▶ Conversation, or RowError
+                             messages      system, tools, weights; every key is accounted for
 
-A shape is a function from a parsed row to a Conversation, beside one that tells whether a row has it; to add one, write
-both beside ``alpaca.py`` and name them in ``reading.py``.
+A shape is one file and one entry in ``registry.py``; ``prompt_completion.py`` is a small one. What it does not take
+from a row is meaningless (``keys.py`` has the table), is named in the summary, or rejects the row.
 """
 
 from __future__ import annotations

@@ -6,66 +6,32 @@ ms-swift join them.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Sequence
 
-from maskprep.conversation import Conversation, Message
+from maskprep.conversation import Message
 from maskprep.errors import RowError
-from maskprep.formats.names import Names
-from maskprep.formats.openai import as_object
-from maskprep.formats.row import finish
-from maskprep.formats.strict_json import loads_text
-from maskprep.formats.wording import kind
+from maskprep.formats.history import read_history
+from maskprep.formats.row import Row
+from maskprep.formats.shape import Shape
 
 _HINT = 'An Alpaca row is {"instruction": "…", "input": "…", "output": "…"}; columns: can map other names.'
-_PAIR = 2
+_FIELDS = ("instruction", "input", "context", "output", "response", "history")
 
 
-def fits_alpaca(row: Mapping[str, Any], _names: Names) -> bool:
-    """Tell whether a row under canonical names has an instruction and an answer."""
-    return row.get("instruction") is not None and any(row.get(key) is not None for key in ("output", "response"))
+def _fits(row: Row) -> bool:
+    return row.get("instruction") is not None and row.first(("output", "response")) is not None
 
 
-def from_alpaca(row: object, names: Names) -> Conversation:
-    """Normalise a row; all answers are in the loss, those of its history too. Raises RowError."""
-    fields = names.row(as_object(row))
-    asked = [_text(fields, "instruction"), _text(fields, "input", "context")]
-    said = _text(fields, "output", "response")
+def _read(row: Row) -> Sequence[Message]:
+    """Take the question and the answer; all answers are in the loss, those of its history too."""
+    asked = [row.text("instruction", hint=_HINT), row.text("input", "context", hint=_HINT)]
+    said = row.text("output", "response", hint=_HINT)
     question = "\n".join(text for text in asked if text)
     if said is None or not question:
         missing = "answer: output and response are" if said is None else "question: instruction and input are"
         raise RowError("missing-field", f"the row has no {missing} missing, null or empty", _HINT)
-    turns = [text for pair in _history(fields.get("history")) for text in pair]
-    roles = ("user", "assistant")
-    messages = [
-        Message({"role": roles[index % 2], "content": text}) for index, text in enumerate([*turns, question, said])
-    ]
-    return finish(fields, messages, [])
+    asks, says = Message({"role": "user", "content": question}), Message({"role": "assistant", "content": said})
+    return [*read_history(row), asks, says]
 
 
-def _text(fields: Mapping[str, Any], *keys: str) -> str | None:
-    for key in keys:
-        value = fields.get(key)
-        if value is not None:
-            if not isinstance(value, str):
-                raise RowError("bad-message", f"{key} must be a string, not {kind(value)}", _HINT)
-            return value
-    return None
-
-
-def _history(value: object) -> list[list[str]]:
-    """Read earlier turns, a list of ``[question, answer]`` or that list as JSON text."""
-    hint = 'Give history as [["question", "answer"], …].'
-    if isinstance(value, str) and value:
-        try:
-            value = loads_text(value)
-        except RowError as error:
-            raise RowError("bad-message", f"history is a string that is not JSON: {error.message}", hint) from error
-    if value is None or value == "":
-        return []
-    if not isinstance(value, list):
-        raise RowError("bad-message", f"history must be a list of pairs, not {kind(value)}", hint)
-    for index, pair in enumerate(value):
-        if not (isinstance(pair, list) and len(pair) == _PAIR and all(isinstance(text, str) for text in pair)):
-            raise RowError("bad-message", f"history[{index}] must be a pair of strings", hint)
-    return value
+ALPACA = Shape("alpaca", _FIELDS, _fits, _read, messages=False)

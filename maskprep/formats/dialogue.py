@@ -4,39 +4,66 @@ from __future__ import annotations
 
 from typing import Any
 
-from maskprep.conversation import Finding, Message
+from maskprep.conversation import Message
 from maskprep.errors import RowError
+from maskprep.formats.channels import join_channels
 from maskprep.formats.message import plain_message, read_message
-from maskprep.formats.names import CALL, Names
-from maskprep.formats.strict_json import loads_text
+from maskprep.formats.names import CALL
+from maskprep.formats.nested_json import unwrapped, unwrapped_list
+from maskprep.formats.row import Row
 from maskprep.formats.wording import kind
 
 _HINT = 'Give a list of messages: [{"role": "user", "content": "…"}, …].'
 
+PAIRS = (
+    *(("human", "assistant"), ("user", "assistant"), ("input", "output"), ("question", "answer")),
+    *(("prompt", "response"), ("prompt", "completion"), ("instruction", "output"), ("query", "response")),
+    *(("human", "gpt"), ("user", "bot"), ("human", "bot"), ("q", "a"), ("instruction", "response")),
+)
+"""The keys under which one element of a list may hold a question and its answer."""
 
-def read_dialogue(
-    value: object, at: str, findings: list[Finding], names: Names, weights: tuple[float, float] = (1.0, 1.0)
-) -> list[Message]:
+_PAIR_SYSTEM = ("system", "system_prompt")
+
+
+def read_dialogue(value: object, at: str, row: Row, weights: tuple[float, float] = (1.0, 1.0)) -> list[Message]:
     """Normalise a list of messages, or that list as JSON text, which stands ``at`` a place such as ``messages``.
 
-    Tool calls in a message of their own join the assistant's message before them: the model writes both in one turn.
-    ``weights`` are what a message of the assistant, and any other, counts by default. Raises RowError.
+    Its elements are messages, pairs of a question and an answer, or texts that alternate, the user's first. Tool calls
+    in a message of their own join the assistant's message before them: the model writes both in one turn. ``weights``
+    are what a message of the assistant, and any other, counts by default. Raises RowError.
     """
     messages: list[Message] = []
-    for index, raw in enumerate(_listed(value, at)):
-        plain = plain_message(raw, names, weights)
+    listed = _listed(value, at)
+    if len(listed) > 1 and all(isinstance(item, str) for item in listed):
+        return _alternating(listed, weights)
+    for index, raw in enumerate(listed):
+        plain = plain_message(raw, row, weights)
         if plain is not None:
             messages.append(plain)
             continue
         place = f"{at}[{index}]"
-        named = names.role(names.message(raw), place) if isinstance(raw, dict) else ""
+        pair = pair_of(raw, row)
+        if pair is not None:
+            messages += _read_pair(raw, pair, place, row, weights)
+            continue
+        named = row.names.role(row.names.message(raw), place) if isinstance(raw, dict) else ""
         own = weights[0] if named in {"assistant", CALL} else weights[1]
-        message = read_message(raw, place, findings, names, own)
-        if named == CALL and messages and _one_turn(messages[-1], message):
-            messages[-1] = _joined(messages[-1], message)
-        else:
-            messages.append(message)
-    return messages
+        for message in read_message(raw, place, row, own):
+            if named == CALL and messages and _one_turn(messages[-1], message):
+                messages[-1] = _joined(messages[-1], message)
+            else:
+                messages.append(message)
+    return join_channels(messages, at, row.findings)
+
+
+def pair_of(raw: object, row: Row) -> tuple[str, str] | None:
+    """Return the keys under which an element of a list holds a question and an answer, None where it is no pair."""
+    if not isinstance(raw, dict) or "role" in raw or "from" in raw:
+        return None
+    message = row.names.renamed_message(raw)
+    if "role" in message or "from" in message:
+        return None
+    return next((pair for pair in PAIRS if all(isinstance(raw.get(key), str) for key in pair)), None)
 
 
 def check_prefix(messages: list[Message], at: str) -> None:
@@ -48,15 +75,35 @@ def check_prefix(messages: list[Message], at: str) -> None:
 
 
 def _listed(value: object, at: str) -> list[Any]:
-    if isinstance(value, str) and value.lstrip().startswith("["):
+    if isinstance(value, str) and value.lstrip().startswith(("[", '"[', '"\\"[')):
         try:
-            value = loads_text(value)
+            value = unwrapped(value)
         except RowError as error:
             raise RowError("no-messages", f"{at} is a string that is not JSON: {error.message}", _HINT) from error
     if not isinstance(value, list) or not value:
         found = "an empty list" if value == [] else kind(value)
         raise RowError("no-messages", f"{at} must be a list of messages, not {found}", _HINT)
-    return value
+    return list(unwrapped_list(value))
+
+
+def _alternating(texts: list[str], weights: tuple[float, float]) -> list[Message]:
+    return [
+        Message({"role": ("user", "assistant")[index % 2], "content": text}, weights[1 - index % 2])
+        for index, text in enumerate(texts)
+    ]
+
+
+def _read_pair(
+    raw: dict[str, Any], pair: tuple[str, str], at: str, row: Row, weights: tuple[float, float]
+) -> list[Message]:
+    """Return the messages of a question and its answer; what is said about the loss beside them is the answer's."""
+    question, answer = pair
+    systems = [key for key in _PAIR_SYSTEM if isinstance(raw.get(key), str) and raw[key]]
+    rest = {key: value for key, value in raw.items() if key not in {*pair, *systems}}
+    said = [{"role": "system", "content": raw[key]} for key in systems[:1]]
+    listed = [*said, {"role": "user", "content": raw[question]}, {**rest, "role": "assistant", "content": raw[answer]}]
+    own = [weights[1], weights[1], weights[0]][-len(listed) :]
+    return [m for each, weight in zip(listed, own, strict=True) for m in read_message(each, at, row, weight)]
 
 
 def _one_turn(before: Message, calls: Message) -> bool:

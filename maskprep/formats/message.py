@@ -5,47 +5,64 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from maskprep.conversation import ROLES, Finding, Message
+from maskprep.conversation import ROLES, Message
 from maskprep.errors import RowError
-from maskprep.formats.names import CALL, DETAIL_KEYS, REASONING_KEYS, WEIGHT_KEYS, Names
-from maskprep.formats.parts import Parts, read_parts
+from maskprep.formats.names import CALL, MESSAGE_FIELDS, REASONING_KEYS, REASONING_LISTS
+from maskprep.formats.parts import Parts, Result, read_parts
 from maskprep.formats.ranges import read_ranges
+from maskprep.formats.reasoning import once, read_pieces
+from maskprep.formats.row import Row
 from maskprep.formats.tool_calls import read_call_text, read_tool_calls
-from maskprep.formats.weights import read_weight
+from maskprep.formats.weights import DETAIL_KEYS, WEIGHT_KEYS, read_weight
 from maskprep.formats.wording import kind
 
-_OURS = frozenset({"role", "content", "mask_spans", *WEIGHT_KEYS, *DETAIL_KEYS})
+_OURS = frozenset({"role", "content", "refusal", "mask_spans", *REASONING_LISTS, *WEIGHT_KEYS, *DETAIL_KEYS})
 """The keys that never reach the template as they are."""
 
+_KNOWN = frozenset(MESSAGE_FIELDS)
 _TEXT_ONLY = "Give the content as a string, or as a list of text parts."
 
 
-def read_message(raw: object, at: str, findings: list[Finding], names: Names, weight: float = 1.0) -> Message:
+def read_message(raw: object, at: str, row: Row, weight: float = 1.0) -> list[Message]:
     """Normalise one message, which stands ``at`` a place such as ``messages[3]`` and counts ``weight`` by default.
 
-    The fields begin with ``role`` and ``content``, the content is a string, no other field is null, tool calls stand
-    under ``tool_calls``, and what is said about the loss has become the message's weight, ranges and prefix. Adds to
-    ``findings``; raises RowError.
+    It is one message, but for results of tools among the parts of a user's: each of these becomes one of its own. The
+    fields begin with ``role`` and ``content``, the content is a string, no other field is null, tool calls stand under
+    ``tool_calls``, and what is said about the loss has become the message's weight, ranges and prefix. Adds to the
+    findings of ``row``; raises RowError.
     """
     if not isinstance(raw, dict):
         raise RowError("bad-message", f"{at} must be an object, not {kind(raw)}", 'Give {"role": "…", "content": "…"}.')
-    message = names.message(raw)
-    role = names.role(message, at)
+    if row.names.columns:
+        row.note_names(raw, _KNOWN, at)
+    message = row.names.message(raw)
+    role = row.role(message, at)
+    row.note_message(message, _KNOWN, at)
     given = read_weight(message, at)
     weight = weight if given is None else given
-    fields = _call_fields(message, at, findings) if role == CALL else _fields(message, role, at, findings)
+    if role == CALL:
+        fields, parts = _call_fields(message, at, row), Parts()
+    else:
+        fields, parts = _fields(message, role, at, row)
+    if role == "assistant":
+        once(fields, at, row.findings)
     prefix = fields.get("prefix")
     if isinstance(prefix, bool):
         del fields["prefix"]
-    return Message(fields, weight, read_ranges(message, fields, weight, at), prefix is True)
+    if parts.results:
+        if any(message.get(key) for key in (*DETAIL_KEYS, "mask_spans")):
+            hint = "Divide it into the results of tools and what the user says."
+            raise RowError("bad-range", f"{at} has ranges of characters, and several messages in its parts", hint)
+        return _with_results(fields, parts, weight)
+    return [Message(fields, weight, read_ranges(message, fields, weight, at), prefix is True)]
 
 
-def plain_message(raw: object, names: Names, weights: tuple[float, float]) -> Message | None:
+def plain_message(raw: object, row: Row, weights: tuple[float, float]) -> Message | None:
     """Return a message that has a role by its usual name, a content that is text, and no more; None for any other.
 
     Most messages are such, and there is nothing to be checked.
     """
-    if type(raw) is not dict or len(raw) != 2 or names.columns or names.roles:  # noqa: PLR2004
+    if type(raw) is not dict or len(raw) != 2 or row.names.columns or row.names.roles:  # noqa: PLR2004
         return None
     role, content = raw.get("role"), raw.get("content")
     if type(content) is not str or role not in ROLES:
@@ -53,49 +70,73 @@ def plain_message(raw: object, names: Names, weights: tuple[float, float]) -> Me
     return Message({"role": role, "content": content}, weights[0] if role == "assistant" else weights[1])
 
 
-def _fields(message: Mapping[str, Any], role: str, at: str, findings: list[Finding]) -> dict[str, Any]:
+def _fields(message: Mapping[str, Any], role: str, at: str, row: Row) -> tuple[dict[str, Any], Parts]:
     fields: dict[str, Any] = {"role": role, "content": ""}
     calls: list[dict[str, Any]] = []
     for key, value in message.items():
         if value is None or key in _OURS:
             continue
-        if key in {"tool_calls", "function_call"} and value != [] and role != "assistant":
-            text = f"{at}.{key} stands in a message of the role {role}; only an assistant calls tools"
-            raise RowError("bad-message", text, "Move the calls to the assistant's message before it.")
-        if key == "tool_calls":
-            calls += read_tool_calls(value, f"{at}.tool_calls", findings)
-        elif key == "function_call":
-            calls += read_call_text(value, f"{at}.function_call", findings)
+        if key in {"tool_calls", "function_call"}:
+            found = _calls(key, value, f"{at}.{key}", row)
+            if found and role != "assistant":
+                text = f"{at}.{key} stands in a message of the role {role}; only an assistant calls tools"
+                raise RowError("bad-message", text, "Move the calls to the assistant's message before it.")
+            calls += found
         else:
             _check_field(key, value, role, at)
             fields[key] = value
     content = message.get("content")
-    parts = read_parts(content, f"{at}.content", role, findings) if isinstance(content, list) else Parts()
-    if parts.reasoning:
-        _add_reasoning(fields, parts.reasoning, at)
+    parts = read_parts(content, f"{at}.content", role, row) if isinstance(content, list) else Parts()
+    reasoning = parts.reasoning or (read_pieces(message, at) if role == "assistant" else [])
+    if reasoning:
+        _add_reasoning(fields, reasoning, at)
     calls += parts.tool_calls
     if calls:
         fields["tool_calls"] = calls
     fields["content"] = "\n".join(parts.content) if isinstance(content, list) else _read_content(message, fields, at)
-    return fields
+    return fields, parts
 
 
-def _call_fields(message: Mapping[str, Any], at: str, findings: list[Finding]) -> dict[str, Any]:
-    """Read a message whose content is the JSON of tool calls."""
+def _calls(key: str, value: object, at: str, row: Row) -> list[dict[str, Any]]:
+    if key == "tool_calls":
+        return read_tool_calls(value, at, row.findings)
+    return [] if value in ("", [], {}) else read_call_text(value, at, row.findings)
+
+
+def _call_fields(message: Mapping[str, Any], at: str, row: Row) -> dict[str, Any]:
+    """Read a message whose content is the JSON of tool calls, or which has a name and arguments beside its role."""
     rest = {key: value for key, value in message.items() if key not in {"role", "content"}}
     content = message.get("content")
     if isinstance(content, list) and content:
-        noticed: list[Finding] = []
-        parts = read_parts(content, f"{at}.content", "assistant", noticed)
+        noticed = len(row.findings)
+        parts = read_parts(content, f"{at}.content", "assistant", row)
         if parts.tool_calls or parts.reasoning:
-            return _fields(message, "assistant", at, findings)  # its parts say what they are
-        findings += noticed
+            del row.findings[noticed:]  # they are said again
+            return _fields(message, "assistant", at, row)[0]  # its parts say what they are
         content = "\n".join(parts.content)
-    calls = read_call_text(content, f"{at}.content", findings)
+    beside = content in (None, "", []) and isinstance(message.get("name"), str)
+    if beside:
+        content = {"name": rest.pop("name"), "arguments": rest.pop("arguments", None)}
+    calls = read_call_text(content, at if beside else f"{at}.content", row.findings)
     if not calls:
         raise RowError("bad-tool-call", f"{at}.content holds no tool call", "Leave the message out.")
-    fields = _fields({**rest, "content": None}, "assistant", at, findings)
+    fields, _ = _fields({**rest, "content": None}, "assistant", at, row)
     return {**fields, "tool_calls": [*calls, *fields.get("tool_calls", [])]}
+
+
+def _with_results(fields: Mapping[str, Any], parts: Parts, weight: float) -> list[Message]:
+    """Return the messages of one that holds results of tools, and the texts before and behind them."""
+    rest = {key: value for key, value in fields.items() if key not in {"role", "content", "tool_call_id"}}
+    texts = (parts.content[: parts.before], parts.content[parts.before :])
+    said = [Message({"role": "user", "content": "\n".join(each), **rest}, weight) if each else None for each in texts]
+    listed = [said[0], *(_result(result, weight) for result in parts.results), said[1]]
+    return [message for message in listed if message is not None]
+
+
+def _result(result: Result, weight: float) -> Message:
+    told = {"tool_call_id": result.call_id, "name": result.name}
+    given = {key: value for key, value in told.items() if value is not None}
+    return Message({"role": "tool", "content": result.text, **given}, weight)
 
 
 def _add_reasoning(fields: dict[str, Any], texts: list[str], at: str) -> None:
@@ -120,12 +161,21 @@ def _check_field(key: str, value: object, role: str, at: str) -> None:
 def _read_content(message: Mapping[str, Any], fields: Mapping[str, Any], at: str) -> str:
     content = message.get("content")
     if isinstance(content, str):
-        return content
+        return content or _refusal(message)
     if content is not None:
         text = f"{at}.content must be a string or a list of parts, not {kind(content)}"
         raise RowError("bad-message", text, _TEXT_ONLY)
+    refusal = _refusal(message)
+    if refusal and fields["role"] == "assistant":
+        return refusal
     speaks_otherwise = "tool_calls" in fields or any(key in fields for key in REASONING_KEYS)
     if fields["role"] == "assistant" and ("content" in message or speaks_otherwise):
         return ""  # some templates print a null as None, others fail on it
     found = "null" if "content" in message else "missing"
     raise RowError("no-content", f"{at}.content is {found}, in a message of the role {fields['role']}", _TEXT_ONLY)
+
+
+def _refusal(message: Mapping[str, Any]) -> str:
+    """Return the words with which a model refused: servers of OpenAI's kind give them instead of a content."""
+    refusal = message.get("refusal")
+    return refusal if isinstance(refusal, str) else ""

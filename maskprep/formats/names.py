@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import difflib
-from collections.abc import Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 from maskprep.conversation import ROLES
-from maskprep.errors import RowError, UsageError
+from maskprep.errors import RowError
+from maskprep.formats.weights import DETAIL_KEYS, WEIGHT_KEYS
 from maskprep.formats.wording import kind, quote
 
 CALL = "function_call"
@@ -17,32 +17,23 @@ CALL = "function_call"
 REASONING_KEYS = ("reasoning_content", "reasoning", "thinking")
 """Where a message may hold what an assistant thought; each stays under its own key."""
 
-WEIGHT_KEYS = ("weight", "train", "training", "loss_weight")
-"""Where a message may say how much it counts in the loss."""
-
-DETAIL_KEYS = ("training_detail", "train_detail")
-"""Where a message may say which of its characters are trained."""
-
-ROW_FIELDS = (
-    *("messages", "conversations", "conversation"),
-    *("instruction", "input", "context", "output", "response", "history", "prompt", "completion", "text"),
-    *("system", "tools", "functions", "documents", "chat_template_kwargs", "weight", "loss_weight"),
-)
-"""The fields of a row that mean something."""
+REASONING_LISTS = ("reasoning_details", "thinking_blocks")
+"""Where a message may hold it in pieces, as some routers of model servers log it."""
 
 MESSAGE_FIELDS = (
-    *("role", "content", "from", "value", "name", "tool_calls", "tool_call_id", "function_call"),
-    *(*REASONING_KEYS, *WEIGHT_KEYS, *DETAIL_KEYS, "mask_spans", "prefix"),
+    *("role", "content", "from", "value", "name", "arguments", "tool_calls", "tool_call_id", "function_call"),
+    *("channel", "recipient", "refusal", *REASONING_KEYS, *REASONING_LISTS, *WEIGHT_KEYS, *DETAIL_KEYS),
+    *("mask_spans", "prefix"),
 )
 """The fields of a message that mean something."""
-
-_FIELDS = tuple(dict.fromkeys((*ROW_FIELDS, *MESSAGE_FIELDS)))
 
 _ALIASES = {
     **{role: role for role in ROLES},
     **dict.fromkeys(("human", "prompter"), "user"),
     **dict.fromkeys(("gpt", "chatgpt", "bing", "bard", "claude", "model", "bot", "chatbot", "ai"), "assistant"),
-    **dict.fromkeys(("function", "observation", "ipython", "tool_response", "function_response"), "tool"),
+    **dict.fromkeys(
+        ("function", "observation", "ipython", "tool_response", "function_response", "environment"), "tool"
+    ),
     **dict.fromkeys(("tool_result", "tool_results", "function_result", "tool_output", "function_output"), "tool"),
     **dict.fromkeys((CALL, "function_calls", "tool_call", "tool_calls"), CALL),
 }
@@ -54,23 +45,18 @@ _ALLOWED = f"The roles are {', '.join(ROLES)}."
 class Names:
     """What the data calls fields (``columns``: canonical name → name in the data) and ``roles`` (name → role).
 
-    Raises UsageError where ``columns`` names a field that does not exist.
+    ``row_fields`` are the fields that a row may have, ``ignore`` the keys of rows and messages that are left out before
+    anything is read: ``label``, or ``messages[].label`` for those of messages alone.
     """
 
     columns: Mapping[str, str] = field(default_factory=dict)
     roles: Mapping[str, str] = field(default_factory=dict)
-
-    def __post_init__(self) -> None:
-        """Refuse what nothing would ever read."""
-        for name in self.columns:
-            if name not in _FIELDS:
-                near = difflib.get_close_matches(name, _FIELDS, n=1, cutoff=0.4)
-                meant = f"Did you mean {near[0]!r}?" if near else f"Known are {', '.join(_FIELDS)}."
-                raise UsageError(f"columns: there is no field {name!r}", f"{meant} Write `field: name in the data`.")
+    row_fields: frozenset[str] = frozenset()
+    ignore: frozenset[str] = frozenset()
 
     def row(self, raw: Mapping[str, Any]) -> Mapping[str, Any]:
         """Return a row with its fields under their canonical names."""
-        return self._renamed(raw, ROW_FIELDS)
+        return self._renamed(raw, self.row_fields)
 
     def message(self, raw: Mapping[str, Any]) -> Mapping[str, Any]:
         """Return a message with its fields under their canonical names, ``from`` and ``value`` among them."""
@@ -80,7 +66,7 @@ class Names:
 
     def renamed_message(self, raw: Mapping[str, Any]) -> Mapping[str, Any]:
         """Return a message with its fields under their canonical names, ``from`` and ``value`` as they are."""
-        return self._renamed(raw, MESSAGE_FIELDS)
+        return self._renamed(raw, _MESSAGE_FIELDS)
 
     def role(self, message: Mapping[str, Any], at: str) -> str:
         """Return the role of a message under canonical names: one of ``ROLES``, or ``CALL``. Raises RowError."""
@@ -88,14 +74,21 @@ class Names:
         if not isinstance(name, str):
             found = kind(name) if "role" in message else "missing"
             raise RowError("bad-message", f"{at}.role must be a string, not {found}", _ALLOWED)
-        role = self.roles.get(name) or _ALIASES.get(name.strip().lower().replace("-", "_"))
+        role = self.roles.get(name) or usual_role(name)
         if role is None:
             hint = f"Say what it means in the configuration, for example roles: {{{quote(name)}: user}}."
             raise RowError("unknown-role", f"{at}.role is {quote(name)}, which is not a role. {_ALLOWED}", hint)
         return role
 
-    def _renamed(self, raw: Mapping[str, Any], fields: tuple[str, ...]) -> Mapping[str, Any]:
-        used = {new: old for new, old in self.columns.items() if new in fields and old in raw}
+    def used_in(self, raw: Mapping[str, Any], fields: Collection[str]) -> Iterator[str]:
+        """Yield the canonical names of the columns that rename a key of a row or a message with these fields."""
+        return (new for new, old in self.columns.items() if new in fields and old in raw)
+
+    def _renamed(self, raw: Mapping[str, Any], fields: Collection[str]) -> Mapping[str, Any]:
+        if self.ignore:
+            within = {key.rpartition("[].")[2] for key in self.ignore} if fields is _MESSAGE_FIELDS else self.ignore
+            raw = {key: value for key, value in raw.items() if key not in within}
+        used = {new: self.columns[new] for new in self.used_in(raw, fields)}
         if not used:
             return raw
         taken = {*used, *used.values()}
@@ -105,4 +98,10 @@ class Names:
         }
 
 
+def usual_role(name: str) -> str | None:
+    """Return the role that a name usually means: one of ``ROLES``, or ``CALL``; None for an unknown name."""
+    return _ALIASES.get(name.strip().lower().replace("-", "_"))
+
+
+_MESSAGE_FIELDS = frozenset(MESSAGE_FIELDS)
 _OLD_NAMES = {"from": "role", "value": "content"}  # of ShareGPT

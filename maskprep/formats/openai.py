@@ -2,74 +2,70 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
-from maskprep.conversation import Conversation, Finding
+from maskprep.conversation import Message
 from maskprep.errors import RowError
-from maskprep.formats.dialogue import read_dialogue
+from maskprep.formats.dialogue import pair_of, read_dialogue
 from maskprep.formats.names import Names
-from maskprep.formats.row import finish
-from maskprep.formats.wording import kind, quote
+from maskprep.formats.row import Row
+from maskprep.formats.shape import Shape
+from maskprep.formats.wording import quote
 
-LISTS = ("messages", "conversations", "conversation")
+LISTS = ("messages", "conversations", "conversation", "dialog", "dialogue", "turns", "items", "chat")
 """Where a row may hold its messages."""
 
 _HINT = "Name the fields in the configuration, for example columns: {prompt: question, completion: answer}."
 
 
-def to_conversation(row: object, names: Names | None = None) -> Conversation:
-    """Normalise a row that holds a list of messages; the row itself is left as it is.
-
-    Keys that mean nothing here are ignored. Raises RowError; its message names the place: ``messages[3].content``.
-    """
-    names = names or Names()
-    fields = names.row(as_object(row))
-    name = list_name(fields)
+def read_list(row: Row) -> Sequence[Message]:
+    """Take the list of messages of a row; messages name their place: ``messages[3].content``. Raises RowError."""
+    name = list_name(row)
     if name is None:
-        found = next((key for key in LISTS if key in fields), None)
+        found = next((key for key in LISTS if key in row.fields), None)
         if found is not None:
             raise RowError("no-messages", f"{found} must be a list of messages, not null", _HINT)
-        keys = ", ".join(quote(key) for key in list(fields)[:8])
+        keys = ", ".join(quote(key) for key in list(row.fields)[:8])
         raise RowError("no-messages", f"the row has no fields of a known shape; it has {keys or 'no keys'}", _HINT)
-    findings: list[Finding] = []
-    return finish(fields, read_dialogue(fields[name], name, findings, names), findings)
+    return read_dialogue(row.take(name), name, row)
 
 
-def as_object(row: object) -> dict[str, Any]:
-    """Return the row. Raises RowError where it is no object."""
-    if not isinstance(row, dict):
-        hint = 'A row is an object, such as {"messages": [{"role": "user", "content": "…"}, …]}.'
-        raise RowError("not-an-object", f"the row is {kind(row)}, not an object", hint)
-    return row
+def list_name(row: Row) -> str | None:
+    """Return the field of the row that holds its messages."""
+    return row.first(LISTS)
 
 
-def list_name(row: Mapping[str, Any]) -> str | None:
-    """Return the field of the row, under canonical names, that holds its messages."""
-    return next((name for name in LISTS if row.get(name) is not None), None)
-
-
-def fits_openai(row: Mapping[str, Any], names: Names) -> bool:
-    """Tell whether a row under canonical names holds a list of messages, unless they are ShareGPT's."""
+def first_message(row: Row) -> Any:
+    """Return the first element of a row's list, None where there is no list; by its keys the shape is told."""
     name = list_name(row)
-    first = _first(row)
-    is_text = first is None and name is not None and isinstance(row[name], str) and row[name].lstrip().startswith("[")
-    return is_text or (first is not None and not _is_sharegpt(first, names))
+    messages = row.get(name) if name is not None else None
+    return messages[0] if isinstance(messages, list) and messages else None
 
 
-def fits_sharegpt(row: Mapping[str, Any], names: Names) -> bool:
-    """Tell whether a row under canonical names holds messages of the keys ``from`` and ``value``."""
-    first = _first(row)
-    return first is not None and _is_sharegpt(first, names)
-
-
-def _first(row: Mapping[str, Any]) -> dict[str, Any] | None:
-    """Return the first message of a row, by whose keys its shape is told."""
+def _fits_openai(row: Row) -> bool:
+    """Tell whether a row holds a list of messages, unless they are of another shape."""
     name = list_name(row)
-    messages = row[name] if name is not None else None
-    return messages[0] if isinstance(messages, list) and messages and isinstance(messages[0], dict) else None
+    if name is None:
+        return False
+    first = first_message(row)
+    if first is None:
+        return isinstance(row.get(name), str) and row.get(name).lstrip().startswith(("[", '"['))
+    if isinstance(first, str):
+        return first.lstrip().startswith("{")
+    return isinstance(first, dict) and not _is_sharegpt(first, row.names) and pair_of(first, row) is None
+
+
+def _fits_sharegpt(row: Row) -> bool:
+    """Tell whether a row holds messages of the keys ``from`` and ``value``."""
+    first = first_message(row)
+    return isinstance(first, dict) and _is_sharegpt(first, row.names)
 
 
 def _is_sharegpt(message: Mapping[str, Any], names: Names) -> bool:
     renamed = names.renamed_message(message)
     return "from" in renamed and "role" not in renamed
+
+
+OPENAI = Shape("openai", LISTS, _fits_openai, read_list)
+SHAREGPT = Shape("sharegpt", LISTS, _fits_sharegpt, read_list)

@@ -11,8 +11,8 @@ from typing import Any
 
 from maskprep.conversation import Range
 from maskprep.errors import RowError
-from maskprep.formats.names import DETAIL_KEYS, REASONING_KEYS
-from maskprep.formats.weights import as_weight, read_weight
+from maskprep.formats.names import REASONING_KEYS
+from maskprep.formats.weights import DETAIL_KEYS, as_weight, read_weight
 from maskprep.formats.wording import QUOTED, kind, quote
 
 _BORDERS = (("begin", "end", 0), ("start", "end", 0), ("begin_offset", "end_offset", 1))

@@ -2,89 +2,148 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+import difflib
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any, Literal, get_args
 
 from maskprep.conversation import Conversation, Where
 from maskprep.errors import RowError, UsageError
-from maskprep.formats.alpaca import fits_alpaca, from_alpaca
-from maskprep.formats.names import Names
+from maskprep.formats.finish import COMMON_FIELDS, finish
+from maskprep.formats.names import MESSAGE_FIELDS, Names
 from maskprep.formats.nulls import filled_nulls, without_nulls
-from maskprep.formats.openai import fits_openai, fits_sharegpt, to_conversation
-from maskprep.formats.prompt_completion import fits_prompt_completion, from_prompt_completion
+from maskprep.formats.preference import FIELDS, choose, is_preference, refuse_preference
+from maskprep.formats.registry import GUESSED, ROW_FIELDS, SHAPES
+from maskprep.formats.row import Row
+from maskprep.formats.shape import Shape
+from maskprep.formats.suggest import suggestions
 
-Shape = Literal["openai", "sharegpt", "alpaca", "prompt_completion"]
-"""The name of a shape that rows may have."""
+AUTO = "auto"
+"""The format of which each row tells its shape."""
 
-Format = Literal["auto", Shape]
-"""The name of a shape; ``auto``: each row tells."""
+FORMATS = tuple(SHAPES)
+"""The names of the shapes."""
 
-_Fits = Callable[[Mapping[str, Any], Names], bool]
-_Read = Callable[[object, Names], Conversation]
-
-_SHAPES: dict[Shape, tuple[_Fits, _Read]] = {
-    "sharegpt": (fits_sharegpt, to_conversation),
-    "openai": (fits_openai, to_conversation),
-    "prompt_completion": (fits_prompt_completion, from_prompt_completion),
-    "alpaca": (fits_alpaca, from_alpaca),
-}
-"""The shapes; a row that fits several has the first of them, unless another one was named."""
-
-FORMATS: tuple[Shape, ...] = get_args(Shape)
+_FIELDS = tuple(dict.fromkeys((*sorted(ROW_FIELDS), *MESSAGE_FIELDS)))
 
 
 @dataclass(frozen=True, slots=True)
 class Reading:
     """How to read the rows of one source.
 
-    ``columns``: canonical field name → what the data calls it. ``roles``: a role name of the data → one of ``ROLES``.
-    ``drop_nulls``: take null values out of tool arguments and schemas. ``mixed``: rows may have several shapes.
-    ``decided_by``: the row that told the format, None where it was chosen, or where each row tells. Raises UsageError
-    where ``columns`` names a field that does not exist.
+    ``format`` is ``auto`` or the name of a shape. ``columns``: canonical field name → what the data calls it.
+    ``roles``: a role name of the data → one of ``ROLES``. ``ignore``: keys that are left out before anything is read.
+    ``chosen``: whether a preference row is read as its good answer; otherwise it is refused. ``tags``: whether calls,
+    tools and results that stand as tags in the text are read. ``drop_nulls``: take null values out of tool arguments
+    and schemas. ``mixed``: rows may have several shapes. ``decided_by``: the row that told the format, None where it
+    was chosen, or where each row tells. Raises UsageError where ``format`` or ``columns`` name what does not exist.
     """
 
-    format: Format = "auto"
+    format: str = AUTO
     columns: Mapping[str, str] = field(default_factory=dict)
     roles: Mapping[str, str] = field(default_factory=dict)
     drop_nulls: bool = False
     mixed: bool = False
     decided_by: Where | None = None
+    ignore: tuple[str, ...] = ()
+    chosen: bool = False
+    tags: bool = True
 
     def __post_init__(self) -> None:
-        """Check the columns."""
-        self.names()
+        """Check the names."""
+        known = (AUTO, *FORMATS)
+        if self.format not in known:
+            message = f"format: there is no shape {self.format!r}"
+            raise UsageError(message, f"{_meant(self.format, known)} See Input in README.md for what each holds.")
+        for name in self.columns:
+            if name not in _FIELDS:
+                message = f"columns: there is no field {name!r}"
+                raise UsageError(message, f"{_meant(name, _FIELDS)} Write `field: name in the data`.")
 
     def names(self) -> Names:
         """Return what the data calls things."""
-        return Names(self.columns, self.roles)
+        return Names(self.columns, self.roles, ROW_FIELDS, frozenset(self.ignore))
 
-    def shape_of(self, row: object) -> Shape | None:
+    def shape_of(self, row: object) -> str | None:
         """Return the shape of a row, ``format`` if it fits; None where the row fits none."""
         if not isinstance(row, dict):
             return None
-        names = self.names()
-        fields = names.row(row)
-        fitting = [shape for shape, (fits, _) in _SHAPES.items() if fits(fields, names)]
-        if self.format != "auto" and self.format in fitting:
-            return self.format
-        return fitting[0] if fitting else None
+        try:
+            found = self._shape(self._row(row))
+        except RowError:
+            return None
+        return found.name if found else None
 
     def parse(self, row: object) -> Conversation:
         """Normalise a parsed row; the row itself is left as it is. Raises RowError."""
-        shape = self.shape_of(row)
+        read = self._row(row)
+        shape = self._shape(read)
         if shape is None:
-            _refuse_plain_text(row, self.names())
-        elif self.format not in {"auto", shape}:
-            raise self._another(shape)
-        known = shape or ("openai" if self.format == "auto" else self.format)
-        conversation = _SHAPES[known][1](row, self.names())
+            shape = self._unknown(read)
+        elif self.format not in {AUTO, shape.name}:
+            raise self._another(shape.name)
+        messages = shape.read(read)
+        conversation = finish(read, messages, tags=self.tags)
+        if shape.name == "text":
+            return replace(conversation, plain_text=True)
         if self.drop_nulls:
             return without_nulls(conversation)
         noticed = filled_nulls(conversation)
         return replace(conversation, findings=(*conversation.findings, noticed)) if noticed else conversation
 
-    def _another(self, shape: Shape) -> RowError:
+    def reads(self, column: str) -> bool:
+        """Tell whether the shape that was decided on ever reads a field, of the row or of its messages."""
+        if self.format == AUTO:
+            return True
+        shape = SHAPES[self.format]
+        own = {*shape.fields, *COMMON_FIELDS, *FIELDS, *(MESSAGE_FIELDS if shape.messages else ())}
+        return column in own
+
+    def _row(self, row: object) -> Row:
+        """Return the row, with the good answer in its place. Raises RowError."""
+        read = Row(row, self.names())
+        if is_preference(read):
+            if not self.chosen:
+                raise self._refused_preference(read, row)
+            choose(read)
+        return read
+
+    def _shape(self, row: Row) -> Shape | None:
+        if self.format != AUTO and SHAPES[self.format].fits(row):
+            return SHAPES[self.format]
+        return next((shape for shape in GUESSED if shape.fits(row)), None)
+
+    def _refused_preference(self, read: Row, row: object) -> RowError:
+        """Return the error of a preference row, which says whether its good answer can be read: that is tried."""
+        refused = refuse_preference(read)
+        try:
+            replace(self, chosen=True, format=AUTO).parse(row)
+        except RowError as error:
+            hint = (
+                f"preference: chosen trains the good answers of such rows; of this one it makes none: {error.message}"
+            )
+            return RowError(refused.code, refused.message, hint)
+        return refused
+
+    def _unknown(self, row: Row) -> Shape:
+        """Return the shape by which to say what is wrong with a row that has none, or raise what it is."""
+        if isinstance(row.get("text"), str):
+            message = "the row has one text and no turns: nothing in it says what is asked, and what is answered"
+            hint = "say format: text to train plain documents whole; else give messages, or prompt and completion"
+            raise RowError("plain-text", message, hint)
+        if self.format != AUTO and row.fields.keys() & {*SHAPES[self.format].fields}:
+            return SHAPES[self.format]
+        for columns in suggestions(row):
+            try:
+                replace(self, format=AUTO, columns={**self.columns, **columns}).parse(dict(row.fields))
+            except (RowError, UsageError):
+                continue
+            keys = ", ".join(repr(key)[:40] for key in list(row.fields)[:8])
+            mapped = ", ".join(f"{new}: {old}" for new, old in columns.items())
+            hint = f"columns: {{{mapped}}} reads this row: it was tried"
+            raise RowError("no-messages", f"the row has no fields of a known shape; it has {keys}", hint)
+        return SHAPES["openai"]
+
+    def _another(self, shape: str) -> RowError:
         decided = f"that {self.decided_by} has" if self.decided_by else "that the configuration names"
         remedy = "say mixed_formats: true" if self.decided_by else "leave format: away"
         message = f"the row has the shape {shape}, not the {self.format} {decided}"
@@ -101,7 +160,7 @@ def detect(rows: Sequence[tuple[Where, object]], reading: Reading) -> Reading:
     Rows of no known shape do not decide; where there is no other, the format is ``openai``, so that each of them is
     rejected with its reason. With ``mixed`` it stays ``auto``: each row tells. Raises UsageError where two rows differ.
     """
-    if reading.format != "auto" or reading.mixed:
+    if reading.format != AUTO or reading.mixed:
         return reading
     decided: Reading | None = None
     for where, row in rows:
@@ -117,11 +176,6 @@ def detect(rows: Sequence[tuple[Where, object]], reading: Reading) -> Reading:
     return decided or replace(reading, format="openai")
 
 
-def _refuse_plain_text(row: object, names: Names) -> None:
-    """Explain why a row of nothing but text cannot be used."""
-    if isinstance(row, dict) and isinstance(names.row(row).get("text"), str):
-        message = (
-            "the row has one text and no turns: nothing in it says what a model would be asked, and what it answers"
-        )
-        hint = "Plain text is for pretraining; give conversations as messages, or as prompt and completion."
-        raise RowError("plain-text", message, hint)
+def _meant(name: str, known: Collection[str]) -> str:
+    near = difflib.get_close_matches(name, known, n=1, cutoff=0.4)
+    return f"Did you mean {near[0]!r}?" if near else f"Known are {', '.join(known)}."

@@ -1,83 +1,159 @@
-"""What rows of all shapes have beside their messages."""
+"""A row while it is read: its fields under canonical names, and an account of what was taken from it.
+
+    row       {"messages": […], "tools": "[…]", "id": 7, "mood": "calm"}
+    taken     messages, tools                        by the shape, and by what all shapes have in common
+    left      id (meaningless), mood (named: not read)
+
+A field that is looked at but not taken counts as left.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from maskprep.conversation import RESERVED_KWARGS, Conversation, Finding, Message
+from maskprep.conversation import Account, Finding, Message
 from maskprep.errors import RowError
-from maskprep.formats.dialogue import check_prefix
-from maskprep.formats.tools import read_objects, read_tools
-from maskprep.formats.weights import as_weight, read_weight
-from maskprep.formats.wording import kind
+from maskprep.formats.keys import Speaks, may_stand_twice, meaningful, says_nothing, speaks_of
+from maskprep.formats.names import Names
+from maskprep.formats.wording import kind, quote
 
-_MEDIA = ("image", "images", "video", "videos", "audio", "audios")
-_PLACES = ("<image>", "<video>", "<audio>")
-
-
-def finish(row: Mapping[str, Any], messages: Sequence[Message], findings: list[Finding]) -> Conversation:
-    """Make a conversation of a row's messages and of its system prompt, tools, documents, variables and weight."""
-    listed = _with_system(row, list(messages))
-    check_prefix(listed, "the row")
-    _check_media(row, listed)
-    return Conversation(
-        messages=tuple(_weighted(row, listed, findings)),
-        tools=read_tools(row),
-        documents=read_objects(row.get("documents"), "documents", "bad-documents"),
-        template_kwargs=_read_kwargs(row.get("chat_template_kwargs")),
-        findings=tuple(findings),
-    )
+_SAID = {
+    Speaks.LOSS: "",
+    Speaks.CONTEXT: "columns: {{system: {key}}} if it is the system prompt, or ",
+    Speaks.REASONING: "columns: {{reasoning_content: {key}}} if it is what the assistant thought, or ",
+}
 
 
-def _with_system(row: Mapping[str, Any], messages: list[Message]) -> list[Message]:
-    system = row.get("system")
-    if system is None or system == "":
-        return messages
-    if not isinstance(system, str):
-        raise RowError("bad-message", f"system must be a string, not {kind(system)}", "Give the system prompt as text.")
-    if messages and messages[0].role == "system":
-        if messages[0].fields["content"] == system:
-            return messages
-        text = "the row has a system prompt, and its first message is another one"
-        raise RowError("bad-message", text, "Keep one of the two.")
-    return [Message({"role": "system", "content": system}), *messages]
+class Row:
+    """One row: ``fields`` under canonical names, ``findings`` about it, and what was taken.
+
+    Raises RowError ``not-an-object`` where it is no object.
+    """
+
+    def __init__(self, raw: object, names: Names) -> None:
+        """Rename the fields; see the class."""
+        self.names = names
+        self.fields = names.row(as_object(raw))
+        self.findings: list[Finding] = []
+        self._columns: dict[str, None] = {}
+        self._roles: dict[str, None] = {}
+        self._taken: set[str] = set()
+        self._unread: dict[str, None] = {}
+        if names.columns:
+            self.note_names(as_object(raw), names.row_fields)
+
+    def get(self, key: str) -> Any:
+        """Return a field, None where there is none; it is not taken."""
+        return self.fields.get(key)
+
+    def first(self, keys: Iterable[str]) -> str | None:
+        """Return the first of the keys that has a value, None where none has."""
+        return next((key for key in keys if self.fields.get(key) is not None), None)
+
+    def saying(self, keys: Iterable[str]) -> list[str]:
+        """Return those of the keys whose values say something."""
+        return [key for key in keys if key in self.fields and not says_nothing(self.fields[key])]
+
+    def take(self, *keys: str) -> Any:
+        """Return the first of these fields that has a value, None where none has; that one is taken."""
+        key = self.first(keys)
+        if key is None:
+            return None
+        self._taken.add(key)
+        return self.fields[key]
+
+    def unfold(self, key: str) -> None:
+        """Take a field that is an object, and put its fields among the row's own, which win."""
+        inner = self.take(key)
+        if isinstance(inner, dict):
+            self.fields = {**inner, **{name: value for name, value in self.fields.items() if value is not None}}
+
+    def put(self, fields: Mapping[str, Any]) -> None:
+        """Put other fields in the place of the row's; those that had been taken are to be taken again."""
+        self.fields = dict(fields)
+        self._taken.clear()
+
+    def text(self, *keys: str, hint: str) -> str | None:
+        """Take the first of these fields that has a value, which must be a string. Raises RowError ``bad-message``."""
+        key = self.first(keys)
+        value = self.take(*keys)
+        if value is not None and not isinstance(value, str):
+            raise RowError("bad-message", f"{key} must be a string, not {kind(value)}", hint)
+        return value
+
+    def account(self, messages: Sequence[Message]) -> Account:
+        """Return what was left and used, once everything that is read was taken.
+
+        Raises:
+            RowError: ``unread-field`` where something was left that speaks of the loss, of context or of reasoning.
+        """
+        for key in meaningful(self.fields.keys() - self._taken, self.fields) if len(self.fields) > 1 else ():
+            value = self.fields[key]
+            speaks = speaks_of(key, value, in_message=False)
+            if speaks is not None and not (may_stand_twice(key) and _stands_in(value, messages)):
+                raise unread(self.names.columns.get(key, key), value, speaks, "the row's ")
+            self._unread[key] = None
+        return Account(tuple(sorted(self._unread)), tuple(self._columns), tuple(self._roles))
+
+    def note_message(self, message: Mapping[str, Any], known: Iterable[str], at: str) -> None:
+        """Note the keys of a message that nothing reads: those that are not ``known``.
+
+        Raises:
+            RowError: ``unread-field`` where one speaks of the loss, of context or of reasoning.
+        """
+        for key in meaningful(message.keys() - set(known), message):
+            speaks = speaks_of(key, message[key], in_message=True)
+            if speaks is not None:
+                raise unread(key, message[key], speaks, f"{at}.")
+            self.note_unread(f"{list_of(at)}[].{key}")
+
+    def note_unread(self, path: str) -> None:
+        """Note a key that nothing reads, under its path: ``messages[].key``."""
+        self._unread[path] = None
+
+    def note_names(self, raw: Mapping[str, Any], fields: frozenset[str], at: str = "") -> None:
+        """Note which entries of ``columns`` a row, or the message ``at`` a place, with these fields made use of.
+
+        A key of the data that has the very name for which another one was chosen is not read.
+        """
+        used = dict.fromkeys(self.names.used_in(raw, fields))
+        self._columns.update(used)
+        for name in used:
+            if name in raw and name not in self.names.columns.values() and not says_nothing(raw[name]):
+                self.note_unread(f"{list_of(at)}[].{name}" if at else name)
+
+    def role(self, message: Mapping[str, Any], at: str) -> str:
+        """Return the role of a message under canonical names. Raises RowError."""
+        role = self.names.role(message, at)
+        if message.get("role") in self.names.roles:
+            self._roles[message["role"]] = None
+        return role
 
 
-def _check_media(row: Mapping[str, Any], messages: Sequence[Message]) -> None:
-    """Refuse text that stands around pictures or sound: without them it means something else."""
-    media = [key for key in _MEDIA if row.get(key)]
-    if media and any(place in message.fields["content"] for message in messages for place in _PLACES):
-        text = f"the row has {', '.join(media)}, and its text the places for it; only text is supported"
-        raise RowError("media-part", text, "Rows with images or sound cannot be prepared: take them out.")
+def as_object(row: object) -> dict[str, Any]:
+    """Return the row. Raises RowError where it is no object."""
+    if not isinstance(row, dict):
+        hint = 'A row is an object, such as {"messages": [{"role": "user", "content": "…"}, …]}.'
+        raise RowError("not-an-object", f"the row is {kind(row)}, not an object", hint)
+    return row
 
 
-def _weighted(row: Mapping[str, Any], messages: Sequence[Message], findings: list[Finding]) -> Sequence[Message]:
-    """Multiply the weights of all messages by that of the row, where it has a number for one."""
-    given = {key: row[key] for key in ("weight", "loss_weight") if isinstance(row.get(key), (int, float))}
-    factor = read_weight(given, "the row")
-    if factor is None or factor == 1:
-        return messages
-    findings.append(Finding("row-weight", f"the row's weight of {factor:g} multiplies those of its messages"))
-    return [
-        replace(
-            message,
-            weight=as_weight(message.weight * factor, "the weight of a message, times that of its row,"),
-            ranges=tuple(replace(span, weight=as_weight(span.weight * factor, "a range")) for span in message.ranges),
-        )
-        for message in messages
-    ]
+def list_of(at: str) -> str:
+    """Return the name of the list in which a place stands: ``messages`` for ``messages[3].content``."""
+    return at.partition("[")[0]
 
 
-def _read_kwargs(value: object) -> dict[str, Any]:
-    if value is None:
-        return {}
-    if not isinstance(value, dict):
-        message = f"chat_template_kwargs must be an object, not {kind(value)}"
-        raise RowError("bad-kwargs", message, 'Give it as an object, for example {"enable_thinking": false}.')
-    reserved = sorted(RESERVED_KWARGS.intersection(value))
-    if reserved:
-        message = f"chat_template_kwargs may not set {', '.join(reserved)}"
-        raise RowError("reserved-kwarg", message, "Remove it: the tokenizer and maskprep set these themselves.")
-    return value
+def unread(key: str, value: object, speaks: Speaks, owner: str) -> RowError:
+    """Return the error of a row of which a key speaks of something that must not be passed over."""
+    shown = repr(value) if isinstance(value, bool | int | float) else kind(value)
+    message = f"{owner}{quote(key)[1:-1]}, {shown}, speaks of {speaks}, and nothing here reads it"
+    return RowError("unread-field", message, f"say {_SAID[speaks].format(key=key)}ignore: [{key}] to leave it out")
+
+
+def _stands_in(value: object, messages: Sequence[Message]) -> bool:
+    """Tell whether a value is a text that stands in a message already: then nothing is lost with its field."""
+    if not isinstance(value, str):
+        return False
+    wanted = value.strip()
+    return any(wanted in value for each in messages for value in each.fields.values() if isinstance(value, str))

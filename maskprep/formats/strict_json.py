@@ -47,7 +47,7 @@ def loads_text(text: str) -> Any:
 
 
 def _parse(text: str) -> Any:
-    if _too_deep(text):
+    if too_deep(text):
         raise _nested()
     try:
         value = _DECODER.decode(text)
@@ -60,7 +60,7 @@ def _parse(text: str) -> Any:
     return value
 
 
-def _too_deep(text: str) -> bool:
+def too_deep(text: str) -> bool:
     """Tell whether the nesting exceeds ``MAX_DEPTH``, up to the first error of syntax, without recursion."""
     if text.count("[") + text.count("{") <= MAX_DEPTH:
         return False

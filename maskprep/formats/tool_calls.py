@@ -7,7 +7,7 @@ from typing import Any
 
 from maskprep.conversation import Finding
 from maskprep.errors import RowError
-from maskprep.formats.strict_json import loads_text
+from maskprep.formats.nested_json import unwrapped, unwrapped_list
 from maskprep.formats.wording import kind
 
 _SHAPE = 'Give each call as {"type": "function", "function": {"name": "…", "arguments": {…}}}.'
@@ -16,25 +16,36 @@ _SHAPE = 'Give each call as {"type": "function", "function": {"name": "…", "ar
 def read_tool_calls(value: object, at: str, findings: list[Finding]) -> list[dict[str, Any]]:
     """Normalise a list of tool calls, which stands ``at`` a place such as ``messages[3].tool_calls``.
 
-    Each becomes ``{…, "function": {"name": …, "arguments": …, …}}``, also where the data leaves ``function`` out;
-    ``arguments`` are an object wherever they can be, and no other key is null. Adds to ``findings``; raises RowError
-    ``bad-message`` or ``bad-tool-call``.
+    Each becomes ``{…, "function": {"name": …, "arguments": …, …}}``, also where the data leaves ``function`` out, or
+    holds the list, its elements or their arguments as JSON text; an empty text is none. ``arguments`` are an object
+    wherever they can be, and no other key is null. Adds to ``findings``; raises RowError ``bad-message`` or
+    ``bad-tool-call``.
     """
+    if isinstance(value, str):
+        value = _parsed(value, at)
+    if value is None:
+        return []
+    if isinstance(value, dict):
+        value = [value]
     if not isinstance(value, list):
         raise RowError("bad-message", f"{at} must be a list, not {kind(value)}", _SHAPE)
-    return [_read_call(call, f"{at}[{index}]", findings) for index, call in enumerate(value)]
+    return [_read_call(call, f"{at}[{index}]", findings) for index, call in enumerate(unwrapped_list(value))]
 
 
 def read_call_text(value: object, at: str, findings: list[Finding]) -> list[dict[str, Any]]:
     """Read one call or a list of calls, as JSON text or as the value itself."""
     if isinstance(value, str):
-        try:
-            value = loads_text(value)
-        except RowError as error:
-            raise RowError("bad-tool-call", f"{at} is no JSON of a call: {error.message}", _SHAPE) from error
+        value = _parsed(value, at)
     if isinstance(value, list):
         return read_tool_calls(value, at, findings)
     return [_read_call(value, at, findings)]
+
+
+def _parsed(text: str, at: str) -> Any:
+    try:
+        return unwrapped(text)
+    except RowError as error:
+        raise RowError("bad-tool-call", f"{at} is no JSON of a call: {error.message}", _SHAPE) from error
 
 
 def _read_call(call: object, at: str, findings: list[Finding]) -> dict[str, Any]:
@@ -42,6 +53,8 @@ def _read_call(call: object, at: str, findings: list[Finding]) -> dict[str, Any]
         raise RowError("bad-tool-call", f"{at} must be an object, not {kind(call)}", _SHAPE)
     kept = {key: value for key, value in call.items() if value is not None}
     function = kept.get("function")
+    if isinstance(function, str) and function.lstrip().startswith("{"):
+        function = _parsed(function, f"{at}.function")
     if function is None:
         outer = {key: kept.pop(key) for key in ("id", "index") if key in kept}
         kept.pop("type", None)
@@ -57,7 +70,9 @@ def _read_function(function: Mapping[str, Any], at: str, findings: list[Finding]
     if not isinstance(name, str) or not name:
         found = "an empty string" if name == "" else kind(name) if "name" in function else "missing"
         raise RowError("bad-tool-call", f"{at}.name must be a string that names the function, not {found}", _SHAPE)
-    key = "parameters" if "arguments" not in function and isinstance(function.get("parameters"), dict) else "arguments"
+    others = ("parameters", "input", "args")
+    key = next((key for key in others if isinstance(function.get(key), dict)), "arguments")
+    key = "arguments" if "arguments" in function else key
     arguments = _read_arguments(function.get(key), f"{at}.{key}", findings)
     rest = {k: value for k, value in function.items() if k not in {"name", key} and value is not None}
     return {"name": name, "arguments": arguments, **rest}
@@ -70,13 +85,13 @@ def _read_arguments(arguments: object, at: str, findings: list[Finding]) -> dict
         return arguments
     if not isinstance(arguments, str):
         raise RowError("bad-tool-call", f"{at} must be an object or a string of JSON, not {kind(arguments)}", _SHAPE)
-    if not arguments.strip():
-        return {}
     try:
-        parsed = loads_text(arguments)
+        parsed = unwrapped(arguments)
     except RowError as error:
         reason = error.message
     else:
+        if parsed is None:
+            return {}
         if isinstance(parsed, dict):
             return parsed
         reason = f"the JSON is {kind(parsed)}, not an object"

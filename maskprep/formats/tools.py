@@ -2,57 +2,96 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from maskprep.errors import RowError
-from maskprep.formats.strict_json import loads_text
+from maskprep.formats.nested_json import unwrapped, unwrapped_list
+from maskprep.formats.row import Row
 from maskprep.formats.wording import kind
 
+TOOL_FIELDS = (
+    *("tools", "functions", "tool_defs", "tool_definitions", "tool_schemas", "available_tools", "tool_list"),
+    *("function_definitions", "toolConfig", "tool_config"),
+)
+"""The fields of a row that may hold its tools."""
 
-def read_tools(row: Mapping[str, Any]) -> list[dict[str, Any]] | None:
-    """Read ``tools``, or the ``functions`` of old, as a list or as JSON text; None where there are none.
+_LISTS = ("functionDeclarations", "function_declarations", "tools")
+_SCHEMAS = ("parameters", "input_schema", "inputSchema")
 
-    A bare function becomes ``{"type": "function", "function": …}``, which is what a server shows the model. Raises
-    RowError ``bad-tools``.
+
+def read_tools(row: Row) -> list[dict[str, Any]] | None:
+    """Take the tools of a row: a list, JSON text of it or of its elements; None where there are none.
+
+    Each becomes ``{"type": "function", "function": {"name", "description", "parameters"}}``, which is what a server
+    shows the model, whether it is a bare function, Anthropic's, Bedrock's or Gemini's. Raises RowError ``bad-tools``.
     """
-    for name in ("tools", "functions"):
-        tools = read_objects(_parsed(row.get(name), name), name, "bad-tools")
+    found: dict[str, list[dict[str, Any]]] = {}
+    for name in TOOL_FIELDS:
+        tools = read_objects(_parsed(row.take(name), name), name, "bad-tools")
         if tools is not None:
-            return [_wrapped(tool) for tool in tools]
-    return None
+            found[name] = [_wrapped(tool) for each in tools for tool in _listed(each)]
+    lists = list(found.values())
+    if any(tools != lists[0] for tools in lists[1:]):
+        raise RowError("bad-tools", f"the row has different tools under {' and '.join(found)}", "Keep one of them.")
+    return lists[0] if lists else None
+
+
+def as_tools(values: list[Any]) -> list[dict[str, Any]]:
+    """Return tools in the form that a server shows the model."""
+    return [_wrapped(tool) for value in values for tool in _listed(value)]
 
 
 def read_objects(value: object, name: str, code: str) -> list[dict[str, Any]] | None:
     """Read a list of objects, None where there are none; anything else is refused with ``code``."""
     hint = f"Give {name} as a list of objects, or leave the key out."
-    if value is None or value == []:
+    if isinstance(value, dict) and value:
+        value = [value]
+    if value in (None, [], {}):
         return None
     if not isinstance(value, list):
         raise RowError(code, f"{name} must be a list of objects, not {kind(value)}", hint)
-    for index, item in enumerate(value):
+    items = list(unwrapped_list(value))
+    for index, item in enumerate(items):
         if not isinstance(item, dict):
             raise RowError(code, f"{name}[{index}] must be an object, not {kind(item)}", hint)
-    return value
+    return items
 
 
 def _parsed(value: object, name: str) -> object:
     """Read JSON text, as which some data sets hold tools so that no column type bends them."""
-    if not isinstance(value, str):
-        return value
-    if not value.strip():
-        return None
     try:
-        return loads_text(value)
+        return unwrapped(value)
     except RowError as error:
         raise RowError("bad-tools", f"{name} is a string that is not JSON: {error.message}", error.hint) from error
 
 
+def _listed(tool: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    """Yield the tools of an object that is a list of them by another name, else the object."""
+    name = next((key for key in _LISTS if isinstance(tool.get(key), list)), None)
+    if name is None or "name" in tool:
+        yield tool
+        return
+    for each in tool[name]:
+        if not isinstance(each, dict):
+            raise RowError("bad-tools", f"{name} holds {kind(each)}, not an object", "Give each tool as an object.")
+        yield from _listed(each)
+
+
 def _wrapped(tool: dict[str, Any]) -> dict[str, Any]:
-    bare = isinstance(tool.get("name"), str) and tool.get("function") is None and tool.get("type", "function") in _BARE
-    if not bare:
+    spec = tool.get("toolSpec")
+    if isinstance(spec, dict):
+        return _wrapped(spec)
+    schema = next((key for key in _SCHEMAS if tool.get(key) is not None), None)
+    bare = isinstance(tool.get("name"), str) and tool.get("function") is None
+    if not bare or (tool.get("type", "function") not in _BARE and schema != "input_schema"):
         return tool
-    return {"type": "function", "function": {key: tool[key] for key in tool if key not in {"type", "function"}}}
+    function = {"parameters" if key == schema else key: value for key, value in tool.items() if key not in _OUTER}
+    parameters = function.get("parameters")
+    if schema == "inputSchema" and isinstance(parameters, Mapping) and isinstance(parameters.get("json"), dict):
+        function["parameters"] = parameters["json"]
+    return {"type": "function", "function": function}
 
 
-_BARE = ("function", None)
+_BARE = ("function", None, "custom")
+_OUTER = frozenset({"type", "function", "cache_control", "cachePoint"})

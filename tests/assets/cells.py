@@ -14,7 +14,7 @@ from law.shapes import SHAPES
 from law.tokenizers_here import tokenizer
 
 from maskprep.errors import RowError, UsageError
-from maskprep.formats.openai import to_conversation
+from maskprep.formats import DEFAULT
 from maskprep.template.render import ChatTemplate
 
 MARKERS = re.compile(
@@ -79,7 +79,7 @@ def check(path):
         return Counter({"templates that do not compile": 1}), []
     chat = ChatTemplate(text, loaded.variables, NOW)
     for name in SHAPE_NAMES:
-        conversation = to_conversation(SHAPES[name])
+        conversation = DEFAULT.parse(SHAPES[name])
         counts.update(_texts(loaded, chat, conversation, f"{Path(path).name} {name}", differences))
         reference = reference_of(loaded, text, conversation)
         for history, preparer in by_history.items():

@@ -13,7 +13,7 @@ from law.shapes import TOOLS, assistant, call, system, tool, user
 from tokenizers import Tokenizer
 
 from maskprep.errors import RowError
-from maskprep.formats.openai import to_conversation
+from maskprep.formats import DEFAULT
 from maskprep.formats.strict_json import loads
 from maskprep.prepare import Control, Policy, Preparer
 from maskprep.template.turn import Mismatch
@@ -64,7 +64,7 @@ def preparer(name, mode, folder):
 
 def prepare(name, mode, row, text, folder):
     spelt = json.loads(json.dumps(row).replace(FILL, json.dumps(text)[1:-1]))
-    return preparer(name, mode, folder).prepare(to_conversation(spelt))
+    return preparer(name, mode, folder).prepare(DEFAULT.parse(spelt))
 
 
 def code_of(*words):
@@ -137,7 +137,7 @@ def test_what_each_mode_does_with_real_rows(data, assets, conversations):
     counts = Counter()
     for line in rows:
         try:
-            conversation = to_conversation(loads(line))
+            conversation = DEFAULT.parse(loads(line))
             kept = preparer("qwen3", "keep", assets).prepare(conversation)
         except RowError:
             counts["cannot be used"] += 1

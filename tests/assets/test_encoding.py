@@ -8,7 +8,7 @@ from random import Random
 
 import pytest
 
-from maskprep.formats.openai import to_conversation
+from maskprep.formats import DEFAULT
 from maskprep.formats.strict_json import loads
 from maskprep.tokenizer.backend import Fastokens
 from maskprep.tokenizer.encode import Encoder
@@ -35,7 +35,7 @@ def test_every_beginning_of_a_text_has_the_ids_that_it_has_alone(name, assets, c
     encoder, random, contexts, shared = Encoder(loaded.tokenizer), Random(7), 0, 0
     for data, count in ROWS.items():
         with gzip.open(conversations / f"{data}.jsonl.gz") as lines:
-            texts = [rendered(loaded, to_conversation(loads(line))) for line in islice(lines, count)]
+            texts = [rendered(loaded, DEFAULT.parse(loads(line))) for line in islice(lines, count)]
         for text, flat in zip(texts, fast.encode(texts), strict=True):
             right = loaded.tokenizer(text, add_special_tokens=False)["input_ids"]
             ids = encoder.ids(text)

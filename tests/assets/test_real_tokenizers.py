@@ -9,7 +9,7 @@ from itertools import islice
 import pytest
 from law.comparing import HISTORIES, FrozenClock, compare, preparers, reference_of
 
-from maskprep.formats.openai import to_conversation
+from maskprep.formats import DEFAULT
 from maskprep.formats.strict_json import loads
 from maskprep.tokenizer.load import load_tokenizer
 
@@ -29,7 +29,7 @@ def test_real_rows_are_the_laws_or_rejected_with_its_code(name, data, assets, co
     counts, wrong = Counter(), []
     with gzip.open(conversations / f"{data}.jsonl.gz") as lines:
         for number, line in enumerate(islice(lines, ROWS[data]), start=1):
-            conversation = to_conversation(loads(line))
+            conversation = DEFAULT.parse(loads(line))
             reference = reference_of(loaded, template, conversation)
             for history in HISTORIES:
                 verdict = compare(by_history[history], history, conversation, reference)

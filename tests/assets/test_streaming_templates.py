@@ -12,7 +12,7 @@ from law.streams import LONG, compare_beginnings
 
 from assets.cells import SHAPE_NAMES, sweep, tokenizer_for
 from maskprep.errors import UsageError
-from maskprep.formats.openai import to_conversation
+from maskprep.formats import DEFAULT
 from maskprep.template.render import ChatTemplate
 
 pytestmark = pytest.mark.assets
@@ -27,7 +27,7 @@ def check(path):
     except UsageError:
         return Counter({"templates that do not compile": 1}), []
     for name, row in {**{name: SHAPES[name] for name in SHAPE_NAMES}, **LONG}.items():
-        counted, different = compare_beginnings(template, to_conversation(row))
+        counted, different = compare_beginnings(template, DEFAULT.parse(row))
         counts.update({f"{'long' if name in LONG else 'short'}: {what}": count for what, count in counted.items()})
         wrong += [(Path(path).name, name, *found) for found in different]
     counts["templates that stream all turns of a plain long conversation"] = int(_streams(template, LONG["talk"]))
@@ -37,7 +37,7 @@ def check(path):
 
 
 def _streams(template, row):
-    counts, _ = compare_beginnings(template, to_conversation(row))
+    counts, _ = compare_beginnings(template, DEFAULT.parse(row))
     return counts["turns"] > 0 and counts["turns"] == counts["turns taken over"]
 
 

@@ -10,8 +10,9 @@ from hypothesis import strategies as st
 
 from maskprep.conversation import ROLES, Conversation, Where
 from maskprep.errors import RowError, UsageError
-from maskprep.formats import Reading, detect
-from maskprep.formats.names import CALL, MESSAGE_FIELDS, ROW_FIELDS
+from maskprep.formats import FORMATS, Reading, detect
+from maskprep.formats.names import CALL, MESSAGE_FIELDS
+from maskprep.formats.registry import ROW_FIELDS
 
 WORDS = st.sampled_from(
     ["user", "gpt", "tool", CALL, "text", "image", '{"name": "f"}', "[]", "[1]", '{"a": null}', "", "é😀"]
@@ -31,13 +32,16 @@ MESSAGE = st.fixed_dictionaries(
     {"role": st.sampled_from(["user", "assistant", "tool", CALL]), "content": WORDS | JSON},
     optional={key: JSON for key in MESSAGE_FIELDS if key not in {"role", "content", "from", "value"}},
 )
-ROW = st.dictionaries(st.sampled_from(ROW_FIELDS), JSON | st.lists(MESSAGE, max_size=3), max_size=5) | JSON
+ROW = st.dictionaries(st.sampled_from(sorted(ROW_FIELDS)), JSON | st.lists(MESSAGE, max_size=3), max_size=5) | JSON
 READING = st.builds(
     Reading,
-    format=st.sampled_from(["auto", "openai", "sharegpt", "alpaca", "prompt_completion"]),
+    format=st.sampled_from(["auto", *FORMATS]),
     columns=st.dictionaries(st.sampled_from(["messages", "content", "prompt", "role"]), WORDS, max_size=2),
     roles=st.dictionaries(WORDS, st.sampled_from(ROLES), max_size=2),
     drop_nulls=st.booleans(),
+    chosen=st.booleans(),
+    tags=st.booleans(),
+    ignore=st.just(()) | st.tuples(st.sampled_from(sorted(ROW_FIELDS))),
 )
 
 

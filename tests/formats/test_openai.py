@@ -10,7 +10,7 @@ import pytest
 
 from maskprep.conversation import RESERVED_KWARGS, ROLES, Conversation
 from maskprep.errors import RowError
-from maskprep.formats.openai import to_conversation
+from maskprep.formats import DEFAULT
 
 ASK = {"role": "user", "content": "2+2?"}
 CALL = {"id": "c1", "type": "function", "function": {"name": "f", "arguments": {"a": 1}}}
@@ -20,7 +20,7 @@ def read(*messages: object, **row: object) -> Conversation:
     """Normalise a row, and see that the row itself is left alone."""
     given: dict[str, Any] = {"messages": list(messages), **row}
     before = copy.deepcopy(given)
-    conversation = to_conversation(given)
+    conversation = DEFAULT.parse(given)
     assert given == before
     return conversation
 
@@ -50,7 +50,7 @@ def refused(*messages: object, **row: object) -> RowError:
 @pytest.mark.parametrize("row", [None, [], [{"role": "user"}], "x", 1, True])
 def test_a_row_must_be_an_object(row: object) -> None:
     with pytest.raises(RowError, match="the row is") as caught:
-        to_conversation(row)
+        DEFAULT.parse(row)
     assert caught.value.code == "not-an-object"
 
 
@@ -58,8 +58,8 @@ def test_a_row_must_be_an_object(row: object) -> None:
     ("row", "said"),
     [
         ({}, "no keys"),
-        ({"dialog": [], "id\x1b": 1}, r"it has 'dialog', 'id\x1b'"),
-        ({"question": "a", "answer": "b"}, "'question', 'answer'"),
+        ({"talk": [], "id\x1b": 1}, r"it has 'talk', 'id\x1b'"),
+        ({"dialog": []}, "dialog must be a list of messages, not an empty list"),
         ({"messages": None}, "not null"),
         ({"conversations": []}, "conversations must be a list of messages, not an empty list"),
         ({"messages": "[{"}, "messages is a string that is not JSON"),
@@ -71,7 +71,7 @@ def test_a_row_must_be_an_object(row: object) -> None:
 )
 def test_a_row_must_have_messages(row: dict[str, Any], said: str) -> None:
     with pytest.raises(RowError) as caught:
-        to_conversation(row)
+        DEFAULT.parse(row)
     assert caught.value.code == "no-messages"
     assert said in caught.value.message
     assert caught.value.hint
@@ -156,8 +156,8 @@ def test_text_parts_become_one_string(role: str, content: list[Any], text: str) 
     [
         ({"type": "table", "table": {}}, "messages[0].content[1] is a part of the type 'table'"),
         ({"type": "a\x1b" + "x" * 200, "text": "a"}, r"'a\x1bxx"),
-        ({"text": "a"}, "without a type"),
-        ({"type": None, "text": "a"}, "without a type"),
+        ({"words": "a"}, "without a type"),
+        ({"type": None, "text": "a", "toolUse": {}}, "without a type"),
         ({"type": "text"}, "messages[0].content[1].text, of a part of the type 'text', is null"),
         ({"type": "text", "text": 1}, "is a number"),
         (None, "is null"),
@@ -238,8 +238,10 @@ def test_a_legacy_function_result_is_a_tool_message() -> None:
         ("ls -la", "not JSON"),
         ('{"a": 1', "cut off"),
         ('["a"]', "the JSON is a list, not an object"),
-        ('"{}"', "the JSON is a string"),
-        ("null", "the JSON is null"),
+        ('"a"', "not JSON"),
+        ("3", "the JSON is a number, not an object"),
+        ("{1: 2}", "not JSON"),
+        ("{'a': open('x')}", "not JSON"),
         ('{"a": NaN}', "NaN is not JSON"),
         ('{"a": 1, "a": 2}', "occurs twice"),
     ],
@@ -254,7 +256,7 @@ def test_arguments_that_are_no_object_stay_a_string(arguments: str, said: str) -
     assert said in detail
 
 
-@pytest.mark.parametrize("calls", [None, []])
+@pytest.mark.parametrize("calls", [None, [], "", " ", "[]", "null", '"[]"'])
 @pytest.mark.parametrize("role", ["assistant", "user"])
 def test_no_tool_calls_are_no_key(role: str, calls: object) -> None:
     assert fields({"role": role, "content": "x", "tool_calls": calls}) == {"role": role, "content": "x"}
@@ -263,8 +265,9 @@ def test_no_tool_calls_are_no_key(role: str, calls: object) -> None:
 @pytest.mark.parametrize(
     ("calls", "code", "said"),
     [
-        ({}, "bad-message", "messages[0].tool_calls must be a list, not an object"),
-        ("[]", "bad-message", "not a string"),
+        ({}, "bad-tool-call", "messages[0].tool_calls[0].name"),
+        (3, "bad-message", "messages[0].tool_calls must be a list, not a number"),
+        ("f", "bad-tool-call", "messages[0].tool_calls is no JSON of a call"),
         (["f"], "bad-tool-call", "messages[0].tool_calls[0] must be an object, not a string"),
         (
             [CALL, {}],
@@ -323,7 +326,11 @@ TOOLS = [{"type": "function", "function": {"name": "f", "parameters": {"x": None
 
 @pytest.mark.parametrize(
     ("tools", "expected"),
-    [(TOOLS, TOOLS), (json.dumps(TOOLS), TOOLS), (None, None), ([], None), ("", None), ("[]", None), ("null", None)],
+    [
+        *((TOOLS, TOOLS), (json.dumps(TOOLS), TOOLS), (json.dumps(json.dumps(TOOLS)), TOOLS), (repr(TOOLS), TOOLS)),
+        *(([json.dumps(TOOLS[0])], TOOLS), (TOOLS[0], TOOLS), (json.dumps(TOOLS[0]), TOOLS)),
+        *((None, None), ([], None), ("", None), ("[]", None), ("null", None), ({}, None), ("{}", None), ('"[]"', None)),
+    ],
 )
 def test_tools_are_a_list_of_objects_or_none(tools: object, expected: object) -> None:
     assert read(ASK, tools=tools).tools == expected
@@ -332,9 +339,8 @@ def test_tools_are_a_list_of_objects_or_none(tools: object, expected: object) ->
 @pytest.mark.parametrize(
     ("tools", "said"),
     [
-        ({}, "tools must be a list of objects, not an object"),
-        ("{}", "tools must be a list of objects, not an object"),
-        ('"[]"', "not a string"),
+        (3, "tools must be a list of objects, not a number"),
+        ("3", "tools must be a list of objects, not a number"),
         ("f", "tools is a string that is not JSON: "),
         ('[{"a": 1, "a": 2}]', "occurs twice"),
         (["f"], "tools[0] must be an object, not a string"),
@@ -361,7 +367,8 @@ def test_bad_tools_are_named(tools: object, said: str) -> None:
 def test_a_bare_function_is_given_as_servers_give_it(tool: dict[str, Any], given: dict[str, Any]) -> None:
     assert read(ASK, tools=[tool]).tools == [given]
     assert read(ASK, functions=[tool]).tools == read(ASK, functions=json.dumps([tool])).tools == [given]
-    assert read(ASK, tools=TOOLS, functions=[tool]).tools == TOOLS
+    assert read(ASK, tools=[tool], functions=[tool]).tools == [given]
+    assert refused(ASK, tools=TOOLS, functions=[tool]).code == "bad-tools"
 
 
 def test_documents_are_a_list_of_objects_or_none() -> None:
@@ -370,7 +377,8 @@ def test_documents_are_a_list_of_objects_or_none() -> None:
     assert read(ASK, documents=None).documents is None
     assert read(ASK, documents=[]).documents is None
     bad: object
-    for bad in ({}, "x", "", [1], 0):
+    assert read(ASK, documents=json.dumps(documents)).documents == documents
+    for bad in ("3", [1], 0):
         assert refused(ASK, documents=bad).code == "bad-documents"
 
 
@@ -381,7 +389,8 @@ def test_template_variables_are_an_object() -> None:
     }
     assert read(ASK, chat_template_kwargs=None).template_kwargs == {}
     bad: object
-    for bad in ([], "", 1):
+    assert read(ASK, chat_template_kwargs='{"x": 1}').template_kwargs == {"x": 1}
+    for bad in ([], "[]", 1):
         assert refused(ASK, chat_template_kwargs=bad).code == "bad-kwargs"
 
 

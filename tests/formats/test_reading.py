@@ -11,7 +11,7 @@ import pytest
 
 from maskprep.conversation import Where
 from maskprep.errors import RowError, UsageError
-from maskprep.formats import DEFAULT, FORMATS, Line, Reading, detect, parse
+from maskprep.formats import DEFAULT, Line, Reading, detect, parse
 
 MESSAGES = {"messages": [{"role": "user", "content": "a"}, {"role": "assistant", "content": "b"}]}
 SHAREGPT = {"conversations": [{"from": "human", "value": "a"}, {"from": "gpt", "value": "b"}]}
@@ -23,16 +23,12 @@ ROWS: dict[str, dict[str, Any]] = {
     "alpaca": ALPACA,
     "prompt_completion": PROMPT,
 }
-UNKNOWN: list[object] = [{}, [], None, "x", {"text": "x"}, {"question": "a", "answer": "b"}, {"messages": None}]
+UNKNOWN: list[object] = [{}, [], None, "x", {"text": "x"}, {"frage": "a", "antwort": "b"}, {"messages": None}]
 UNKNOWN += [{"messages": []}, {"conversation": []}, {"messages": ["x"]}, {"messages": "x"}, {"conversations": {}}]
 
 
 def numbered(*rows: object) -> list[tuple[Where, object]]:
     return [(Where("data.jsonl", line, 0), row) for line, row in enumerate(rows, 1)]
-
-
-def test_there_are_four_shapes() -> None:
-    assert set(FORMATS) == set(ROWS)
 
 
 @pytest.mark.parametrize("shape", list(ROWS))
@@ -52,6 +48,17 @@ def test_the_first_row_of_a_known_shape_decides(shape: str) -> None:
         ({"messages": None, **SHAREGPT}, "sharegpt"),
         ({"messages": json.dumps(MESSAGES["messages"])}, "openai"),
         ({**PROMPT, **MESSAGES}, "openai"),
+        ({"question": "a", "answer": "b"}, "question_answer"),
+        ({"Query": "a", "Response": "b"}, "question_answer"),
+        ({"data": ["a", "b"]}, "texts"),
+        ({"conversation": [{"human": "a", "assistant": "b"}]}, "pairs"),
+        (
+            {"contents": [{"role": "user", "parts": [{"text": "a"}]}, {"role": "model", "parts": {"text": "b"}}]},
+            "gemini",
+        ),
+        ({"input": "a", "output": [{"type": "message", "role": "assistant", "content": "b"}]}, "responses"),
+        ({"messages": MESSAGES["messages"][:1], "response": "b"}, "log"),
+        ({"query": "a", "answers": "[]", "tools": []}, "xlam"),
         ({"prompt": "a", "response": "b"}, "prompt_completion"),
         ({"instruction": "a", "response": "b"}, "alpaca"),
         ({"prompt": MESSAGES["messages"], "completion": "x"}, "prompt_completion"),
@@ -104,7 +111,10 @@ def test_a_format_that_was_named_is_not_detected() -> None:
     reading = Reading(format="prompt_completion")
     assert detect(numbered(MESSAGES, ALPACA), reading) is reading
     both = {**MESSAGES, "prompt": "p", "completion": "c"}
-    assert reading.parse(both).messages[0].fields["content"] == "p"
+    with pytest.raises(RowError) as caught:
+        reading.parse(both)
+    assert (caught.value.code, "ignore: [messages]" in caught.value.hint) == ("unread-field", True)
+    assert replace(reading, ignore=("messages",)).parse(both).messages[0].fields["content"] == "p"
     with pytest.raises(RowError) as caught:
         reading.parse(MESSAGES)
     assert caught.value.code == "mixed-formats"

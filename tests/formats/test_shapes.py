@@ -221,7 +221,7 @@ def test_roles_can_be_taught() -> None:
         ({"instruction": "Add.", "input": "2, 2", "output": "4"}, "Add.\n2, 2"),
         ({"instruction": "Add.", "input": "", "response": "4"}, "Add."),
         ({"instruction": "Add.", "input": None, "output": None, "response": "4"}, "Add."),
-        ({"instruction": "Add.", "output": "4", "response": "5"}, "Add."),
+        ({"instruction": "Add.", "output": "4", "response": "4"}, "Add."),
         ({"instruction": "", "input": "2+2", "output": "4"}, "2+2"),
         ({"instruction": "Add.", "context": "2, 2", "response": "4"}, "Add.\n2, 2"),
         ({"instruction": "Add.", "input": " ", "output": "4", "history": None}, "Add.\n "),
@@ -312,4 +312,7 @@ def test_rows_around_pictures_are_refused(key: str) -> None:
     row = turns(("human", "<image>What is it?" if key != "video" else "<video>"), ("gpt", "A cat."))
     assert refused({**row, key: ["cat.png"]}).code == "media-part"
     assert read({**row, key: []}) == read(row)
-    assert read({**turns(("human", "a"), ("gpt", "b")), key: ["cat.png"]})  # metadata: the text stands without it
+    blind = {**turns(("human", "a"), ("gpt", "b")), key: ["cat.png"]}  # no place in the text speaks of it
+    assert refused(blind).code == "media-part"
+    assert f"ignore: [{key}]" in refused(blind).hint
+    assert read(blind, ignore=(key,)) == read(turns(("human", "a"), ("gpt", "b")))

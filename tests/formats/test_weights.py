@@ -47,7 +47,7 @@ def test_a_message_counts_what_it_says(key: str, value: object, weight: float) -
 
 
 @pytest.mark.parametrize(
-    "value", [-1, -0.5, float("inf"), float("nan"), 10**400, -(10**400), "0", [], {}], ids=lambda value: str(value)[:9]
+    "value", [-1, -0.5, float("inf"), float("nan"), 10**400, -(10**400), "3", {}], ids=lambda value: str(value)[:9]
 )
 def test_a_bad_weight_is_refused(value: object) -> None:
     error = refused(weight=value)
@@ -145,7 +145,7 @@ def test_a_bad_range_is_refused(spans: object) -> None:
 
 def test_a_detail_must_say_whether_it_is_trained() -> None:
     assert "does not say whether" in refused(training_detail=[{"begin": 0, "end": 1}]).message
-    assert refused(training_detail=[{"begin": 0, "end": 1, "train": "yes"}]).code == "bad-weight"
+    assert refused(training_detail=[{"begin": 0, "end": 1, "train": "maybe"}]).code == "bad-weight"
 
 
 def test_a_prefix_is_the_end_of_the_conversation() -> None:

@@ -10,7 +10,7 @@ from law.templates import CALLS, HEAD, LAWS, SAY, TAIL, chatml
 from law.tokenizers_here import tokenizer
 from maskprep.conversation import Part
 from maskprep.errors import RowError
-from maskprep.formats.openai import to_conversation
+from maskprep.formats import DEFAULT
 from maskprep.prepare import Policy, Preparer
 
 
@@ -20,14 +20,14 @@ def refused(template, row, law=None, **policy):
         tokenizer("byte_level", law.eos, law.stops), now=NOW, policy=Policy(**policy), template=law.text
     )
     with pytest.raises(RowError) as caught:
-        preparer.prepare(to_conversation(row))
+        preparer.prepare(DEFAULT.parse(row))
     return caught.value
 
 
 def prepared(template, row, **policy):
     law = LAWS[template]
     loaded = tokenizer("byte_level", law.eos, law.stops)
-    return Preparer(loaded, now=NOW, policy=Policy(**policy), template=law.text).prepare(to_conversation(row))
+    return Preparer(loaded, now=NOW, policy=Policy(**policy), template=law.text).prepare(DEFAULT.parse(row))
 
 
 def test_template_error_shows_what_the_template_says():

@@ -16,7 +16,7 @@ from law.shapes import TOOLS, assistant, call, system, tool, user
 from law.templates import LAWS, chatml
 from law.tokenizers_here import tokenizer
 from maskprep.errors import RowError
-from maskprep.formats.openai import to_conversation
+from maskprep.formats import DEFAULT
 from maskprep.labels import IGNORED
 from maskprep.prepare import Control, Policy, Preparer
 from maskprep.sequences import History
@@ -35,7 +35,7 @@ def preparer(mode, template="chatml_calls", kind="byte_level", history="split"):
 
 
 def prepare(mode, messages, template="chatml_calls", kind="byte_level", history="split", **row):
-    conversation = to_conversation({"messages": messages, **row})
+    conversation = DEFAULT.parse({"messages": messages, **row})
     return preparer(mode, template, kind, history).prepare(conversation)
 
 
@@ -93,13 +93,13 @@ ROWS = {
 @pytest.mark.parametrize("name", ROWS)
 def test_every_field_is_rejected_escaped_or_kept(name, history):
     row, whose = ROWS[name]
-    conversation = to_conversation(row)
+    conversation = DEFAULT.parse(row)
     with pytest.raises(RowError, match="spells '<|im_end|>'".replace("|", r"\|")) as caught:
         preparer("reject", history=history).prepare(conversation)
     assert caught.value.code == "control-token"
     assert caught.value.message.startswith(whose)
 
-    clean = to_conversation(json.loads(json.dumps(row).replace("<|im_", "<|xx_")))
+    clean = DEFAULT.parse(json.loads(json.dumps(row).replace("<|im_", "<|xx_")))
     escaped, kept, none = (
         preparer(mode, history=history).prepare(one)
         for mode, one in (("escape", conversation), ("keep", conversation), ("reject", clean))
@@ -219,7 +219,7 @@ def test_white_space_that_a_token_takes_with_it_comes_back(tmp_path):
     made.add_special_tokens([AddedToken("<wide>", lstrip=True, rstrip=True, special=True, normalized=False)])
     PreTrainedTokenizerFast(tokenizer_object=made, eos_token=END).save_pretrained(tmp_path)
     loaded = load_tokenizer(str(tmp_path))
-    row = to_conversation({"messages": [user("a \n<wide> \t b<wide><wide>"), assistant("<wide> c")]})
+    row = DEFAULT.parse({"messages": [user("a \n<wide> \t b<wide><wide>"), assistant("<wide> c")]})
     for mode, count in (("keep", 4), ("escape", 0)):
         policy = Policy(control=Control(mode))
         preparing = Preparer(loaded, now=NOW, policy=policy, template=LAWS["chatml"].text)

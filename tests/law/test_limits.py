@@ -20,7 +20,7 @@ from law.shapes import assistant, user
 from law.templates import LAWS
 from law.tokenizers_here import tokenizer
 from maskprep.errors import RowError, UsageError
-from maskprep.formats.openai import to_conversation
+from maskprep.formats import DEFAULT
 from maskprep.prepare import Policy, Preparer
 from maskprep.template import limits
 from maskprep.template.limits import Exceeded, Limits
@@ -30,7 +30,7 @@ from maskprep.template.render import ChatTemplate
 # The timer may go off within a callback of the garbage collector, which loses the exception; it goes off again soon.
 pytestmark = pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
 
-TALK = to_conversation({"messages": [user("Go."), assistant("Gone.")]})
+TALK = DEFAULT.parse({"messages": [user("Go."), assistant("Gone.")]})
 FEW = Limits(seconds=0.5, size=2**20)
 
 # What goes beyond, but only for who says "Go.": without that, the templates do no harm
@@ -125,7 +125,7 @@ def test_a_bomb_is_a_reject_in_time(name, way):
     with pytest.raises(RowError, match="goes beyond"):
         template.plain(TALK, 1, generation_prompt=True)
     assert time.process_time() - began < 0.05
-    other = to_conversation({"messages": [user("Stay."), assistant("Stayed.")]})
+    other = DEFAULT.parse({"messages": [user("Stay."), assistant("Stayed.")]})
     assert template.plain(other, 2, generation_prompt=False) == "Stay.Stayed."
     assert template.tracked(other, 2, generation_prompt=False).text == "Stay.Stayed."
 
@@ -179,7 +179,7 @@ def test_rows_with_bombs_among_them_cost_those_rows_alone():
     for number in range(200):
         first = f"bomb {number // 20}" if number % 20 == 7 else f"Question {number}?"
         try:
-            preparer.prepare(to_conversation({"messages": [user(first), assistant("Well.")]}))
+            preparer.prepare(DEFAULT.parse({"messages": [user(first), assistant("Well.")]}))
             used += 1
         except RowError as error:
             codes.append(error.code)

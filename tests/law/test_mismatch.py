@@ -9,7 +9,7 @@ from law.comparing import NOW
 from law.shapes import assistant, user
 from law.templates import HEAD, LAWS, SAY, TAIL, THINK, Law, chatml
 from law.tokenizers_here import tokenizer
-from maskprep.formats.openai import to_conversation
+from maskprep.formats import DEFAULT
 from maskprep.prepare import Policy, Preparer
 from maskprep.sequences import History
 from maskprep.template.turn import Mismatch
@@ -25,7 +25,7 @@ def made(law, row, mismatch, history="split"):
     """Return ``(text, trained text, finding codes)`` of each sequence."""
     loaded = tokenizer("byte_level", law.eos, law.stops)
     policy = Policy(mismatch=Mismatch(mismatch), history=History(history))
-    prepared = Preparer(loaded, now=NOW, policy=policy, template=law.text).prepare(to_conversation(row))
+    prepared = Preparer(loaded, now=NOW, policy=policy, template=law.text).prepare(DEFAULT.parse(row))
     return [
         (
             one.sequence.text.text,

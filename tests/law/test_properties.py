@@ -13,7 +13,7 @@ from law.comparing import NOW, compare, preparers, reference_of
 from law.templates import ADDED, LAWS, SPECIAL
 from law.tokenizers_here import tokenizer
 from maskprep.errors import RowError
-from maskprep.formats.openai import to_conversation
+from maskprep.formats import DEFAULT
 from maskprep.prepare import Policy, Preparer
 from maskprep.sequences import History
 
@@ -71,7 +71,7 @@ def preparer(name, history="split", kind="byte_level"):
 
 def used(row, name, history="split", kind="byte_level"):
     try:
-        return preparer(name, history, kind).prepare(to_conversation(row)).sequences
+        return preparer(name, history, kind).prepare(DEFAULT.parse(row)).sequences
     except RowError:
         return ()
 
@@ -114,7 +114,7 @@ def test_the_law_holds_for_any_text(data):
     kind = data.draw(st.sampled_from(["byte_level", "nfc", "sentencepiece"]))
     law = LAWS[name]
     loaded = tokenizer(kind, law.eos, law.stops)
-    conversation = to_conversation(row)
+    conversation = DEFAULT.parse(row)
     verdict = compare(
         preparers(loaded, law.text)[history], history, conversation, reference_of(loaded, law.text, conversation)
     )

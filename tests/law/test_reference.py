@@ -12,14 +12,14 @@ from law.comparing import compare, preparers, reference_of
 from law.shapes import SHAPES
 from law.templates import HEAD, LAWS
 from law.tokenizers_here import tokenizer
-from maskprep.formats.openai import to_conversation
+from maskprep.formats import DEFAULT
 
 ASKED = "<|im_start|>user\nWhat is the capital of Norway?<|im_end|>\n"
 
 
 def law_of(template, shape):
     law = LAWS[template]
-    return reference_of(tokenizer("byte_level", law.eos, law.stops), law.text, to_conversation(SHAPES[shape]))
+    return reference_of(tokenizer("byte_level", law.eos, law.stops), law.text, DEFAULT.parse(SHAPES[shape]))
 
 
 @pytest.mark.parametrize(
@@ -118,7 +118,7 @@ def _shifts(ids, labels):
 def test_a_planted_fault_is_caught(fault, history):
     law = LAWS["chatml"]
     loaded = tokenizer("byte_level", law.eos, law.stops)
-    conversation = to_conversation(SHAPES["two_turns"])
+    conversation = DEFAULT.parse(SHAPES["two_turns"])
     honest = preparers(loaded, law.text)[history]
     reference = reference_of(loaded, law.text, conversation)
     assert compare(honest, history, conversation, reference).kind == "equal"
@@ -130,7 +130,7 @@ def test_a_planted_fault_is_caught(fault, history):
 def test_a_missing_sequence_is_caught():
     law = LAWS["empty_thought_last"]
     loaded = tokenizer("byte_level", law.eos, law.stops)
-    conversation = to_conversation(SHAPES["three_turns"])
+    conversation = DEFAULT.parse(SHAPES["three_turns"])
     honest = preparers(loaded, law.text)["split"].prepare(conversation).sequences
     assert len(honest) == 3
     faulty = SimpleNamespace(prepare=lambda _: SimpleNamespace(sequences=honest[:2]))

@@ -13,14 +13,14 @@ from law.streams import LONG, compare_beginnings
 from law.templates import HEAD, LAWS, SAY, TAIL, chatml
 from law.tokenizers_here import tokenizer
 from maskprep.errors import RowError
-from maskprep.formats.openai import to_conversation
+from maskprep.formats import DEFAULT
 from maskprep.prepare import Policy, Preparer
 from maskprep.template.audit import Audit, AuditMode
 from maskprep.template.messages import ALL, Messages, Seen
 from maskprep.template.render import ChatTemplate
 from maskprep.template.rendered import Beginning
 
-TALK = to_conversation(LONG["talk"])
+TALK = DEFAULT.parse(LONG["talk"])
 SAYS = "{{ m.role }}: {{ m.content }}\n"
 
 
@@ -38,7 +38,7 @@ def turns_taken(text, conversation=TALK):
 def test_every_beginning_is_what_rendering_it_again_gives(name):
     template = template_of(LAWS[name].text)
     for shape, row in {**SHAPES, **LONG}.items():
-        _, wrong = compare_beginnings(template, to_conversation(row))
+        _, wrong = compare_beginnings(template, DEFAULT.parse(row))
         assert not wrong, (shape, wrong[0])
 
 
@@ -132,7 +132,7 @@ READ_ON = {
 @pytest.mark.parametrize("name", READ_ON)
 def test_templates_that_read_on_or_keep_things_are_rendered_right(name):
     for row in LONG.values():
-        _, wrong = compare_beginnings(template_of(READ_ON[name]), to_conversation(row))
+        _, wrong = compare_beginnings(template_of(READ_ON[name]), DEFAULT.parse(row))
         assert not wrong, wrong[0]
 
 
@@ -194,7 +194,7 @@ MADE_UP = st.lists(LOOP | BETWEEN, min_size=1, max_size=5).map(lambda parts: HEA
 @settings(max_examples=200)
 @given(MADE_UP, st.sampled_from(sorted(LONG)))
 def test_made_up_templates_are_rendered_right(text, shape):
-    _, wrong = compare_beginnings(template_of(text), to_conversation(LONG[shape]))
+    _, wrong = compare_beginnings(template_of(text), DEFAULT.parse(LONG[shape]))
     assert not wrong, (text, wrong[0])
 
 
@@ -203,7 +203,7 @@ def test_made_up_templates_are_rendered_right(text, shape):
 
 def talk(turns):
     messages = [m for n in range(turns) for m in (user(f"Question {n}?"), assistant(f"Answer {n}."))]
-    return to_conversation({"messages": messages})
+    return DEFAULT.parse({"messages": messages})
 
 
 def test_what_is_rendered_for_a_turn_does_not_grow_with_the_conversation():

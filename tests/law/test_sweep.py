@@ -14,7 +14,7 @@ from law.shapes import SHAPES
 from law.templates import LAWS, LOSSY
 from law.tokenizers_here import tokenizer
 from maskprep.errors import RowError
-from maskprep.formats.openai import to_conversation
+from maskprep.formats import DEFAULT
 from maskprep.template.render import ChatTemplate
 
 OTHER_TOKENIZERS = ("nfc", "sentencepiece")
@@ -32,7 +32,7 @@ def sweep(name, kind, histories=HISTORIES):
     loaded = tokenizer(kind, law.eos, law.stops)
     by_history = preparers(loaded, law.text)
     for shape, row in SHAPES.items():
-        conversation = to_conversation(row)
+        conversation = DEFAULT.parse(row)
         reference = reference_of(loaded, law.text, conversation)
         for history in histories:
             yield f"{shape} {history}", compare(by_history[history], history, conversation, reference)
@@ -65,7 +65,7 @@ def test_the_sweep_reaches_every_finding_and_every_code():
         for row in SHAPES.values():
             for preparer in by_history.values():
                 try:
-                    seen |= {finding.code for finding in preparer.prepare(to_conversation(row)).findings}
+                    seen |= {finding.code for finding in preparer.prepare(DEFAULT.parse(row)).findings}
                     kinds["used"] += 1
                 except RowError as error:
                     seen.add(error.code)
@@ -80,7 +80,7 @@ def test_the_tracked_text_is_transformers_own(name):
     loaded = tokenizer("byte_level", law.eos, law.stops)
     chat = ChatTemplate(law.text, loaded.variables, NOW)
     for row in SHAPES.values():
-        conversation = to_conversation(row)
+        conversation = DEFAULT.parse(row)
         for asked in (False, True):
             try:
                 ours = chat.tracked(conversation, len(conversation.messages), generation_prompt=asked).text

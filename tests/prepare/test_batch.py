@@ -11,7 +11,7 @@ from law.templates import LAWS
 from law.tokenizers_here import tokenizer
 
 from maskprep.errors import RowError
-from maskprep.formats.openai import to_conversation
+from maskprep.formats import DEFAULT
 from maskprep.prepare import Control, Policy, Preparer
 from maskprep.sequences import History
 
@@ -38,7 +38,7 @@ def proved_by(preparer, rows):
     proved = []
     for row in rows:
         try:
-            proved.append(preparer.prove(to_conversation(row)))
+            proved.append(preparer.prove(DEFAULT.parse(row)))
         except RowError:
             continue
     return proved

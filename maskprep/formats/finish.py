@@ -1,0 +1,148 @@
+"""What a row has beside its messages, in every shape: system prompt, tools, documents, variables, weight, reasoning."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any
+
+from maskprep.conversation import RESERVED_KWARGS, Conversation, Finding, Message
+from maskprep.errors import RowError
+from maskprep.formats.dialogue import check_prefix
+from maskprep.formats.keys import MEDIA, is_switch, says_nothing
+from maskprep.formats.names import REASONING_KEYS
+from maskprep.formats.nested_json import unwrapped
+from maskprep.formats.parts import joined_text
+from maskprep.formats.row import Row
+from maskprep.formats.tags import untagged
+from maskprep.formats.tools import TOOL_FIELDS, as_tools, read_objects, read_tools
+from maskprep.formats.weights import WEIGHT_KEYS, as_weight, read_weight
+from maskprep.formats.wording import kind
+
+SYSTEM_FIELDS = (
+    *("system", "system_prompt", "system_message", "systemPrompt", "systemMessage", "systemInstruction"),
+    *("system_instruction", "sys_prompt"),
+)
+"""The fields of a row that may hold its system prompt."""
+
+COMMON_FIELDS = (*SYSTEM_FIELDS, *TOOL_FIELDS, "documents", "chat_template_kwargs", *WEIGHT_KEYS, *REASONING_KEYS)
+"""The fields that a row of every shape may have."""
+
+
+_FACTORS = frozenset({"weight", "loss_weight", "loss_scale", "train", "training", "trainable"})
+_SWITCHES = (True, False, "true", "false", "True", "False")
+"""What any other key of a row may say of its weight: a number there (``loss: 1.7``) may be a measurement."""
+
+
+def finish(row: Row, messages: Sequence[Message], *, tags: bool = True) -> Conversation:
+    """Make a conversation of a row's messages and of what stands beside them.
+
+    ``tags``: whether calls, tools and results that stand as tags in the text are read. Raises RowError, among others
+    ``unread-field`` where the row has a field left that must not be passed over.
+    """
+    _check_media(row)
+    listed = _with_system(row, list(messages))
+    tools = read_tools(row)
+    if tags:
+        listed, told = untagged(listed, row.findings)
+        tools = tools or (as_tools(told) if told else None)
+    listed = _with_reasoning(row, listed)
+    check_prefix(listed, "the row")
+    return Conversation(
+        messages=tuple(_weighted(row, listed)),
+        tools=tools,
+        documents=read_objects(unwrapped(row.take("documents")), "documents", "bad-documents"),
+        template_kwargs=_read_kwargs(row.take("chat_template_kwargs")),
+        findings=tuple(row.findings),
+        account=row.account(listed),
+    )
+
+
+def _with_system(row: Row, messages: list[Message]) -> list[Message]:
+    texts = {key: _system_text(row.take(key), key) for key in row.saying(SYSTEM_FIELDS)}
+    found = {text for text in texts.values() if text.strip()}
+    if not found:
+        return messages
+    if len(found) > 1:
+        raise RowError("bad-message", f"the row has two system prompts, {' and '.join(texts)}", "Keep one of the two.")
+    system = found.pop()
+    if messages and messages[0].role == "system":
+        if messages[0].fields["content"] == system:
+            return messages
+        text = "the row has a system prompt, and its first message is another one"
+        raise RowError("bad-message", text, "Keep one of the two.")
+    return [Message({"role": "system", "content": system}), *messages]
+
+
+def _system_text(value: object, key: str) -> str:
+    if not isinstance(value, str | list | dict) or (isinstance(value, list) and not _is_text(value)):
+        hint = "Give the system prompt as text."
+        raise RowError("bad-message", f"{key} must be a string, not {kind(value)}", hint)
+    return joined_text(value, key)
+
+
+def _is_text(value: list[Any]) -> bool:
+    return all(isinstance(item, dict) for item in value)
+
+
+def _check_media(row: Row) -> None:
+    """Refuse a row with pictures or sound: without them its text means something else."""
+    media = [key for key in row.fields if key in MEDIA and not says_nothing(row.fields[key])]
+    if media:
+        text = f"the row has {', '.join(media)}; only text is supported"
+        hint = f"Take such rows out; or say ignore: [{', '.join(media)}] where the text stands without them."
+        raise RowError("media-part", text, hint)
+
+
+def _with_reasoning(row: Row, messages: list[Message]) -> list[Message]:
+    """Give the row's own reasoning to the answer that it belongs to: the only one, or the completion's last."""
+    keys = row.saying(REASONING_KEYS)
+    if not keys:
+        return messages
+    answers = [index for index, message in enumerate(messages) if message.role == "assistant" and message.weight > 0]
+    texts = {row.fields[key] for key in keys} if all(isinstance(row.fields[key], str) for key in keys) else set()
+    if len(answers) != 1 or len(texts) != 1:
+        return messages  # whose it is, or which of two, nobody can tell: it is left, and speaks
+    for key in keys:
+        row.take(key)
+    answer = messages[answers[0]]
+    held = next((key for key in REASONING_KEYS if answer.fields.get(key)), None)
+    text = texts.pop()
+    if held is not None and answer.fields[held] != text:
+        raise RowError("bad-message", f"the row's {keys[0]} is not the {held} of its answer", "Keep one of the two.")
+    fields = answer.fields if held else {**answer.fields, "reasoning_content": text}
+    return [*messages[: answers[0]], replace(answer, fields=fields), *messages[answers[0] + 1 :]]
+
+
+def _weighted(row: Row, messages: Sequence[Message]) -> Sequence[Message]:
+    """Multiply the weights of all messages by that of the row, where it has one."""
+    said = {key: row.fields[key] for key in row.saying(WEIGHT_KEYS)}
+    keys = [key for key, value in said.items() if is_switch(value) and (key in _FACTORS or value in _SWITCHES)]
+    if not keys:
+        return messages
+    factor = read_weight({key: row.take(key) for key in keys}, "the row")
+    if factor is None or factor == 1:
+        return messages
+    row.findings.append(Finding("row-weight", f"the row's weight of {factor:g} multiplies those of its messages"))
+    return [
+        replace(
+            message,
+            weight=as_weight(message.weight * factor, "the weight of a message, times that of its row,"),
+            ranges=tuple(replace(span, weight=as_weight(span.weight * factor, "a range")) for span in message.ranges),
+        )
+        for message in messages
+    ]
+
+
+def _read_kwargs(value: object) -> dict[str, Any]:
+    value = unwrapped(value)
+    if value is None:
+        return {}
+    if not isinstance(value, dict):
+        message = f"chat_template_kwargs must be an object, not {kind(value)}"
+        raise RowError("bad-kwargs", message, 'Give it as an object, for example {"enable_thinking": false}.')
+    reserved = sorted(RESERVED_KWARGS.intersection(value))
+    if reserved:
+        message = f"chat_template_kwargs may not set {', '.join(reserved)}"
+        raise RowError("reserved-kwarg", message, "Remove it: the tokenizer and maskprep set these themselves.")
+    return value

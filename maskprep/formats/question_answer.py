@@ -1,0 +1,38 @@
+"""A question and its answer in two fields, by their usual names: ``query`` and ``response``, say.
+
+With ``history`` before it, as ms-swift writes rows. Where a row has two fields that may be the question, or two that
+may be the answer, it is not guessed which is meant.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from maskprep.conversation import Message
+from maskprep.formats.history import read_history
+from maskprep.formats.row import Row
+from maskprep.formats.shape import Shape
+
+_QUESTIONS = ("question", "query", "problem", "user", "human", "input", "inputs", "prompt", "instruction")
+_ANSWERS = ("answer", "response", "output", "completion", "solution", "assistant", "gpt", "target", "targets", "reply")
+_HINT = 'Give {"question": "…", "answer": "…"}; columns: can map other names.'
+
+
+def names_of(row: Row) -> tuple[str, str] | None:
+    """Return the fields of the question and of the answer, None where there is not exactly one of each."""
+    lower = {key.lower(): key for key in reversed(list(row.fields)) if isinstance(row.fields[key], str)}
+    asked = [lower[name] for name in _QUESTIONS if name in lower]
+    said = [lower[name] for name in _ANSWERS if name in lower]
+    return (asked[0], said[0]) if len(asked) == 1 and len(said) == 1 else None
+
+
+def _read(row: Row) -> Sequence[Message]:
+    question, answer = names_of(row) or ("question", "answer")
+    history = read_history(row)
+    asked = Message({"role": "user", "content": row.text(question, hint=_HINT) or ""})
+    return [*history, asked, Message({"role": "assistant", "content": row.text(answer, hint=_HINT) or ""})]
+
+
+QUESTION_ANSWER = Shape(
+    "question_answer", (*_QUESTIONS, *_ANSWERS, "history"), lambda row: names_of(row) is not None, _read, messages=False
+)

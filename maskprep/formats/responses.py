@@ -1,0 +1,100 @@
+"""OpenAI's responses: what was given, ``input``, and what the model made of it, ``output``, in items.
+
+{"input": "Tide?", "output": [{"type": "reasoning", …}, {"type": "message", …}, {"type": "function_call", …}]}
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from maskprep.conversation import Message
+from maskprep.errors import RowError
+from maskprep.formats.dialogue import read_dialogue
+from maskprep.formats.nested_json import unwrapped, unwrapped_list
+from maskprep.formats.parts import joined_text
+from maskprep.formats.row import Row
+from maskprep.formats.shape import Shape
+from maskprep.formats.wording import kind, quote
+
+_HINT = 'Give {"input": "…" or a list of items, "output": [{"type": "message", …}, …]}.'
+
+
+def _fits(row: Row) -> bool:
+    output = row.get("output")
+    items = isinstance(output, list) and bool(output) and all(isinstance(item, dict) for item in output)
+    return items and isinstance(row.get("input"), str | list)
+
+
+def _read(row: Row) -> Sequence[Message]:
+    """Take the items; what the assistant says in the input is context, and not in the loss."""
+    given, made = row.take("input"), row.take("output")
+    asked = [{"role": "user", "content": given}] if isinstance(given, str) else list(as_messages(given, "input"))
+    said = list(as_messages(made, "output"))
+    told = row.take("instructions")
+    system = [Message({"role": "system", "content": joined_text(told, "instructions")})] if told else []
+    before = read_dialogue(asked, "input", row, (0.0, 1.0)) if asked else []
+    return [*system, *before, *(read_dialogue(said, "output", row) if said else [])]
+
+
+def as_messages(items: object, at: str) -> Iterator[dict[str, Any]]:
+    """Yield the messages of a list of items: what an assistant thinks, says and calls in one go is one message.
+
+    Raises RowError ``bad-message``.
+    """
+    items = unwrapped(items)
+    if not isinstance(items, list):
+        raise RowError("bad-message", f"{at} must be a list of items, not {kind(items)}", _HINT)
+    turn: dict[str, Any] = {}
+    for index, item in enumerate(unwrapped_list(items)):
+        if not isinstance(item, dict):
+            raise RowError("bad-message", f"{at}[{index}] must be an object, not {kind(item)}", _HINT)
+        # What is thought or said behind an answer or a call begins another turn.
+        ended = bool(turn.get("content") or turn.get("tool_calls")) and item.get("type") != "function_call"
+        if turn and (ended or _of_assistant(item, turn) is None):
+            yield turn
+            turn = {}
+        told = _of_assistant(item, turn)
+        if told is None:
+            yield _given(item, item.get("type", "message"), f"{at}[{index}]")
+        else:
+            turn = {"role": "assistant", "content": "", **turn, **told}
+    if turn:
+        yield turn
+
+
+def _of_assistant(item: dict[str, Any], turn: Mapping[str, Any]) -> dict[str, Any] | None:
+    """Return what an item adds to a turn of the assistant's, None where it is none of the assistant's."""
+    match item.get("type", "message"):
+        case "message" if item.get("role") == "assistant":
+            return {key: value for key, value in item.items() if key != "type"}
+        case "reasoning":
+            return {"reasoning_details": [*turn.get("reasoning_details", []), *_thoughts(item)]}
+        case "function_call":
+            call = {"id": item.get("call_id") or item.get("id"), "type": "function", "function": _function(item)}
+            return {"tool_calls": [*turn.get("tool_calls", []), call]}
+        case _:
+            return None
+
+
+def _function(item: dict[str, Any]) -> dict[str, Any]:
+    return {"name": item.get("name"), "arguments": item.get("arguments")}
+
+
+def _thoughts(item: dict[str, Any]) -> list[Any]:
+    pieces = item.get("content") or item.get("summary") or []
+    if not pieces and item.get("encrypted_content"):
+        return [{"type": "reasoning.encrypted", "data": "…"}]
+    return pieces if isinstance(pieces, list) else [pieces]
+
+
+def _given(item: dict[str, Any], name: object, at: str) -> dict[str, Any]:
+    if name == "function_call_output":
+        return {"role": "tool", "tool_call_id": item.get("call_id"), "content": joined_text(item.get("output"), at)}
+    if name == "message":
+        return {key: value for key, value in item.items() if key != "type"}
+    shown = quote(name) if isinstance(name, str) else kind(name)
+    raise RowError("bad-message", f"{at} is an item of the type {shown}, which is not supported", _HINT)
+
+
+RESPONSES = Shape("responses", ("input", "output", "instructions"), _fits, _read)

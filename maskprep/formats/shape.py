@@ -1,0 +1,28 @@
+"""What a shape of rows is."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from maskprep.conversation import Message
+from maskprep.formats.row import Row
+
+
+@dataclass(frozen=True, slots=True)
+class Shape:
+    """A shape that rows may have.
+
+    Args:
+        name: what it is called in ``format``.
+        fields: the fields of a row that it reads, beside those that every shape has (see ``finish``).
+        fits: tells whether a row has it; takes nothing from the row.
+        read: takes the fields of a row and returns its messages. Raises RowError.
+        messages: whether a row holds messages, which have fields of their own.
+    """
+
+    name: str
+    fields: tuple[str, ...]
+    fits: Callable[[Row], bool]
+    read: Callable[[Row], Sequence[Message]]
+    messages: bool = True

@@ -1,0 +1,35 @@
+"""xLAM's shape: a ``query``, the calls that answer it, ``answers``, and the ``tools``."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from maskprep.conversation import Message
+from maskprep.errors import RowError
+from maskprep.formats.nested_json import unwrapped
+from maskprep.formats.row import Row
+from maskprep.formats.shape import Shape
+from maskprep.formats.tool_calls import read_tool_calls
+
+_HINT = 'Give {"query": "…", "answers": [{"name": "…", "arguments": {…}}], "tools": […]}.'
+
+
+def _fits(row: Row) -> bool:
+    value = row.get("answers")
+    listed = isinstance(value, list) or (isinstance(value, str) and value.lstrip().startswith("["))
+    return listed and row.get("query") is not None
+
+
+def _read(row: Row) -> Sequence[Message]:
+    asked = row.text("query", hint=_HINT)
+    value = row.take("answers")
+    try:
+        answers = unwrapped(value)
+    except RowError as error:
+        raise RowError("bad-tool-call", f"answers are no JSON of calls: {error.message}", _HINT) from error
+    calls = read_tool_calls(answers, "answers", row.findings)
+    said = {"role": "assistant", "content": "", **({"tool_calls": calls} if calls else {})}
+    return [Message({"role": "user", "content": asked or ""}), Message(said)]
+
+
+XLAM = Shape("xlam", ("query", "answers"), _fits, _read, messages=False)

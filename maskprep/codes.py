@@ -60,6 +60,13 @@ REJECTS: dict[str, Code] = {
     "mixed-formats": Code(
         "it has another shape than the rest of its file", "divide the file by shape, or say mixed_formats: true"
     ),
+    "unread-field": Code(
+        "a key of it speaks of the loss, of context or of reasoning, and nothing reads it",
+        "map the key with `columns:`, or leave it out with `ignore:`",
+    ),
+    "preference-row": Code(
+        "it compares answers (chosen, rejected) or judges one (label)", "`preference: chosen` trains the good answer"
+    ),
     "media-part": Code("it holds images, sound or files", "take such rows out: only text can be prepared"),
     "plain-text": Code("it is one text without turns", "give conversations as messages, or as prompt and completion"),
     # The template, or the policy, stands in the way.
@@ -145,6 +152,13 @@ FINDINGS: dict[str, Code] = {
     "arguments-as-text": Code("the template reads tool arguments as text", "nothing is to be done"),
     "python-notation": Code(
         "the template prints tool calls as Python does, not as JSON", "use a template that writes JSON"
+    ),
+    "reasoning-twice": Code(
+        "a thought stands in the answer's text and in a field of its own; the same one is used once",
+        "leave one of the two out",
+    ),
+    "tags-in-text": Code(
+        "an assistant's text holds `<tool_call>` that is no JSON of a call: it is trained as text", "mend the calls"
     ),
     "text-parts-joined": Code("several text parts were joined by a line break", "give the content as one text"),
     "parts-reordered": Code(

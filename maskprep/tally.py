@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Collection
 from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
 from maskprep.codes import fix_of
-from maskprep.conversation import Finding, Where
+from maskprep.conversation import NOTHING_LEFT, Account, Finding, Where
 from maskprep.errors import RowError
 from maskprep.prepare import Prepared
 from maskprep.prepare.prepared import Loss
@@ -49,6 +50,8 @@ class Tally:
     """The counts of a build so far. rows = used + rejected + left out as duplicates, always.
 
     ``too_long`` counts the rows that did not fit, and their tokens before and after: none of those that are rejected.
+    ``not_read`` counts the rows that have a key that nothing reads, ``columns_used`` and ``roles_used`` those that an
+    entry of the configuration was used for.
     """
 
     used: int = 0
@@ -65,6 +68,9 @@ class Tally:
     findings: dict[str, Noticed] = field(default_factory=dict)
     dropped: dict[str, Noticed] = field(default_factory=dict)
     too_long: Counter[str] = field(default_factory=Counter)
+    not_read: Counter[str] = field(default_factory=Counter)
+    columns_used: Counter[str] = field(default_factory=Counter)
+    roles_used: Counter[str] = field(default_factory=Counter)
 
     @property
     def rows(self) -> int:
@@ -86,6 +92,7 @@ class Tally:
         """Count a rejected row."""
         self.rejected += 1
         _count(self.rejects, error.code, where, error.message, error.hint)
+        self.not_read.update(error.facts.get("not_read", ()))
         if error.code == TOO_LONG:
             self._shorten(Loss(int(error.facts["tokens"]), int(error.facts["trained_tokens"]), 0, 0))
 
@@ -117,6 +124,14 @@ class Tally:
             _count(self.findings, finding.code, where, finding.detail)
         self.duplicates += DUPLICATE in seen
 
+    def read(self, account: Account, known: Collection[str] = ()) -> None:
+        """Count what reading a row left and used; ``known`` are keys of messages that the chat template reads."""
+        if account is NOTHING_LEFT:
+            return
+        self.not_read.update(path for path in account.unread if path.partition("[].")[2] not in known)
+        self.columns_used.update(account.columns)
+        self.roles_used.update(account.roles)
+
     def repeat(self, where: Where, message: str) -> None:
         """Note that a row that was counted as used had been there before."""
         self.duplicates += 1
@@ -139,7 +154,7 @@ class Tally:
         """Return all of it as JSON types."""
         return {
             **{name: getattr(self, name) for name in (*_NUMBERS, "longest")},
-            "too_long": dict(self.too_long),
+            **{name: dict(getattr(self, name)) for name in _COUNTERS},
             **{name: [[*kind, count] for kind, count in getattr(self, name).items()] for name in _BY},
             **{name: {code: each.stored() for code, each in getattr(self, name).items()} for name in _TABLES},
         }
@@ -149,7 +164,8 @@ class Tally:
         """Return the tally that ``stored`` was made of."""
         counts = {name: Counter({(role, part): count for role, part, count in stored[name]}) for name in _BY}
         tables = {name: {c: Noticed.restored(each) for c, each in stored[name].items()} for name in _TABLES}
-        return cls(**{**stored, "too_long": Counter(stored["too_long"]), **counts, **tables})
+        counters = {name: Counter(stored[name]) for name in _COUNTERS}
+        return cls(**{**stored, **counters, **counts, **tables})
 
     def _shorten(self, loss: Loss, copies: int = 1) -> None:
         """Count what became of a row that was too long."""
@@ -178,6 +194,7 @@ class Tally:
                 "tokens": long["tokens"],
                 "trained_tokens": long["trained"],
             },
+            "not_read": dict(sorted(self.not_read.items())),
             "by_role_and_part": [
                 {"role": role, "part": part, "tokens": count, "trained_tokens": self.trained_by[role, part]}
                 for (role, part), count in sorted(self.tokens_by.items())
@@ -190,7 +207,8 @@ class Tally:
 
 _BY = ("tokens_by", "trained_by")
 _NUMBERS = ("used", "rejected", "duplicates", "sequences", "tokens", "trained", "unfaithful")
-_SUMS = (*_NUMBERS, *_BY, "too_long")
+_COUNTERS = ("too_long", "not_read", "columns_used", "roles_used")
+_SUMS = (*_NUMBERS, *_BY, *_COUNTERS)
 _TABLES = ("rejects", "findings", "dropped")
 
 

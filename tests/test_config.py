@@ -23,7 +23,7 @@ def test_the_defaults_are_those_of_the_documents():
     config = load(None, LEAST)
     assert config.model_dump(mode="json") == {
         **LEAST,
-        "sources": [{"path": "a.jsonl", "format": None, "columns": {}, "roles": {}, "weight": 1.0, "max_rows": None}],
+        "sources": [{"path": "a.jsonl", "format": None, "columns": {}, "roles": {}, "ignore": [], "weight": 1.0, "max_rows": None}],
         "tokenizer": {
             "name": "t",
             "backend": "auto",
@@ -36,6 +36,9 @@ def test_the_defaults_are_those_of_the_documents():
         "format": "auto",
         "columns": {},
         "roles": {},
+        "ignore": [],
+        "preference": "reject",
+        "tool_tags": "read",
         "mixed_formats": False,
         "drop_nulls": False,
         "duplicates": "keep",
@@ -141,6 +144,9 @@ def test_the_fingerprint_does_not_depend_on_where_the_values_stand(tmp_path):
         "format=openai",
         "columns={messages: dialog}",
         "roles={bot: assistant}",
+        "ignore=[x]",
+        "preference=chosen",
+        "tool_tags=keep",
         "mixed_formats=true",
         "drop_nulls=true",
         "duplicates=drop",

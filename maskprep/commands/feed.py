@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import replace
 from functools import partial
@@ -44,6 +44,7 @@ class Feed:
         self.files = list(_files(config.sources))
         self._facts = {file: facts_of(file.name) for file in self.files}
         self._readings = {file: self._look(file) for file in self.files if file.name != STDIN}
+        self._refuse_columns()
 
     @property
     def names(self) -> list[str]:
@@ -147,6 +148,15 @@ class Feed:
         with closing(opened.lines):  # type: ignore[type-var]  # a generator
             return self._detect(file, list(_first(opened.lines)))
 
+    def _refuse_columns(self) -> None:
+        """Refuse an entry of ``columns`` that the shape of no file of its source ever reads."""
+        if len(self._readings) < len(self.files):
+            return  # standard input has not told its shape
+        for number, source in enumerate(self._config.sources):
+            own = [reading for file, reading in self._readings.items() if file.source == number]
+            _refuse_unread(source.columns, own, f"sources[{number}].columns")
+        _refuse_unread(self._config.columns, list(self._readings.values()), "columns")
+
     def _detect(self, file: InputFile, first: Sequence[Line]) -> Reading:
         rows = []
         for line in first:
@@ -158,6 +168,14 @@ class Feed:
         return detect(rows, reading_of(self._config, self._config.sources[file.source]))
 
 
+def _refuse_unread(columns: Mapping[str, str], readings: Sequence[Reading], where: str) -> None:
+    unread = [name for name in columns if readings and not any(reading.reads(name) for reading in readings)]
+    if unread:
+        shapes = " or ".join(sorted({reading.format for reading in readings}))
+        msg = f"{where}: a row of the shape {shapes} has no field {', '.join(unread)}: the entry would do nothing"
+        raise UsageError(msg, "take it out, or name another shape with format: (see Input in README.md)")
+
+
 def reading_of(config: Config, source: Source) -> Reading:
     """Return how the rows of a source are read, as far as the configuration tells."""
     return Reading(
@@ -166,6 +184,9 @@ def reading_of(config: Config, source: Source) -> Reading:
         roles={**config.roles, **source.roles},
         drop_nulls=config.drop_nulls,
         mixed=config.mixed_formats,
+        ignore=(*config.ignore, *source.ignore),
+        chosen=config.preference == "chosen",
+        tags=config.tool_tags == "read",
     )
 
 

@@ -17,9 +17,24 @@ from maskprep.pipeline.place import Place
 from maskprep.pipeline.receipt import DIGESTS, SURVEY, ChunkReceipt, ledger_name, receipt_name
 from maskprep.pipeline.rows import Choice, Tallies, note
 from maskprep.shards.files import Receipt
-from maskprep.tally import DUPLICATE
+from maskprep.tally import DUPLICATE, Tally
 
 _LEDGERS = 8  # that are held at a time: each may have some megabytes
+
+
+@dataclass(slots=True)
+class Keys:
+    """How many rows had a key that nothing read, and used an entry of ``columns`` or ``roles``."""
+
+    not_read: Counter[str] = field(default_factory=Counter)
+    columns: Counter[str] = field(default_factory=Counter)
+    roles: Counter[str] = field(default_factory=Counter)
+
+    def add(self, tally: Tally) -> None:
+        """Add what a chunk counted."""
+        self.not_read.update(tally.not_read)
+        self.columns.update(tally.columns_used)
+        self.roles.update(tally.roles_used)
 
 
 @dataclass(slots=True)
@@ -27,7 +42,8 @@ class Gathered:
     """What all chunks left.
 
     ``shards`` by split, ``names`` of the files and ``ledgers`` of each chunk; ``rows`` counts the rows read, ``chosen``
-    those that were to be used, by the numbers of source and file; ``weighted`` tells whether any row has weights.
+    those that were to be used, by the numbers of source and file; ``keys`` what the rows of a file had that nothing
+    read, and which entries of the configuration they used; ``weighted`` tells whether any row has weights.
     """
 
     tallies: Tallies
@@ -36,6 +52,7 @@ class Gathered:
     ledgers: list[frozenset[str]] = field(default_factory=list)
     rows: Counter[tuple[int, int]] = field(default_factory=Counter)
     chosen: Counter[tuple[int, int]] = field(default_factory=Counter)
+    keys: defaultdict[tuple[int, int], Keys] = field(default_factory=lambda: defaultdict(Keys))
     weighted: bool = False
 
 
@@ -69,6 +86,7 @@ def gather(place: Place, count: int, tallies: Tallies, splits: Sequence[str]) ->
         found.ledgers.append(found.ledgers[-1] if found.ledgers and found.ledgers[-1] == own else own)
         found.rows[receipt.source, receipt.file] += receipt.read
         found.chosen[receipt.source, receipt.file] += receipt.chosen
+        found.keys[receipt.source, receipt.file].add(receipt.tallies.whole)
         found.weighted |= receipt.weighted
     return found
 

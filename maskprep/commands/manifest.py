@@ -87,9 +87,12 @@ def _understood(
                 "files": [],
                 "rows": 0,
                 "rows_chosen": 0,
+                "not_read": {},
             },
         )
         entry["files"].append(name)
         entry["rows"] += found.rows[file.source, file.number]
         entry["rows_chosen"] += found.chosen[file.source, file.number]
+        for path, rows in sorted(found.keys[file.source, file.number].not_read.items()):
+            entry["not_read"][path] = entry["not_read"].get(path, 0) + rows
     return list(entries.values())

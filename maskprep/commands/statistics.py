@@ -127,6 +127,7 @@ class _Totals(BaseModel):
     by_role_and_part: list[_Entry]
     rejects: dict[str, _Noticed]
     findings: dict[str, _Noticed]
+    not_read: dict[str, int] = {}
 
 
 def statistics(data: StoredDataSet) -> Statistics:

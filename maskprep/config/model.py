@@ -10,7 +10,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field, field_validator
 
-from maskprep.config.sections import FormatName, Name, Packing, RoleName, Section, Source, TokenizerChoice, Train
+from maskprep.config.sections import Name, Packing, RoleName, Section, Source, TokenizerChoice, Train
 from maskprep.conversation import RESERVED_KWARGS
 
 
@@ -20,9 +20,12 @@ class Config(Section):
     sources: Annotated[tuple[Source, ...], Field(min_length=1)]
     tokenizer: TokenizerChoice
     output: Name | None = None
-    format: FormatName = "auto"
+    format: Name = "auto"
     columns: Mapping[str, str] = {}
     roles: Mapping[str, RoleName] = {}
+    ignore: tuple[Name, ...] = ()
+    preference: Literal["reject", "chosen"] = "reject"
+    tool_tags: Literal["read", "keep"] = "read"
     mixed_formats: bool = False
     drop_nulls: bool = False
     duplicates: Literal["keep", "drop"] = "keep"

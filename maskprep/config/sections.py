@@ -24,7 +24,6 @@ def _turns(value: str) -> str:
 Name = Annotated[str, AfterValidator(_a_name)]
 PartName = Literal["content", "reasoning", "tool_call", "scaffold", "stop"]
 RoleName = Literal["system", "developer", "user", "assistant", "tool"]
-FormatName = Literal["auto", "openai", "sharegpt", "alpaca", "prompt_completion"]
 
 
 class Section(BaseModel):
@@ -37,9 +36,10 @@ class Source(Section):
     """One of the sources. ``None`` and empty values are those of the whole configuration."""
 
     path: Name
-    format: FormatName | None = None
+    format: Name | None = None
     columns: Mapping[str, str] = {}
     roles: Mapping[str, RoleName] = {}
+    ignore: tuple[Name, ...] = ()
     weight: Annotated[float, Field(gt=0)] = 1.0
     max_rows: Annotated[int, Field(ge=1)] | None = None
 

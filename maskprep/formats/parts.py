@@ -118,11 +118,12 @@ def joined_text(value: object, at: str) -> str:
     return _text(value, (name, "text", "value"), at)
 
 
-def _read_part(part: Any, at: str, role: str, read: Parts, row: Row) -> int:
+def _read_part(part: object, at: str, role: str, read: Parts, row: Row) -> int:
     """Add one part to ``read``; return where its kind stands within a turn."""
     if isinstance(part, str):
-        part = {"type": "text", "text": part}
-    name = _name_of(part, at)
+        read.content.append(part)
+        return _RANKS["text"]
+    part, name = _named(part, at)
     what = "reasoning" if part.get("thought") is True else _KINDS.get(name)
     if what in {"reasoning", "call"} and role != "assistant":
         message = f"{at} is a part of the type {quote(name)} in a message of the role {role}"
@@ -152,10 +153,15 @@ def _refused(name: str, at: str) -> RowError:
     return RowError("unsupported-part", message, _PARTS_HINT)
 
 
-def _name_of(part: object, at: str) -> str:
-    """Return the type of a part, or the key that tells it. Raises RowError."""
+def _named(part: object, at: str) -> tuple[dict[str, Any], str]:
+    """Return a part and its type. Raises RowError where it is none."""
     if not isinstance(part, dict):
         raise RowError("unsupported-part", f"{at} is {kind(part)}, not a part", _PARTS_HINT)
+    return part, _name_of(part, at)
+
+
+def _name_of(part: Mapping[str, Any], at: str) -> str:
+    """Return the type of a part, or the key that tells it. Raises RowError."""
     name = part.get("type")
     if isinstance(name, str):
         return name

@@ -12,7 +12,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from maskprep.conversation import Account, Finding, Message
+from maskprep.conversation import NOTHING_LEFT, Account, Finding, Message
 from maskprep.errors import RowError
 from maskprep.formats.keys import Speaks, may_stand_twice, meaningful, says_nothing, speaks_of
 from maskprep.formats.names import Names
@@ -94,6 +94,8 @@ class Row:
             if speaks is not None and not (may_stand_twice(key) and _stands_in(value, messages)):
                 raise unread(self.names.columns.get(key, key), value, speaks, "the row's ")
             self._unread[key] = None
+        if not (self._unread or self._columns or self._roles):
+            return NOTHING_LEFT
         return Account(tuple(sorted(self._unread)), tuple(self._columns), tuple(self._roles))
 
     def note_message(self, message: Mapping[str, Any], known: Iterable[str], at: str) -> None:
@@ -148,7 +150,9 @@ def unread(key: str, value: object, speaks: Speaks, owner: str) -> RowError:
     """Return the error of a row of which a key speaks of something that must not be passed over."""
     shown = repr(value) if isinstance(value, bool | int | float) else kind(value)
     message = f"{owner}{quote(key)[1:-1]}, {shown}, speaks of {speaks}, and nothing here reads it"
-    return RowError("unread-field", message, f"say {_SAID[speaks].format(key=key)}ignore: [{key}] to leave it out")
+    hint = f"say {_SAID[speaks].format(key=key)}ignore: [{key}] to leave it out"
+    path = key if owner.endswith(" ") else f"{list_of(owner)}[].{key}"
+    return RowError("unread-field", message, hint, {"not_read": [path]})
 
 
 def _stands_in(value: object, messages: Sequence[Message]) -> bool:

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any, TextIO
 
-from maskprep.conversation import Where
+from maskprep.conversation import Account, Where
 from maskprep.duplicates import Place, digest, same
 from maskprep.errors import MaskprepError, RowError
 from maskprep.formats import Line, parse
@@ -121,9 +121,10 @@ class RowWriter:
             except RowError as error:
                 self._fail(line, error)
                 continue
+            account = proved.conversation.account
             del proved  # a long row takes no more than it must while it is written
             self.used.append((key, line.where))
-            self._use(line, prepared, self._choice.side(key))
+            self._use(line, prepared, account, self._choice.side(key))
 
     def _finish_all(self, many: Sequence[Proved]) -> list[Prepared | None]:
         if len(many) <= 1:
@@ -151,7 +152,7 @@ class RowWriter:
         self.tallies.whole.drop(line.where, DUPLICATE, message)
         self._ledgers.dropped.write(note(line.where, DUPLICATE, message))
 
-    def _use(self, line: Line, prepared: Prepared, split: str) -> None:
+    def _use(self, line: Line, prepared: Prepared, account: Account, split: str) -> None:
         # A validation set measures: there, no conversation counts twice.
         copies = 1 if split == "validation" else line.copies
         for _ in range(copies):
@@ -160,6 +161,7 @@ class RowWriter:
         notes = (note(line.where, finding.code, finding.detail) for finding in prepared.findings)
         self._ledgers.findings.writelines(notes)
         self.tallies.whole.use(line.where, prepared, copies)
+        self.tallies.whole.read(account, self._preparer.mentioned)
         if split:
             self.tallies.splits[split].use(line.where, prepared, copies)
 

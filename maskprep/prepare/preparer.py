@@ -13,6 +13,7 @@ from maskprep.labels import label
 from maskprep.prepare.batch import finish_all
 from maskprep.prepare.compared import Comparison, try_out
 from maskprep.prepare.control import ControlTokens
+from maskprep.prepare.document import prove_document
 from maskprep.prepare.overflow import fit
 from maskprep.prepare.planned import Planner
 from maskprep.prepare.policy import Control, Policy
@@ -85,6 +86,7 @@ class Preparer:
             for text in compiled
         }
         self.templates = {tools: compiled[text] for tools, text in zip((False, True), texts, strict=True)}
+        self.mentioned = frozenset[str]().union(*(chat.mentioned for chat in compiled.values()))
 
     def begin(self) -> None:
         """Forget what earlier rows have shown, so that what becomes of a row depends on those from here on alone.
@@ -146,6 +148,10 @@ class Preparer:
             msg = f"chat_template_kwargs sets {', '.join(reserved)}, which the tokenizer owns"
             raise RowError("reserved-kwarg", msg, "take it out of the row")
         template = self.templates[conversation.tools is not None]
+        if conversation.plain_text:
+            if not conversation.messages[0].in_loss:
+                raise RowError("nothing-to-train", "the document has weight 0")
+            return prove_document(conversation, template, self.loaded)
         if wanted is None:
             planned = self._planned[template.source].prove(conversation)
             if planned is not None:

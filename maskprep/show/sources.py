@@ -14,6 +14,9 @@ def show_sources(console: Console, sources: Iterable[Mapping[str, Any]]) -> None
     """Print the kind, the shape and the rows of each source."""
     for source in sources:
         line(console, f"{source['source']}: {', '.join(_said(source))}")
+        if source.get("not_read"):
+            keys = (f"{path} ({count(rows, 'row')})" for path, rows in source["not_read"].items())
+            line(console, f"  not read: {', '.join(keys)}", "yellow")
 
 
 def _said(source: Mapping[str, Any]) -> Iterable[str]:

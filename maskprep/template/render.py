@@ -83,6 +83,13 @@ class ChatTemplate:
         tree = self._plain_environment.parse(self.source)
         return frozenset(node.name for node in tree.find_all(jinja2.nodes.Name))
 
+    @cached_property
+    def mentioned(self) -> frozenset[str]:
+        """Every name and every word that stands in the template: what is not among these it never looks up."""
+        tree = self._plain_environment.parse(self.source)
+        words = {node.value for node in tree.find_all(jinja2.nodes.Const) if isinstance(node.value, str)}
+        return self._asks_for | words | {node.attr for node in tree.find_all(jinja2.nodes.Getattr)}
+
     @property
     def uses_clock(self) -> bool:
         """Whether the template asks what time it is."""

@@ -42,6 +42,13 @@ class LoadedTokenizer:
         """The special tokens by name, as a chat template is given them."""
         return dict(self.tokenizer.special_tokens_map)
 
+    @cached_property
+    def first_token(self) -> str:
+        """The token that the tokenizer puts before every text by itself, empty where it puts none."""
+        first, plain = (self.tokenizer("a", add_special_tokens=special)["input_ids"] for special in (True, False))
+        begins = bool(first) and first[:1] != plain[:1] and first[0] == self.tokenizer.bos_token_id
+        return str(self.tokenizer.bos_token) if begins else ""
+
     def template_for(self, choice: str | None, *, tools: bool) -> str:
         """Return the text of the chat template: the tokenizer's own, or ``choice``, one of its named ones.
 

@@ -46,7 +46,7 @@ BAD = {
     "content a number": (message(content=7), "bad-message"),
     "content missing": ({"messages": [{"role": "user"}]}, "no-content"),
     "an image": (message(content=[{"type": "image_url", "image_url": {"url": "u"}}]), "media-part"),
-    "weight a string": (message(content="a", weight="yes"), "bad-weight"),
+    "weight a string": (message(content="a", weight="heavy"), "bad-weight"),
     "call without a name": (message(content="", tool_calls=[{"function": {"arguments": {}}}]), "bad-tool-call"),
     "calls of a user": ({"messages": [{"role": "user", "content": "x", "tool_calls": [{}]}]}, "bad-message"),
     "tools a number": ({**GOOD, "tools": 3}, "bad-tools"),

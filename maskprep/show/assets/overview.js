@@ -62,6 +62,7 @@ function drawOverview(open) {
           "Findings in rows that were used",
           element("div", { class: "findings" }, noticed(facts.findings, open, "Nothing was found.")),
         ),
+        panel("Keys of the data that were not read", element("div", { class: "not-read" }, notRead(facts.not_read))),
       ),
     ),
   );
@@ -107,6 +108,13 @@ function noticed(codes, open, none) {
     note: counted(rows, "row"),
   }));
   return [bars(items), ...sorted.map(([code, facts]) => exampleOf(code, facts, open))];
+}
+
+// Returns the keys that nothing read as bars: how many rows have each.
+function notRead(keys) {
+  const sorted = Object.entries(keys ?? {}).sort(([, a], [, b]) => b - a);
+  if (!sorted.length) return [element("p", { class: "none" }, "Every key was read, or means nothing for training.")];
+  return [bars(sorted.map(([key, rows]) => ({ name: plain(key), value: rows, filled: 0, note: counted(rows, "row") })))];
 }
 
 function exampleOf(code, { example, hint }, open) {

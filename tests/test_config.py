@@ -23,7 +23,17 @@ def test_the_defaults_are_those_of_the_documents():
     config = load(None, LEAST)
     assert config.model_dump(mode="json") == {
         **LEAST,
-        "sources": [{"path": "a.jsonl", "format": None, "columns": {}, "roles": {}, "ignore": [], "weight": 1.0, "max_rows": None}],
+        "sources": [
+            {
+                "path": "a.jsonl",
+                "format": None,
+                "columns": {},
+                "roles": {},
+                "ignore": [],
+                "weight": 1.0,
+                "max_rows": None,
+            }
+        ],
         "tokenizer": {
             "name": "t",
             "backend": "auto",

@@ -165,7 +165,7 @@ def _name_of(part: Mapping[str, Any], at: str) -> str:
     name = part.get("type")
     if isinstance(name, str):
         return name
-    told = [key for key, value in part.items() if value is not None and key in _KINDS]
+    told = [key for key, value in part.items() if key in _KINDS and value is not None and not isinstance(value, bool)]
     if len(told) == 1:
         return told[0]
     media = next((key for key in part if any(medium in key.lower() for medium in _MEDIA)), None)

@@ -92,10 +92,14 @@ MEDIA = frozenset(
 _WORD = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|[0-9]+")
 
 
+_EMPTY = frozenset({"", "[]", "{}", "null", '""'})
+"""Texts that hold nothing, or the JSON of nothing."""
+
+
 def says_nothing(value: object) -> bool:
     """Tell whether a value says nothing: null, an empty text, list or object; lists of such likewise."""
     if isinstance(value, str):
-        return not value.strip()
+        return value.strip() in _EMPTY
     if isinstance(value, list):
         return all(map(says_nothing, value))
     return value is None or value == {}

@@ -14,6 +14,8 @@ from maskprep.cli import app
 from maskprep.codes import FINDINGS, REJECTS
 from maskprep.config import Config, TokenizerChoice, Train, load
 from maskprep.config.sections import Packing
+from maskprep.formats import FORMATS
+from maskprep.formats.keys import MEANINGLESS
 
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text("utf-8")
@@ -131,6 +133,16 @@ def test_every_code_says_what_it_means_and_what_to_do():
     for code in (*REJECTS.values(), *FINDINGS.values()):
         assert code.meaning
         assert code.fix
+
+
+def test_the_README_tells_every_shape_and_every_key_that_means_nothing():
+    assert table_keys("shape") == list(dict.fromkeys(table_keys("shape")))
+    assert set(table_keys("shape")) == set(FORMATS)
+    table = re.search(r"^\| known to mean nothing \|.*\n.*\n((?:\|.*\n)+)", README, re.MULTILINE)
+    assert table
+    told = dict(re.findall(r"^\| ([^|`]+) \| (.*) \|$", table[1], re.MULTILINE))
+    keys = {key: meaning for meaning, listed in told.items() for key in re.findall(r"`([^`]+)`", listed)}
+    assert keys == MEANINGLESS
 
 
 def test_the_bundled_configuration_is_one(monkeypatch):

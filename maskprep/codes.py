@@ -1,7 +1,8 @@
-"""Every reject and every finding, once: its code, one line of what it means, and one way out.
+"""Every reject, finding and drop, once: its code, one line of what it means, and one way out.
 
     reject     the row is not used; ``rejects.jsonl`` says why
     finding    the row is used, and this is a fact about it
+    drop       the row is left out, as the configuration has it; ``dropped.jsonl`` says why
 
 Codes are stable: people count and grep them. The text of an error may know a better way out for its row; what stands
 here is what is said where it does not. The README's tables are these lines.
@@ -169,8 +170,14 @@ FINDINGS: dict[str, Code] = {
 }
 """What is told of rows that were used."""
 
+DROPS: dict[str, Code] = {
+    "duplicate": Code("its conversation was there before (`duplicates: drop`)", "nothing is to be done"),
+    "marked-bad": Code("its `label` is false: the answer is a bad one (`preference: chosen`)", "nothing is to be done"),
+}
+"""Why rows are left out though nothing is wrong with them, as the configuration has it."""
+
 
 def fix_of(code: str) -> str:
     """Return the way out of a reject or a finding, empty where nobody knows the code (of another version, say)."""
-    known = REJECTS.get(code) or FINDINGS.get(code)
+    known = REJECTS.get(code) or FINDINGS.get(code) or DROPS.get(code)
     return known.fix if known else ""

@@ -97,8 +97,8 @@ class Tally:
             self._shorten(Loss(int(error.facts["tokens"]), int(error.facts["trained_tokens"]), 0, 0))
 
     def drop(self, where: Where, code: str, message: str) -> None:
-        """Count a row that was left out, as its like is there."""
-        self.duplicates += 1
+        """Count a row that was left out, though nothing is wrong with it: its like is there, say."""
+        self.duplicates += code == DUPLICATE
         _count(self.dropped, code, where, message)
 
     def use(self, where: Where, prepared: Prepared, copies: int = 1) -> None:

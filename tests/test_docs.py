@@ -11,7 +11,7 @@ import yaml
 from typer.main import get_command
 
 from maskprep.cli import app
-from maskprep.codes import FINDINGS, REJECTS
+from maskprep.codes import DROPS, FINDINGS, REJECTS
 from maskprep.config import Config, TokenizerChoice, Train, load
 from maskprep.config.sections import Packing
 from maskprep.formats import FORMATS
@@ -122,15 +122,15 @@ def test_every_code_stands_in_its_table_and_the_README_tells_it():
     source = "\n".join(path.read_text("utf-8") for path in files)
     raised = set(re.findall(r'RowError\(\s*"([a-z0-9-]+)"', source))
     found = set(re.findall(r'Finding\(\s*"([a-z0-9-]+)"', source))
-    assert {"not-json", "template-error", "prompt-mismatch"} <= raised <= REJECTS.keys()
+    assert {"not-json", "template-error", "prompt-mismatch"} <= raised <= REJECTS.keys() | DROPS.keys()
     assert {"history-rewritten", "no-stop-token"} <= found <= FINDINGS.keys()
     told = set(table_keys("code"))
-    assert told == REJECTS.keys() | FINDINGS.keys()
+    assert told == REJECTS.keys() | FINDINGS.keys() | DROPS.keys()
     assert all(f'"{code}"' in source or code.rpartition("-")[0] in source for code in told), "codes of nothing"
 
 
 def test_every_code_says_what_it_means_and_what_to_do():
-    for code in (*REJECTS.values(), *FINDINGS.values()):
+    for code in (*REJECTS.values(), *FINDINGS.values(), *DROPS.values()):
         assert code.meaning
         assert code.fix
 

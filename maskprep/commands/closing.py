@@ -50,7 +50,7 @@ def close(inputs: Inputs, goal: Destination, listing: Listing, target: int, writ
     _refuse_failures(inputs, goal, tallies.whole)
     with output.findings.open("wb") as file:
         write_ledger(place, found, "findings", file, repeats)
-    if drop:
+    if drop or tallies.whole.dropped:
         with output.dropped.open("wb") as file:
             write_ledger(place, found, "dropped", file)
     # A shard a chunk, as it lies there, where that makes shards of the usual size in the order that was asked for.
@@ -99,6 +99,8 @@ def _refuse_failures(inputs: Inputs, goal: Destination, tally: Tally) -> None:
     facts = {**tally.facts(), "rejects_file": f"{goal.name}/maskprep/rejects.jsonl"}
     if not tally.rows:
         raise RejectedError(f"there is no row in {', '.join(inputs.sources)}", "give files with one JSON object a line")
+    if not tally.used and not tally.rejected:
+        raise RejectedError(f"all {tally.rows:,} rows were dropped: nothing is left", "see `dropped` in --json", facts)
     limit = inputs.config.max_rejects
     if tally.reject_fraction > limit:
         tried = tally.used + tally.rejected

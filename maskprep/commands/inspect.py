@@ -98,7 +98,7 @@ class Output:
         yield from self._left(self.data.rejects(), most)
 
     def dropped(self) -> Iterator[RejectView]:
-        """Yield the rows that were left out as duplicates."""
+        """Yield the rows that were left out though nothing is wrong with them."""
         yield from self._left(self.data.dropped(), None)
 
     def _left(self, entries: Iterator[dict[str, Any]], most: int | None) -> Iterator[RejectView]:

@@ -21,10 +21,13 @@ from maskprep.formats.openai import LISTS
 from maskprep.formats.row import Row
 from maskprep.formats.wording import kind, quote
 
-CHOSEN = ("chosen", "chosen_response", "preferred_output", "preferred", "accepted")
+CHOSEN = (
+    *("chosen", "chosen_response", "chosen_messages", "chosen_answer", "chosen_output", "preferred_output"),
+    *("preferred", "preferred_response", "accepted"),
+)
 REJECTED = (
-    *("rejected", "rejected_response", "rejected_messages", "rejected_output", "non_preferred_output"),
-    *("non_preferred", "dispreferred", "dispreferred_output"),
+    *("rejected", "rejected_response", "rejected_messages", "rejected_answer", "rejected_output"),
+    *("non_preferred_output", "non_preferred", "dispreferred", "dispreferred_output", "dispreferred_response"),
 )
 FIELDS = (*CHOSEN, *REJECTED, "label")
 """The fields that make a row a preference row."""
@@ -50,11 +53,11 @@ def refuse_preference(row: Row) -> RowError:
 def choose(row: Row) -> None:
     """Put the chosen answer of a preference row in the place of a completion: what is left is a row as any other.
 
-    Raises RowError ``preference-row`` where the only answer is marked bad, or there is none that was chosen.
+    Raises RowError ``marked-bad`` where the only answer is, and ``preference-row`` where none was chosen.
     """
     fields = dict(row.fields)
     if isinstance(fields.get("label"), bool) and not fields.pop("label"):
-        raise RowError("preference-row", "label is false: the answer is marked bad", "Such rows are not trained.")
+        raise RowError("marked-bad", "label is false: the answer is marked bad", "Such rows are not trained.")
     name = next((key for key in CHOSEN if fields.get(key) is not None), None)
     chosen = fields.pop(name) if name else None
     for key in (*REJECTED, *CHOSEN):

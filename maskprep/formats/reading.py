@@ -118,9 +118,7 @@ class Reading:
         try:
             replace(self, chosen=True, format=AUTO).parse(row)
         except RowError as error:
-            hint = (
-                f"preference: chosen trains the good answers of such rows; of this one it makes none: {error.message}"
-            )
+            hint = f"preference: chosen trains the good answers of such rows; this one has none: {error.message}"
             return RowError(refused.code, refused.message, hint)
         return refused
 

@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any, TextIO
 
+from maskprep.codes import DROPS
 from maskprep.conversation import Account, Where
 from maskprep.duplicates import Place, digest, same
 from maskprep.errors import MaskprepError, RowError
@@ -92,7 +93,7 @@ class RowWriter:
         """Use a row, drop it, or reject it with its reason, once some more rows are there, or ``flush`` is called."""
         if line.where.line in self._drops:
             self.flush()
-            self._drop(line, same(self._drops[line.where.line]))
+            self._drop(line, DUPLICATE, same(self._drops[line.where.line]))
             return
         try:
             with guarded():
@@ -144,13 +145,16 @@ class RowWriter:
         self.reject(line, error)
 
     def reject(self, line: Line, error: RowError) -> None:
-        """Reject a row with its reason."""
+        """Reject a row with its reason, or drop it where that is one by which nothing is wrong with the row."""
+        if error.code in DROPS:
+            self._drop(line, error.code, error.message)
+            return
         self.tallies.whole.reject(line.where, error)
         self._ledgers.rejects.write(note(line.where, error.code, error.message, error.hint, error.facts))
 
-    def _drop(self, line: Line, message: str) -> None:
-        self.tallies.whole.drop(line.where, DUPLICATE, message)
-        self._ledgers.dropped.write(note(line.where, DUPLICATE, message))
+    def _drop(self, line: Line, code: str, message: str) -> None:
+        self.tallies.whole.drop(line.where, code, message)
+        self._ledgers.dropped.write(note(line.where, code, message))
 
     def _use(self, line: Line, prepared: Prepared, account: Account, split: str) -> None:
         # A validation set measures: there, no conversation counts twice.

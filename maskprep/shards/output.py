@@ -60,7 +60,7 @@ class OutputFolder:
 
     @property
     def dropped(self) -> Path:
-        """The file of rows that were left out as duplicates."""
+        """The file of rows that were left out though nothing is wrong with them."""
         return self.path / FOLDER / "dropped.jsonl"
 
     @property

@@ -127,7 +127,7 @@ class StoredDataSet:
         yield from self._lines("findings.jsonl")
 
     def dropped(self) -> Iterator[dict[str, Any]]:
-        """Yield the rows that were left out as duplicates, as ``dropped.jsonl`` has them."""
+        """Yield the rows that were left out though nothing is wrong with them, as ``dropped.jsonl`` has them."""
         if (self.root / "maskprep" / "dropped.jsonl").exists():
             yield from self._lines("dropped.jsonl")
 

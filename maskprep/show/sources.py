@@ -14,9 +14,14 @@ def show_sources(console: Console, sources: Iterable[Mapping[str, Any]]) -> None
     """Print the kind, the shape and the rows of each source."""
     for source in sources:
         line(console, f"{source['source']}: {', '.join(_said(source))}")
-        if source.get("not_read"):
-            keys = (f"{path} ({count(rows, 'row')})" for path, rows in source["not_read"].items())
-            line(console, f"  not read: {', '.join(keys)}", "yellow")
+        show_not_read(console, source.get("not_read"), "  ")
+
+
+def show_not_read(console: Console, keys: Mapping[str, int] | None, indent: str = "") -> None:
+    """Print the keys that nothing read, if there are any, and how many rows have each."""
+    if keys:
+        told = (f"{path} ({count(rows, 'row')})" for path, rows in keys.items())
+        line(console, f"{indent}not read: {', '.join(told)}", "yellow")
 
 
 def _said(source: Mapping[str, Any]) -> Iterable[str]:

@@ -7,6 +7,7 @@ from itertools import pairwise
 from rich.console import Console
 
 from maskprep.commands.statistics import Distribution, Statistics
+from maskprep.show.sources import show_not_read
 from maskprep.show.tables import add_row, line, make_table, percent
 from maskprep.show.terminal import show_noticed, show_totals
 
@@ -26,6 +27,7 @@ def show_statistics(console: Console, statistics: Statistics) -> None:
     for turns, rows in sorted(statistics.turns.items()):
         add_row(table, (str(turns), f"{rows:,}", percent(rows, total)))
     console.print(table)
+    show_not_read(console, statistics.totals.get("not_read"))
     show_noticed(console, "rejected rows", statistics.totals["rejects"])
     show_noticed(console, "findings in rows that were used", statistics.totals["findings"])
 

@@ -86,8 +86,10 @@ def show_error(console: Console, error: MaskprepError) -> None:
 def show_totals(console: Console, facts: Mapping[str, Any]) -> None:
     """Print the counts of a build, and its tokens by role and part."""
     rows = count(facts["rows"], "conversation")
-    dropped, kept = facts["rows_dropped"], facts["duplicates"] - facts["rows_dropped"]
-    more = f", {dropped:,} dropped as duplicates" if dropped else f", {kept:,} of them duplicates" if kept else ""
+    dropped = {code: noticed["rows"] for code, noticed in facts.get("dropped", {}).items()}
+    kept = facts["duplicates"] - dropped.get("duplicate", 0)
+    more = "".join(f", {rows:,} dropped ({code})" for code, rows in dropped.items())
+    more += f", {kept:,} of them duplicates" if kept else ""
     line(console, f"{rows} read, {facts['rows_used']:,} used, {facts['rows_rejected']:,} rejected{more}")
     show_counts(console, facts)
     table = make_table("role", "part", ">tokens", ">trained", ">of its tokens", ">of all trained")

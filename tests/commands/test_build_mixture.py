@@ -327,7 +327,7 @@ def test_duplicates_are_dropped_and_on_record(configured, source):
     ]
     assert "the same conversation as rows.jsonl:2" in shown(out, "--origin", "more.jsonl:2")
     verified(out)
-    assert "4 dropped as duplicates" in shown(out, "--stats")
+    assert "4 dropped (duplicate)" in shown(out, "--stats")
 
 
 def test_a_dropped_row_is_no_reject(configured, source):

@@ -134,12 +134,15 @@ def may_stand_twice(key: str) -> bool:
     return name in _CONTEXT or name in _SAID
 
 
+_SWITCH = re.compile(r"true|false|yes|no|[0-9]+(\.[0-9]*)?", re.IGNORECASE)
+
+
 def is_switch(value: object) -> bool:
     """Tell whether a value can say how much something counts."""
     if isinstance(value, list):
         return bool(value) and all(map(is_switch, value))
     if isinstance(value, str):
-        return value.strip().lower() in {"true", "false", "yes", "no", "0", "1"}
+        return _SWITCH.fullmatch(value.strip()) is not None
     return isinstance(value, bool | int | float)
 
 

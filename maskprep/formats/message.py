@@ -62,7 +62,7 @@ def plain_message(raw: object, row: Row, weights: tuple[float, float]) -> Messag
 
     Most messages are such, and there is nothing to be checked.
     """
-    if type(raw) is not dict or len(raw) != 2 or row.names.columns or row.names.roles:  # noqa: PLR2004
+    if type(raw) is not dict or len(raw) != 2 or not row.is_plain:  # noqa: PLR2004
         return None
     role, content = raw.get("role"), raw.get("content")
     if type(content) is not str or role not in ROLES:

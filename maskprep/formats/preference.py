@@ -38,6 +38,8 @@ _QUESTIONS = ("prompt", "question", "query", "instruction", "input")
 def is_preference(row: Row) -> bool:
     """Tell whether a row compares two answers, or judges one."""
     fields = row.fields
+    if fields.keys().isdisjoint(FIELDS):
+        return False
     compared = any(isinstance(fields.get(key), str | list | dict) and fields[key] for key in (*CHOSEN, *REJECTED))
     return compared or isinstance(fields.get("label"), bool)
 

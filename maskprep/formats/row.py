@@ -28,6 +28,8 @@ _SAID = {
 class Row:
     """One row: ``fields`` under canonical names, ``findings`` about it, and what was taken.
 
+    ``is_plain`` tells that the configuration has no names of its own for fields and roles.
+
     Raises RowError ``not-an-object`` where it is no object.
     """
 
@@ -36,6 +38,7 @@ class Row:
         self.names = names
         self.fields = names.row(as_object(raw))
         self.findings: list[Finding] = []
+        self.is_plain = not (names.columns or names.roles)
         self._columns: dict[str, None] = {}
         self._roles: dict[str, None] = {}
         self._taken: set[str] = set()
@@ -49,10 +52,15 @@ class Row:
 
     def first(self, keys: Iterable[str]) -> str | None:
         """Return the first of the keys that has a value, None where none has."""
-        return next((key for key in keys if self.fields.get(key) is not None), None)
+        for key in keys:
+            if self.fields.get(key) is not None:
+                return key
+        return None
 
-    def saying(self, keys: Iterable[str]) -> list[str]:
+    def saying(self, keys: Sequence[str]) -> list[str]:
         """Return those of the keys whose values say something."""
+        if self.fields.keys().isdisjoint(keys):  # of most rows, of most keys
+            return []
         return [key for key in keys if key in self.fields and not says_nothing(self.fields[key])]
 
     def take(self, *keys: str) -> Any:

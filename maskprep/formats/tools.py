@@ -27,7 +27,7 @@ def read_tools(row: Row) -> list[dict[str, Any]] | None:
     shows the model, whether it is a bare function, Anthropic's, Bedrock's or Gemini's. Raises RowError ``bad-tools``.
     """
     found: dict[str, list[dict[str, Any]]] = {}
-    for name in TOOL_FIELDS:
+    for name in row.saying(TOOL_FIELDS):
         tools = read_objects(_parsed(row.take(name), name), name, "bad-tools")
         if tools is not None:
             found[name] = [_wrapped(tool) for each in tools for tool in _listed(each)]

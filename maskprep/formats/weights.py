@@ -13,6 +13,7 @@ what is not.
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -36,7 +37,8 @@ DETAIL_KEYS = ("training_detail", "train_detail")
 """Where a message may say which of its characters are trained."""
 
 _WEIGHT_KEYS = frozenset(WEIGHT_KEYS)
-_WORDS = {"true": True, "yes": True, "1": 1, "false": False, "no": False, "0": 0}
+_WORDS = {"true": True, "yes": True, "false": False, "no": False}
+_NUMBER = re.compile(r"[0-9]+(\.[0-9]*)?")
 
 
 def read_weight(raw: Mapping[str, Any], at: str) -> float | None:
@@ -76,9 +78,10 @@ def _polar(key: str, weight: float) -> float:
 
 
 def _switch(value: object, at: str) -> object:
-    """Return a yes or a no that is spelt as text, as in CSV; refuse a mask of single tokens."""
+    """Return a yes, a no or a number that is spelt as text, as in CSV; refuse a mask of single tokens."""
     if isinstance(value, str):
-        return _WORDS.get(value.strip().lower(), value)
+        text = value.strip().lower()
+        return float(text) if _NUMBER.fullmatch(text) else _WORDS.get(text, value)
     if isinstance(value, list):
         msg = f"{at} is a list: a mask of single tokens or characters, by a tokenization that nobody tells"
         name = at.rpartition(".")[2]

@@ -138,7 +138,7 @@ def test_a_mask_of_single_tokens_is_nothing_that_can_be_followed() -> None:
     [
         *(("label", "good"), ("label", 1), ("labels", [1]), ("winner", "a"), ("choices", ["a"])),
         *(
-            ("rejected_answer", "b"),
+            ("rejected_reply", "b"),
             ("gold_output", "c"),
             ("loss_mask", [0, 1]),
             ("token_loss_mask", [1]),

@@ -47,7 +47,7 @@ def test_a_message_counts_what_it_says(key: str, value: object, weight: float) -
 
 
 @pytest.mark.parametrize(
-    "value", [-1, -0.5, float("inf"), float("nan"), 10**400, -(10**400), "3", {}], ids=lambda value: str(value)[:9]
+    "value", [-1, -0.5, float("inf"), float("nan"), 10**400, -(10**400), "heavy", {}], ids=lambda value: str(value)[:9]
 )
 def test_a_bad_weight_is_refused(value: object) -> None:
     error = refused(weight=value)
@@ -69,8 +69,9 @@ def test_a_weight_of_the_row_multiplies() -> None:
     conversation = DEFAULT.parse(row)
     assert [message.weight for message in conversation.messages] == [0, 1.5]
     assert [finding.code for finding in conversation.findings] == ["row-weight"]
-    for plain in ({"weight": 1}, {"weight": None}, {"weight": "3 kg"}, {"loss_weight": True}):
+    for plain in ({"weight": 1}, {"weight": None}, {"weight": "3 kg"}, {"loss_weight": True}, {"weight": "1.0"}):
         assert answer(plain).weight == 1
+    assert answer({"weight": "0.5"}).weight == answer(weight="0.5").weight == 0.5
     assert answer({"loss_weight": 0.5}, training_detail=[{"begin": 0, "end": 1, "train": 2}]).ranges == (
         Range("content", 0, 12, 0),
         Range("content", 0, 1, 1),

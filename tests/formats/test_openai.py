@@ -344,7 +344,7 @@ def test_tools_are_a_list_of_objects_or_none(tools: object, expected: object) ->
         ("f", "tools is a string that is not JSON: "),
         ('[{"a": 1, "a": 2}]', "occurs twice"),
         (["f"], "tools[0] must be an object, not a string"),
-        ([{}, None], "tools[1] must be an object, not null"),
+        ([{"name": "f"}, None], "tools[1] must be an object, not null"),
         (False, "not a boolean"),
     ],
 )
@@ -361,7 +361,7 @@ def test_bad_tools_are_named(tools: object, said: str) -> None:
         ({"type": "function", "name": "f"}, {"type": "function", "function": {"name": "f"}}),
         ({"name": "f", "function": None, "type": None}, {"type": "function", "function": {"name": "f"}}),
         ({"type": "web_search", "name": "w"}, {"type": "web_search", "name": "w"}),
-        ({}, {}),
+        ({"other": 1}, {"other": 1}),
     ],
 )
 def test_a_bare_function_is_given_as_servers_give_it(tool: dict[str, Any], given: dict[str, Any]) -> None:

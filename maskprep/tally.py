@@ -49,6 +49,7 @@ class Tally:
     """The counts of a build so far. rows = used + rejected + left out as duplicates, always.
 
     ``too_long`` counts the rows that did not fit, and their tokens before and after: none of those that are rejected.
+    ``stops`` counts, by its id, the stop token at the end of each trained turn of the assistant's.
     """
 
     used: int = 0
@@ -65,6 +66,7 @@ class Tally:
     findings: dict[str, Noticed] = field(default_factory=dict)
     dropped: dict[str, Noticed] = field(default_factory=dict)
     too_long: Counter[str] = field(default_factory=Counter)
+    stops: Counter[int] = field(default_factory=Counter)
 
     @property
     def rows(self) -> int:
@@ -108,6 +110,8 @@ class Tally:
                 if span.trained:
                     self.trained_by[span.role, span.part] += count
                     self.trained += count
+                    if span.part == _STOP and span.role == "assistant":
+                        self.stops[int(sequence.labelled.input_ids[span.end - 1])] += copies
         if prepared.loss is not None:
             self._shorten(prepared.loss, copies)
         seen: dict[str, Finding] = {}
@@ -140,6 +144,7 @@ class Tally:
         return {
             **{name: getattr(self, name) for name in (*_NUMBERS, "longest")},
             "too_long": dict(self.too_long),
+            "stops": sorted(self.stops.items()),
             **{name: [[*kind, count] for kind, count in getattr(self, name).items()] for name in _BY},
             **{name: {code: each.stored() for code, each in getattr(self, name).items()} for name in _TABLES},
         }
@@ -149,7 +154,8 @@ class Tally:
         """Return the tally that ``stored`` was made of."""
         counts = {name: Counter({(role, part): count for role, part, count in stored[name]}) for name in _BY}
         tables = {name: {c: Noticed.restored(each) for c, each in stored[name].items()} for name in _TABLES}
-        return cls(**{**stored, "too_long": Counter(stored["too_long"]), **counts, **tables})
+        stops = Counter(dict(stored["stops"]))
+        return cls(**{**stored, "too_long": Counter(stored["too_long"]), "stops": stops, **counts, **tables})
 
     def _shorten(self, loss: Loss, copies: int = 1) -> None:
         """Count what became of a row that was too long."""
@@ -190,7 +196,8 @@ class Tally:
 
 _BY = ("tokens_by", "trained_by")
 _NUMBERS = ("used", "rejected", "duplicates", "sequences", "tokens", "trained", "unfaithful")
-_SUMS = (*_NUMBERS, *_BY, "too_long")
+_SUMS = (*_NUMBERS, *_BY, "too_long", "stops")
+_STOP = "stop"  # the part of a turn that its stop token is
 _TABLES = ("rejects", "findings", "dropped")
 
 

@@ -57,6 +57,7 @@ class TokenizerChoice(Section):
     add_tokens: tuple[Name, ...] = ()
     add_tokens_file: Name | None = None
     add_special_tokens: tuple[Name, ...] = ()
+    eos_token: Name | None = None
     pad_token: Name | None = None
     vocabulary_multiple: Annotated[int, Field(ge=1)] = 1
 

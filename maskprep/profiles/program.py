@@ -19,6 +19,9 @@ def loading(handover: Handover) -> list[str]:
         # Many models have more rows than ids: these must not be cut off.
         lines.append(f"if model.get_input_embeddings().weight.shape[0] < {handover.vocabulary}:")
         lines.append(f"    model.resize_token_embeddings({handover.vocabulary})")
+    if handover.stops:
+        lines.append("# Where turns end in these data: otherwise generation never stops.")
+        lines.append(f"model.generation_config.eos_token_id = {list(handover.stops)}")
     return lines
 
 

@@ -46,15 +46,15 @@ def notes_of(stops: Mapping[str, Any]) -> list[dict[str, str]]:
     missed = [stop for stop in stops["trained"] if stop["id"] not in known]
     if not missed:
         return []
-    ends = " and ".join(f"{stop['token']} ({stop['turns']:,} turns)" for stop in missed)
+    ends = " and ".join(f"{stop['token']} ({stop['turns']:,} of them)" for stop in missed)
     eos = next((stop["token"] for stop in generation if EOS in stop["from"]), "not set")
     named = ", ".join(stop["token"] for stop in generation if FILE in stop["from"])
     file = f"{FILE} names {named}" if named else f"no {FILE} beside it names another"
     message = f"trained turns end with {ends}, where generation does not stop: eos_token is {eos}, and {file}"
     ids = [stop["id"] for stop in (*stops["trained"], *generation)]
-    every = f'"eos_token_id": {list(dict.fromkeys(ids))} in the {FILE} of the model'
+    every = f"let eos_token_id in the {FILE} of the model hold {list(dict.fromkeys(ids))}"
     chosen = eos_of(stops)
-    hint = f"set {every}" if chosen is None else f"set tokenizer.eos_token: '{chosen}' and build again, or {every}"
+    hint = every if chosen is None else f"set tokenizer.eos_token: '{chosen}' and build again, or {every}"
     return [{"code": "eos-token", "message": message, "hint": hint}]
 
 

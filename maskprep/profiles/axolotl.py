@@ -48,7 +48,7 @@ class Axolotl(Masked):
         chosen = [f"  {name}: {quoted(token)}" for name, token in special.items() if token is not None]
         lines += ["special_tokens:", *chosen] if chosen else []
         if handover.stops:
-            lines.append(f"# The generation_config.json of the trained model needs: {ending(handover.stops)}")
+            lines.append(f"# {ending(handover.stops)}.")
         return "\n".join([*lines, ""])
 
     def pitfalls(self, layout: Layout) -> list[str]:

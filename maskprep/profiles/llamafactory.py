@@ -54,7 +54,7 @@ class LlamaFactory(Masked):
                 "# Take the tokenizer of the data set for that of model_name_or_path: generation stops at its eos."
             )
         if handover.stops:
-            lines.append(f"# The generation_config.json of the trained model needs: {ending(handover.stops)}")
+            lines.append(f"# {ending(handover.stops)}.")
         return "\n".join([*lines, ""])
 
     def pitfalls(self, layout: Layout) -> list[str]:

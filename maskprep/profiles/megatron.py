@@ -65,11 +65,7 @@ class Megatron(Profile):
             ")",
             f"cfg.tokenizer.tokenizer_model = {quoted(handover.tokenizer)}",
             "cfg.train.micro_batch_size = 1  # a micro-batch is one packed row",
-            *(
-                [f"# The generation_config.json of the exported model needs: {ending(handover.stops)}"]
-                if handover.stops
-                else []
-            ),
+            *([f"# {ending(handover.stops)}."] if handover.stops else []),
             "",
         ]
         return "\n".join(lines)

@@ -22,8 +22,8 @@ def shell_quoted(text: str) -> str:
 
 
 def ending(stops: Iterable[int]) -> str:
-    """Return the entry of a ``generation_config.json`` that says where generation stops."""
-    return f'"eos_token_id": {list(stops)}'
+    """Return what the ``generation_config.json`` of the trained model must say, so that generation stops."""
+    return f"eos_token_id in the generation_config.json of the trained model must hold {list(stops)}"
 
 
 def _escaped(char: str) -> str:

@@ -64,7 +64,7 @@ def test_where_generation_must_stop_is_told_and_only_where_it_would_not(profile)
     plain = settings(manifest(profile))
     assert settings({**manifest(profile), "stops": {"trained": trained, "generation": [known]}}) == plain
     told = settings({**manifest(profile), "stops": {"trained": trained, "generation": [other]}})
-    assert "[7, 5]" in told or '["<end>"]' in told
+    assert "[7, 5" in told or '["<end>"]' in told
     assert told != plain
 
 

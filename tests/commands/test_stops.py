@@ -55,7 +55,7 @@ def test_what_is_told_and_what_mends_it(found, eos_from, noted, eos, model):
     assert eos_of(found) == eos
     assert told_to_model(found, eos_from) == model
     if noted:
-        assert f'eos_token_id": {model}' in notes[0]["hint"]
+        assert f"of the model hold {model}" in notes[0]["hint"]
         assert ("tokenizer.eos_token: '<|im_end|>'" in notes[0]["hint"]) == (eos is not None)
 
 
@@ -89,9 +89,9 @@ def test_a_base_model_is_told_once_and_the_trainer_is(build, source, place):
         "generation": [{"token": "<|endoftext|>", "id": text, "from": ["eos_token"]}],
     }
     (note,) = outcome.json["notes"]
-    assert "<|im_end|> (3 turns)" in note["message"]
+    assert "<|im_end|> (3 of them)" in note["message"]
     assert "eos_token is <|endoftext|>" in note["message"]
-    assert f"model.generation_config.eos_token_id = [{end}, {text}]" in outcome.json["trainer"]["settings"]
+    assert f"[{end}, {text}, *known]" in outcome.json["trainer"]["settings"]
     manifest = json.loads((place / "out" / "maskprep" / "manifest.json").read_text("utf-8"))
     assert manifest["notes"] == outcome.json["notes"]
     shown = build(source(*ROWS), "--output", "out", "--overwrite", tokenizer=folder).stdout
@@ -110,7 +110,7 @@ def test_the_setting_that_is_advised_mends_it(build, source, place):
     assert outcome.json["config"]["tokenizer"]["eos_token"] == "<|im_end|>"
     assert AutoTokenizer.from_pretrained("out/tokenizer").eos_token == "<|im_end|>"
     # The model's own files still name the old one.
-    assert f"model.generation_config.eos_token_id = [{end}]" in outcome.json["trainer"]["settings"]
+    assert f"[{end}, *known]" in outcome.json["trainer"]["settings"]
     result = CliRunner().invoke(app, ["verify", "out", "--device", "cpu", "--json"])
     assert result.exit_code == 0, result.stdout
     shown = build(source(*ROWS), "--output", "out", "--overwrite", *options, tokenizer=folder).stdout

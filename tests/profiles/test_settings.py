@@ -83,11 +83,15 @@ def test_where_generation_must_stop_is_in_the_settings_of_every_trainer():
         plain = PROFILES[name].settings(replace(HANDED, weighted=layout.weighted, packed=layout.packed))
         assert len(settings) > len(plain)
         if name in {"hf", "trl"}:
-            assert "model.generation_config.eos_token_id = [7, 5]\n" in settings
+            lines = settings[settings.index("known =") :].partition("\n\n")[0]
+            for before, after in ((None, [7, 5]), (0, [7, 5, 0]), ([5, 9], [7, 5, 9]), (7, [7, 5])):
+                told = types.SimpleNamespace(eos_token_id=before)
+                exec(lines, {"model": types.SimpleNamespace(generation_config=told)})
+                assert told.eos_token_id == after
         elif name == "together":
             assert 'stop=["<end>"]' in settings
         else:
-            assert '"eos_token_id": [7, 5]' in settings
+            assert "must hold [7, 5]" in settings
         if name == "axolotl":
             assert yaml.safe_load(settings)["special_tokens"] == {"eos_token": "<end>"}
 

@@ -51,6 +51,6 @@ class Together(Masked):
             ),
             (
                 "--packing is true by default: the service puts rows together by itself, and does not say whether they "
-                "see each other; --packing=false takes each by itself."
+                "see each other; --no-packing takes each by itself."
             ),
         ]

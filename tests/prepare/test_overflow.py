@@ -312,14 +312,17 @@ def dialogue(shape):
     DIALOGUES,
     st.integers(20, 260),
     st.sampled_from(["drop_turns", "truncate", "split"]),
-    st.sampled_from(["all", "last", "2 last"]),
+    st.sampled_from(["all", "last", "2 last", "since_last_user"]),
     st.sampled_from(["chatml_calls", "drops_old_thoughts"]),
+    st.sampled_from(History),
 )
-@settings(max_examples=120, deadline=None)
-def test_no_message_is_trained_without_all_earlier_messages_of_its_exchange(shape, limit, mode, turns, template):
+@settings(max_examples=150, deadline=None)
+def test_no_message_is_trained_without_all_earlier_messages_of_its_exchange(
+    shape, limit, mode, turns, template, history
+):
     messages = dialogue(shape)
     try:
-        row = fitted(messages, limit, mode, template, turns=turns)
+        row = fitted(messages, limit, mode, template, turns=turns, history=history)
     except RowError as error:
         assert error.code == "too-long"  # noqa: PT017
         return

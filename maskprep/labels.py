@@ -50,6 +50,12 @@ class Labelled:
         """Number of tokens that are trained."""
         return int((self.labels != IGNORED).sum())
 
+    def beginning(self, size: int) -> Labelled:
+        """Return the first ``size`` tokens, with the spans that tile these."""
+        spans = tuple(span._replace(end=min(span.end, size)) for span in self.spans if span.start < size)
+        weights = None if self.weights is None else _weights(self.weights[:size])
+        return Labelled(self.input_ids[:size], self.labels[:size], spans, weights)
+
 
 def label(sequence: TrainingSequence, messages: Sequence[Message], policy: MaskPolicy) -> Labelled:
     """Return the labels and spans of a sequence.

@@ -52,6 +52,7 @@ class Tally:
     ``too_long`` counts the rows that did not fit, and their tokens before and after: none of those that are rejected.
     ``not_read`` counts the rows that have a key that nothing reads, ``columns_used`` and ``roles_used`` those that an
     entry of the configuration was used for.
+    ``stops`` counts, by its id, the stop token at the end of each trained turn of the assistant's.
     """
 
     used: int = 0
@@ -71,6 +72,7 @@ class Tally:
     not_read: Counter[str] = field(default_factory=Counter)
     columns_used: Counter[str] = field(default_factory=Counter)
     roles_used: Counter[str] = field(default_factory=Counter)
+    stops: Counter[int] = field(default_factory=Counter)
 
     @property
     def rows(self) -> int:
@@ -115,6 +117,8 @@ class Tally:
                 if span.trained:
                     self.trained_by[span.role, span.part] += count
                     self.trained += count
+                    if span.part == _STOP and span.role == "assistant":
+                        self.stops[int(sequence.labelled.input_ids[span.end - 1])] += copies
         if prepared.loss is not None:
             self._shorten(prepared.loss, copies)
         seen: dict[str, Finding] = {}
@@ -155,6 +159,7 @@ class Tally:
         return {
             **{name: getattr(self, name) for name in (*_NUMBERS, "longest")},
             **{name: dict(getattr(self, name)) for name in _COUNTERS},
+            "stops": sorted(self.stops.items()),
             **{name: [[*kind, count] for kind, count in getattr(self, name).items()] for name in _BY},
             **{name: {code: each.stored() for code, each in getattr(self, name).items()} for name in _TABLES},
         }
@@ -165,7 +170,8 @@ class Tally:
         counts = {name: Counter({(role, part): count for role, part, count in stored[name]}) for name in _BY}
         tables = {name: {c: Noticed.restored(each) for c, each in stored[name].items()} for name in _TABLES}
         counters = {name: Counter(stored[name]) for name in _COUNTERS}
-        return cls(**{**stored, **counters, **counts, **tables})
+        stops = Counter(dict(stored["stops"]))
+        return cls(**{**stored, **counters, "stops": stops, **counts, **tables})
 
     def _shorten(self, loss: Loss, copies: int = 1) -> None:
         """Count what became of a row that was too long."""
@@ -208,7 +214,7 @@ class Tally:
 _BY = ("tokens_by", "trained_by")
 _NUMBERS = ("used", "rejected", "duplicates", "sequences", "tokens", "trained", "unfaithful")
 _COUNTERS = ("too_long", "not_read", "columns_used", "roles_used")
-_SUMS = (*_NUMBERS, *_BY, *_COUNTERS)
+_SUMS = (*_NUMBERS, *_BY, *_COUNTERS, "stops")
 _TABLES = ("rejects", "findings", "dropped")
 
 

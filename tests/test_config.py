@@ -40,6 +40,7 @@ def test_the_defaults_are_those_of_the_documents():
             "add_tokens": [],
             "add_tokens_file": None,
             "add_special_tokens": [],
+            "eos_token": None,
             "pad_token": None,
             "vocabulary_multiple": 1,
         },

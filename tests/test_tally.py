@@ -57,6 +57,17 @@ def test_rows_are_used_and_rejected():
     }
 
 
+def test_the_ends_of_trained_turns_of_the_assistants_are_counted():
+    tally, other = Tally(), Tally()
+    untrained = [SPANS[0], Span("assistant", "stop", 1, 3, 4, False), Span("user", "stop", 2, 4, 5, True)]
+    tally.use(Where("f", 1, 0), prepared(SPANS, SPANS, untrained), copies=2)
+    assert tally.stops == {5: 4}
+    other.use(Where("f", 2, 0), prepared([SPANS[0], Span("assistant", "stop", 1, 3, 5, True)]))
+    tally.merge(other)
+    assert tally.stops == {5: 4, 4: 1}
+    assert Tally.restored(json.loads(json.dumps(tally.stored()))) == tally
+
+
 def test_tokens_are_counted_by_role_and_part():
     tally = Tally()
     masked = [SPANS[0], Span("assistant", "content", 1, 3, 4, False), Span("assistant", "stop", 1, 4, 5, False)]

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from maskprep.commands.stops import eos_of, told_to_model
 from maskprep.profiles import PROFILES, Handover
 from maskprep.shards.schema import Layout
 from maskprep.storage import is_remote
@@ -24,6 +25,7 @@ def hand_over(folder: str, manifest: Mapping[str, Any], layout: Layout) -> dict[
     # A trainer that packs by itself makes rows as long as it is told that they may be.
     most = config["packing"]["length"] if layout.packed else max(longest, config["max_length"] or 0)
     grown = words["added"] or words["added_special"] or words["rounded_size"] != words["size"]
+    stops = manifest.get("stops") or {"trained": [], "generation": []}  # builds of an earlier version tell of none
     # Settings are pasted elsewhere: there, another folder is the current one.
     place = folder if is_remote(folder) else str(Path(folder).absolute())
     handover = Handover(
@@ -35,6 +37,9 @@ def hand_over(folder: str, manifest: Mapping[str, Any], layout: Layout) -> dict[
         divided=config["split"] > 0,
         pad_token=words["pad_token"] if words["pad_from"] in {"configuration", "added"} else None,
         vocabulary=words["rounded_size"] if grown else None,
+        stops=tuple(told_to_model(stops, words.get("eos_from", "tokenizer"))),
+        ends=tuple(stop["token"] for stop in stops["trained"]),
+        eos_token=eos_of(stops),
     )
     return {
         "profile": profile.name,

@@ -12,6 +12,7 @@ from typing import Any
 from maskprep import __version__
 from maskprep.commands.gathering import Gathered
 from maskprep.commands.inputs import Inputs
+from maskprep.commands.stops import notes_of, stops_of
 from maskprep.config import Config
 from maskprep.formats import Reading
 from maskprep.pipeline.chunk import InputFile
@@ -51,6 +52,7 @@ def manifest_of(
     """Return the manifest."""
     parts = fingerprints(inputs)
     backend = inputs.preparer.encoder.backend
+    stops = stops_of(inputs.loaded, tallies.whole.stops)
     return {
         "format_version": FORMAT_VERSION,
         "fingerprint": fingerprint(parts),
@@ -58,6 +60,8 @@ def manifest_of(
         "now": inputs.now.isoformat(),
         "config": inputs.config.described(),
         "stop_tokens": list(inputs.loaded.stop_tokens),
+        "stops": stops,
+        "notes": notes_of(stops),
         "vocabulary": inputs.loaded.vocabulary.facts(),
         "tokenizer_backend": {"name": backend.name, "note": backend.note},
         "versions": versions(inputs),

@@ -16,8 +16,8 @@ def _a_name(value: str) -> str:
 
 
 def _turns(value: str) -> str:
-    if not re.fullmatch("all|first|last|[1-9][0-9]{0,8} last", value):
-        raise ValueError("must be all, first, last, or a number of turns such as '3 last'")
+    if not re.fullmatch("all|first|last|since_last_user|[1-9][0-9]{0,8} last", value):
+        raise ValueError("must be all, first, last, since_last_user, or a number of turns such as '3 last'")
     return value
 
 
@@ -57,6 +57,7 @@ class TokenizerChoice(Section):
     add_tokens: tuple[Name, ...] = ()
     add_tokens_file: Name | None = None
     add_special_tokens: tuple[Name, ...] = ()
+    eos_token: Name | None = None
     pad_token: Name | None = None
     vocabulary_multiple: Annotated[int, Field(ge=1)] = 1
 

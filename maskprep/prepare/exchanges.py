@@ -2,7 +2,8 @@
 
 head        system and developer messages at the beginning: never left out
 exchange    what a user asks, and everything up to the next question
-round       within an exchange: an assistant's message and the tool results that answer its calls
+round       within an exchange: an assistant's message, the tool results that answer its calls, and what else stands
+            before the next one: a system message in the middle of an exchange breaks no exchange in two
 """
 
 from __future__ import annotations
@@ -33,17 +34,25 @@ def exchanges(messages: Sequence[Message]) -> tuple[tuple[int, ...], list[Exchan
     found: list[Exchange] = []
     asked: list[int] = []
     rounds: list[list[int]] = []
+    waiting: list[int] = []  # system messages behind an answer: of this exchange if it goes on, else of the next
     for index in range(size, len(roles)):
         role = roles[index]
+        if role in {"assistant", "tool"} and rounds:
+            rounds[-1] += waiting
+            waiting = []
         if role == "assistant":
             rounds.append([index])
         elif role == "tool" and rounds:
             rounds[-1].append(index)
+        elif role in {"system", "developer"} and rounds:
+            waiting.append(index)
         else:
             if rounds:
                 found.append(Exchange(tuple(asked), tuple(map(tuple, rounds))))
-                asked, rounds = [], []
+                asked, rounds, waiting = waiting, [], []
             asked.append(index)
     if asked or rounds:
         found.append(Exchange(tuple(asked), tuple(map(tuple, rounds))))
+    if waiting:
+        found.append(Exchange(tuple(waiting), ()))
     return tuple(range(size)), found

@@ -1,8 +1,11 @@
 """Sequences that are too long: cut at the end, or made again from fewer messages.
 
     drop_turns   head  [exchange] [exchange]  exchange  exchange      the oldest exchanges go, whole
-    split        head  exchange  exchange │ head  exchange …          every completion stays, in windows of its own
+    split        head  exchange  exchange │ head  exchange …          the others follow in windows of their own
     truncate     head  exchange  exchange  exch…                      the end goes, behind the last completion that fits
+
+An exchange that is too long for a window of its own is cut behind its last round that fits: an answer never stands
+without the calls and results of its own exchange that it is built on. What no window can hold is left out and counted.
 
 What is made from fewer messages is rendered and proved again: its context is what a server would send for the shorter
 conversation.
@@ -12,6 +15,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import replace
+from itertools import accumulate
 
 import numpy as np
 
@@ -30,6 +34,7 @@ _CODES = {
     Overflow.TRUNCATE: "truncated",
     Overflow.SPLIT: "windows-made",
 }
+_SHOWN = 8  # messages that a finding names
 
 
 def fit(conversation: Conversation, prepared: Prepared, limit: int, mode: Overflow, make: Make) -> Prepared:
@@ -70,26 +75,28 @@ def fit(conversation: Conversation, prepared: Prepared, limit: int, mode: Overfl
     left = sum(sequence.labelled.trained_tokens for sequence in kept)
     loss = Loss(whole, trained, sum(map(len, kept)), left)
     detail = f"{loss.trained:,} of {loss.trained_before:,} trained tokens are left, in {len(kept)} sequences"
+    lost = sorted(_trained_messages(prepared.sequences) - _trained_messages(kept))
+    if lost:
+        shown = ", ".join(map(str, lost[:_SHOWN])) + (" …" if len(lost) > _SHOWN else "")
+        detail += f"; {len(lost)} trained messages are left out: {shown}"
     return Prepared(tuple(kept), (*prepared.findings, Finding(_CODES[mode], detail)), loss)
 
 
 def truncate(sequence: PreparedSequence, limit: int) -> PreparedSequence | None:
     """Return the beginning of a sequence, up to the last whole completion within ``limit`` tokens.
 
-    Only where the very first completion goes beyond, it is cut off at the limit; None where it begins there.
+    None where no completion fits whole: half an answer would teach the model to stop in the middle, or never to stop.
     """
     source, labelled = sequence.sequence, sequence.labelled
     trained = [stretch for stretch in source.stretches if stretch.trained]
     ends = [_tokens_before(source.encoded, len(source.text.text[: stretch.end].encode())) for stretch in trained]
-    size = max((end for end in ends if end <= limit), default=limit)
-    labels = labelled.labels[:size]
-    spans = tuple(span._replace(end=min(span.end, size)) for span in labelled.spans if span.start < size)
-    if not any(span.trained for span in spans):
-        return None
-    weights = None if labelled.weights is None else labelled.weights[:size]
-    shorter = replace(labelled, input_ids=labelled.input_ids[:size], labels=labels, spans=spans, weights=weights)
-    unfaithful = min(sequence.unfaithful, shorter.trained_tokens)
-    return replace(sequence, labelled=shorter, unfaithful=unfaithful, cut=True)
+    size = max((end for end in ends if end <= limit), default=0)
+    cut = PreparedSequence.of(labelled.beginning(size), source)
+    return None if cut is None else replace(cut, cut=True)
+
+
+def _trained_messages(sequences: Sequence[PreparedSequence]) -> set[int]:
+    return {message for sequence in sequences for message in sequence.trained_messages}
 
 
 def _tokens_before(encoded: Encoded, end: int) -> int:
@@ -123,41 +130,43 @@ class _Shortener:
         return []
 
     def _windows(self) -> Iterator[PreparedSequence]:
-        """Yield windows of whole exchanges; one that is too long by itself gives windows of whole rounds."""
+        """Yield windows of whole exchanges; of one that is too long by itself, the beginning that fits."""
         first = 0
         while first < len(self._exchanges):
-            made, after = self._longest(self._head, [unit.messages for unit in self._exchanges], first)
-            if made:
-                yield from made
-            elif after == first:
-                unit = self._exchanges[first]
-                yield from self._rounds(unit)
+            made, after = self._longest(first)
+            yield from made
+            if after == first:
+                yield from self._beginning(self._exchanges[first])
                 after = first + 1
             first = after
 
-    def _rounds(self, unit: Exchange) -> Iterator[PreparedSequence]:
-        first = 0
-        while first < len(unit.rounds):
-            made, after = self._longest(self._head + unit.asked, unit.rounds, first)
-            # What follows a completion need not stand in a window that it ends.
-            yield from made or self._fitting(self._head + unit.asked + unit.rounds[first][:1])
-            first = max(after, first + 1)
+    def _beginning(self, unit: Exchange) -> list[PreparedSequence]:
+        """Return the sequences of the longest beginning of an exchange that fits, behind the head.
 
-    def _longest(
-        self, before: tuple[int, ...], units: Sequence[tuple[int, ...]], first: int
-    ) -> tuple[list[PreparedSequence], int]:
-        """Return the sequences of the longest window that begins with unit ``first``, and the unit behind it.
-
-        Units that train nothing are skipped. Without a window that fits, the unit behind is ``first``.
+        A later round is built on all earlier ones, so it can stand in no window without them. What follows the last
+        completion that is trained need not be there.
         """
-        if not self._trained.intersection(units[first]):
+        messages = unit.messages
+        rounds = accumulate((len(part) for part in unit.rounds), initial=len(unit.asked))
+        trained = (number for number, index in enumerate(messages, 1) if index in self._trained)
+        for size in sorted({*rounds, *trained}, reverse=True):
+            if made := self._fitting(self._head + messages[:size]):
+                return made
+        return []
+
+    def _longest(self, first: int) -> tuple[list[PreparedSequence], int]:
+        """Return the sequences of the longest window that begins with exchange ``first``, and the exchange behind it.
+
+        Exchanges that train nothing are skipped. Without a window that fits, the exchange behind is ``first``.
+        """
+        units = [unit.messages for unit in self._exchanges[first:]]
+        if not self._trained.intersection(units[0]):
             return [], first + 1
-        sizes = np.cumsum([self._own[list(before)].sum(), *(self._own[list(unit)].sum() for unit in units[first:])])
-        # The text of the messages alone: the window that fits holds no more units than that.
-        for after in range(first + int(np.searchsorted(sizes[1:], self._limit, side="right")), first, -1):
-            kept = before + tuple(index for unit in units[first:after] for index in unit)
-            if made := self._fitting(kept):
-                return made, after
+        sizes = np.cumsum([self._own[list(self._head)].sum(), *(self._own[list(unit)].sum() for unit in units)])
+        # The text of the messages alone: the window that fits holds no more exchanges than that.
+        for count in range(int(np.searchsorted(sizes[1:], self._limit, side="right")), 0, -1):
+            if made := self._fitting(self._head + _messages(self._exchanges[first : first + count])):
+                return made, first + count
         return [], first
 
     def _fitting(self, kept: tuple[int, ...]) -> list[PreparedSequence]:

@@ -16,7 +16,7 @@ from maskprep.prepare.control import ControlTokens
 from maskprep.prepare.document import prove_document
 from maskprep.prepare.overflow import fit
 from maskprep.prepare.planned import Planner
-from maskprep.prepare.policy import Control, Policy
+from maskprep.prepare.policy import SINCE_LAST_USER, Control, Policy, last_user
 from maskprep.prepare.prepared import Prepared, PreparedSequence
 from maskprep.prepare.proved import Proved
 from maskprep.sequences import Draft, History, Located, Row, SequenceBuilder, draft
@@ -174,8 +174,8 @@ class Preparer:
     ) -> Proved:
         """Prove the turns of a conversation that was rendered."""
         messages = conversation.messages
-        speaking = [index for index, message in enumerate(messages) if message.role in self.policy.roles]
-        chosen = self.policy.choose(speaking) if wanted is None else wanted
+        roles = [message.role for message in messages]
+        chosen = self.policy.choose(roles) if wanted is None else wanted
         wanted = {index for index in chosen if messages[index].in_loss}
         findings = list(conversation.findings)
         if 0 in wanted and messages[0].role == "assistant":
@@ -198,7 +198,7 @@ class Preparer:
             if turn.fit in (Fit.GRAFT, Fit.TRAIN)
         ]
         if not selected:
-            raise RowError("nothing-to-train", _nothing(speaking, wanted, self.policy.roles))
+            raise RowError("nothing-to-train", _nothing(roles, chosen, wanted, self.policy))
         return Proved(conversation, template, whole, tuple(turns), selected, tuple(findings))
 
     def _prove_twin(
@@ -283,10 +283,17 @@ def _behind_prefix(turn: Turn) -> Turn:
     return replace(turn, start=start, thought=(start, start))
 
 
-def _nothing(speaking: Sequence[int], wanted: Collection[int], roles: Collection[str]) -> str:
-    whose = " or ".join(sorted(roles))
-    if not speaking:
+def _nothing(roles: Sequence[str], chosen: Collection[int], wanted: Collection[int], policy: Policy) -> str:
+    """Say why no turn of a conversation is trained: which were ``chosen``, and which of these are ``wanted`` still."""
+    whose = " or ".join(sorted(policy.roles))
+    if not policy.speaking(roles):
         return f"the conversation has no {whose} message"
+    if not chosen and policy.turns == SINCE_LAST_USER:
+        last = last_user(roles)
+        if last is None:
+            return "the conversation has no user message that a turn could follow (train.turns: since_last_user)"
+        where = "the conversation ends with it" if last == len(roles) - 1 else f"no {whose} message follows it"
+        return f"messages[{last}] is the last user message, and {where} (train.turns: since_last_user)"
     if not wanted:
         return f"no {whose} message is in the loss: they have weight 0, no prompt, or are not the turns chosen"
     return f"the policy selects no part of any {whose} message"

@@ -6,7 +6,7 @@ from typing import ClassVar, Literal
 
 from maskprep.profiles.masked import Masked
 from maskprep.profiles.profile import Container, Handover, Layout
-from maskprep.profiles.quoting import quoted
+from maskprep.profiles.quoting import ending, quoted
 
 
 class Axolotl(Masked):
@@ -44,8 +44,11 @@ class Axolotl(Masked):
             "attn_implementation: flash_attention_2",
             "val_set_size: 0",
         ]
-        if handover.pad_token is not None:
-            lines += ["special_tokens:", f"  pad_token: {quoted(handover.pad_token)}"]
+        special = {"eos_token": handover.eos_token, "pad_token": handover.pad_token}
+        chosen = [f"  {name}: {quoted(token)}" for name, token in special.items() if token is not None]
+        lines += ["special_tokens:", *chosen] if chosen else []
+        if handover.stops:
+            lines.append(f"# {ending(handover.stops)}.")
         return "\n".join([*lines, ""])
 
     def pitfalls(self, layout: Layout) -> list[str]:

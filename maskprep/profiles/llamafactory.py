@@ -11,7 +11,7 @@ from maskprep.packing.rows import positions
 from maskprep.profiles.arrays import Ints, flat, lists, table
 from maskprep.profiles.masked import Masked
 from maskprep.profiles.profile import Container, Handover, Layout
-from maskprep.profiles.quoting import quoted
+from maskprep.profiles.quoting import ending, quoted
 
 _MULTIPLE = 8
 """Its collator pads ids, labels and mask to a multiple of this, but not ``position_ids``: so rows must be as long."""
@@ -44,6 +44,17 @@ class LlamaFactory(Masked):
         if handover.packed:
             lines += ["neat_packing: true  # keeps the documents of a row apart", "per_device_train_batch_size: 1"]
             lines += ["per_device_eval_batch_size: 1"] if handover.divided else []
+        if handover.eos_token is not None:
+            eos = quoted(handover.eos_token)
+            lines.append(
+                f"# The tokenizer of model_name_or_path must have the eos_token {eos}: generation stops there."
+            )
+        elif handover.stops:
+            lines.append(
+                "# Take the tokenizer of the data set for that of model_name_or_path: generation stops at its eos."
+            )
+        if handover.stops:
+            lines.append(f"# {ending(handover.stops)}.")
         return "\n".join([*lines, ""])
 
     def pitfalls(self, layout: Layout) -> list[str]:
@@ -64,9 +75,13 @@ class LlamaFactory(Masked):
             ),
         ]
         if layout.packed:
-            found.insert(
-                0, "Without neat_packing: true the documents of a row see each other: its mask counts as all ones."
-            )
+            found[:0] = [
+                "Without neat_packing: true the documents of a row see each other: its mask counts as all ones.",
+                (
+                    "Models with positions in three dimensions (Qwen2-VL and its kin) have them counted anew over the "
+                    "whole row, and documents see each other: train these unpacked."
+                ),
+            ]
         return found
 
     def _main(self, batch: Any) -> Any:

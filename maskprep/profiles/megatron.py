@@ -1,4 +1,7 @@
-"""Megatron-Bridge: packed Parquet, where the mask stands at the token before the one that is trained."""
+"""Megatron-Bridge: packed Parquet, where the mask stands at the token before the one that is trained.
+
+The files are the same for all releases that read them; what names them in a recipe changed with 0.6.
+"""
 
 from __future__ import annotations
 
@@ -11,7 +14,7 @@ from maskprep.labels import IGNORED
 from maskprep.packing.rows import positions
 from maskprep.profiles.arrays import Ints, flat, ints, lists, table
 from maskprep.profiles.profile import Container, Handover, Layout, Profile
-from maskprep.profiles.quoting import quoted
+from maskprep.profiles.quoting import ending, quoted
 
 
 class Megatron(Profile):
@@ -31,23 +34,38 @@ class Megatron(Profile):
         """Return lines of a recipe."""
         path = handover.folder
         train = f"{path}/train" if handover.divided else path
+        paths = [f"packed_train_data_path={quoted(train)},"]
+        paths += [f"packed_val_data_path={quoted(f'{path}/validation')},"] if handover.divided else []
         lines = [
-            "from megatron.bridge.data.datasets.packed_sequence import PackedSequenceSpecs",
-            "from megatron.bridge.training.config import FinetuningDatasetConfig",
+            "try:  # Megatron-Bridge 0.6 and later",
+            "    from megatron.bridge.data.builders import GPTSFTDatasetConfig as DatasetConfig",
+            "    from megatron.bridge.data.packing import PackedSequenceSpecs",
             "",
-            "cfg.dataset = FinetuningDatasetConfig(",
+            "    def packing(specs):",
+            '        return {"enable_offline_packing": True, "offline_packing_specs": specs}',
+            "except ImportError:  # 0.4 and 0.5; earlier ones cannot read these files",
+            "    from megatron.bridge.data.datasets.packed_sequence import PackedSequenceSpecs",
+            "    from megatron.bridge.training.config import FinetuningDatasetConfig as DatasetConfig",
+            "",
+            "    def packing(specs):",
+            '        return {"packed_sequence_specs": specs, "dataset_kwargs": {"answer_only_loss": True}}',
+            "",
+            "specs = PackedSequenceSpecs(",
+            f"    packed_sequence_size={handover.max_length},",
+            *(f"    {line}" for line in paths),
+            "    # Not read; without it, folders are made in the data set.",
+            f"    packed_metadata_path={quoted(path.rstrip('/') + '-packed.jsonl')},",
+            ")",
+            "cfg.dataset = DatasetConfig(",
             f"    seq_length={handover.max_length},",
-            "    packed_sequence_specs=PackedSequenceSpecs(",
-            f"        packed_sequence_size={handover.max_length},",
-            f"        packed_train_data_path={quoted(train)},",
-            *([f"        packed_val_data_path={quoted(f'{path}/validation')},"] if handover.divided else []),
-            "    ),",
-            '    dataset_kwargs={"answer_only_loss": True},',
+            f"    dataset_root={quoted(path)},  # something must be said here; what is read is named above",
             f"    do_validation={handover.divided},",
             "    do_test=False,",
+            "    **packing(specs),",
             ")",
             f"cfg.tokenizer.tokenizer_model = {quoted(handover.tokenizer)}",
             "cfg.train.micro_batch_size = 1  # a micro-batch is one packed row",
+            *([f"# {ending(handover.stops)}."] if handover.stops else []),
             "",
         ]
         return "\n".join(lines)
@@ -55,12 +73,15 @@ class Megatron(Profile):
     def pitfalls(self, layout: Layout) -> list[str]:
         """Return the settings that would change the loss silently."""
         found = [
-            "answer_only_loss: False ignores loss_mask: every token but eos is trained.",
+            "answer_only_loss: False in dataset_kwargs ignores loss_mask: every token but eos is trained.",
             (
                 "A token that follows the tokenizer's eos_id is never trained there, whatever loss_mask says: what a "
                 "template writes behind eos is lost, should it be trained."
             ),
-            "Releases that know only packed .npy files (0.3 does) cannot read the Parquet files; they say so.",
+            (
+                "Releases that know only packed .npy files (0.3, the newest on PyPI in November 2026) cannot read the "
+                "Parquet files; they say so."
+            ),
             "context_parallel_size above 1 needs documents padded to a multiple, which these are not.",
         ]
         if not layout.packed:

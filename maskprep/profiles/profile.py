@@ -59,6 +59,9 @@ class Handover:
         pad_token: what pads, if that was chosen.
         divided: whether there is a validation set beside the training set.
         vocabulary: how many embeddings the model must have, if tokens were added.
+        stops: ids at which generation must stop, if the model as it was published does not stop at all of them.
+        ends: the tokens with which trained turns end.
+        eos_token: what ought to be the tokenizer's eos token, if it is another one.
         model: the model to be trained.
     """
 
@@ -70,6 +73,9 @@ class Handover:
     divided: bool = False
     pad_token: str | None = None
     vocabulary: int | None = None
+    stops: tuple[int, ...] = ()
+    ends: tuple[str, ...] = ()
+    eos_token: str | None = None
     model: str = "MODEL"
 
 

@@ -19,6 +19,14 @@ def loading(handover: Handover) -> list[str]:
         # Many models have more rows than ids: these must not be cut off.
         lines.append(f"if model.get_input_embeddings().weight.shape[0] < {handover.vocabulary}:")
         lines.append(f"    model.resize_token_embeddings({handover.vocabulary})")
+    if handover.stops:
+        stops = ", ".join(map(str, handover.stops))
+        lines += [
+            "# Generation must stop where turns end in these data, besides where it does already.",
+            "known = model.generation_config.eos_token_id",
+            "known = [] if known is None else [known] if isinstance(known, int) else known",
+            f"model.generation_config.eos_token_id = list(dict.fromkeys([{stops}, *known]))",
+        ]
     return lines
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 _LAST_PRINTABLE = 0x7E
 _FIRST_WIDE = 0x80  # from here on, bash takes \x for a byte and not for a character
 _FOUR_DIGITS = 0xFFFF
@@ -17,6 +19,11 @@ def shell_quoted(text: str) -> str:
     if all(" " <= char <= "~" for char in text):
         return "'" + text.replace("'", "'\\''") + "'"
     return "$'" + "".join("\\'" if char == "'" else _escaped(char) for char in text) + "'"
+
+
+def ending(stops: Iterable[int]) -> str:
+    """Return what the ``generation_config.json`` of the trained model must say, so that generation stops."""
+    return f"eos_token_id in the generation_config.json of the trained model must hold {list(stops)}"
 
 
 def _escaped(char: str) -> str:

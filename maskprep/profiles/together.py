@@ -6,7 +6,7 @@ from typing import ClassVar, Literal
 
 from maskprep.profiles.masked import Masked
 from maskprep.profiles.profile import Container, Handover, Layout
-from maskprep.profiles.quoting import shell_quoted
+from maskprep.profiles.quoting import quoted, shell_quoted
 
 
 class Together(Masked):
@@ -29,10 +29,15 @@ class Together(Masked):
         folders = [f"{handover.folder}/{name}" for name in ("train", "validation")]
         folders = folders if handover.divided else [handover.folder]
         lines = [
+            "# pip install 'together[pyarrow]'",
             *(f"together files upload {shell_quoted(folder)}/*.parquet  # prints an id" for folder in folders),
             f"together fine-tuning create --model {shell_quoted(handover.model)} --training-file TRAINING_ID"
-            + (" --validation-file VALIDATION_ID" if handover.divided else ""),
+            # Without --n-evals, which is 0 by default, a validation file is uploaded for nothing.
+            + (" --validation-file VALIDATION_ID --n-evals 1" if handover.divided else ""),
         ]
+        if handover.stops:
+            tokens = ", ".join(map(quoted, handover.ends))
+            lines.append(f"# Name where turns end in requests to the trained model: stop=[{tokens}]")
         return "\n".join([*lines, ""])
 
     def pitfalls(self, layout: Layout) -> list[str]:
@@ -41,7 +46,11 @@ class Together(Masked):
         return [
             "A file without labels trains every token: upload the file as it is.",
             (
-                "Rows longer than the service's limit for the model (together fine-tuning model-limits) are not "
-                "seen from here: build with max_length at most that."
+                "Rows longer than the service's limit for the model (together fine-tuning model-limits), or than "
+                "--max-seq-length, are not seen from here: build with max_length at most that."
+            ),
+            (
+                "--packing is true by default: the service puts rows together by itself, and does not say whether they "
+                "see each other; --no-packing takes each by itself."
             ),
         ]

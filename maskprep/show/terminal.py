@@ -14,7 +14,7 @@ from maskprep.sequences import History
 from maskprep.show.handing import show_packing, show_too_long, show_trainer
 from maskprep.show.sources import show_sources
 from maskprep.show.tables import add_row, count, line, make_table, percent
-from maskprep.show.vocabulary import show_vocabulary
+from maskprep.show.vocabulary import show_notes, show_vocabulary
 
 _LONGEST_MESSAGE = 700
 _MEANING = {
@@ -39,6 +39,7 @@ def show_build(console: Console, report: BuildReport) -> None:
     if facts["rejects"]:
         line(console, f"all of them, with their reasons: {report.rejects_file}")
     show_noticed(console, "findings in rows that were used", facts["findings"])
+    show_notes(console, report.manifest.get("notes", []))
     _show_next(console, report)
     show_trainer(console, report.trainer)
 
@@ -51,6 +52,7 @@ def show_export(console: Console, report: BuildReport, source: str) -> None:
     show_counts(console, facts)
     _show_splits(console, report)
     show_vocabulary(console, report.manifest["vocabulary"])
+    show_notes(console, report.manifest.get("notes", []))
     _show_next(console, report)
     show_trainer(console, report.trainer)
 

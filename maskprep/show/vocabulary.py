@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from rich.console import Console
@@ -23,8 +23,17 @@ def show_vocabulary(console: Console, facts: Mapping[str, Any]) -> None:
         size = facts["rounded_size"]
         line(console, "  before training, where the model's embedding has fewer rows:")
         line(console, f"  model.resize_token_embeddings({size})", "yellow")
+    if facts.get("eos_from") == "configuration":
+        line(console, f"the tokenizer's eos_token is {facts['eos_token']}, as configured")
     if facts["pad_from"] == "eos_token":
         token = facts["pad_token"]
         line(console, f"the tokenizer has no pad token: {token} pads, with labels of -100 by position")
     if facts["pad_from"] == "nowhere":
         line(console, "the tokenizer has no pad token: set tokenizer.pad_token before batches are padded", "yellow")
+
+
+def show_notes(console: Console, notes: Sequence[Mapping[str, str]]) -> None:
+    """Print what must be known of the data set as a whole, each with a way out."""
+    for note in notes:
+        line(console, f"note: {note['message']}", "yellow")
+        line(console, f"    way out: {note['hint']}")

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass
+from difflib import get_close_matches
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -27,7 +28,7 @@ class Vocabulary:
     ``rounded_size`` is ``size`` rounded up to the configured multiple; ``already_there`` counts tokens that were named
     and needed no adding, ``repeated`` those that were named twice. ``pad_from``: ``tokenizer``,
     ``configuration``, ``added`` (the configuration, and it was new), ``eos_token`` (the tokenizer had none), or
-    ``nowhere``.
+    ``nowhere``. ``eos_from``: ``tokenizer``, ``configuration`` or ``nowhere``.
     """
 
     size_before: int
@@ -39,12 +40,15 @@ class Vocabulary:
     repeated: int
     pad_token: str | None
     pad_from: str
+    eos_token: str | None
+    eos_from: str
 
     @classmethod
     def of(cls, tokenizer: PreTrainedTokenizerBase, ids: Mapping[str, int]) -> Vocabulary:
         """Return that of a tokenizer, which has these ``ids`` by token, to which nothing is added."""
-        size, pad = _size(ids), tokenizer.pad_token
-        return cls(size, size, size, 0, 0, 0, 0, pad, "tokenizer" if pad is not None else "nowhere")
+        size, pad, eos = _size(ids), tokenizer.pad_token, tokenizer.eos_token
+        origins = ["tokenizer" if token is not None else "nowhere" for token in (pad, eos)]
+        return cls(size, size, size, 0, 0, 0, 0, pad, origins[0], eos, origins[1])
 
     def facts(self) -> dict[str, Any]:
         """Return the same as JSON types."""
@@ -52,9 +56,9 @@ class Vocabulary:
 
 
 def extend(tokenizer: PreTrainedTokenizerBase, choice: TokenizerChoice, ids: Mapping[str, int]) -> Vocabulary:
-    """Add to ``tokenizer``, which has these ``ids``, what ``choice`` names, and give it a pad token if it has none.
+    """Add to ``tokenizer``, which has these ``ids``, what ``choice`` names, and set its eos and pad tokens.
 
-    Such a pad token is its eos token: labels are padded by position, so that no end of a turn is lost by it.
+    One without a pad token is given its eos token: labels are padded by position, so that no end of a turn is lost.
 
     Raises:
         UsageError: a token cannot be added; it says which, and where it was named.
@@ -73,7 +77,9 @@ def extend(tokenizer: PreTrainedTokenizerBase, choice: TokenizerChoice, ids: Map
         _add(tokenizer, tokens, special=flag)
         for token in tokens:
             _refuse_undecodable(tokenizer, token, places[token])
-    origin = _choose_pad(tokenizer, choice.pad_token, {*ids, *new[False], *new[True]})
+    known = {*ids, *new[False], *new[True]}
+    eos_origin = _choose_eos(tokenizer, choice.eos_token, known)
+    origin = _choose_pad(tokenizer, choice.pad_token, known)
     named = len(choice.add_special_tokens) + len(listed)
     grown = origin == "added" or any(new.values())
     size = _size(tokenizer.get_vocab()) if grown else before
@@ -87,6 +93,8 @@ def extend(tokenizer: PreTrainedTokenizerBase, choice: TokenizerChoice, ids: Map
         repeated=named - len(plain) - len(special),
         pad_token=tokenizer.pad_token,
         pad_from=origin,
+        eos_token=tokenizer.eos_token,
+        eos_from=eos_origin,
     )
 
 
@@ -199,6 +207,27 @@ def _add(tokenizer: PreTrainedTokenizerBase, tokens: Iterable[str], *, special: 
     added = [AddedToken(token, special=special, normalized=False) for token in tokens]
     if added:
         tokenizer.add_tokens(added, special_tokens=special)
+
+
+def _choose_eos(tokenizer: PreTrainedTokenizerBase, wanted: str | None, known: set[str]) -> str:
+    """Set the eos token and return where it is from."""
+    if wanted is None:
+        return "tokenizer" if tokenizer.eos_token is not None else "nowhere"
+    _check(wanted, "tokenizer.eos_token")
+    if wanted not in known:
+        near = get_close_matches(wanted, tokenizer.get_added_vocab(), n=3, cutoff=0.5)
+        meant = f"did you mean {' or '.join(map(repr, near))}? " if near else ""
+        msg = f"tokenizer.eos_token: {wanted!r} is no token of this tokenizer"
+        raise UsageError(msg, f"{meant}A token is spelt exactly; a new one stands in tokenizer.add_special_tokens, too")
+    if wanted not in tokenizer.get_added_vocab():
+        msg = f"tokenizer.eos_token: {wanted!r} stands in the plain vocabulary: texts are made of it"
+        raise UsageError(msg, "name the token with which the chat template ends turns, or a new one that is added")
+    # transformers takes an eos token for a special one when it loads the tokenizer again: then it must be one now. One
+    # that is special keeps what else its file says of it, such as that it takes in the blanks behind it.
+    if not any(token.special and token.content == wanted for token in tokenizer.added_tokens_decoder.values()):
+        _add(tokenizer, [wanted], special=True)
+    tokenizer.eos_token = wanted
+    return "configuration"
 
 
 def _choose_pad(tokenizer: PreTrainedTokenizerBase, wanted: str | None, known: set[str]) -> str:

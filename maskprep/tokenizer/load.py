@@ -27,7 +27,8 @@ class LoadedTokenizer:
 
     ``stop_tokens`` are those that the model's own files and the configuration name; ``special_tokens`` are all tokens
     that the tokenizer flags as special; ``added_tokens`` all that stand outside its plain vocabulary. ``vocabulary``
-    says what the configuration made of it.
+    says what the configuration made of it. ``generation_stops`` are those that the ``generation_config.json`` beside it
+    names: with the eos token, where a server stops.
     """
 
     name: str
@@ -36,6 +37,7 @@ class LoadedTokenizer:
     special_tokens: tuple[str, ...]
     added_tokens: tuple[str, ...]
     vocabulary: Vocabulary
+    generation_stops: tuple[str, ...] = ()
 
     @property
     def variables(self) -> dict[str, Any]:
@@ -119,7 +121,8 @@ def load_tokenizer(choice: str | TokenizerChoice, stop_tokens: Sequence[str] = (
         vocabulary = tokenizer.get_vocab()
     stops = [tokenizer.eos_token] if tokenizer.eos_token else []
     by_id = {number: token for token, number in vocabulary.items()}
-    stops += [by_id[number] for number in _generation_stops(folder) if number in by_id]
+    generation = [by_id[number] for number in _generation_stops(folder) if number in by_id]
+    stops += generation
     for token in stop_tokens:
         if token not in vocabulary:
             msg = f"the stop token {token!r} is not one token of the tokenizer {name!r}"
@@ -134,6 +137,7 @@ def load_tokenizer(choice: str | TokenizerChoice, stop_tokens: Sequence[str] = (
         special_tokens=tuple(dict.fromkeys(map(str, special))),
         added_tokens=tuple(dict.fromkeys([*map(str, special), *(token.content for token in added)])),
         vocabulary=grown,
+        generation_stops=tuple(dict.fromkeys(generation)),
     )
 
 

@@ -6,6 +6,7 @@ import pytest
 import yaml
 
 from maskprep.commands.handing import hand_over
+from maskprep.profiles import PROFILES
 from maskprep.shards.schema import Layout
 
 PLAIN = Layout()
@@ -53,6 +54,18 @@ def test_a_vocabulary_that_grew_is_told(words, said):
 @pytest.mark.parametrize(("origin", "said"), [("tokenizer", False), ("eos_token", False), ("added", True)])
 def test_a_pad_token_that_was_chosen_is_told(origin, said):
     assert ("special_tokens" in yaml.safe_load(settings(manifest(pad_from=origin)))) == said
+
+
+@pytest.mark.parametrize("profile", PROFILES)
+def test_where_generation_must_stop_is_told_and_only_where_it_would_not(profile):
+    known = {"token": "<end>", "id": 7, "from": ["eos_token"]}
+    other = {"token": "<text>", "id": 5, "from": ["eos_token"]}
+    trained = [{"token": "<end>", "id": 7, "turns": 3}]
+    plain = settings(manifest(profile))
+    assert settings({**manifest(profile), "stops": {"trained": trained, "generation": [known]}}) == plain
+    told = settings({**manifest(profile), "stops": {"trained": trained, "generation": [other]}})
+    assert "[7, 5" in told or '["<end>"]' in told
+    assert told != plain
 
 
 def test_a_folder_is_named_from_the_root_and_the_splits_are(monkeypatch, tmp_path):

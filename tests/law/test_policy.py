@@ -79,6 +79,64 @@ def test_which_turns(turns, expected):
     assert trained("chatml", CHAT, Policy(turns=turns)) == [expected]
 
 
+AGENT = (
+    system("Be brief."),
+    *CHAT[:2],
+    user("Weather?"),
+    assistant("I look.", reasoning_content="Where?", tool_calls=[call()]),
+    tool("cold"),
+    {"role": "developer", "content": "Mind the time."},
+    assistant("Once more.", reasoning_content="Sure?", tool_calls=[call(call_id="call00002")]),
+    tool("warm", tool_call_id="call00002"),
+    assistant("Mild.", reasoning_content="Enough."),
+)
+
+
+@pytest.mark.parametrize("history", History)
+@pytest.mark.parametrize("template", ["chatml_calls", "drops_old_thoughts", "answers_behind_results", "next_role_ends"])
+def test_all_turns_since_the_last_user_are_trained_as_they_are_when_all_are(template, history):
+    policies = [Policy(turns=turns, history=history) for turns in ("all", "since_last_user")]
+    whole, since = (prepared(template, AGENT, policy).sequences for policy in policies)
+
+    def learnt(sequences):
+        found = {}
+        for sequence in sequences:
+            for span in sequence.labelled.spans:
+                if span.trained:
+                    ids = sequence.labelled.input_ids
+                    found.setdefault(span.message, []).append((ids[: span.end].tolist(), span.part))
+        return found
+
+    rewritten = {4, 7} if (template, history) == ("answers_behind_results", History.MASK) else set()
+    assert learnt(since).keys() == {4, 7, 9} - rewritten
+    assert learnt(since) == {message: pieces for message, pieces in learnt(whole).items() if message > 3}
+
+
+def test_a_tool_result_that_is_a_user_message_is_a_user_message():
+    messages = (user("Weather?"), assistant("Action: look"), user("Observation: cold"), assistant("Put on a coat."))
+    assert trained("chatml", messages, Policy(turns="since_last_user")) == [["Put on a coat.<|im_end|>"]]
+
+
+@pytest.mark.parametrize(
+    ("messages", "why"),
+    [
+        ((*AGENT, user("Thanks.")), "messages[10] is the last user message, and the conversation ends with it"),
+        (
+            (*AGENT[:2], assistant("First."), user("Thanks."), tool("cold")),
+            "messages[3] is the last user message, and no assistant message follows it",
+        ),
+        ((system("Work."), assistant("Done."), assistant("Really.")), "no user message that a turn could follow"),
+    ],
+)
+def test_where_nothing_follows_the_last_user_the_reason_is_told(messages, why):
+    for _ in range(3):  # the second of a form is planned
+        with pytest.raises(RowError) as caught:
+            prepared("chatml", messages, Policy(turns="since_last_user"))
+        assert caught.value.code == "nothing-to-train"
+        assert why in caught.value.message
+        assert "since_last_user" in caught.value.message
+
+
 def test_turns_are_counted_before_the_data_takes_some_out():
     messages = (*CHAT[:-1], Message(CHAT[-1], weight=0.0))
     with pytest.raises(RowError) as caught:

@@ -35,6 +35,16 @@ def test_a_result_without_a_call_is_asked():
     assert of("tua") == ((), [((0, 1), ((2,),))])
 
 
+def test_a_system_message_within_an_exchange_does_not_part_the_answer_from_its_question():
+    assert of("uatsa") == ((), [((0,), ((1, 2, 3), (4,)))])
+    assert of("uasdt") == ((), [((0,), ((1, 2, 3, 4),))])
+
+
+def test_a_system_message_behind_an_answer_goes_with_the_next_question():
+    assert of("uatsdua") == ((), [((0,), ((1, 2),)), ((3, 4, 5), ((6,),))])
+    assert of("uas") == ((), [((0,), ((1,),)), ((2,), ())])
+
+
 @given(st.lists(st.sampled_from(ROLES), max_size=12))
 def test_every_message_is_in_one_place_and_in_order(roles):
     head, found = exchanges([Message({"role": role, "content": ""}) for role in roles])

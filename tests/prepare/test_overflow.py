@@ -17,6 +17,7 @@ from maskprep.conversation import Conversation, Message
 from maskprep.errors import RowError
 from maskprep.labels import IGNORED
 from maskprep.prepare import Overflow, Policy, Preparer
+from maskprep.sequences import History
 
 CHAT = (
     system("Be brief."),
@@ -118,26 +119,42 @@ def test_windows_keep_every_completion_once_behind_the_system_message():
     assert "windows-made" in {finding.code for finding in row.findings}
 
 
-def test_an_exchange_that_is_too_long_by_itself_gives_windows_of_rounds():
+def test_of_an_exchange_that_is_too_long_by_itself_the_beginning_is_left_and_the_rest_counted():
     rounds = [part for n in range(5) for part in (assistant(f"Step {n}.", tool_calls=[call()]), tool(f"result {n}"))]
     messages = (system("Be brief."), user("Weather?"), *rounds, assistant("Mild."))
     limit = length(messages[:6], "chatml_calls")
     row = fitted(messages, limit, "split", "chatml_calls")
-    assert [sequence.kept for sequence in row.sequences] == [
-        (0, 1, 2, 3, 4, 5),
-        (0, 1, 6, 7, 8, 9),
-        (0, 1, 10, 11, 12),
-    ]
-    assert row.loss.trained == row.loss.trained_before
+    assert [sequence.kept for sequence in row.sequences] == [(0, 1, 2, 3, 4, 5)]
+    expected = whole(messages[:6], "chatml_calls")
+    assert row.sequences[0].labelled.labels.tolist() == expected.labels.tolist()
+    assert row.loss.trained == expected.trained_tokens < row.loss.trained_before
+    (told,) = [finding.detail for finding in row.findings if finding.code == "windows-made"]
+    assert told.endswith("4 trained messages are left out: 6, 8, 10, 12")
 
 
-def test_a_call_whose_result_is_too_long_is_kept_without_it():
+def test_the_exchanges_around_one_that_is_too_long_are_all_there():
+    long = (user("Weather?"), assistant("I look.", tool_calls=[call()]), tool("long " * 60), assistant("Mild."))
+    messages = (system("Be brief."), *CHAT[1:5], *long, *CHAT[5:9])
+    limit = length(messages[:5], "chatml_calls")
+    row = fitted(messages, limit, "split", "chatml_calls")
+    assert [sequence.kept for sequence in row.sequences] == [(0, 1, 2, 3, 4), (0, 5, 6), (0, 9, 10, 11, 12)]
+
+
+def test_a_call_whose_result_is_too_long_is_kept_and_the_answer_to_it_is_left_out():
     calls = assistant("I look.", tool_calls=[call()])
     messages = (system("Be brief."), user("Weather?"), calls, tool("long " * 80), assistant("Mild."))
     limit = length(messages[:3], "chatml_calls")
     row = fitted(messages, limit, "split", "chatml_calls")
-    assert [sequence.kept for sequence in row.sequences] == [(0, 1, 2), (0, 1, 4)]
-    assert row.loss.trained == row.loss.trained_before
+    assert [sequence.kept for sequence in row.sequences] == [(0, 1, 2)]
+    assert row.loss.trained == whole(messages[:3], "chatml_calls").trained_tokens < row.loss.trained_before
+
+
+def test_an_answer_alone_is_not_trained_without_what_it_is_built_on():
+    calls = assistant("I look.", tool_calls=[call()])
+    messages = (user("Weather?"), calls, tool("long " * 80), assistant("Mild."))
+    with pytest.raises(RowError) as caught:
+        fitted(messages, length(messages[:2], "chatml_calls"), "split", "chatml_calls", turns="last")
+    assert caught.value.code == "too-long"
 
 
 def test_windows_train_only_what_was_selected():
@@ -158,13 +175,70 @@ def test_the_end_is_cut_off_behind_a_completion():
     assert "truncated" in {finding.code for finding in row.findings}
 
 
-def test_only_a_first_completion_is_cut_off_inside_and_gets_no_false_stop():
+def test_no_completion_is_cut_inside():
     messages = (user("Tell me."), assistant("Once upon a time there was a long answer."))
-    limit = length(messages) - 3
-    (sequence,) = fitted(messages, limit, "truncate").sequences
-    assert len(sequence) == limit
-    assert sequence.labelled.input_ids.tolist() == whole(messages).input_ids[:limit].tolist()
-    assert not text(sequence).endswith("<|im_end|>")
+    stop = next(span for span in whole(messages).spans if span.part == "stop")
+    (sequence,) = fitted(messages, stop.end, "truncate").sequences
+    assert len(sequence) == stop.end
+    assert text(sequence).endswith("<|im_end|>")
+    with pytest.raises(RowError) as caught:
+        fitted(messages, stop.end - 1, "truncate")
+    assert caught.value.code == "too-long"
+    assert caught.value.facts["trained_tokens"] == whole(messages).trained_tokens
+
+
+@pytest.mark.parametrize("history", History)
+@pytest.mark.parametrize("template", ["chatml", "drops_old_thoughts"])
+def test_at_every_cut_ids_labels_spans_and_weights_are_those_of_the_whole_and_completions_are_whole(template, history):
+    turns = [(user(f"Question {n}?"), assistant(f"Answer {n}.", reasoning_content="Hm.")) for n in range(3)]
+    weights = (0.5, 1.0, 2.0)
+    messages = tuple(Message(fields, weight) for pair, weight in zip(turns, weights, strict=True) for fields in pair)
+    maker = preparer(Policy(history=history), template)
+    full = maker.prepare(Conversation(messages))
+    seen = set()
+    for limit in range(2, max(map(len, full.sequences))):
+        try:
+            row = preparer(Policy(max_length=limit, overflow=Overflow.TRUNCATE, history=history), template).prepare(
+                Conversation(messages)
+            )
+        except RowError as error:
+            assert error.code == "too-long"  # noqa: PT017
+            continue
+        for made in row.sequences:
+            (parent,) = [each for each in full.sequences if each.sequence.text.text == made.sequence.text.text]
+            there, here = parent.labelled, made.labelled
+            size = len(here.labels)
+            assert size <= limit
+            assert here.input_ids.tolist() == there.input_ids[:size].tolist()
+            assert here.labels.tolist() == there.labels[:size].tolist()
+            assert weights_of(here) == weights_of(there)[:size]
+            assert list(here.spans) == [span for span in there.spans if span.end <= size]
+            assert here.spans[-1].end == size
+            if made.cut:
+                assert here.spans[-1].part == "stop"
+                assert here.spans[-1].trained
+            assert made.unfaithful <= parent.unfaithful
+            seen.add(made.cut)
+    assert seen
+    assert all(cut for cut in seen) or len(full.sequences) > 1
+
+
+def weights_of(labelled):
+    plain = (labelled.labels != IGNORED).astype(np.float32)
+    return (plain if labelled.weights is None else labelled.weights).tolist()
+
+
+def test_weights_of_one_that_are_left_need_no_column():
+    messages = (
+        *(Message(fields) for fields in (user("One?"), assistant("First."), user("Two?"))),
+        Message(assistant("Second."), 0.5),
+    )
+    full = preparer().prepare(Conversation(messages)).sequences[0]
+    assert full.labelled.weights is not None
+    policy = Policy(max_length=len(full) - 3, overflow=Overflow.TRUNCATE)
+    (cut,) = preparer(policy).prepare(Conversation(messages)).sequences
+    assert cut.trained_messages == {1}
+    assert cut.labelled.weights is None
 
 
 def test_nothing_trained_is_left():
@@ -215,3 +289,53 @@ def test_whatever_is_left_fits_and_is_a_part_of_what_was_there(messages, limit, 
         for span in labelled.spans:
             spelt[span.start : span.end] = span.trained
         assert (spelt == (labelled.labels != IGNORED)).all()
+
+
+ROUNDS = st.lists(st.tuples(st.integers(0, 60), st.integers(0, 2), st.booleans()), min_size=1, max_size=4)
+DIALOGUES = st.lists(st.tuples(st.integers(1, 40), ROUNDS), min_size=1, max_size=4)
+
+
+def dialogue(shape):
+    """Return a conversation in which a user asks and an assistant calls and answers; sizes are drawn."""
+    messages = [system("Be brief.")]
+    for asked, rounds in shape:
+        messages.append(user("word " * asked))
+        for size, results, told in rounds:
+            calls = [call(call_id=f"call{n:05}") for n in range(results)]
+            messages.append(assistant("step " * (size % 7 + 1), **({"tool_calls": calls} if calls else {})))
+            messages += [tool("data " * size) for _ in range(results)]
+            messages += [system("Mind the time.")] if told and results else []
+    return messages
+
+
+@given(
+    DIALOGUES,
+    st.integers(20, 260),
+    st.sampled_from(["drop_turns", "truncate", "split"]),
+    st.sampled_from(["all", "last", "2 last", "since_last_user"]),
+    st.sampled_from(["chatml_calls", "drops_old_thoughts"]),
+    st.sampled_from(History),
+)
+@settings(max_examples=150, deadline=None)
+def test_no_message_is_trained_without_all_earlier_messages_of_its_exchange(
+    shape, limit, mode, turns, template, history
+):
+    messages = dialogue(shape)
+    try:
+        row = fitted(messages, limit, mode, template, turns=turns, history=history)
+    except RowError as error:
+        assert error.code == "too-long"  # noqa: PT017
+        return
+    trained_before = set()
+    for sequence in row.sequences:
+        kept = set(range(len(messages)) if sequence.kept is None else sequence.kept)
+        assert len(sequence) <= limit
+        assert 0 in kept
+        for message in sequence.trained_messages:
+            question = max(index for index in range(message) if messages[index]["role"] == "user")
+            assert set(range(question, message + 1)) <= kept
+        for index in kept:
+            if messages[index]["role"] == "tool":
+                assert index - 1 in kept
+        assert not trained_before & sequence.trained_messages
+        trained_before |= sequence.trained_messages

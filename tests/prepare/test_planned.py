@@ -160,6 +160,11 @@ def test_most_rows_are_planned_where_the_template_rewrites_history(history, cont
     assert number > 8, "and some are not, as their texts answer the template's questions otherwise"
 
 
+@pytest.mark.parametrize("history", ["rendered", "mask", "split"])
+def test_the_turns_since_the_last_user_are_planned(history):
+    assert check(Law(QWEN_LIKE), history, [*CHATS, SHAPES["parallel_calls"]], 20, turns="since_last_user") > 8
+
+
 @pytest.mark.parametrize(
     "looks",
     [

@@ -5,6 +5,8 @@ from __future__ import annotations
 import ast
 import shlex
 import subprocess
+import sys
+import types
 from dataclasses import replace
 
 import pytest
@@ -56,6 +58,7 @@ def test_a_shell_reads_the_word(text):
 @pytest.mark.parametrize("text", ["/data/out", HOSTILE])
 def test_settings_are_of_their_language_and_name_the_folder(text, divided):
     handed = replace(HANDED, folder=text, tokenizer=text, model=text, pad_token=text, divided=divided)
+    handed = replace(handed, eos_token=text, ends=(text,), stops=(7, 5))
     for name, profile, _, settings in all_settings(handed):
         assert settings.isascii()
         assert settings.endswith("\n")
@@ -72,6 +75,73 @@ def test_settings_are_of_their_language_and_name_the_folder(text, divided):
                 subprocess.run(["bash", "-n", "-c", settings], check=True)
         told = any(word in settings for word in ('["validation"]', "split: validation", "/validation", "VALIDATION"))
         assert told == (divided and name != "llamafactory")
+
+
+def test_where_generation_must_stop_is_in_the_settings_of_every_trainer():
+    handed = replace(HANDED, eos_token="<end>", ends=("<end>",), stops=(7, 5))
+    for name, _, layout, settings in all_settings(handed):
+        plain = PROFILES[name].settings(replace(HANDED, weighted=layout.weighted, packed=layout.packed))
+        assert len(settings) > len(plain)
+        if name in {"hf", "trl"}:
+            lines = settings[settings.index("known =") :].partition("\n\n")[0]
+            for before, after in ((None, [7, 5]), (0, [7, 5, 0]), ([5, 9], [7, 5, 9]), (7, [7, 5])):
+                told = types.SimpleNamespace(eos_token_id=before)
+                exec(lines, {"model": types.SimpleNamespace(generation_config=told)})
+                assert told.eos_token_id == after
+        elif name == "together":
+            assert 'stop=["<end>"]' in settings
+        else:
+            assert "must hold [7, 5]" in settings
+        if name == "axolotl":
+            assert yaml.safe_load(settings)["special_tokens"] == {"eos_token": "<end>"}
+
+
+@pytest.mark.parametrize("release", ["0.4", "0.6"])
+@pytest.mark.parametrize("divided", [False, True])
+def test_the_settings_of_megatron_run_with_the_names_of_each_release(release, divided, monkeypatch):
+    """The names and arguments are those that were read in 0.4.2, 0.5.1 and 0.6.0; others are refused here."""
+    monkeypatch.setattr(sys, "modules", {**sys.modules})
+
+    def module(name, **members):
+        sys.modules[name] = types.ModuleType(name)
+        vars(sys.modules[name]).update(members)
+
+    class Specs:
+        def __init__(self, *, packed_sequence_size, packed_train_data_path, packed_metadata_path, **more):
+            assert set(more) == ({"packed_val_data_path"} if divided else set())
+            assert (packed_sequence_size, packed_metadata_path) == (4096, "/data/out-packed.jsonl")
+            assert packed_train_data_path == ("/data/out/train" if divided else "/data/out")
+
+    def old(*, seq_length, dataset_root, packed_sequence_specs, dataset_kwargs, do_validation, do_test):
+        assert (seq_length, dataset_root, do_validation, do_test) == (4096, "/data/out", divided, False)
+        assert dataset_kwargs == {"answer_only_loss": True}
+        return packed_sequence_specs
+
+    def new(*, seq_length, dataset_root, enable_offline_packing, offline_packing_specs, do_validation, do_test):
+        assert (seq_length, dataset_root, do_validation, do_test) == (4096, "/data/out", divided, False)
+        assert enable_offline_packing
+        return offline_packing_specs
+
+    for name in ("megatron", "megatron.bridge", "megatron.bridge.data", "megatron.bridge.training"):
+        module(name, __path__=[])
+    if release == "0.6":
+        module("megatron.bridge.data.builders", GPTSFTDatasetConfig=new)
+        module("megatron.bridge.data.packing", PackedSequenceSpecs=Specs)
+    else:
+        module("megatron.bridge.data.builders", __path__=[])
+        module("megatron.bridge.data.datasets", __path__=[])
+        module("megatron.bridge.data.datasets.packed_sequence", PackedSequenceSpecs=Specs)
+        module("megatron.bridge.training.config", FinetuningDatasetConfig=old)
+    cfg = types.SimpleNamespace(tokenizer=types.SimpleNamespace(), train=types.SimpleNamespace())
+    exec(PROFILES["megatron"].settings(replace(HANDED, packed=True, divided=divided)), {"cfg": cfg})
+    assert isinstance(cfg.dataset, Specs)
+    assert cfg.tokenizer.tokenizer_model == "/data/out/tokenizer"
+    assert cfg.train.micro_batch_size == 1
+
+
+def test_the_settings_of_megatron_name_their_releases():
+    assert "0.6 and later" in PROFILES["megatron"].settings(HANDED)
+    assert "0.4 and 0.5" in PROFILES["megatron"].settings(HANDED)
 
 
 def test_a_shell_command_names_the_files():

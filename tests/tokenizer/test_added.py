@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import shutil
 from pathlib import Path
 
 import pytest
@@ -140,3 +142,57 @@ def test_a_tokenizer_without_a_pad_token_gets_its_eos_token(tmp_path, plain):
     tokenizer.save_pretrained(bare)
     grown = load_tokenizer(TokenizerChoice(name=bare))
     assert (grown.tokenizer.pad_token, grown.vocabulary.pad_from) == (None, "nowhere")
+
+
+@pytest.mark.parametrize("eos", ["<|endoftext|>", "<think>", "<|new|>"])
+def test_the_eos_token_that_is_chosen_is_saved_and_comes_back(eos, tmp_path, plain):
+    assert plain.vocabulary.eos_from == "tokenizer"
+    chosen = load(eos_token=eos, add_special_tokens=["<|new|>"])
+    assert (chosen.tokenizer.eos_token, chosen.vocabulary.eos_token) == (eos, eos)
+    assert chosen.vocabulary.eos_from == "configuration"
+    assert chosen.variables["eos_token"] == eos
+    assert chosen.stop_tokens == (eos,), "the old one is not where turns end"
+    assert chosen.digest() != load(add_special_tokens=["<|new|>"]).digest()
+    chosen.tokenizer.save_pretrained(tmp_path)
+    again = load_tokenizer(str(tmp_path))
+    assert again.tokenizer.eos_token == eos
+    assert again.digest() == chosen.digest()
+    assert ids(again, f"a {eos} b") == ids(chosen, f"a {eos} b")
+    assert set(again.special_tokens) == set(chosen.special_tokens)
+
+
+def test_an_eos_token_keeps_what_its_file_says_of_it(tmp_path):
+    folder = shutil.copytree(SAMPLE, tmp_path / "greedy")
+    stored = json.loads((folder / "tokenizer.json").read_text("utf-8"))
+    (token,) = [each for each in stored["added_tokens"] if each["content"] == "<|endoftext|>"]
+    token["rstrip"] = True
+    (folder / "tokenizer.json").write_text(json.dumps(stored), "utf-8")
+    plain = load_tokenizer(str(folder))
+    chosen = load_tokenizer(TokenizerChoice(name=str(folder), eos_token="<|endoftext|>"))
+    text = "a<|endoftext|>  b"
+    assert ids(chosen, text) == ids(plain, text) != ids(load_tokenizer(SAMPLE), text)
+
+
+@pytest.mark.parametrize(
+    ("eos", "told", "way"),
+    [
+        ("<|imend|>", "'<|imend|>' is no token of this tokenizer", "did you mean '<|im_end|>'"),
+        ("zzzzzzzz", "'zzzzzzzz' is no token of this tokenizer", "add_special_tokens"),
+        ("x", "'x' stands in the plain vocabulary", "ends turns"),
+        ("<|im_end|> ", "begins or ends with white space", ""),
+    ],
+)
+def test_an_eos_token_that_cannot_be_one_is_refused_with_a_way_out(eos, told, way):
+    with pytest.raises(UsageError) as caught:
+        load(eos_token=eos)
+    assert "tokenizer.eos_token" in caught.value.message
+    assert told in caught.value.message
+    assert way in (caught.value.hint or "")
+
+
+def test_a_tokenizer_without_a_pad_token_pads_with_the_eos_token_that_was_chosen(tmp_path):
+    tokenizer = load_tokenizer(SAMPLE).tokenizer
+    tokenizer.pad_token = None
+    tokenizer.save_pretrained(tmp_path / "bare")
+    grown = load_tokenizer(TokenizerChoice(name=str(tmp_path / "bare"), eos_token="<|endoftext|>"))
+    assert (grown.tokenizer.pad_token, grown.vocabulary.pad_from) == ("<|endoftext|>", "eos_token")

@@ -34,3 +34,14 @@ def test_truncation_and_padding_of_its_file_are_not_part_of_a_tokenizer(cutting)
     assert ids == plain.tokenizer(text, add_special_tokens=False)["input_ids"]
     # Before or after something was encoded, here or in another process.
     assert before == load_tokenizer(str(cutting)).digest() == plain.digest()
+
+
+def test_what_a_generation_config_names_is_told_apart_from_the_eos_token(tmp_path):
+    folder = shutil.copytree(SAMPLE, tmp_path / "served")
+    plain = load_tokenizer(str(folder))
+    assert plain.generation_stops == ()
+    number = plain.tokenizer.convert_tokens_to_ids("<|endoftext|>")
+    (folder / "generation_config.json").write_text(json.dumps({"eos_token_id": [number, 10**6]}), "utf-8")
+    loaded = load_tokenizer(str(folder), ["<think>"])
+    assert loaded.generation_stops == ("<|endoftext|>",)
+    assert loaded.stop_tokens == ("<|im_end|>", "<|endoftext|>", "<think>")

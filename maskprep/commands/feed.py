@@ -31,6 +31,8 @@ _FIRST_BYTES = 4 * 2**20
 class Feed:
     """Reads the sources of a configuration.
 
+    ``under`` tells of a file whose rows are a list within an object what that list is called.
+
     Args:
         config: names them.
 
@@ -43,6 +45,7 @@ class Feed:
         self._config = config
         self.files = list(_files(config.sources))
         self._facts = {file: facts_of(file.name) for file in self.files}
+        self.under: dict[InputFile, str] = {}
         self._readings = {file: self._look(file) for file in self.files if file.name != STDIN}
 
     @property
@@ -130,7 +133,7 @@ class Feed:
 
     def _open(self, file: InputFile, on_progress: Callable[[int], None] | None = None) -> tuple[Opened, Reading]:
         self._check_unchanged(file)
-        opened = open_source(file.name, self._config.max_row_bytes, on_progress)
+        opened = self._note(file, open_source(file.name, self._config.max_row_bytes, on_progress))
         reading = self._readings.get(file)
         if reading is None:  # standard input, which can be read once
             first = list(_first(opened.lines))
@@ -143,9 +146,14 @@ class Feed:
             raise BuildError(message, "Let whoever writes it finish, or take a copy, then build again.")
 
     def _look(self, file: InputFile) -> Reading:
-        opened = open_source(file.name, self._config.max_row_bytes)
+        opened = self._note(file, open_source(file.name, self._config.max_row_bytes))
         with closing(opened.lines):  # type: ignore[type-var]  # a generator
             return self._detect(file, list(_first(opened.lines)))
+
+    def _note(self, file: InputFile, opened: Opened) -> Opened:
+        if opened.under:
+            self.under[file] = opened.under
+        return opened
 
     def _detect(self, file: InputFile, first: Sequence[Line]) -> Reading:
         rows = []

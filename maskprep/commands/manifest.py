@@ -12,7 +12,6 @@ from typing import Any
 from maskprep import __version__
 from maskprep.commands.gathering import Gathered
 from maskprep.commands.inputs import Inputs
-from maskprep.config import Config
 from maskprep.formats import Reading
 from maskprep.pipeline.chunk import InputFile
 from maskprep.pipeline.rows import Tallies
@@ -61,24 +60,25 @@ def manifest_of(
         "vocabulary": inputs.loaded.vocabulary.facts(),
         "tokenizer_backend": {"name": backend.name, "note": backend.note},
         "versions": versions(inputs),
-        "sources": _understood(inputs.config, files, found),
+        "sources": _understood(inputs, files, found),
         "totals": tallies.whole.facts(),
         **({"splits": {split: tally.facts() for split, tally in tallies.splits.items()}} if tallies.splits else {}),
     }
 
 
 def _understood(
-    config: Config, files: Mapping[InputFile, tuple[str, Kind, Reading]], found: Gathered
+    inputs: Inputs, files: Mapping[InputFile, tuple[str, Kind, Reading]], found: Gathered
 ) -> list[dict[str, Any]]:
     """Return what was understood of each source as JSON types: one entry for all files of the same kind and shape."""
     entries: dict[Any, dict[str, Any]] = {}
     for file, (name, kind, reading) in files.items():
-        source = config.sources[file.source]
+        source, under = inputs.config.sources[file.source], inputs.feed.under.get(file, "")
         entry = entries.setdefault(
-            (file.source, kind, reading.format),
+            (file.source, kind, under, reading.format),
             {
                 "source": source.path,
                 "kind": str(kind),
+                **({"under": under} if under else {}),
                 "format": reading.format,
                 "columns": dict(reading.columns),
                 "roles": dict(reading.roles),

@@ -19,7 +19,7 @@ def show_sources(console: Console, sources: Iterable[Mapping[str, Any]]) -> None
 def _said(source: Mapping[str, Any]) -> Iterable[str]:
     if len(source["files"]) > 1:
         yield count(len(source["files"]), "file")
-    yield source["kind"]
+    yield source["kind"] + (f", under {source['under']}" if source.get("under") else "")
     yield "each row tells its shape" if source["format"] == "auto" else f"shape {source['format']}"
     for name in ("columns", "roles"):
         if source[name]:

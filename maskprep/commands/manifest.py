@@ -61,9 +61,20 @@ def manifest_of(
         "tokenizer_backend": {"name": backend.name, "note": backend.note},
         "versions": versions(inputs),
         "sources": _understood(inputs, files, found),
+        "left_out": _left_out(inputs),
         "totals": tallies.whole.facts(),
         **({"splits": {split: tally.facts() for split, tally in tallies.splits.items()}} if tallies.splits else {}),
     }
+
+
+def _left_out(inputs: Inputs) -> list[dict[str, str]]:
+    """Return the files in the folders of the sources that are not read, by their names there, and why."""
+    pairs = zip(inputs.config.sources, inputs.feed.found, strict=True)
+    return [
+        {"source": source.path, "file": each.name, "reason": each.reason}
+        for source, found in pairs
+        for each in found.left_out
+    ]
 
 
 def _understood(
@@ -79,6 +90,7 @@ def _understood(
                 "source": source.path,
                 "kind": str(kind),
                 **({"under": under} if under else {}),
+                **({"splits": list(splits)} if (splits := inputs.feed.found[file.source].splits) else {}),
                 "format": reading.format,
                 "columns": dict(reading.columns),
                 "roles": dict(reading.roles),

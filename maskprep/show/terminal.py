@@ -29,7 +29,7 @@ def show_build(console: Console, report: BuildReport) -> None:
     facts = report.manifest["totals"]
     line(console, "maskprep build: done", "bold green")
     line(console, f"{report.output}: {count(len(report.manifest['shards']), 'shard')}")
-    show_sources(console, report.manifest["sources"])
+    show_sources(console, report.manifest["sources"], report.manifest["left_out"])
     show_totals(console, facts)
     _show_splits(console, report)
     show_vocabulary(console, report.manifest["vocabulary"])

@@ -13,6 +13,7 @@ brace at the margin, if all its own lines were indented: one broken object costs
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator
 
 import orjson
@@ -24,6 +25,7 @@ from maskprep.formats.strict_json import loads
 from maskprep.sources.json_head import TOKENS
 from maskprep.sources.jsonl import BOM, cut, too_large
 
+_BRACKET = re.compile(rb"[\[\]{}]")
 _HINT = "Mend it there. Of a file without faults, `jq -c . FILE` makes one row a line."
 
 
@@ -86,6 +88,9 @@ class _Objects:
         return line
 
     def _objects(self, data: bytes, at: int) -> Iterator[Line]:
+        if self._depth and _BRACKET.search(data) is None:
+            self._keep(data + b"\n")  # as most lines are
+            return
         for found in TOKENS.finditer(data, at):
             token = found[0]
             if token == b'"':

@@ -154,6 +154,9 @@ FINDINGS: dict[str, Code] = {
         "reasoning came after text, or text after a tool call", "nothing is to be done: templates have one order"
     ),
     "nulls-filled": Code("null tool arguments or schemas look like a column type's doing", "drop_nulls: true"),
+    "unknown-kwarg": Code(
+        "its chat_template_kwargs set a variable that the template never asks for", "see its spelling, or leave it out"
+    ),
     "row-weight": Code("its `weight` multiplies those of its messages", "leave it out for a weight of 1"),
 }
 """What is told of rows that were used."""

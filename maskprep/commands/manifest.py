@@ -5,12 +5,14 @@ from __future__ import annotations
 import hashlib
 import json
 import platform
+from collections import Counter
 from collections.abc import Mapping
 from importlib.metadata import version
 from typing import Any
 
 from maskprep import __version__
 from maskprep.commands.gathering import Gathered
+from maskprep.commands.ignored import Note, ignored_settings, made_in
 from maskprep.commands.inputs import Inputs
 from maskprep.formats import Reading
 from maskprep.pipeline.chunk import InputFile
@@ -62,9 +64,16 @@ def manifest_of(
         "versions": versions(inputs),
         "sources": _understood(inputs, files, found),
         "left_out": _left_out(inputs),
+        "ignored_settings": _ignored(inputs),
         "totals": tallies.whole.facts(),
         **({"splits": {split: tally.facts() for split, tally in tallies.splits.items()}} if tallies.splits else {}),
     }
+
+
+def _ignored(inputs: Inputs) -> list[Note]:
+    config, files = inputs.config, Counter(file.source for file in inputs.feed.files)
+    counts = [files[number] for number in range(len(config.sources))]
+    return ignored_settings(config, made_in(config), inputs.preparer.templates.values(), counts)
 
 
 def _left_out(inputs: Inputs) -> list[dict[str, str]]:

@@ -18,6 +18,7 @@ from maskprep.prepare.planned import Planner
 from maskprep.prepare.policy import Control, Policy
 from maskprep.prepare.prepared import Prepared, PreparedSequence
 from maskprep.prepare.proved import Proved
+from maskprep.prepare.unasked import with_unasked
 from maskprep.sequences import Draft, History, Located, Row, SequenceBuilder, draft
 from maskprep.template.arguments import readable
 from maskprep.template.audit import Audit, AuditMode, shape, surroundings
@@ -147,6 +148,7 @@ class Preparer:
             raise RowError("reserved-kwarg", msg, "take it out of the row")
         template = self.templates[conversation.tools is not None]
         if wanted is None:
+            conversation = with_unasked(conversation, template)
             planned = self._planned[template.source].prove(conversation)
             if planned is not None:
                 return planned

@@ -41,7 +41,8 @@ def _columns(columns: Mapping[str, str], used: Mapping[str, int], seen: Mapping[
 def _roles(roles: Mapping[str, str], seen: Mapping[str, int]) -> Iterator[str]:
     for name, role in roles.items():
         if not seen.get(name):
-            yield f"roles: {{{name}: {role}}} has no effect: no message has the role {name!r}; {_listed(name, seen, seen)}"
+            others = _listed(name, seen, seen)
+            yield f"roles: {{{name}: {role}}} has no effect: no message has the role {name!r}; {others}"
 
 
 def _listed(name: str, names: Iterable[str], seen: Mapping[str, int]) -> str:

@@ -112,7 +112,7 @@ def test_the_build_tells_them_on_the_terminal_in_the_manifest_and_as_json(build,
     outcome = build(*words, "--output", "out")
     assert outcome.code == 0, outcome.stderr
     told = [line.split(": ")[1] for line in outcome.stdout.splitlines() if line.startswith("no effect: ")]
-    assert told == ["now", "overflow", "sources", "worker_seconds"]
+    assert told == ["now", "overflow", "sources[1]", "worker_seconds"]
     facts = build(*words, "--output", "again", "--json").json
     assert [note["key"] for note in facts["ignored_settings"]] == told
     manifest = json.loads((place / "out" / "maskprep" / "manifest.json").read_text())

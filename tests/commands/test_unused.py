@@ -27,7 +27,8 @@ def test_a_column_that_is_there_and_never_read_is_told_so():
 def test_a_role_that_no_message_has_is_told_with_those_that_they_have():
     (told,) = unused_entries({}, {"bott": "assistant"}, {}, {"human": 2, "bot": 3}, {})
     assert told == (
-        "roles: {bott: assistant} has no effect: no message has the role 'bott'; did you mean 'bot'? there are: bot, human"
+        "roles: {bott: assistant} has no effect: no message has the role 'bott'; "
+        "did you mean 'bot'? there are: bot, human"
     )
     (told,) = unused_entries({}, {"x": "user"}, {}, {}, {})
     assert told.endswith("no message has the role 'x'; there is none")

@@ -37,6 +37,9 @@ REJECTS: dict[str, Code] = {
     "row-too-large": Code("it is longer than `max_row_bytes`", "raise max_row_bytes, or drop the row"),
     "truncated-file": Code("the file ends in the middle", "fetch or write the file again"),
     "compression-bomb": Code("the file unpacks to far more than it should", "unpack it yourself and look at it"),
+    "more-lists": Code(
+        "the object around the rows of its file holds more than these", "write the rows one a line, for example with jq"
+    ),
     "bad-csv": Code("the record has other fields than the first line names", "quote fields that hold separators"),
     "bad-value": Code("it holds what JSON has no form for", "leave the column out, or write it as text"),
     # It is no conversation in a known shape.
@@ -166,6 +169,9 @@ FINDINGS: dict[str, Code] = {
         "reasoning came after text, or text after a tool call", "nothing is to be done: templates have one order"
     ),
     "nulls-filled": Code("null tool arguments or schemas look like a column type's doing", "drop_nulls: true"),
+    "unknown-kwarg": Code(
+        "its chat_template_kwargs set a variable that the template never asks for", "see its spelling, or leave it out"
+    ),
     "row-weight": Code("its `weight` multiplies those of its messages", "leave it out for a weight of 1"),
 }
 """What is told of rows that were used."""

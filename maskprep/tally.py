@@ -215,6 +215,7 @@ _BY = ("tokens_by", "trained_by")
 _NUMBERS = ("used", "rejected", "duplicates", "sequences", "tokens", "trained", "unfaithful")
 _COUNTERS = ("too_long", "not_read", "columns_used", "roles_used")
 _SUMS = (*_NUMBERS, *_BY, *_COUNTERS, "stops")
+_STOP = "stop"  # the part of a turn that its stop token is
 _TABLES = ("rejects", "findings", "dropped")
 
 

@@ -237,6 +237,39 @@ def test_all_faults_are_told_at_once(tmp_path):
     assert any(line.startswith("tokenizer is missing: give --tokenizer") for line in lines)
 
 
+@pytest.mark.parametrize(
+    ("text", "first", "second"),
+    [
+        ("max_length: 5\nseed: 1\nmax_length: 6\n", 1, 3),
+        ("train:\n  turns: last\n  roles: [assistant]\n  'turns': all\n", 2, 4),
+        ("sources:\n- path: a\n  weight: 1\n  weight: 2\n", 3, 4),
+        ("columns: {a: b,\n a: c}\n", 1, 2),
+        ("columns: {a: b, a: b}\n", 1, 1),
+    ],
+)
+def test_a_key_that_stands_twice_is_told_with_both_lines(tmp_path, text, first, second):
+    (tmp_path / "c.yaml").write_text(text)
+    with pytest.raises(UsageError, match=rf"c\.yaml:{second}: .*stands twice, first on line {first}:"):
+        load(str(tmp_path / "c.yaml"), LEAST)
+
+
+def test_a_key_that_stands_twice_in_a_setting_is_told():
+    with pytest.raises(UsageError, match=r"--set columns=.*the key 'a' stands twice"):
+        load(None, LEAST, ["columns={a: b, a: c}"])
+
+
+def test_a_merged_key_may_be_said_again(tmp_path):
+    (tmp_path / "c.yaml").write_text("columns: &c {messages: a}\nroles: {<<: {x: user}, <<: {y: user}, x: tool}\n")
+    assert load(str(tmp_path / "c.yaml"), LEAST).roles["x"] == "tool"
+
+
+@pytest.mark.parametrize("text", ["? [a, b]\n: 1\n", "? {a: b}\n: 1\n", "a: &a [*a]\n? *a\n: 1"])
+def test_keys_that_are_no_text_are_told_and_end_nothing(tmp_path, text):
+    (tmp_path / "c.yaml").write_text(text)
+    with pytest.raises(UsageError, match=r"c\.yaml"):
+        load(str(tmp_path / "c.yaml"), LEAST)
+
+
 def test_a_long_value_is_quoted_short():
     with pytest.raises(UsageError) as caught:
         load(None, {**LEAST, "history": "x" * 10_000})

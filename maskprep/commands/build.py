@@ -22,6 +22,7 @@ from maskprep.commands.encoding import backend_for
 from maskprep.commands.expansion import SAMPLE_BYTES, SAMPLE_ROWS, check_expansion
 from maskprep.commands.feed import Feed
 from maskprep.commands.gathering import find_drops
+from maskprep.commands.ignored import idle_settings, made_in
 from maskprep.commands.inputs import Inputs, look_at
 from maskprep.commands.listing import Listing, Replay, unsurveyed
 from maskprep.commands.plan import PLAN, chunk_bytes, planned, refuse_another, stored_plan
@@ -82,14 +83,16 @@ def _build(
     running = _Running(inputs, goal, engine, window, chunk_bytes(total), progress)
     progress.start(total)
     try:
-        return running.build(write_page, resume=begun is not None)
+        report = running.build(write_page, resume=begun is not None)
     except BackendError as error:
         if STDIN in inputs.sources:
             raise  # it cannot be read again
         # What it encoded, if anything, must not be kept, and nobody knows how much of it is wrong: all is done again.
         encoder.backend = TransformersBackend(inputs.loaded.tokenizer, f"begun again: {error}")
         progress.start(total)
-        return running.build(write_page, resume=False)
+        report = running.build(write_page, resume=False)
+    workers = engine.workers if isinstance(engine, LocalEngine) else None
+    return replace(report, idle=idle_settings(config, made_in(config), workers))
 
 
 @dataclass(frozen=True, slots=True)

@@ -28,13 +28,22 @@ _READ_AGAIN = 5 * 10**9  # tokens: to read more of them for the report would tak
 
 @dataclass(frozen=True, slots=True)
 class BuildReport:
-    """What a build or an export did, in plain facts. ``trainer`` is what the trainer must be told."""
+    """What a build or an export did, in plain facts.
+
+    ``trainer`` is what the trainer must be told; ``idle`` are settings of who does the work that nobody heeded.
+    """
 
     output: str
     rejects_file: str
     report_file: str
     manifest: Mapping[str, Any]
     trainer: Mapping[str, Any]
+    idle: Sequence[Mapping[str, str]] = ()
+
+    @property
+    def ignored(self) -> list[Mapping[str, str]]:
+        """The settings without effect, each with the reason; builds of former versions do not tell them."""
+        return [*self.manifest.get("ignored_settings", ()), *self.idle]
 
     def facts(self) -> dict[str, Any]:
         """Return the report as JSON types."""
@@ -43,6 +52,7 @@ class BuildReport:
             "rejects_file": self.rejects_file,
             "report_file": self.report_file,
             **self.manifest,
+            "ignored_settings": self.ignored,
             "trainer": {**self.trainer},
         }
 

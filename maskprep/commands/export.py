@@ -16,6 +16,7 @@ from maskprep.checks.files import check_files
 from maskprep.checks.result import Verdict
 from maskprep.commands.arranging import arrange_all, layout_of, refuse_layout
 from maskprep.commands.committing import BuildReport, PageWriter, all_or_nothing, commit
+from maskprep.commands.ignored import ignored_by_export
 from maskprep.commands.manifest import fingerprint
 from maskprep.commands.opening import damage_told, open_build
 from maskprep.commands.verify_options import Progress
@@ -163,6 +164,7 @@ def _manifest(built: Mapping[str, Any], config: Config, splits: Sequence[str]) -
     parts = {**built["fingerprint_of"], "config": config.fingerprint()}
     facts = {name: value for name, value in built.items() if name not in {"shards", "splits", "tokenizer_files"}}
     facts |= {"fingerprint": fingerprint(parts), "fingerprint_of": parts, "config": config.described()}
+    facts["ignored_settings"] = ignored_by_export(config, built.get("ignored_settings", []))
     facts["totals"] = _unpacked(built["totals"])
     if splits != ("",):
         told = built.get("splits") or {splits[0]: built["totals"]}

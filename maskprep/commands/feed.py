@@ -13,12 +13,13 @@ from maskprep.config import Config, Source
 from maskprep.errors import BuildError, RowError, UsageError
 from maskprep.formats import Line, Reading, detect, loads
 from maskprep.pipeline.chunk import Chunk, InputFile
-from maskprep.sources import HUB, expand, open_source, total_bytes
+from maskprep.sources import HUB, find, open_source, total_bytes
 from maskprep.sources.files import facts_of
 from maskprep.sources.mixture import copies
 from maskprep.sources.names import key_of
 from maskprep.sources.opening import Opened
 from maskprep.sources.parts import divide
+from maskprep.sources.splits import Chosen
 from maskprep.sources.streams import STDIN
 
 HELD = 8 * 2**20
@@ -31,6 +32,9 @@ _FIRST_BYTES = 4 * 2**20
 class Feed:
     """Reads the sources of a configuration.
 
+    ``found`` tells of each source what of it is read, and what is left out; ``under`` of a file whose rows are a list
+    within an object what that list is called.
+
     Args:
         config: names them.
 
@@ -41,8 +45,10 @@ class Feed:
     def __init__(self, config: Config) -> None:
         """Look at the first rows of every source but standard input; see the class."""
         self._config = config
-        self.files = list(_files(config.sources))
+        self.found = [find(source.path) for source in config.sources]
+        self.files = list(_files(config.sources, self.found))
         self._facts = {file: facts_of(file.name) for file in self.files}
+        self.under: dict[InputFile, str] = {}
         self._readings = {file: self._look(file) for file in self.files if file.name != STDIN}
         self._refuse_columns()
 
@@ -131,7 +137,7 @@ class Feed:
 
     def _open(self, file: InputFile, on_progress: Callable[[int], None] | None = None) -> tuple[Opened, Reading]:
         self._check_unchanged(file)
-        opened = open_source(file.name, self._config.max_row_bytes, on_progress)
+        opened = self._note(file, open_source(file.name, self._config.max_row_bytes, on_progress))
         reading = self._readings.get(file)
         if reading is None:  # standard input, which can be read once
             first = list(_first(opened.lines))
@@ -144,7 +150,7 @@ class Feed:
             raise BuildError(message, "Let whoever writes it finish, or take a copy, then build again.")
 
     def _look(self, file: InputFile) -> Reading:
-        opened = open_source(file.name, self._config.max_row_bytes)
+        opened = self._note(file, open_source(file.name, self._config.max_row_bytes))
         with closing(opened.lines):  # type: ignore[type-var]  # a generator
             return self._detect(file, list(_first(opened.lines)))
 
@@ -156,6 +162,11 @@ class Feed:
             own = [reading for file, reading in self._readings.items() if file.source == number]
             _refuse_unread(source.columns, own, f"sources[{number}].columns")
         _refuse_unread(self._config.columns, list(self._readings.values()), "columns")
+
+    def _note(self, file: InputFile, opened: Opened) -> Opened:
+        if opened.under:
+            self.under[file] = opened.under
+        return opened
 
     def _detect(self, file: InputFile, first: Sequence[Line]) -> Reading:
         rows = []
@@ -190,11 +201,12 @@ def reading_of(config: Config, source: Source) -> Reading:
     )
 
 
-def _files(sources: Sequence[Source]) -> Iterator[InputFile]:
+def _files(sources: Sequence[Source], found: Sequence[Chosen]) -> Iterator[InputFile]:
+    """Yield the files of all sources, each once. Raises UsageError where two sources say different things of one."""
     seen: dict[str, Source] = {}
     for index, source in enumerate(sources):
         number = 0
-        for name in expand([source.path]):
+        for name in found[index].names:
             other = seen.setdefault(key_of(name), source)
             if other is source:
                 yield InputFile(name, index, number)

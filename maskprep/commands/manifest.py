@@ -5,15 +5,16 @@ from __future__ import annotations
 import hashlib
 import json
 import platform
+from collections import Counter
 from collections.abc import Mapping
 from importlib.metadata import version
 from typing import Any
 
 from maskprep import __version__
 from maskprep.commands.gathering import Gathered
+from maskprep.commands.ignored import Note, ignored_settings, made_in
 from maskprep.commands.inputs import Inputs
 from maskprep.commands.stops import notes_of, stops_of
-from maskprep.config import Config
 from maskprep.formats import Reading
 from maskprep.pipeline.chunk import InputFile
 from maskprep.pipeline.rows import Tallies
@@ -65,24 +66,44 @@ def manifest_of(
         "vocabulary": inputs.loaded.vocabulary.facts(),
         "tokenizer_backend": {"name": backend.name, "note": backend.note},
         "versions": versions(inputs),
-        "sources": _understood(inputs.config, files, found),
+        "sources": _understood(inputs, files, found),
+        "left_out": _left_out(inputs),
+        "ignored_settings": _ignored(inputs),
         "totals": tallies.whole.facts(),
         **({"splits": {split: tally.facts() for split, tally in tallies.splits.items()}} if tallies.splits else {}),
     }
 
 
+def _ignored(inputs: Inputs) -> list[Note]:
+    config, files = inputs.config, Counter(file.source for file in inputs.feed.files)
+    counts = [files[number] for number in range(len(config.sources))]
+    return ignored_settings(config, made_in(config), inputs.preparer.templates.values(), counts)
+
+
+def _left_out(inputs: Inputs) -> list[dict[str, str]]:
+    """Return the files in the folders of the sources that are not read, by their names there, and why."""
+    pairs = zip(inputs.config.sources, inputs.feed.found, strict=True)
+    return [
+        {"source": source.path, "file": each.name, "reason": each.reason}
+        for source, found in pairs
+        for each in found.left_out
+    ]
+
+
 def _understood(
-    config: Config, files: Mapping[InputFile, tuple[str, Kind, Reading]], found: Gathered
+    inputs: Inputs, files: Mapping[InputFile, tuple[str, Kind, Reading]], found: Gathered
 ) -> list[dict[str, Any]]:
     """Return what was understood of each source as JSON types: one entry for all files of the same kind and shape."""
     entries: dict[Any, dict[str, Any]] = {}
     for file, (name, kind, reading) in files.items():
-        source = config.sources[file.source]
+        source, under = inputs.config.sources[file.source], inputs.feed.under.get(file, "")
         entry = entries.setdefault(
-            (file.source, kind, reading.format),
+            (file.source, kind, under, reading.format),
             {
                 "source": source.path,
                 "kind": str(kind),
+                **({"under": under} if under else {}),
+                **({"splits": list(splits)} if (splits := inputs.feed.found[file.source].splits) else {}),
                 "format": reading.format,
                 "columns": dict(reading.columns),
                 "roles": dict(reading.roles),

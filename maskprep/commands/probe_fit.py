@@ -5,14 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from jinja2 import meta
-from jinja2.exceptions import TemplateError
-
 from maskprep.commands.probe_prober import Prober, Sample, Statement, quoted
 from maskprep.commands.probe_samples import PLAIN, THOUGHT, TWO
-from maskprep.conversation import RESERVED_KWARGS
 from maskprep.errors import RowError
-from maskprep.template.environment import PlainEnvironment
 from maskprep.template.rendered import Rendered
 from maskprep.template.turn import Mismatch
 
@@ -60,11 +55,7 @@ def _by_variables(prober: Prober) -> list[str]:
 def _variables(prober: Prober) -> list[str]:
     """Return the names that the template looks up and that nobody but a user gives it."""
     template = prober.template(PLAIN)
-    try:
-        asked = meta.find_undeclared_variables(PlainEnvironment(prober.now).parse(template.source))
-    except TemplateError:
-        return []
-    return sorted(asked - RESERVED_KWARGS - template.variables.keys())
+    return sorted(template.looked_up - template.variables.keys())
 
 
 def variables(prober: Prober) -> Statement:

@@ -19,6 +19,7 @@ from maskprep.prepare.planned import Planner
 from maskprep.prepare.policy import SINCE_LAST_USER, Control, Policy, last_user
 from maskprep.prepare.prepared import Prepared, PreparedSequence
 from maskprep.prepare.proved import Proved
+from maskprep.prepare.unasked import with_unasked
 from maskprep.sequences import Draft, History, Located, Row, SequenceBuilder, draft
 from maskprep.template.arguments import readable
 from maskprep.template.audit import Audit, AuditMode, shape, surroundings
@@ -153,6 +154,7 @@ class Preparer:
                 raise RowError("nothing-to-train", "the document has weight 0")
             return prove_document(conversation, template, self.loaded)
         if wanted is None:
+            conversation = with_unasked(conversation, template)
             planned = self._planned[template.source].prove(conversation)
             if planned is not None:
                 return planned

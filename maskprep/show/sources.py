@@ -2,19 +2,38 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from rich.console import Console
 
 from maskprep.show.tables import count, line
 
+_MOST = 6  # files of a source that are named one by one
 
-def show_sources(console: Console, sources: Iterable[Mapping[str, Any]]) -> None:
-    """Print the kind, the shape and the rows of each source."""
+
+def show_sources(
+    console: Console, sources: Iterable[Mapping[str, Any]], left_out: Iterable[Mapping[str, str]] = ()
+) -> None:
+    """Print the kind, the shape and the rows of each source, then what of its folder is not read."""
     for source in sources:
         line(console, f"{source['source']}: {', '.join(_said(source))}")
         show_not_read(console, source.get("not_read"), "  ")
+    by_source = defaultdict[str, list[Mapping[str, str]]](list)
+    for each in left_out:
+        by_source[each["source"]].append(each)
+    for name, files in by_source.items():
+        line(console, f"{name}: left out: {_listed(files)}")
+
+
+def _listed(files: Sequence[Mapping[str, str]]) -> str:
+    """Name some files with the reason of each, or count them by reason."""
+    if len(files) <= _MOST:
+        return ", ".join(f"{each['file']} ({each['reason']})" for each in files)
+    return ", ".join(
+        f"{count(number, 'file')} ({reason})" for reason, number in Counter(each["reason"] for each in files).items()
+    )
 
 
 def show_not_read(console: Console, keys: Mapping[str, int] | None, indent: str = "") -> None:
@@ -27,7 +46,9 @@ def show_not_read(console: Console, keys: Mapping[str, int] | None, indent: str 
 def _said(source: Mapping[str, Any]) -> Iterable[str]:
     if len(source["files"]) > 1:
         yield count(len(source["files"]), "file")
-    yield source["kind"]
+    yield source["kind"] + (f", under {source['under']}" if source.get("under") else "")
+    if source.get("splits"):
+        yield f"split {', '.join(source['splits'])}"
     yield "each row tells its shape" if source["format"] == "auto" else f"shape {source['format']}"
     for name in ("columns", "roles"):
         if source[name]:

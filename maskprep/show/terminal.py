@@ -29,7 +29,8 @@ def show_build(console: Console, report: BuildReport) -> None:
     facts = report.manifest["totals"]
     line(console, "maskprep build: done", "bold green")
     line(console, f"{report.output}: {count(len(report.manifest['shards']), 'shard')}")
-    show_sources(console, report.manifest["sources"])
+    show_sources(console, report.manifest["sources"], report.manifest["left_out"])
+    _show_ignored(console, report)
     show_totals(console, facts)
     _show_splits(console, report)
     show_vocabulary(console, report.manifest["vocabulary"])
@@ -55,6 +56,11 @@ def show_export(console: Console, report: BuildReport, source: str) -> None:
     show_notes(console, report.manifest.get("notes", []))
     _show_next(console, report)
     show_trainer(console, report.trainer)
+
+
+def _show_ignored(console: Console, report: BuildReport) -> None:
+    for note in report.ignored:
+        line(console, f"no effect: {note['key']}: {note['why']}", "yellow")
 
 
 def _show_splits(console: Console, report: BuildReport) -> None:

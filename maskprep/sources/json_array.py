@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Generator, Iterable, Iterator
 
 from maskprep.conversation import Where
 from maskprep.errors import RowError
@@ -22,22 +22,36 @@ def read_json_array(source: str, stream: Iterable[bytes], max_bytes: int) -> Ite
     never held: it comes with the fault ``row-too-large``. Where the array does not end, or something follows it, the
     last row has the fault ``truncated-file`` or ``not-json``.
     """
-    scan = _Scan(max_bytes)
+    yield from element_lines(source, ElementScan(max_bytes), stream, max_bytes)
+
+
+def element_lines(
+    source: str, scan: ElementScan, stream: Iterable[bytes], max_bytes: int, offset: int = 0
+) -> Generator[Line, None, int]:
+    """Yield the elements that ``scan`` finds in a stream, whose first byte is at ``offset``; return how many."""
     number = 0
     try:
-        for data, offset, length in scan.elements(stream):
+        for data, start, length in scan.elements(stream, offset):
             number += 1
-            where = Where(source, number, offset)
+            where = Where(source, number, start)
             yield Line(where, data) if data is not None else Line(where, b"", too_large(length, max_bytes, "row"))
     except RowError as fault:
-        yield Line(Where(source, number + 1, scan.start), b"", fault)
+        number += 1
+        yield Line(Where(source, number, scan.start), b"", fault)
+    return number
 
 
-class _Scan:
-    """Finds elements by brackets and quotes alone. ``start`` is the offset of the element that is being read."""
+class ElementScan:
+    """Finds the elements of an array by brackets and quotes alone.
 
-    def __init__(self, max_bytes: int) -> None:
-        self._max_bytes = max_bytes
+    ``start`` is the offset of the element that is being read. What follows the array raises ``not-json``; where a
+    number of bytes ``may_follow``, they are kept in ``tail``, and one more where there are more.
+    """
+
+    def __init__(self, max_bytes: int, may_follow: int = 0) -> None:
+        """Begin before the array; see the class."""
+        self._max_bytes, self._may_follow = max_bytes, may_follow
+        self.tail = bytearray()
         self._held = bytearray()  # the element so far
         self._length = 0  # of the element so far, be it held or not
         self._depth = 0  # brackets that are open; the array's own is one
@@ -45,9 +59,16 @@ class _Scan:
         self._found = 0
         self.start = 0
 
-    def elements(self, stream: Iterable[bytes]) -> Iterator[tuple[bytes | None, int, int]]:
-        """Yield bytes, offset and length of each element; the bytes are None where there are more than may be."""
-        offset = 0  # of the block
+    @property
+    def has_ended(self) -> bool:
+        """Whether the array's own bracket was closed."""
+        return self._ended
+
+    def elements(self, stream: Iterable[bytes], offset: int = 0) -> Iterator[tuple[bytes | None, int, int]]:
+        """Yield bytes, offset and length of each element; the bytes are None where there are more than may be.
+
+        ``offset`` is that of the first block.
+        """
         for block in stream:
             yield from self._block(block, offset)
             offset += len(block)
@@ -68,8 +89,17 @@ class _Scan:
                 self._begin(offset + at)
             if self._ended:
                 break
-        self._keep(block[begun:])
-        if self._ended and bytes(self._held).strip():
+        if self._ended:
+            self._follow(block[begun:], offset + begun)
+        else:
+            self._keep(block[begun:])
+
+    def _follow(self, piece: bytes, offset: int) -> None:
+        """Take what stands behind the array."""
+        if self._may_follow:
+            self.tail += piece[: self._may_follow + 1 - len(self.tail)]
+        elif stripped := piece.lstrip():
+            self.start = offset + len(piece) - len(stripped)
             raise RowError("not-json", "something follows the JSON array", _HINT)
 
     def _marks(self, block: bytes) -> Iterator[tuple[int, bytes]]:
@@ -106,7 +136,7 @@ class _Scan:
 
     def _keep(self, piece: bytes) -> None:
         if not self._length:
-            stripped = piece.lstrip() if self._depth or self._ended else piece.removeprefix(BOM).lstrip()
+            stripped = piece.lstrip() if self._depth else piece.removeprefix(BOM).lstrip()
             self.start += len(piece) - len(stripped)
             piece = stripped
         self._length += len(piece)

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from maskprep.errors import RowError, UsageError
 from maskprep.formats.strict_json import loads
+from maskprep.sources.json_head import Layout, jq, layout_of, scan
 from maskprep.sources.jsonl import BOM
 from maskprep.sources.streams import STDIN
 from maskprep.storage import RemoteFile, is_remote
@@ -21,6 +22,8 @@ class Kind(StrEnum):
 
     JSONL = "JSONL"
     JSON = "JSON array"
+    OBJECTS = "JSON objects over several lines"
+    WRAPPED = "JSON object around a list"
     CSV = "CSV"
     TSV = "TSV"
     PARQUET = "Parquet"
@@ -90,23 +93,48 @@ def text_kind(source: str, stream: Iterator[bytes]) -> tuple[Kind, Iterator[byte
 
 
 def _look(source: str, stream: Iterator[bytes]) -> Kind:
-    head = b""
+    head, next_look = b"", 0
     for block in stream:
         head += block[:_PEEKED]
-        start = head.removeprefix(BOM).lstrip()
-        if len(head) >= _PEEKED or (start and not (start.startswith(b"[") and not _line_and_more(start))):
-            break
+        if len(head) >= min(next_look, _PEEKED):
+            # Twice as much each time: what is looked at again costs no more than what is looked at once.
+            next_look = 2 * len(head)
+            kind = _kind(source, head, whole=False)
+            if kind is not None:
+                return kind
+    return _kind(source, head, whole=True) or Kind.JSONL
+
+
+def _kind(source: str, head: bytes, *, whole: bool) -> Kind | None:
+    """Tell the kind by the first bytes, None where more of them must be seen; ``whole``: there are no more."""
+    start, enough = head.removeprefix(BOM).lstrip(), len(head) >= _PEEKED
+    if not start and not whole and not enough:
+        return None
     _refuse_foreign(source, head)
-    start = head.removeprefix(BOM).lstrip()
+    if start.startswith(b"{"):
+        return _of_objects(source, start, whole=whole, enough=enough)
     named = _BY_SUFFIX.get(suffix_of(source))
     if named is None and start.startswith(b"["):
+        if not (whole or enough or _line_and_more(start)):
+            return None
         return Kind.JSONL if _line_is_array(start) else Kind.JSON
-    if start.startswith(b"{"):
-        return Kind.JSONL
     if suffix_of(source) in _TABLE_SUFFIXES:
         name = _TABLE_SUFFIXES[suffix_of(source)]
         raise UsageError(f"{source}: it is called {name}, but is none", "Check the file: it may be cut off or empty.")
     return named or Kind.JSONL
+
+
+_BY_LAYOUT = {Layout.LINES: Kind.JSONL, Layout.OBJECTS: Kind.OBJECTS, Layout.WRAPPER: Kind.WRAPPED}
+
+
+def _of_objects(source: str, start: bytes, *, whole: bool, enough: bool) -> Kind | None:
+    layout = layout_of(start, whole=whole, enough=enough)
+    if layout is Layout.WRAPPERS:
+        names = scan(start).several()
+        message = f"{source} is one JSON object with lists of rows under {', '.join(names)}: nobody knows which to read"
+        hint = f"{jq(f'.{names[0]}[]', source)} writes those of one as JSONL: name the file that you put them into."
+        raise UsageError(message, hint)
+    return None if layout is None else _BY_LAYOUT[layout]
 
 
 def _refuse_foreign(source: str, head: bytes) -> None:

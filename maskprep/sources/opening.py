@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator
+from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from maskprep.errors import UsageError
@@ -12,6 +13,8 @@ from maskprep.sources import streams
 from maskprep.sources.csv_rows import read_csv
 from maskprep.sources.files import is_folder, sizes_within
 from maskprep.sources.json_array import read_json_array
+from maskprep.sources.json_objects import read_json_objects
+from maskprep.sources.json_wrapped import open_wrapped
 from maskprep.sources.jsonl import read_jsonl
 from maskprep.sources.kinds import TABLES, Kind, table_kind, text_kind
 from maskprep.sources.names import HUB
@@ -20,11 +23,16 @@ from maskprep.sources.streams import STDIN, Progress, blocks
 
 @dataclass(frozen=True, slots=True)
 class Opened:
-    """A source that is being read. ``name`` is what its rows are said to come from."""
+    """A source that is being read.
+
+    ``name`` is what its rows are said to come from; ``under`` is the name of the list that holds them, within an object
+    that is wrapped around it.
+    """
 
     name: str
     kind: Kind
     lines: Iterator[Line]
+    under: str = ""
 
 
 def open_source(
@@ -53,11 +61,19 @@ def open_source(
 
         return Opened(source, kind, read_table(source, kind, max_bytes, on_progress, wanted))
     kind, stream = text_kind(source, blocks(source, on_progress))
-    if kind is Kind.JSON:
-        return Opened(source, kind, read_json_array(source, stream, max_bytes))
-    if kind is Kind.JSONL:
-        return Opened(source, kind, read_jsonl(source, stream, max_bytes))
-    return Opened(source, kind, read_csv(source, stream, max_bytes, "\t" if kind is Kind.TSV else ","))
+    if kind is Kind.WRAPPED:
+        under, lines = open_wrapped(source, stream, max_bytes)
+        return Opened(source, kind, lines, under)
+    return Opened(source, kind, _TEXT[kind](source, stream, max_bytes))
+
+
+_TEXT: dict[Kind, Callable[[str, Iterator[bytes], int], Iterator[Line]]] = {
+    Kind.JSONL: read_jsonl,
+    Kind.JSON: read_json_array,
+    Kind.OBJECTS: read_json_objects,
+    Kind.CSV: partial(read_csv, delimiter=","),
+    Kind.TSV: partial(read_csv, delimiter="\t"),
+}
 
 
 def pick_rows(source: str, lines: Collection[int], max_bytes: int) -> Iterator[Line]:

@@ -4,20 +4,22 @@ from __future__ import annotations
 
 import glob
 from collections.abc import Iterable, Iterator, Sequence
-from fnmatch import fnmatchcase
 
 from maskprep.errors import UsageError
+from maskprep.sources.cards import CARD, MOST
 from maskprep.sources.files import facts_of
+from maskprep.sources.globs import matches
+from maskprep.sources.hub_layout import choose, is_mark, roots_of
 from maskprep.sources.kinds import SUFFIXES, suffix_of
-from maskprep.sources.splits import a_build, no_rows, split_of
-from maskprep.storage import Remote
+from maskprep.sources.splits import Chosen, a_build, choose_split, joined, no_rows, split_of
+from maskprep.storage import Remote, RemoteFile
 from maskprep.storage.urls import split
 
 _MARKS = ("maskprep/manifest.json", "state.json", "dataset_dict.json")  # what the folder of a data set holds
 
 
-def expand_remote(pattern: str) -> list[str]:
-    """Return the sources that a URL or a glob of them stands for, as ``names.expand`` does; folders end with a slash.
+def expand_remote(pattern: str) -> Chosen:
+    """Return the sources that a URL or a glob of them stands for, as ``names.find`` does; folders end with a slash.
 
     An object whose name looks like a glob is that object. Raises UsageError where nothing is found, or the store
     refuses, BuildError where it fails.
@@ -25,15 +27,16 @@ def expand_remote(pattern: str) -> list[str]:
     _, _, key = split(pattern)
     if key and not key.endswith("/"):
         if facts_of(pattern) is not None:
-            return [pattern]
+            return Chosen((pattern,))
         if glob.has_magic(key):
-            return _globbed(pattern)
+            return Chosen(tuple(_globbed(pattern)))
     found = Folder(pattern)
     if found.keys:
-        return list(found.sources())
+        return found.sources()
     folder, _, wanted = pattern.rpartition(":")
-    if ":" in key and facts_of(f"{folder}/dataset_dict.json") is not None:
-        return [Folder(folder).split(wanted)]
+    named = Folder(folder) if ":" in key else found
+    if named.keys:
+        return named.sources(wanted)
     raise UsageError(f"no such object: {pattern}", "Check the name, AWS_ENDPOINT_URL and AWS_REGION.")
 
 
@@ -53,43 +56,46 @@ class Folder:
         marked = (key.removesuffix(mark) for key in self.keys for mark in _MARKS if f"/{key}".endswith(f"/{mark}"))
         self.data_sets = {folder.removesuffix("/") for folder in marked}
 
-    def sources(self) -> Iterator[str]:
-        """Yield all files of rows and data sets, those in hidden folders excepted. Raises UsageError where none is."""
+    def sources(self, wanted: str | None = None) -> Chosen:
+        """Return all files of rows and data sets, those in hidden folders excepted, and what is left out of them.
+
+        Of several splits that ``wanted`` is read. Raises UsageError where nothing is to be read.
+        """
         if "" in self.data_sets:
-            yield self.data_set("")
-            return
-        found = False
-        for key in self._outermost():
-            hidden = any(step.startswith((".", "_")) for step in key.split("/"))
-            if not hidden and (key in self.data_sets or suffix_of(key) in SUFFIXES):
-                found = True
-                yield self._source(key)
-        if not found:
+            return self.data_set("", wanted)
+        shown = [key for key in self._outermost() if not any(step.startswith((".", "_")) for step in key.split("/"))]
+        marks = [key for key in shown if is_mark(key.rpartition("/")[2])]
+        cards = {key.removesuffix(CARD).rstrip("/"): self._text(key) for key in marks if key.endswith(CARD)}
+        rows = [key for key in shown if key in self.data_sets or suffix_of(key) in SUFFIXES]
+        chosen = choose(self.url, rows, roots_of(marks, cards), cards, wanted)
+        if not chosen.names:
             raise no_rows(f"{self.url}/")
+        return joined(chosen, {key: self._source(key) for key in chosen.names})
 
     def matches(self, steps: Sequence[str]) -> Iterator[str]:
         """Yield the files and data sets that a glob, step by step, matches; ``**`` stands for any steps or none."""
         for key in self._outermost():
             if matches(steps, key.split("/")):
-                yield self._source(key)
+                yield from self._source(key).names
 
-    def data_set(self, folder: str) -> str:
+    def data_set(self, folder: str, wanted: str | None = None) -> Chosen:
         """Return the name of a data set below: the folder of `save_to_disk`, or a split of several."""
         inner = f"{folder}/" if folder else ""
         if f"{inner}{_MARKS[0]}" in self._there:
             raise a_build(f"{self.url}/{inner}")
         if f"{inner}{_MARKS[1]}" in self._there:
-            return f"{self.url}/{inner}"
-        return Folder(f"{self.url}/{folder}".rstrip("/"), self._below(inner)).split(None)
+            place = f"{self.url}/{inner}"
+            return Chosen((place,)) if wanted is None else Chosen((choose_split(place, [], wanted),))
+        return Folder(f"{self.url}/{folder}".rstrip("/"), self._below(inner)).split(wanted)
 
-    def split(self, wanted: str | None) -> str:
-        """Return the name of a split of the DatasetDict that lies here."""
+    def split(self, wanted: str | None) -> Chosen:
+        """Return the name of a split of the DatasetDict that lies here, and those that are left out."""
 
         def is_there(name: str) -> bool:
             return f"{name}/state.json" in self._there
 
         chosen = split_of(self.url, f"{self.url}/dataset_dict.json", is_there, wanted)
-        return f"{self.url}/{chosen}/"
+        return Chosen(tuple(f"{self.url}/{name}/" for name in chosen.names), chosen.left_out, chosen.splits)
 
     def _outermost(self) -> Iterator[str]:
         """Yield every key, and in the place of those of a data set its folder, once."""
@@ -102,8 +108,16 @@ class Folder:
                 yield key if folder is None else folder
             before = folder
 
-    def _source(self, key: str) -> str:
-        return self.data_set(key) if key in self.data_sets else f"{self.url}/{key}"
+    def _source(self, key: str) -> Chosen:
+        return self.data_set(key) if key in self.data_sets else Chosen((f"{self.url}/{key}",))
+
+    def _text(self, key: str) -> str:
+        """Return the beginning of a README, empty where it cannot be read: the names of the files decide then."""
+        try:
+            with RemoteFile(f"{self.url}/{key}") as file:
+                return file.read(MOST).decode(errors="replace")
+        except OSError:
+            return ""
 
     def _below(self, inner: str) -> list[str]:
         return [key.removeprefix(inner) for key in self.keys if key.startswith(inner)]
@@ -117,13 +131,3 @@ def _globbed(pattern: str) -> list[str]:
     if not found:
         raise UsageError(f"no object matches {pattern}", "Check the name, AWS_ENDPOINT_URL and AWS_REGION.")
     return found
-
-
-def matches(steps: Sequence[str], key: Sequence[str]) -> bool:
-    """Tell whether a glob matches a key, both in steps. What begins with a dot is matched by what does so, too."""
-    if not steps or not key:
-        return not key and all(step == "**" for step in steps)
-    if steps[0] == "**":
-        return matches(steps[1:], key) or (not key[0].startswith(".") and matches(steps, key[1:]))
-    shown = not key[0].startswith(".") or steps[0].startswith(".")
-    return shown and fnmatchcase(key[0], steps[0]) and matches(steps[1:], key[1:])

@@ -16,6 +16,7 @@ from maskprep.errors import RowError, UsageError
 from maskprep.template.environment import PlainEnvironment, TrackingEnvironment
 from maskprep.template.given import aliased, tracked_message
 from maskprep.template.limits import Exceeded, Limits
+from maskprep.template.lookups import looked_up
 from maskprep.template.messages import Messages
 from maskprep.template.printing import concat
 from maskprep.template.rendered import Rendered
@@ -89,6 +90,11 @@ class ChatTemplate:
         tree = self._plain_environment.parse(self.source)
         words = {node.value for node in tree.find_all(jinja2.nodes.Const) if isinstance(node.value, str)}
         return self._asks_for | words | {node.attr for node in tree.find_all(jinja2.nodes.Getattr)}
+
+    @cached_property
+    def looked_up(self) -> frozenset[str]:
+        """The names that the template looks up, but for those that no user may set."""
+        return looked_up(self._plain_environment, self.source)
 
     @property
     def uses_clock(self) -> bool:

@@ -14,10 +14,11 @@ import zstandard
 from stores import BUCKET
 
 from maskprep.errors import BuildError, UsageError
-from maskprep.sources import Kind, expand, open_source, pick_rows, total_bytes
+from maskprep.sources import Kind, expand, find, open_source, pick_rows, total_bytes
 from maskprep.sources.files import facts_of
+from maskprep.sources.globs import matches
 from maskprep.sources.parts import divide, read_part
-from maskprep.sources.remote_names import Folder, matches
+from maskprep.sources.remote_names import Folder
 from maskprep.storage import Remote
 
 MIB = 1 << 20
@@ -219,6 +220,18 @@ def test_names_stand_for_what_they_would_on_a_disk(s3, tmp_path):
     assert both == [f"{s3.url}/d/2.jsonl", f"{s3.url}/d/10.jsonl", f"{s3.url}/d/x/1.csv", "-"]
 
 
+def test_of_a_clone_of_the_Hub_train_is_read(s3):
+    card = b"---\nconfigs:\n- data_files: [{split: train, path: b/*}, {split: test, path: a/*}]\n---\n"
+    for name in ("c/data/train.jsonl", "c/data/test.jsonl", "c/dataset_infos.json", "k/a/1.jsonl", "k/b/1.jsonl"):
+        Remote(s3.url).write(name, b"{}")
+    Remote(s3.url).write("k/README.md", card)
+    assert names(s3, "c/") == names(s3, "c") == ["c/data/train.jsonl"]
+    assert names(s3, "c:test") == ["c/data/test.jsonl"]
+    assert names(s3, "k") == ["k/b/1.jsonl"]
+    left_out = {each.name: each.reason for each in find(f"{s3.url}/c").left_out}
+    assert left_out == {"data/test.jsonl": "split test", "dataset_infos.json": "metadata"}
+
+
 def test_data_sets_are_one_source(s3, tmp_path):
     write(tmp_path / "d" / "saved", "saved")
     one = datasets.Dataset(ROWS)
@@ -281,5 +294,5 @@ def test_globs_match_as_they_do_on_a_disk(pattern, key, expected):
 
 def test_a_hundred_thousand_keys_are_gone_through_soon():
     keys = [f"part={number % 100}/{number}.jsonl" for number in range(100_000)]
-    assert len(list(Folder("s3://b/x", keys).sources())) == 100_000
+    assert len(Folder("s3://b/x", keys).sources().names) == 100_000
     assert len(list(Folder("s3://b/x", keys).matches(["part=7", "*.jsonl"]))) == 1000

@@ -170,7 +170,7 @@ class _Running:
         """Keep what was done when the block fails, unless the rows are at fault: then only the rejects."""
         try:
             yield
-        except (RejectedError, BackendError):
+        except (RejectedError, BackendError, UsageError):
             with suppress(OSError):
                 self._keep_rejects()
                 self.goal.abandon()

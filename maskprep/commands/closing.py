@@ -16,6 +16,7 @@ from maskprep.commands.listing import Listing
 from maskprep.commands.manifest import manifest_of
 from maskprep.commands.plan import LARGEST
 from maskprep.commands.several import several
+from maskprep.commands.unused import refuse_unused
 from maskprep.commands.views import Viewer
 from maskprep.errors import RejectedError
 from maskprep.pipeline.place import Place
@@ -39,6 +40,7 @@ def close(inputs: Inputs, goal: Destination, listing: Listing, target: int, writ
 
     Raises:
         RejectedError: there is no row, or too many were rejected: it must not be committed.
+        UsageError: an entry of ``columns`` or ``roles`` did nothing.
     """
     config, output, place = inputs.config, goal.output, goal.place
     tallies = Tallies(splits={split: Tally() for split in output.splits if split})
@@ -48,6 +50,7 @@ def close(inputs: Inputs, goal: Destination, listing: Listing, target: int, writ
     with output.rejects.open("wb") as file:
         write_ledger(place, found, "rejects", file)
     _refuse_failures(inputs, goal, tallies.whole)
+    refuse_unused(inputs, found.keys)
     with output.findings.open("wb") as file:
         write_ledger(place, found, "findings", file, repeats)
     if drop or tallies.whole.dropped:

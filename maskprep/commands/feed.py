@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from functools import partial
 from itertools import chain
 from typing import Any
@@ -29,6 +30,24 @@ _FIRST_ROWS = 100  # that tell the shape of a file
 _FIRST_BYTES = 4 * 2**20
 
 
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """How many of the first rows of a file, and of their messages, have each key, and each name of a role."""
+
+    keys: Counter[str]
+    roles: Counter[str]
+
+    @classmethod
+    def of(cls, rows: Sequence[object]) -> Seen:
+        """Count those of some rows."""
+        objects = [row for row in rows if isinstance(row, dict)]
+        lists = [value for row in objects for value in row.values() if isinstance(value, list)]
+        messages = [item for value in lists for item in value if isinstance(item, dict)]
+        keys = Counter(key for each in (*objects, *messages) for key in each)
+        roles = (each[key] for each in messages for key in ("role", "from") if isinstance(each.get(key), str))
+        return cls(keys, Counter(roles))
+
+
 class Feed:
     """Reads the sources of a configuration.
 
@@ -49,6 +68,7 @@ class Feed:
         self.files = list(_files(config.sources, self.found))
         self._facts = {file: facts_of(file.name) for file in self.files}
         self.under: dict[InputFile, str] = {}
+        self.seen: dict[InputFile, Seen] = {}
         self._readings = {file: self._look(file) for file in self.files if file.name != STDIN}
         self._refuse_columns()
 
@@ -176,6 +196,7 @@ class Feed:
                     rows.append((line.where, loads(line.data)))
                 except RowError:
                     continue  # it will be rejected when its turn comes
+        self.seen[file] = Seen.of([row for _, row in rows])
         return detect(rows, reading_of(self._config, self._config.sources[file.source]))
 
 

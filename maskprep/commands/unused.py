@@ -3,7 +3,12 @@
 from __future__ import annotations
 
 import difflib
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
+
+from maskprep.commands.gathering import Keys
+from maskprep.commands.inputs import Inputs
+from maskprep.errors import UsageError
 
 _MOST = 8  # names that are listed
 
@@ -25,6 +30,34 @@ def unused_entries(
         keys_seen: how many rows and messages have each key.
     """
     return [*_columns(columns, used_columns, keys_seen), *_roles(roles, used_roles)]
+
+
+def refuse_unused(inputs: Inputs, keys: Mapping[tuple[int, int], Keys]) -> None:
+    """Refuse a build in which an entry of ``columns`` or ``roles`` did nothing.
+
+    Args:
+        inputs: what was built.
+        keys: what the rows of each file used, by the numbers of source and file.
+
+    Raises:
+        UsageError: it names every such entry, and what the rows have instead.
+    """
+    config = inputs.config
+    files = {(file.source, file.number): file for file in inputs.feed.files}
+    told: list[str] = []
+    for number, source in enumerate((None, *config.sources), start=-1):
+        own = config if source is None else source
+        used = [each for where, each in keys.items() if source is None or where[0] == number]
+        seen = [inputs.feed.seen[file] for where, file in files.items()
+                if file in inputs.feed.seen and (source is None or where[0] == number)]  # fmt: skip
+        columns = sum((each.columns for each in used), Counter[str]())
+        roles = sum((each.roles for each in used), Counter[str]()) + sum((each.roles for each in seen), Counter[str]())
+        there = sum((each.keys for each in seen), Counter[str]())
+        by_name = {own.columns[field]: rows for field, rows in columns.items() if field in own.columns}
+        where = "" if source is None else f"{source.path}: "
+        told += [f"{where}{text}" for text in unused_entries(own.columns, own.roles, by_name, roles, there)]
+    if told:
+        raise UsageError("; ".join(told), "take such entries out, or write them as the data has them")
 
 
 def _columns(columns: Mapping[str, str], used: Mapping[str, int], seen: Mapping[str, int]) -> Iterator[str]:

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from typing import Any, TextIO
 
 from maskprep.codes import DROPS
-from maskprep.conversation import Account, Where
+from maskprep.conversation import Where
 from maskprep.duplicates import Place, digest, same
 from maskprep.errors import MaskprepError, RowError
 from maskprep.formats import Line, parse
@@ -97,7 +97,9 @@ class RowWriter:
             return
         try:
             with guarded():
-                proved = self._preparer.prove(parse(line, line.reading))
+                conversation = parse(line, line.reading)
+                self.tallies.whole.read(conversation.account, self._preparer.mentioned)
+                proved = self._preparer.prove(conversation)
         except RowError as error:
             self.flush()
             self._fail(line, error)
@@ -122,10 +124,9 @@ class RowWriter:
             except RowError as error:
                 self._fail(line, error)
                 continue
-            account = proved.conversation.account
             del proved  # a long row takes no more than it must while it is written
             self.used.append((key, line.where))
-            self._use(line, prepared, account, self._choice.side(key))
+            self._use(line, prepared, self._choice.side(key))
 
     def _finish_all(self, many: Sequence[Proved]) -> list[Prepared | None]:
         if len(many) <= 1:
@@ -156,7 +157,7 @@ class RowWriter:
         self.tallies.whole.drop(line.where, code, message)
         self._ledgers.dropped.write(note(line.where, code, message))
 
-    def _use(self, line: Line, prepared: Prepared, account: Account, split: str) -> None:
+    def _use(self, line: Line, prepared: Prepared, split: str) -> None:
         # A validation set measures: there, no conversation counts twice.
         copies = 1 if split == "validation" else line.copies
         for _ in range(copies):
@@ -165,7 +166,6 @@ class RowWriter:
         notes = (note(line.where, finding.code, finding.detail) for finding in prepared.findings)
         self._ledgers.findings.writelines(notes)
         self.tallies.whole.use(line.where, prepared, copies)
-        self.tallies.whole.read(account, self._preparer.mentioned)
         if split:
             self.tallies.splits[split].use(line.where, prepared, copies)
 

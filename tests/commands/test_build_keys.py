@@ -92,3 +92,24 @@ def test_plain_documents_are_trained_whole(build, place):
     totals = outcome.json["totals"]
     assert totals["rows_used"] == 2
     assert totals["tokens"] - totals["trained_tokens"] == 2  # the first token of each has nothing before it
+
+
+def test_an_entry_of_columns_or_roles_that_no_row_uses_is_an_error(build, place):
+    rows = [{"talk": [{"role": "pilot", "content": f"a{n}"}, {"role": "assistant", "content": "b"}]} for n in range(3)]
+    (place / "a.jsonl").write_bytes(jsonl(*rows))
+    good = ("--set", "columns={messages: talk}", "--set", "roles={pilot: user}")
+    assert build("a.jsonl", "--output", "good", *good).code == 0
+    outcome = build("a.jsonl", "--output", "out", *good, "--set", "columns={messages: talk, tools: instruments}")
+    assert outcome.code == 2
+    assert "no row has 'instruments'" in outcome.stderr
+    outcome = build("a.jsonl", "--output", "out", *good, "--set", "roles={pilot: user, pillot: user}")
+    assert outcome.code == 2
+    assert "no message has the role 'pillot'; did you mean 'pilot'?" in outcome.stderr
+    assert not (place / "out" / "state.json").exists()
+    assert build("a.jsonl", "--output", "out", *good).code == 0  # nothing is in the way of the next one
+
+
+def test_an_entry_that_one_of_several_sources_uses_is_none(build, place):
+    (place / "a.jsonl").write_bytes(jsonl(row(1)))
+    (place / "b.jsonl").write_bytes(jsonl({"talk": row(2)["messages"]}))
+    assert build("a.jsonl", "b.jsonl", "--output", "out", "--set", "columns={messages: talk}").code == 0

@@ -49,6 +49,7 @@ class Tally:
     """The counts of a build so far. rows = used + rejected + left out as duplicates, always.
 
     ``too_long`` counts the rows that did not fit, and their tokens before and after: none of those that are rejected.
+    ``remedies`` counts the rejected rows by the settings that mended one of their kind.
     """
 
     used: int = 0
@@ -65,6 +66,7 @@ class Tally:
     findings: dict[str, Noticed] = field(default_factory=dict)
     dropped: dict[str, Noticed] = field(default_factory=dict)
     too_long: Counter[str] = field(default_factory=Counter)
+    remedies: Counter[str] = field(default_factory=Counter)
 
     @property
     def rows(self) -> int:
@@ -86,8 +88,15 @@ class Tally:
         """Count a rejected row."""
         self.rejected += 1
         _count(self.rejects, error.code, where, error.message, error.hint)
+        advice = error.facts.get("advice", {})
+        self.remedies.update([*advice.get("fits", ()), *advice.get("else", ())][:1])
         if error.code == TOO_LONG:
             self._shorten(Loss(int(error.facts["tokens"]), int(error.facts["trained_tokens"]), 0, 0))
+
+    def way_out(self, otherwise: str) -> str:
+        """Return what to do about rejected rows: the settings that mended one of their kind, else ``otherwise``."""
+        told = [f"{settings} ({rows:,} rows)" for settings, rows in self.facts()["remedies"].items()]
+        return f"tried on rejected rows, and helps: {', '.join(told[:_TOLD])}; else {otherwise}" if told else otherwise
 
     def drop(self, where: Where, code: str, message: str) -> None:
         """Count a row that was left out, as its like is there."""
@@ -140,6 +149,7 @@ class Tally:
         return {
             **{name: getattr(self, name) for name in (*_NUMBERS, "longest")},
             "too_long": dict(self.too_long),
+            "remedies": dict(self.remedies),
             **{name: [[*kind, count] for kind, count in getattr(self, name).items()] for name in _BY},
             **{name: {code: each.stored() for code, each in getattr(self, name).items()} for name in _TABLES},
         }
@@ -149,7 +159,8 @@ class Tally:
         """Return the tally that ``stored`` was made of."""
         counts = {name: Counter({(role, part): count for role, part, count in stored[name]}) for name in _BY}
         tables = {name: {c: Noticed.restored(each) for c, each in stored[name].items()} for name in _TABLES}
-        return cls(**{**stored, "too_long": Counter(stored["too_long"]), **counts, **tables})
+        plain = {name: Counter(stored[name]) for name in _COUNTERS}
+        return cls(**{**stored, **plain, **counts, **tables})
 
     def _shorten(self, loss: Loss, copies: int = 1) -> None:
         """Count what became of a row that was too long."""
@@ -185,12 +196,15 @@ class Tally:
             "rejects": {code: noticed.facts() for code, noticed in sorted(self.rejects.items())},
             "findings": {code: noticed.facts() for code, noticed in sorted(self.findings.items())},
             "dropped": {code: noticed.facts() for code, noticed in sorted(self.dropped.items())},
+            "remedies": dict(sorted(self.remedies.items(), key=lambda item: (-item[1], item[0]))),
         }
 
 
 _BY = ("tokens_by", "trained_by")
 _NUMBERS = ("used", "rejected", "duplicates", "sequences", "tokens", "trained", "unfaithful")
-_SUMS = (*_NUMBERS, *_BY, "too_long")
+_COUNTERS = ("too_long", "remedies")
+_SUMS = (*_NUMBERS, *_BY, *_COUNTERS)
+_TOLD = 3  # remedies
 _TABLES = ("rejects", "findings", "dropped")
 
 

@@ -75,20 +75,12 @@ class Prober:
     @cached_property
     def strict(self) -> Preparer:
         """One that refuses turns that the prompt does not fit."""
-        return self._preparer(Policy())
+        return self._made.under(Policy())
 
     @cached_property
     def lenient(self) -> Preparer:
         """One that takes them as they are rendered."""
-        return self._preparer(Policy(mismatch=Mismatch.TRAIN))
-
-    def _preparer(self, policy: Policy) -> Preparer:
-        if policy == self._made.policy:
-            return self._made
-        # A tokenizer with templates of several names chooses between its own ones: then none was given.
-        texts = {template.source for template in self._made.templates.values()}
-        text = texts.pop() if len(texts) == 1 else None
-        return Preparer(self.loaded, now=self.now, policy=policy, template=text, variables=self._kwargs)
+        return self._made.under(Policy(mismatch=Mismatch.TRAIN))
 
     def template(self, sample: Sample) -> ChatTemplate:
         """Return the template that such a conversation is rendered with."""

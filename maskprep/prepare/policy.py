@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from maskprep.conversation import Part
+from maskprep.prepare.adapt import NONE, Adaptations
 from maskprep.segments import MaskPolicy
 from maskprep.sequences import History
 from maskprep.template.turn import Mismatch
@@ -38,7 +39,8 @@ class Policy:
 
     ``roles``: whose messages. ``turns``: ``all`` of them, the ``first`` or the ``last`` one, or ``N last``.
     ``empty_thoughts`` and ``call_ids``: whether empty thoughts that the template inserts are trained, and the ids of
-    tool calls. ``max_length``: the longest sequence, in tokens.
+    tool calls. ``max_length``: the longest sequence, in tokens. ``adaptations``: what is changed about a conversation
+    before it is rendered.
     """
 
     history: History = History.SPLIT
@@ -51,6 +53,7 @@ class Policy:
     max_length: int | None = None
     overflow: Overflow = Overflow.REJECT
     control: Control = Control.REJECT
+    adaptations: Adaptations = NONE
 
     @property
     def mask(self) -> MaskPolicy:

@@ -218,7 +218,7 @@ def test_a_prompt_that_does_not_fit_and_what_mends_it(told):
     found = told(loop(body, ask=ask))
     fit = found["fit"].value
     assert fit["code"] == "prompt-mismatch"
-    assert fit["mends"] == ["template_kwargs {musing: false}", "reasoning in the data"]
+    assert fit["mends"] == ["--set template_kwargs.musing=false", "reasoning in the data"]
     assert fit["ways"] == ["--prompt-mismatch graft", "--prompt-mismatch train"]
     assert "musing" in found["variables"].value
     assert found["cost"].text.endswith("(with --prompt-mismatch train)")

@@ -114,6 +114,10 @@ FINDINGS: dict[str, Code] = {
         "the template ends a turn with no stop token: the model is not taught to stop there",
         "name the token that ends turns in `stop_tokens`, or use a template that writes one",
     ),
+    "marker-not-token": Code(
+        "the template's markers are no tokens of this tokenizer: they are spelt, and trained, in pieces",
+        "add them with `tokenizer.add_special_tokens`, as its message says, or use the template of the tokenizer",
+    ),
     "content-dropped": Code(
         "the template leaves out part of a trained message, such as its reasoning", "use a template that renders it"
     ),

@@ -14,6 +14,7 @@ from maskprep.prepare.adapt import adapt
 from maskprep.prepare.batch import finish_all
 from maskprep.prepare.compared import Comparison, try_out
 from maskprep.prepare.control import ControlTokens
+from maskprep.prepare.markers import markers_told
 from maskprep.prepare.overflow import fit
 from maskprep.prepare.planned import Planner
 from maskprep.prepare.policy import Control, Policy
@@ -77,6 +78,7 @@ class Preparer:
         for chat in compiled.values():
             try_out(chat)
         self._control = {text: ControlTokens(loaded, compiled[text], self.stops) for text in compiled}
+        self._markers = {text: markers_told(compiled[text], loaded, self.encoder, self.stops) for text in compiled}
         self.templates = {tools: compiled[text] for tools, text in zip((False, True), texts, strict=True)}
         self._remember_nothing(audit)
 
@@ -224,6 +226,7 @@ class Preparer:
         ]
         if not selected:
             raise RowError("nothing-to-train", _nothing(speaking, wanted, self.policy.roles))
+        findings += self._markers[template.source]
         return Proved(conversation, template, whole, tuple(turns), selected, tuple(findings))
 
     def _prove_twin(

@@ -37,7 +37,7 @@ class Remedy:
         changed: dict[str, Any] = {
             key.removeprefix(_ADAPT): value for key, value in self.settings if key.startswith(_ADAPT)
         }
-        mismatch = next((Mismatch(value) for key, value in self.settings if key == _MISMATCH), policy.mismatch)
+        mismatch = next((Mismatch(str(value)) for key, value in self.settings if key == _MISMATCH), policy.mismatch)
         adaptations = replace(policy.adaptations, **changed)
         return replace(policy, adaptations=adaptations, mismatch=mismatch)
 

@@ -46,16 +46,15 @@ class Advice:
     def hint(self, where: Where, code: str) -> str:
         """Return what is said of a row of the same kind that stands at ``where``."""
         whose = "this row" if where == self.where else f"{self.where}, which fails alike"
+        mends = [*map(str, self.fits[:_SHOWN]), *(["reasoning in the data"] if self.thought else [])]
+        less = " or ".join(map(str, self.lenient))
+        if mends or (less and not self.keys):
+            told = f"tried on {whose}, and it is used with {', or '.join(mends) or less}"
+            return f"{told}; else with {less}" if mends and less else told
         if not self.keys:
             return f"nothing that can be set would change {whose}; {fix_of(code)}"
-        mends = [*map(str, self.fits[:_SHOWN]), *(["reasoning in the data"] if self.thought else [])]
-        if mends:
-            told = f"tried on {whose}, and it is used with {', or '.join(mends)}"
-        else:
-            told = f"tried on {whose}, and none helps: {', '.join(self.keys)}"
-        if self.lenient:
-            return f"{told}; else with {' or '.join(map(str, self.lenient))}"
-        return told if mends else f"{told}; {fix_of(code)}"
+        told = f"tried on {whose}, and none helps: {', '.join(self.keys)}"
+        return f"{told}; it is used with {less}" if less else f"{told}; {fix_of(code)}"
 
     def facts(self) -> dict[str, Any]:
         """Return the advice as JSON types."""

@@ -95,7 +95,7 @@ class Tally:
 
     def way_out(self, otherwise: str) -> str:
         """Return what to do about rejected rows: the settings that mended one of their kind, else ``otherwise``."""
-        told = [f"{settings} ({rows:,} rows)" for settings, rows in self.facts()["remedies"].items()]
+        told = [f"{settings} ({rows:,} row{'s' * (rows > 1)})" for settings, rows in self.facts()["remedies"].items()]
         return f"tried on rejected rows, and helps: {', '.join(told[:_TOLD])}; else {otherwise}" if told else otherwise
 
     def drop(self, where: Where, code: str, message: str) -> None:

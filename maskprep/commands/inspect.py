@@ -202,7 +202,7 @@ def _prepare(inputs: Inputs, viewer: Viewer, adviser: Adviser, number: int, line
     try:
         with guarded():
             conversation = parse(line, line.reading)
-            adapted = preparer.adapted(conversation) is not conversation
+            adapted = preparer.policy.adapted(conversation) is not conversation
             prepared = preparer.prepare(conversation)
     except RowError as error:
         told = adviser.advise(error, line.where, partial(parse, line, line.reading))

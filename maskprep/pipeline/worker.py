@@ -19,7 +19,6 @@ from maskprep.pipeline.receipt import SURVEY, ChunkReceipt, ledger_name, receipt
 from maskprep.pipeline.rows import Choice, Ledgers, RowWriter, guarded
 from maskprep.pipeline.setup import Template, backend_named, policy_of, preparer_of
 from maskprep.prepare import Policy, Preparer
-from maskprep.prepare.adapt import adapt
 from maskprep.shards.files import Receipt, ShardWriter
 from maskprep.sparing import spare_collector, spare_pandas
 from maskprep.tokenizer.backend import COMPARED
@@ -231,7 +230,7 @@ def _digests(line: Line, policy: Policy) -> Iterator[bytes]:
     """Yield the digest of a row, if it can be read: of the conversation that is prepared."""
     try:
         with guarded():
-            yield digest(adapt(parse(line, line.reading), policy.adaptations, policy.roles))
+            yield digest(policy.adapted(parse(line, line.reading)))
     except RowError:
         return  # it is rejected when it is prepared
 

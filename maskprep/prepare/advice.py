@@ -1,7 +1,10 @@
 """What would mend a row that a chat template stands in the way of: found by trying, never by habit.
 
-    row rejected ─▶ its kind: code and message ─▶ the first of its kind: each remedy, then pairs ─▶ the hint
-                                                  the others: what was found for the first
+    row rejected ─▶ its kind ─▶ the first of its kind: each remedy, then pairs ─▶ the hint
+                                the others: what was found for the first
+
+Rows of one kind have the same code and the same message but for what it quotes and counts, and the same adaptations
+would change them: "roles must alternate" is said of many a conversation.
 
 What is tried is the whole preparation of that row, under the changed setting. The number of kinds and of tries is
 bounded; there is an adviser for each chunk, so that a hint depends on the rows of its chunk alone.
@@ -19,12 +22,12 @@ from maskprep.conversation import Conversation, Where
 from maskprep.errors import RowError
 from maskprep.prepare.preparer import Preparer
 from maskprep.prepare.remedies import Remedy, adaptations, mismatches, pairs, variables
-from maskprep.prepare.trial import Trial
+from maskprep.prepare.trial import Trial, changing
 
 CODES = frozenset({"template-error", "prompt-mismatch", "content-dropped", "provenance-lost"})
 """The rejects for which something is tried."""
 
-_MOST_KINDS = 8
+_MOST_KINDS = 12
 _LONGEST = 50_000  # characters of a row that is tried: a longer one leaves it to a later row of its kind
 _SHOWN = 4  # remedies that are named
 
@@ -77,7 +80,7 @@ class Adviser:
     def __init__(self, preparer: Preparer) -> None:
         """Begin with nothing tried; see the class."""
         self._preparer = preparer
-        self._found: dict[tuple[str, str], Advice] = {}
+        self._found: dict[tuple[str, ...], Advice] = {}
 
     def advise(self, error: RowError, where: Where, read: Callable[[], Conversation]) -> RowError:
         """Return the error with a hint that was tried on its row, or on the first row of its kind.
@@ -89,9 +92,9 @@ class Adviser:
         """
         if error.code not in CODES:
             return error
-        kind = (error.code, _kind(error.message))
+        conversation = read()
+        kind = (error.code, _words(error.message), *changing(self._preparer, conversation))
         if kind not in self._found:
-            conversation = read()
             if len(self._found) >= _MOST_KINDS or _length(conversation) > _LONGEST:
                 return error
             self._found[kind] = self._tried(error, where, conversation)
@@ -116,8 +119,8 @@ def _length(conversation: Conversation) -> int:
     return sum(len(str(value)) for message in conversation.messages for value in message.fields.values())
 
 
-def _kind(message: str) -> str:
-    """Return a message without what it quotes and counts: rows of one kind have the same."""
+def _words(message: str) -> str:
+    """Return a message without what it quotes and counts."""
     return _NUMBERS.sub("0", _QUOTED.sub("…", message))
 
 

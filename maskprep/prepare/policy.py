@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
-from maskprep.conversation import Part
-from maskprep.prepare.adapt import NONE, Adaptations
+from maskprep.conversation import Conversation, Part
+from maskprep.prepare.adapt import NONE, Adaptations, adapt
 from maskprep.segments import MaskPolicy
 from maskprep.sequences import History
 from maskprep.template.turn import Mismatch
@@ -59,6 +59,10 @@ class Policy:
     def mask(self) -> MaskPolicy:
         """What is trained within a completion."""
         return MaskPolicy(self.parts, self.empty_thoughts, self.call_ids)
+
+    def adapted(self, conversation: Conversation) -> Conversation:
+        """Return the conversation that is prepared: with the adaptations, the very same where they change nothing."""
+        return adapt(conversation, self.adaptations, self.roles)
 
     def choose(self, indices: Sequence[int]) -> set[int]:
         """Return which of these messages, all of the roles that are trained, are trained turns."""

@@ -10,7 +10,6 @@ from typing import Any
 from maskprep.conversation import Conversation, Finding, Part
 from maskprep.errors import RowError
 from maskprep.labels import label
-from maskprep.prepare.adapt import adapt
 from maskprep.prepare.batch import finish_all
 from maskprep.prepare.compared import Comparison, try_out
 from maskprep.prepare.control import ControlTokens
@@ -157,10 +156,6 @@ class Preparer:
         drafted = draft(history, proved.whole, proved.turns, proved.selected, located)
         return drafted if drafted and drafted.starts else None
 
-    def adapted(self, conversation: Conversation) -> Conversation:
-        """Return the conversation that is prepared: changed as the policy asks, the very same where nothing changes."""
-        return adapt(conversation, self.policy.adaptations, self.policy.roles)
-
     def prove(self, conversation: Conversation, wanted: Collection[int] | None = None) -> Proved:
         """Render a conversation and prove its turns: those that the policy selects, or those ``wanted``.
 
@@ -172,7 +167,7 @@ class Preparer:
             raise RowError("reserved-kwarg", msg, "take it out of the row")
         template = self.templates[conversation.tools is not None]
         if wanted is None:
-            conversation = self.adapted(conversation)
+            conversation = self.policy.adapted(conversation)
             planned = self._planned[template.source].prove(conversation)
             if planned is not None:
                 return planned

@@ -10,11 +10,18 @@ from typing import Self
 from maskprep.conversation import Conversation
 from maskprep.errors import MaskprepError, RowError
 from maskprep.prepare.preparer import Preparer
-from maskprep.prepare.remedies import Remedy
+from maskprep.prepare.remedies import Remedy, adaptations
 
 _MOST_TRIES = 40
 _THOUGHT = "Let me see."
 _REASONING = ("reasoning_content", "reasoning", "thinking")
+
+
+def changing(preparer: Preparer, conversation: Conversation) -> list[str]:
+    """Return the adaptations, as they are typed, each of which alone would change a conversation."""
+    messages = preparer.policy.adapted(conversation).messages
+    policies = {str(remedy): remedy.policy(preparer.policy) for remedy in adaptations(preparer.policy)}
+    return [name for name, policy in policies.items() if policy.adapted(conversation).messages != messages]
 
 
 class Trial:
@@ -33,7 +40,7 @@ class Trial:
         self.policy = preparer.policy
         self.template = preparer.templates[conversation.tools is not None]
         self._streams = self.template.streams
-        self._made = [preparer.adapted(conversation).messages]
+        self._made = [preparer.policy.adapted(conversation).messages]
         self._met: set[Hashable] = {(0, ())}
         self._left = _MOST_TRIES
         self._keys: dict[str, None] = {}
@@ -94,7 +101,7 @@ class Trial:
 
     def _is_met(self, remedy: Remedy) -> bool:
         """Tell whether the same was tried before: the same conversation, the same other settings."""
-        messages = self._preparer.under(remedy.policy(self.policy)).adapted(self._conversation).messages
+        messages = remedy.policy(self.policy).adapted(self._conversation).messages
         if messages not in self._made:
             self._made.append(messages)
         others = tuple(setting for setting in remedy.settings if self._is_beside(setting))

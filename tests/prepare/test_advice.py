@@ -104,13 +104,13 @@ def test_as_many_kinds_are_tried_as_are_few():
     template = "{{ raise_exception('No ' ~ messages[0].content) }}"
     prepares = preparer(template)
     adviser = Adviser(prepares)
-    letters = "abcdefghijkl"
+    letters = "abcdefghijklmnop"
     found = [
         reject(prepares, to_conversation(row({"role": "user", "content": one}, *ASKED)), adviser=adviser)
         for one in letters
     ]
     tried = ["advice" in error.facts for error in found]
-    assert tried == [True] * 8 + [False] * 4
+    assert tried == [True] * 12 + [False] * 4
 
 
 def test_a_row_that_is_too_long_to_be_tried_leaves_it_to_the_next():

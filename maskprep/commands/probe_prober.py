@@ -61,12 +61,11 @@ class Prober:
     Args:
         preparer: the tokenizer and the template; its policy does not matter.
         now: the time that the template is told.
-        kwargs: the ``template_kwargs`` that it was made with.
     """
 
-    def __init__(self, preparer: Preparer, now: datetime, kwargs: Mapping[str, Any]) -> None:
-        """Keep them; see the class."""
-        self._made, self.now, self._kwargs = preparer, now, dict(kwargs)
+    def __init__(self, preparer: Preparer, now: datetime) -> None:
+        """Keep both; see the class."""
+        self._made, self.now = preparer, now
         self.loaded, self.stops = preparer.loaded, preparer.stops
         self._conversations: dict[str, Conversation] = {}
         self._rendered: dict[tuple[str, int, bool], Rendered | RowError] = {}

@@ -143,7 +143,6 @@ class RowWriter:
             # The row is tried again, in a worker that holds nothing else. (Where memory is refused for a frame of
             # its own, Python 3.11 raises a SystemError.)
             raise error.__cause__ from None
-        self._begin(line)
         self.reject(line, self._adviser.advise(error, line.where, partial(parse, line, line.reading)))
 
     def reject(self, line: Line, error: RowError) -> None:

@@ -125,6 +125,10 @@ FINDINGS: dict[str, Code] = {
         "the template ends a turn with no stop token: the model is not taught to stop there",
         "name the token that ends turns in `stop_tokens`, or use a template that writes one",
     ),
+    "marker-not-token": Code(
+        "the template's markers are no tokens of this tokenizer: they are spelt, and trained, in pieces",
+        "add them with `tokenizer.add_special_tokens`, as its message says, or use the template of the tokenizer",
+    ),
     "content-dropped": Code(
         "the template leaves out part of a trained message, such as its reasoning", "use a template that renders it"
     ),
@@ -167,6 +171,28 @@ FINDINGS: dict[str, Code] = {
     "text-parts-joined": Code("several text parts were joined by a line break", "give the content as one text"),
     "parts-reordered": Code(
         "reasoning came after text, or text after a tool call", "nothing is to be done: templates have one order"
+    ),
+    "system-merged": Code(
+        "later system messages became part of the first one, or of user messages (`adapt.system`)",
+        "adapt.system: keep leaves them where they are",
+    ),
+    "same-role-joined": Code(
+        "neighbours of one role were joined (`adapt.same_role`)", "adapt.same_role: keep leaves them apart"
+    ),
+    "tool-call-ids-shortened": Code(
+        "ids of tool calls became nine letters and digits (`adapt.tool_call_ids`)",
+        "adapt.tool_call_ids: keep leaves them as they are",
+    ),
+    "tool-results-as-user": Code(
+        "results of tools became user messages (`adapt.tool_results`)",
+        "adapt.tool_results: keep leaves them to the template",
+    ),
+    "arguments-changed": Code(
+        "tool arguments were given to the template in the form that `adapt.arguments` names",
+        "adapt.arguments: keep gives them as the template reads them best",
+    ),
+    "first-assistant-dropped": Code(
+        "an assistant that spoke first was left out (`adapt.first_assistant`)", "adapt.first_assistant: keep keeps it"
     ),
     "nulls-filled": Code("null tool arguments or schemas look like a column type's doing", "drop_nulls: true"),
     "unknown-kwarg": Code(

@@ -68,7 +68,10 @@ class Finding:
 
 @dataclass(frozen=True, slots=True)
 class Range:
-    """Characters ``start:end`` of a message's text field, as the data has it, whose loss has this ``weight``."""
+    """Characters ``start:end`` of a message's text field, whose loss has this ``weight``.
+
+    They count in the text as the data has it; where `adapt` joins texts, in the joined one.
+    """
 
     field: str
     start: int

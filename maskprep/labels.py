@@ -22,7 +22,10 @@ IGNORED = -100
 
 
 class Span(NamedTuple):
-    """Tokens ``start:end`` of one kind; spans tile a row. ``message`` is -1 for text that belongs to none."""
+    """Tokens ``start:end`` of one kind; spans tile a row. ``message`` is -1 for text that belongs to none.
+
+    Messages are numbered as they are given to the template: where `adapt` changes a conversation, as it is then.
+    """
 
     role: str
     part: str

@@ -53,6 +53,7 @@ class Tally:
     ``not_read`` counts the rows that have a key that nothing reads, ``columns_used`` and ``roles_used`` those that an
     entry of the configuration was used for.
     ``stops`` counts, by its id, the stop token at the end of each trained turn of the assistant's.
+    ``remedies`` counts the rejected rows by the settings that mended one of their kind.
     """
 
     used: int = 0
@@ -73,6 +74,7 @@ class Tally:
     columns_used: Counter[str] = field(default_factory=Counter)
     roles_used: Counter[str] = field(default_factory=Counter)
     stops: Counter[int] = field(default_factory=Counter)
+    remedies: Counter[str] = field(default_factory=Counter)
 
     @property
     def rows(self) -> int:
@@ -95,8 +97,15 @@ class Tally:
         self.rejected += 1
         _count(self.rejects, error.code, where, error.message, error.hint)
         self.not_read.update(error.facts.get("not_read", ()))
+        advice = error.facts.get("advice", {})
+        self.remedies.update([*advice.get("fits", ()), *advice.get("else", ())][:1])
         if error.code == TOO_LONG:
             self._shorten(Loss(int(error.facts["tokens"]), int(error.facts["trained_tokens"]), 0, 0))
+
+    def way_out(self, otherwise: str) -> str:
+        """Return what to do about rejected rows: the settings that mended one of their kind, else ``otherwise``."""
+        told = [f"{settings} ({rows:,} row{'s' * (rows > 1)})" for settings, rows in self.facts()["remedies"].items()]
+        return f"tried on rejected rows, and helps: {', '.join(told[:_TOLD])}; else {otherwise}" if told else otherwise
 
     def drop(self, where: Where, code: str, message: str) -> None:
         """Count a row that was left out, though nothing is wrong with it: its like is there, say."""
@@ -208,14 +217,16 @@ class Tally:
             "rejects": {code: noticed.facts() for code, noticed in sorted(self.rejects.items())},
             "findings": {code: noticed.facts() for code, noticed in sorted(self.findings.items())},
             "dropped": {code: noticed.facts() for code, noticed in sorted(self.dropped.items())},
+            "remedies": dict(sorted(self.remedies.items(), key=lambda item: (-item[1], item[0]))),
         }
 
 
 _BY = ("tokens_by", "trained_by")
 _NUMBERS = ("used", "rejected", "duplicates", "sequences", "tokens", "trained", "unfaithful")
-_COUNTERS = ("too_long", "not_read", "columns_used", "roles_used")
+_COUNTERS = ("too_long", "not_read", "columns_used", "roles_used", "remedies")
 _SUMS = (*_NUMBERS, *_BY, *_COUNTERS, "stops")
 _STOP = "stop"  # the part of a turn that its stop token is
+_TOLD = 3  # remedies
 _TABLES = ("rejects", "findings", "dropped")
 
 

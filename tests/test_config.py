@@ -64,6 +64,14 @@ def test_the_defaults_are_those_of_the_documents():
         "max_expansion": 2.0,
         "prompt_mismatch": "reject",
         "control_tokens": "reject",
+        "adapt": {
+            "system": "keep",
+            "same_role": "keep",
+            "tool_call_ids": "keep",
+            "tool_results": "keep",
+            "arguments": "keep",
+            "first_assistant": "keep",
+        },
         "train": {
             "roles": ["assistant"],
             "turns": "all",
@@ -173,6 +181,7 @@ def test_the_fingerprint_does_not_depend_on_where_the_values_stand(tmp_path):
         "max_expansion=3",
         "prompt_mismatch=graft",
         "control_tokens=keep",
+        "adapt.system=merge",
         "train.turns=last",
         "train.parts=[content]",
         "max_length=9",

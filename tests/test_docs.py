@@ -13,7 +13,7 @@ from typer.main import get_command
 from maskprep.cli import app
 from maskprep.codes import DROPS, FINDINGS, REJECTS
 from maskprep.config import Config, TokenizerChoice, Train, load
-from maskprep.config.sections import Packing
+from maskprep.config.sections import Adapt, Packing
 from maskprep.formats import FORMATS
 from maskprep.formats.keys import MEANINGLESS
 
@@ -59,6 +59,7 @@ def config_keys() -> set[str]:
     nested = {f"train.{name}" for name in Train.model_fields}
     nested |= {f"tokenizer.{name}" for name in TokenizerChoice.model_fields}
     nested |= {f"packing.{name}" for name in Packing.model_fields}
+    nested |= {f"adapt.{name}" for name in Adapt.model_fields}
     return set(Config.model_fields) - {"train"} | nested
 
 
@@ -73,7 +74,7 @@ def test_the_README_tells_the_defaults():
     told = {key: yaml.safe_load(value) for key, value in rows.items() if key in config_keys()}
     given = {"sources": ["x"], "tokenizer": "t", "packing": {"length": 9}}
     config = load(None, given).model_dump(mode="json")
-    sections = ("train", "tokenizer", "packing")
+    sections = ("train", "tokenizer", "packing", "adapt")
     nested = {f"{name}.{key}": value for name in sections for key, value in config[name].items()}
     config = {**config, **nested, "history": "split"}
     assert {"max_rejects", "max_expansion", "prompt_mismatch", "train.turns", "shard_bytes"} <= told.keys()

@@ -111,4 +111,4 @@ def _refuse_failures(inputs: Inputs, goal: Destination, tally: Tally) -> None:
             f"{tally.rejected:,} of {tried:,} rows ({tally.reject_fraction:.1%}) were rejected, more than "
             f"max_rejects {limit:.1%}: nothing was committed"
         )
-        raise RejectedError(msg, "mend the rows or the configuration, or raise --max-rejects", facts)
+        raise RejectedError(msg, tally.way_out("mend the rows or the configuration, or raise --max-rejects"), facts)

@@ -30,8 +30,14 @@ class Excerpt:
         return asdict(self)
 
 
-def excerpt(error: RowError, data: bytes) -> Excerpt | None:
-    """Return what stands around the fault, as far as the error tells where it lies; else how the line begins."""
+def excerpt(error: RowError, data: bytes, *, numbered: bool = True) -> Excerpt | None:
+    """Return what stands around the fault, as far as the error tells where it lies; else how the line begins.
+
+    Args:
+        error: why the line cannot be used.
+        data: the line.
+        numbered: whether messages stand in it as the error numbers them.
+    """
     if not data:
         return None
     if found := _BYTE.match(error.message):
@@ -40,7 +46,7 @@ def excerpt(error: RowError, data: bytes) -> Excerpt | None:
     if found := _COLUMN.search(error.message):
         text, at = _text(data), int(found[1]) - 1
         return _cut(f"column {at + 1:,}", text[:at], text[at:])
-    if (found := _MESSAGE.search(error.message)) and (message := _message(data, int(found[1]))):
+    if numbered and (found := _MESSAGE.search(error.message)) and (message := _message(data, int(found[1]))):
         return _cut(found[0], "", message)
     if found := _LITERAL.match(error.message):
         text = _text(data[:_LOOKED_AT])

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from functools import cached_property
+from functools import cached_property, partial
 from itertools import chain, islice
 from pathlib import Path
 from typing import Any
@@ -20,6 +20,7 @@ from maskprep.errors import BuildError, RowError, UsageError
 from maskprep.formats import Line, parse
 from maskprep.labels import IGNORED
 from maskprep.pipeline import guarded
+from maskprep.prepare.advice import Adviser
 from maskprep.shards.reader import StoredDataSet
 from maskprep.shards.schema import ShardRow
 from maskprep.tokenizer.encode import Encoder
@@ -183,25 +184,29 @@ def inspect_source(inputs: Inputs, selection: Selection) -> InspectReport:
 
 def source_views(inputs: Inputs, selection: Selection) -> Iterator[View]:
     """Yield the selected rows of a source, one by one."""
-    viewer = Viewer(inputs.loaded, inputs.preparer.encoder)
+    viewer, adviser = Viewer(inputs.loaded, inputs.preparer.encoder), Adviser(inputs.preparer)
     if selection.by_number:
         for number, line in selection.pick(inputs.lines()):
-            yield from _prepare(inputs, viewer, number, line)
+            yield from _prepare(inputs, viewer, adviser, number, line)
         return
     lines: Iterator[tuple[int, Line]] = enumerate(inputs.lines())
     if selection.origin is not None:
         place = selection.place()
         lines = (item for item in lines if (item[1].where.file, item[1].where.line) == place)
-    made = ((view, line.data) for number, line in lines for view in _prepare(inputs, viewer, number, line))
+    made = ((view, line.data) for number, line in lines for view in _prepare(inputs, viewer, adviser, number, line))
     yield from islice((view for view, data in made if _sought(view, selection, data)), selection.limit)
 
 
-def _prepare(inputs: Inputs, viewer: Viewer, number: int, line: Line) -> Iterator[View]:
+def _prepare(inputs: Inputs, viewer: Viewer, adviser: Adviser, number: int, line: Line) -> Iterator[View]:
+    preparer, adapted = inputs.preparer, False
     try:
         with guarded():
-            prepared = inputs.preparer.prepare(parse(line, line.reading))
+            conversation = parse(line, line.reading)
+            adapted = preparer.policy.adapted(conversation) is not conversation
+            prepared = preparer.prepare(conversation)
     except RowError as error:
-        yield RejectView.of(number, line.where, error, line.data)
+        told = adviser.advise(error, line.where, partial(parse, line, line.reading))
+        yield RejectView.of(number, line.where, told, line.data, adapted=adapted)
         return
     findings = [(finding.code, finding.detail) for finding in prepared.findings]
     for index, sequence in enumerate(prepared.sequences):

@@ -44,7 +44,7 @@ class ProbeReport:
 
 def probe(inputs: Inputs, *, rows: bool) -> ProbeReport:
     """Probe the template of ``inputs``; with ``rows``, try the first rows of its sources as well."""
-    prober = Prober(inputs.preparer, inputs.now, inputs.config.template_kwargs)
+    prober = Prober(inputs.preparer, inputs.now)
     sources = sorted({template.source for template in inputs.preparer.templates.values()})
     return ProbeReport(
         tokenizer=inputs.loaded.name,

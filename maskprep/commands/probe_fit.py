@@ -8,10 +8,11 @@ from typing import Any
 from maskprep.commands.probe_prober import Prober, Sample, Statement, quoted
 from maskprep.commands.probe_samples import PLAIN, THOUGHT, TWO
 from maskprep.errors import RowError
+from maskprep.prepare.remedies import TRIED
+from maskprep.prepare.remedies import variables as variable_remedies
 from maskprep.template.rendered import Rendered
 from maskprep.template.turn import Mismatch
-
-_TRIED: tuple[Any, ...] = (False, True)
+from maskprep.template.variables import free_variables
 
 
 def fit(prober: Prober) -> Statement:
@@ -44,26 +45,16 @@ def _fits(prober: Prober, sample: Sample) -> bool:
 
 
 def _by_variables(prober: Prober) -> list[str]:
-    return [
-        f"template_kwargs {{{name}: {str(value).lower()}}}"
-        for name in _variables(prober)
-        for value in _TRIED
-        if _fits(prober, PLAIN.given(**{name: value}))
-    ]
-
-
-def _variables(prober: Prober) -> list[str]:
-    """Return the names that the template looks up and that nobody but a user gives it."""
-    template = prober.template(PLAIN)
-    return sorted(template.looked_up - template.variables.keys())
+    tried = variable_remedies(prober.template(PLAIN))
+    return [str(remedy) for remedy in tried if _fits(prober, PLAIN.given(**remedy.variables))]
 
 
 def variables(prober: Prober) -> Statement:
     """Tell which variables, set to true or to false, change a plain prompt or what stands in the history."""
     value: dict[str, dict[str, str]] = {}
     asked = Sample(PLAIN.messages[:1])
-    for name in _variables(prober):
-        for tried in _TRIED:
+    for name in free_variables(prober.template(PLAIN)):
+        for tried in TRIED:
             change = _change(prober, asked, {name: tried}, prompt=True) or _change(
                 prober, THOUGHT, {name: tried}, prompt=False
             )

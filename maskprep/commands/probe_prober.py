@@ -61,12 +61,11 @@ class Prober:
     Args:
         preparer: the tokenizer and the template; its policy does not matter.
         now: the time that the template is told.
-        kwargs: the ``template_kwargs`` that it was made with.
     """
 
-    def __init__(self, preparer: Preparer, now: datetime, kwargs: Mapping[str, Any]) -> None:
-        """Keep them; see the class."""
-        self._made, self.now, self._kwargs = preparer, now, dict(kwargs)
+    def __init__(self, preparer: Preparer, now: datetime) -> None:
+        """Keep both; see the class."""
+        self._made, self.now = preparer, now
         self.loaded, self.stops = preparer.loaded, preparer.stops
         self._conversations: dict[str, Conversation] = {}
         self._rendered: dict[tuple[str, int, bool], Rendered | RowError] = {}
@@ -75,20 +74,12 @@ class Prober:
     @cached_property
     def strict(self) -> Preparer:
         """One that refuses turns that the prompt does not fit."""
-        return self._preparer(Policy())
+        return self._made.under(Policy())
 
     @cached_property
     def lenient(self) -> Preparer:
         """One that takes them as they are rendered."""
-        return self._preparer(Policy(mismatch=Mismatch.TRAIN))
-
-    def _preparer(self, policy: Policy) -> Preparer:
-        if policy == self._made.policy:
-            return self._made
-        # A tokenizer with templates of several names chooses between its own ones: then none was given.
-        texts = {template.source for template in self._made.templates.values()}
-        text = texts.pop() if len(texts) == 1 else None
-        return Preparer(self.loaded, now=self.now, policy=policy, template=text, variables=self._kwargs)
+        return self._made.under(Policy(mismatch=Mismatch.TRAIN))
 
     def template(self, sample: Sample) -> ChatTemplate:
         """Return the template that such a conversation is rendered with."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from functools import partial
 from itertools import islice
 from typing import Any
 
@@ -12,6 +13,7 @@ from maskprep.errors import RowError
 from maskprep.formats import Line, parse
 from maskprep.pipeline import guarded
 from maskprep.prepare import Preparer
+from maskprep.prepare.advice import Adviser
 from maskprep.tally import Tally
 
 
@@ -29,13 +31,13 @@ class FirstRows:
 
 def first_rows(lines: Iterable[Line], preparer: Preparer) -> FirstRows:
     """Prepare the first rows as a build would, and write nothing."""
-    found = FirstRows()
+    found, adviser = FirstRows(), Adviser(preparer)
     for line in islice(lines, SAMPLE_ROWS):
         try:
             with guarded():
                 prepared = preparer.prepare(parse(line, line.reading))
         except RowError as error:
-            found.tally.reject(line.where, error)
+            found.tally.reject(line.where, adviser.advise(error, line.where, partial(parse, line, line.reading)))
         else:
             found.tally.use(line.where, prepared)
             found.split += len(prepared.sequences) > 1

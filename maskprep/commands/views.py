@@ -130,10 +130,11 @@ class RejectView:
     around: Excerpt | None = None
 
     @classmethod
-    def of(cls, number: int, where: Where, error: RowError, data: bytes) -> RejectView:
-        """Describe a rejected line."""
+    def of(cls, number: int, where: Where, error: RowError, data: bytes, *, adapted: bool = False) -> RejectView:
+        """Describe a rejected line; ``adapted``: the messages that its error names are numbered otherwise in it."""
         shown = data[:_SOURCE_SHOWN].decode(errors="backslashreplace")
-        return cls(number, where, error.code, error.message, error.hint, error.facts, shown, excerpt(error, data))
+        around = excerpt(error, data, numbered=not adapted)
+        return cls(number, where, error.code, error.message, error.hint, error.facts, shown, around)
 
     def facts(self) -> dict[str, Any]:
         """Return the reject as JSON types."""

@@ -13,11 +13,12 @@ from pydantic import ValidationError
 
 from maskprep.config.each_once import EachOnceLoader
 from maskprep.config.model import Config
-from maskprep.config.sections import Packing, Section, Source, TokenizerChoice, Train
+from maskprep.config.sections import Adapt, Packing, Section, Source, TokenizerChoice, Train
 from maskprep.errors import UsageError
 
 _SECTIONS: dict[str, type[Section]] = {
     "train": Train,
+    "adapt": Adapt,
     "tokenizer": TokenizerChoice,
     "sources": Source,
     "packing": Packing,
@@ -74,7 +75,7 @@ def _merge(base: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:
     """Put ``over`` over ``base``, within the sections key by key."""
     base, over = _spelt_out(base), _spelt_out(over)
     merged = {**base, **over}
-    for section in ("train", "tokenizer"):
+    for section in ("train", "tokenizer", "adapt"):
         if isinstance(base.get(section), dict) and isinstance(over.get(section), dict):
             merged[section] = {**base[section], **over[section]}
     return merged

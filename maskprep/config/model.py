@@ -10,7 +10,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field, field_validator
 
-from maskprep.config.sections import Name, Packing, RoleName, Section, Source, TokenizerChoice, Train
+from maskprep.config.sections import Adapt, Name, Packing, RoleName, Section, Source, TokenizerChoice, Train
 from maskprep.conversation import RESERVED_KWARGS
 
 
@@ -39,6 +39,7 @@ class Config(Section):
     history: Literal["split", "mask", "rendered"] | None = None
     max_expansion: Annotated[float, Field(ge=1)] = 2.0
     prompt_mismatch: Literal["reject", "graft", "train"] = "reject"
+    adapt: Adapt = Adapt()
     control_tokens: Literal["reject", "escape", "keep"] = "reject"
     train: Train = Train()
     max_length: Annotated[int, Field(ge=2)] | None = None

@@ -67,6 +67,17 @@ class TokenizerChoice(Section):
         return {"name": value} if isinstance(value, str) else value
 
 
+class Adapt(Section):
+    """What is changed about conversations so that a chat template takes them; ``keep`` changes nothing."""
+
+    system: Literal["keep", "merge", "user", "user_all"] = "keep"
+    same_role: Literal["keep", "join"] = "keep"
+    tool_call_ids: Literal["keep", "short"] = "keep"
+    tool_results: Literal["keep", "user"] = "keep"
+    arguments: Literal["keep", "object", "text"] = "keep"
+    first_assistant: Literal["keep", "drop"] = "keep"
+
+
 class Packing(Section):
     """Several documents a row: how long a row is, and how documents are put together."""
 

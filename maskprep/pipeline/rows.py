@@ -6,6 +6,7 @@ import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any, TextIO
 
 from maskprep.codes import DROPS
@@ -14,6 +15,7 @@ from maskprep.duplicates import Place, digest, same
 from maskprep.errors import MaskprepError, RowError
 from maskprep.formats import Line, parse
 from maskprep.prepare import Prepared, Preparer, Proved
+from maskprep.prepare.advice import Adviser
 from maskprep.shards.files import ShardWriter
 from maskprep.shards.schema import ShardRow
 from maskprep.sources.mixture import chance
@@ -82,6 +84,7 @@ class RowWriter:
     ) -> None:
         """Begin with no rows; see the class."""
         self._begin = begin
+        self._adviser = Adviser(preparer)
         self._preparer, self._choice, self._shards, self._ledgers = preparer, choice, shards, ledgers
         self._drops = drops
         self._waiting: list[tuple[Line, Proved]] = []
@@ -143,7 +146,7 @@ class RowWriter:
             # The row is tried again, in a worker that holds nothing else. (Where memory is refused for a frame of
             # its own, Python 3.11 raises a SystemError.)
             raise error.__cause__ from None
-        self.reject(line, error)
+        self.reject(line, self._adviser.advise(error, line.where, partial(parse, line, line.reading)))
 
     def reject(self, line: Line, error: RowError) -> None:
         """Reject a row with its reason, or drop it where that is one by which nothing is wrong with the row."""

@@ -8,7 +8,7 @@ from pathlib import Path
 from maskprep.config import Config
 from maskprep.conversation import Part
 from maskprep.errors import UsageError
-from maskprep.prepare import Control, Overflow, Policy, Preparer
+from maskprep.prepare import Adaptations, Control, Overflow, Policy, Preparer
 from maskprep.sequences import History
 from maskprep.template.audit import AuditMode
 from maskprep.template.limits import Limits
@@ -57,6 +57,7 @@ def policy_of(config: Config) -> Policy:
         max_length=longest_allowed(config),
         overflow=Overflow(config.overflow),
         control=Control(config.control_tokens),
+        adaptations=Adaptations(**dict(config.adapt)),
     )
 
 

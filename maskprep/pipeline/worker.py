@@ -17,8 +17,8 @@ from maskprep.pipeline.chunk import Chunk
 from maskprep.pipeline.place import Place
 from maskprep.pipeline.receipt import SURVEY, ChunkReceipt, ledger_name, receipt_name, shard_name
 from maskprep.pipeline.rows import Choice, Ledgers, RowWriter, guarded
-from maskprep.pipeline.setup import Template, backend_named, preparer_of
-from maskprep.prepare import Preparer
+from maskprep.pipeline.setup import Template, backend_named, policy_of, preparer_of
+from maskprep.prepare import Policy, Preparer
 from maskprep.shards.files import Receipt, ShardWriter
 from maskprep.sparing import spare_collector, spare_pandas
 from maskprep.tokenizer.backend import COMPARED
@@ -187,7 +187,7 @@ class Worker:
         rejects = ledger_name(chunk.number, "rejects")
         self._task.place.write(rejects, Path(ledgers.rejects.name).read_bytes())
         msg = f"every one of the first {tally.rejected:,} rows was rejected: no other was read"
-        hint = "see `maskprep probe` for what the template does; or mend the rows or the configuration"
+        hint = tally.way_out("see `maskprep probe` for what the template does; or mend the rows or the configuration")
         raise RejectedError(msg, hint, tally.facts())
 
     def _publish(
@@ -207,11 +207,12 @@ class Worker:
         """Leave the digests of all rows that can be parsed and are wanted."""
         found = []
         count = 0
+        policy = policy_of(self._task.config)
         for line in chunk.read(self._task.config.max_row_bytes):
             beat((line.where.line, Counts(count)))
             count += 1
             if line.copies and line.where.line not in chunk.skipped:
-                found += [(key, line.where) for key in _digests(line)]
+                found += [(key, line.where) for key in _digests(line, policy)]
         if chunk.only is None:
             (folder / "survey").write_bytes(packed(found))
             self._task.place.publish({ledger_name(chunk.number, SURVEY): folder / "survey"})
@@ -225,10 +226,11 @@ def unwritable(what: str, error: OSError) -> BuildError:
     return BuildError(msg, "make room, or mend what is wrong; the same command goes on where this build ended")
 
 
-def _digests(line: Line) -> Iterator[bytes]:
+def _digests(line: Line, policy: Policy) -> Iterator[bytes]:
+    """Yield the digest of a row, if it can be read: of the conversation that is prepared."""
     try:
         with guarded():
-            yield digest(parse(line, line.reading))
+            yield digest(policy.adapted(parse(line, line.reading)))
     except RowError:
         return  # it is rejected when it is prepared
 

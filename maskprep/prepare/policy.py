@@ -6,7 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
-from maskprep.conversation import Part
+from maskprep.conversation import Conversation, Part
+from maskprep.prepare.adapt import NONE, Adaptations, adapt
 from maskprep.segments import MaskPolicy
 from maskprep.sequences import History
 from maskprep.template.turn import Mismatch
@@ -42,7 +43,8 @@ class Policy:
     ``roles``: whose messages. ``turns``: ``all`` of them, the ``first`` or the ``last`` one, ``N last``, or those
     ``since_last_user``: behind the last message of a user's.
     ``empty_thoughts`` and ``call_ids``: whether empty thoughts that the template inserts are trained, and the ids of
-    tool calls. ``max_length``: the longest sequence, in tokens.
+    tool calls. ``max_length``: the longest sequence, in tokens. ``adaptations``: what is changed about a conversation
+    before it is rendered.
     """
 
     history: History = History.SPLIT
@@ -55,11 +57,16 @@ class Policy:
     max_length: int | None = None
     overflow: Overflow = Overflow.REJECT
     control: Control = Control.REJECT
+    adaptations: Adaptations = NONE
 
     @property
     def mask(self) -> MaskPolicy:
         """What is trained within a completion."""
         return MaskPolicy(self.parts, self.empty_thoughts, self.call_ids)
+
+    def adapted(self, conversation: Conversation) -> Conversation:
+        """Return the conversation that is prepared: with the adaptations, the very same where they change nothing."""
+        return adapt(conversation, self.adaptations, self.roles)
 
     def speaking(self, roles: Sequence[str]) -> list[int]:
         """Return which messages of a conversation are of the roles that are trained; ``roles`` are those of all."""

@@ -15,7 +15,7 @@ class PreparedSequence:
 
     ``unfaithful`` counts the trained tokens of turns whose context is not the server's (``history: rendered``).
     ``kept`` are the indices of the messages that it was rendered from, None where none was left out; the spans name
-    messages as they are numbered in the whole conversation. ``cut`` tells that its end was cut off.
+    messages as they are numbered in the whole conversation, once it is adapted. ``cut`` tells that its end was cut off.
     """
 
     labelled: Labelled

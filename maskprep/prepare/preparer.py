@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
-from dataclasses import replace
+from copy import copy
 from datetime import datetime
 from typing import Any
 
@@ -14,10 +14,12 @@ from maskprep.prepare.batch import finish_all
 from maskprep.prepare.compared import Comparison, try_out
 from maskprep.prepare.control import ControlTokens
 from maskprep.prepare.document import prove_document
+from maskprep.prepare.markers import markers_told
 from maskprep.prepare.overflow import fit
 from maskprep.prepare.planned import Planner
 from maskprep.prepare.policy import SINCE_LAST_USER, Control, Policy, last_user
 from maskprep.prepare.prepared import Prepared, PreparedSequence
+from maskprep.prepare.provable import find_turns
 from maskprep.prepare.proved import Proved
 from maskprep.prepare.unasked import with_unasked
 from maskprep.sequences import Draft, History, Located, Row, SequenceBuilder, draft
@@ -27,9 +29,8 @@ from maskprep.template.limits import Limits
 from maskprep.template.located import locate
 from maskprep.template.render import ChatTemplate
 from maskprep.template.rendered import Rendered
-from maskprep.template.spoken import find_spoken
 from maskprep.template.stops import Stops
-from maskprep.template.turn import Fit, Turn
+from maskprep.template.turn import Fit
 from maskprep.template.turns import TurnFinder
 from maskprep.tokenizer.encode import Encoder
 from maskprep.tokenizer.load import LoadedTokenizer
@@ -77,17 +78,33 @@ class Preparer:
         compiled = {text: ChatTemplate(text, given, now, limits) for text in dict.fromkeys(texts)}
         for chat in compiled.values():
             try_out(chat)
+        self._control = {text: ControlTokens(loaded, compiled[text], self.stops) for text in compiled}
+        self._markers = {text: markers_told(compiled[text], loaded, self.encoder, self.stops) for text in compiled}
+        self.templates = {tools: compiled[text] for tools, text in zip((False, True), texts, strict=True)}
+        self.mentioned = frozenset[str]().union(*(chat.mentioned for chat in compiled.values()))
+        self._remember_nothing(audit)
+
+    def _remember_nothing(self, audit: AuditMode) -> None:
+        """Get ready to learn from rows what is checked, how turns are found and what is planned."""
+        compiled = {template.source: template for template in self.templates.values()}
         self._audits = {text: Audit(audit) for text in compiled}
         self._finders = {
-            text: TurnFinder(compiled[text], self.stops, policy.mismatch, Audit(audit)) for text in compiled
+            text: TurnFinder(compiled[text], self.stops, self.policy.mismatch, Audit(audit)) for text in compiled
         }
-        self._control = {text: ControlTokens(loaded, compiled[text], self.stops) for text in compiled}
         self._planned = {
             text: Planner(compiled[text], self._audits[text], self._finders[text], self._prove_twin, self._check)
             for text in compiled
         }
-        self.templates = {tools: compiled[text] for tools, text in zip((False, True), texts, strict=True)}
-        self.mentioned = frozenset[str]().union(*(chat.mentioned for chat in compiled.values()))
+
+    def under(self, policy: Policy) -> Preparer:
+        """Return a preparer of another policy, with the same tokenizer and the same compiled templates.
+
+        It remembers nothing of the rows that this one has seen, nor does this one remember anything of its rows.
+        """
+        other = copy(self)
+        other.policy = policy
+        other._remember_nothing(AuditMode.FIRST)  # noqa: SLF001 - of this class
+        return other
 
     def begin(self) -> None:
         """Forget what earlier rows have shown, so that what becomes of a row depends on those from here on alone.
@@ -143,7 +160,10 @@ class Preparer:
         return drafted if drafted and drafted.starts else None
 
     def prove(self, conversation: Conversation, wanted: Collection[int] | None = None) -> Proved:
-        """Render a conversation and prove its turns: those that the policy selects, or those ``wanted``."""
+        """Render a conversation and prove its turns: those that the policy selects, or those ``wanted``.
+
+        What is proved, and numbered, are the messages of the adapted conversation; with ``wanted``, it is adapted.
+        """
         reserved = sorted(self.loaded.variables.keys() & (conversation.template_kwargs or {}).keys())
         if reserved:
             msg = f"chat_template_kwargs sets {', '.join(reserved)}, which the tokenizer owns"
@@ -154,17 +174,24 @@ class Preparer:
                 raise RowError("nothing-to-train", "the document has weight 0")
             return prove_document(conversation, template, self.loaded)
         if wanted is None:
-            conversation = with_unasked(conversation, template)
+            conversation = with_unasked(self.policy.adapted(conversation), template)
             planned = self._planned[template.source].prove(conversation)
             if planned is not None:
                 return planned
-        conversation, whole = readable(template, conversation)
+        conversation, whole = self._readable(template, conversation)
         self._audit(template, conversation, whole)
         self._control[template.source].check(conversation, self.policy.control)
         proved = self._prove(conversation, template, self._finders[template.source], whole, wanted)
         if len(whole) > _LONG:
             template.forget()
         return proved
+
+    def _readable(self, template: ChatTemplate, conversation: Conversation) -> tuple[Conversation, Rendered]:
+        """Return the conversation as the template reads it best, and its rendering; arguments stay what was chosen."""
+        read, whole = readable(template, conversation)
+        if self.policy.adaptations.arguments == "object" and any(f.code == "arguments-as-text" for f in read.findings):
+            return conversation, template.tracked(conversation, len(conversation.messages), generation_prompt=False)
+        return read, whole
 
     def _prove(
         self,
@@ -183,7 +210,7 @@ class Preparer:
         if 0 in wanted and messages[0].role == "assistant":
             wanted.discard(0)
             findings.append(Finding("assistant-first", "messages[0] has no prompt: no server can ask for it"))
-        turns = self._turns(finder, conversation, wanted, whole)
+        turns = find_turns(finder, conversation, wanted, whole)
         selected = {t.message: t for t in turns if t.message in wanted and t.parts() & self.policy.parts}
         findings += [finding for turn in selected.values() for finding in turn.findings]
         if self.policy.empty_thoughts and Part.SCAFFOLD in self.policy.parts:
@@ -201,6 +228,7 @@ class Preparer:
         ]
         if not selected:
             raise RowError("nothing-to-train", _nothing(roles, chosen, wanted, self.policy))
+        findings += self._markers[template.source]
         return Proved(conversation, template, whole, tuple(turns), selected, tuple(findings))
 
     def _prove_twin(
@@ -235,23 +263,6 @@ class Preparer:
         astray = [turn for turn in proved.selected.values() if not turn.begins(proved.whole)]
         return locate(proved.template, proved.conversation, proved.whole, astray, self.stops)
 
-    def _turns(
-        self, finder: TurnFinder, conversation: Conversation, wanted: Collection[int], whole: Rendered
-    ) -> list[Turn]:
-        """Return every turn that can be proved, wanted or not. Raises ``RowError`` for a wanted one that cannot."""
-        roles = [message.role for message in conversation.messages]
-        assistants = [index for index, role in enumerate(roles) if role == "assistant" and index]
-        others = [index for index in wanted if roles[index] != "assistant"]
-        turns = []
-        for index in sorted([*assistants, *others]):
-            if index in others:
-                turn = find_spoken(finder.template, self.stops, conversation, index, whole)
-            else:
-                turn = _find(finder, conversation, index, wanted, whole)
-            if turn is not None:
-                turns.append(_behind_prefix(turn) if conversation.messages[index].prefix else turn)
-        return turns
-
     def _audit(self, template: ChatTemplate, conversation: Conversation, whole: Rendered) -> None:
         """Compare the tracked rendering with transformers' own, or, where the clock matters, with the plain one.
 
@@ -264,25 +275,6 @@ class Preparer:
 
 _LONG = 2**22  # characters
 _SHORT = 65_536  # characters: longer texts gain nothing from being encoded together
-
-
-def _find(
-    finder: TurnFinder, conversation: Conversation, index: int, wanted: Collection[int], whole: Rendered
-) -> Turn | None:
-    """Prove a turn; one that is not to be trained may fail: it is then only not told apart."""
-    try:
-        return finder.find(conversation, index, whole)
-    except RowError:
-        if index in wanted:
-            raise
-        return None
-
-
-def _behind_prefix(turn: Turn) -> Turn:
-    """Return a turn whose text is given to the model: what it must write begins behind it."""
-    own = turn.text.extent(turn.message)
-    start = max(turn.start, own[1]) if own else turn.start
-    return replace(turn, start=start, thought=(start, start))
 
 
 def _nothing(roles: Sequence[str], chosen: Collection[int], wanted: Collection[int], policy: Policy) -> str:

@@ -284,6 +284,6 @@ def _of_template(text: str) -> Rendered:
 _SHOWN = 400  # characters of each text that an inspection gets to show
 
 _WAYS_OUT = (
-    "set template_kwargs so that the prompt fits the data (often `enable_thinking: false`), put reasoning into the "
-    "data, or choose --prompt-mismatch graft or train"
+    "set template_kwargs so that the prompt fits the data, put reasoning into the data, or choose --prompt-mismatch "
+    "graft or train"
 )

@@ -24,7 +24,7 @@ def probed(path):
     """Return the values of all statements about one template."""
     template = Path(path).read_text(encoding="utf-8")
     preparer = Preparer(tokenizer_for(template), now=NOW, policy=Policy(), template=template)
-    return {one.name: one.value for one in statements(Prober(preparer, NOW, {}))}
+    return {one.name: one.value for one in statements(Prober(preparer, NOW))}
 
 
 @pytest.fixture(scope="module")

@@ -118,3 +118,26 @@ def test_a_sample_is_as_large_as_asked_and_repeatable(tmp_path):
     first, second = (verified(folder, rows="3", seed=5)["gradient"].facts for _ in range(2))
     assert first == second
     assert len(rows_of(folder)) == 6
+
+
+def test_adapted_rows_are_what_transformers_makes_of_the_adapted_conversation(tmp_path):
+    rows = [
+        {
+            "messages": [
+                {"role": "assistant", "content": f"Welcome, number {n}!"},
+                {"role": "user", "content": "Hi"},
+                {"role": "user", "content": "Are you there?"},
+                {"role": "assistant", "content": "Yes.", "weight": n % 2},
+                {"role": "assistant", "content": "How can I help?"},
+                {"role": "system", "content": "Be brief."},
+                {"role": "user", "content": "Bye"},
+                {"role": "assistant", "content": f"Bye, number {n}."},
+            ]
+        }
+        for n in range(4)
+    ]
+    chosen = {"system": "merge", "same_role": "join", "tool_call_ids": "short", "first_assistant": "drop"}
+    options = [word for key, value in chosen.items() for word in ("--set", f"adapt.{key}={value}")]
+    found = verified(build(tmp_path, rows, options=options), rows="all")
+    assert {name for name, result in found.items() if result.verdict == "failed"} == set(), found
+    assert found["source"].figures["turns_proved"] == 8

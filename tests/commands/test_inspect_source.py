@@ -173,8 +173,8 @@ def test_a_mismatch_shows_both_texts_and_the_ways_out(place, source):
     graft, train = (next(line for line in lines if line.strip().startswith(name)) for name in ("graft ", "train "))
     assert graft.endswith("assistant↵<think>↵⟦In Oslo.<|im_end|>⟧")
     assert train.endswith("assistant↵⟦In Oslo.<|im_end|>⟧")
-    assert lines[-1].startswith("way out: set template_kwargs")
-    assert "--prompt-mismatch graft or train" in lines[-1]
+    ways = "--set prompt_mismatch=graft or --set prompt_mismatch=train"
+    assert lines[-1] == f"way out: tried on this row, and it is used with {ways}"
     (reject,) = of_source(rows, *template)
     told = reject["rejected"]
     assert isinstance(told["message"], str)

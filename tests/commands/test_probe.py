@@ -37,7 +37,7 @@ def told():
 
     def tell(template, **kwargs):
         preparer = Preparer(loaded, now=NOW, policy=Policy(), template=template, variables=kwargs)
-        return {one.name: one for one in statements(Prober(preparer, NOW, kwargs))}
+        return {one.name: one for one in statements(Prober(preparer, NOW))}
 
     return tell
 
@@ -218,7 +218,7 @@ def test_a_prompt_that_does_not_fit_and_what_mends_it(told):
     found = told(loop(body, ask=ask))
     fit = found["fit"].value
     assert fit["code"] == "prompt-mismatch"
-    assert fit["mends"] == ["template_kwargs {musing: false}", "reasoning in the data"]
+    assert fit["mends"] == ["--set template_kwargs.musing=false", "reasoning in the data"]
     assert fit["ways"] == ["--prompt-mismatch graft", "--prompt-mismatch train"]
     assert "musing" in found["variables"].value
     assert found["cost"].text.endswith("(with --prompt-mismatch train)")
@@ -259,7 +259,7 @@ def test_a_beginning_that_would_be_written_twice(told, tmp_path):
     tokenizer.save_pretrained(tmp_path)
     loaded = load_tokenizer(str(tmp_path))
     preparer = Preparer(loaded, now=NOW, policy=Policy(), template=PLAIN)
-    found = {one.name: one for one in statements(Prober(preparer, NOW, {}))}["beginning"]
+    found = {one.name: one for one in statements(Prober(preparer, NOW))}["beginning"]
     assert found.value == {"token": "<|im_start|>", "template_writes": True, "tokenizer_adds": True}
     assert found.notable
     assert not told(PLAIN)["beginning"].value["tokenizer_adds"]

@@ -1,0 +1,43 @@
+"""The arguments of tool calls in one form, whatever form the template seems to read."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any, Literal
+
+from maskprep.conversation import Conversation, Finding, Message
+from maskprep.prepare.adapt.joining import with_calls
+
+
+def change_arguments(conversation: Conversation, form: Literal["object", "text"]) -> Conversation:
+    """Return the conversation with the arguments of its calls as objects, or as JSON text.
+
+    Text that is no JSON of an object stays text.
+    """
+    messages = tuple(_message(message, form) for message in conversation.messages)
+    if messages == conversation.messages:
+        return conversation
+    finding = Finding("arguments-changed", f"the arguments of tool calls were given to the template as {form}")
+    return replace(conversation, messages=messages, findings=(*conversation.findings, finding))
+
+
+def _message(message: Message, form: str) -> Message:
+    calls = message.fields.get("tool_calls")
+    return with_calls(message, [_call(call, form) for call in calls]) if calls else message
+
+
+def _call(call: Mapping[str, Any], form: str) -> Mapping[str, Any]:
+    if isinstance(call.get("function"), dict):
+        return {**call, "function": _call(call["function"], form)}
+    arguments = call.get("arguments")
+    if form == "text" and isinstance(arguments, dict):
+        return {**call, "arguments": json.dumps(arguments, ensure_ascii=False)}
+    if form == "object" and isinstance(arguments, str):
+        try:
+            read = json.loads(arguments)
+        except (ValueError, RecursionError):
+            return call
+        return {**call, "arguments": read} if isinstance(read, dict) else call
+    return call

@@ -109,13 +109,14 @@ class Message:
 class Account:
     """What reading a row left and used.
 
-    ``unread`` are the keys of the row that nothing read, ``messages[].key`` for those of its messages; ``columns`` and
-    ``roles`` the entries of the configuration that were used.
+    ``unread`` are the keys of the row that nothing read, ``messages[].key`` for those of its messages; ``columns``,
+    ``roles`` and ``ignored`` the entries of the configuration that were used.
     """
 
     unread: tuple[str, ...] = ()
     columns: tuple[str, ...] = ()
     roles: tuple[str, ...] = ()
+    ignored: tuple[str, ...] = ()
 
 
 NOTHING_LEFT = Account()

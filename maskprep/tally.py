@@ -50,8 +50,8 @@ class Tally:
     """The counts of a build so far. rows = used + rejected + left out as duplicates, always.
 
     ``too_long`` counts the rows that did not fit, and their tokens before and after: none of those that are rejected.
-    ``not_read`` counts the rows that have a key that nothing reads, ``columns_used`` and ``roles_used`` those that an
-    entry of the configuration was used for.
+    ``not_read`` counts the rows that have a key that nothing reads, ``columns_used``, ``roles_used`` and ``ignored``
+    those that an entry of the configuration was used for.
     ``stops`` counts, by its id, the stop token at the end of each trained turn of the assistant's.
     ``remedies`` counts the rejected rows by the settings that mended one of their kind.
     """
@@ -73,6 +73,7 @@ class Tally:
     not_read: Counter[str] = field(default_factory=Counter)
     columns_used: Counter[str] = field(default_factory=Counter)
     roles_used: Counter[str] = field(default_factory=Counter)
+    ignored: Counter[str] = field(default_factory=Counter)
     stops: Counter[int] = field(default_factory=Counter)
     remedies: Counter[str] = field(default_factory=Counter)
 
@@ -144,6 +145,7 @@ class Tally:
         self.not_read.update(path for path in account.unread if path.partition("[].")[2] not in known)
         self.columns_used.update(account.columns)
         self.roles_used.update(account.roles)
+        self.ignored.update(account.ignored)
 
     def repeat(self, where: Where, message: str) -> None:
         """Note that a row that was counted as used had been there before."""
@@ -223,7 +225,7 @@ class Tally:
 
 _BY = ("tokens_by", "trained_by")
 _NUMBERS = ("used", "rejected", "duplicates", "sequences", "tokens", "trained", "unfaithful")
-_COUNTERS = ("too_long", "not_read", "columns_used", "roles_used", "remedies")
+_COUNTERS = ("too_long", "not_read", "columns_used", "roles_used", "ignored", "remedies")
 _SUMS = (*_NUMBERS, *_BY, *_COUNTERS, "stops")
 _STOP = "stop"  # the part of a turn that its stop token is
 _TOLD = 3  # remedies

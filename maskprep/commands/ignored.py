@@ -50,6 +50,12 @@ def ignored_settings(
     return [*notes, *_of_sources(config, files), *_of_variables(config.template_kwargs, templates)]
 
 
+def unused_ignores(config: Config, used: Mapping[str, int]) -> list[Note]:
+    """Return the entries of ``ignore`` that left nothing out; ``used`` counts the rows in which each did."""
+    entries = dict.fromkeys([*config.ignore, *(key for source in config.sources for key in source.ignore)])
+    return [_note("ignore", f"no row and no message has {key!r}") for key in entries if not used.get(key)]
+
+
 def ignored_by_export(config: Config, before: Sequence[Mapping[str, str]]) -> list[Note]:
     """Return the settings without effect of an export, which lays out anew what a build, told ``before``, has made."""
     told = {note["key"] for note in before}

@@ -12,7 +12,7 @@ from typing import Any
 
 from maskprep import __version__
 from maskprep.commands.gathering import Gathered
-from maskprep.commands.ignored import Note, ignored_settings, made_in
+from maskprep.commands.ignored import Note, ignored_settings, made_in, unused_ignores
 from maskprep.commands.inputs import Inputs
 from maskprep.commands.stops import notes_of, stops_of
 from maskprep.formats import Reading
@@ -68,7 +68,7 @@ def manifest_of(
         "versions": versions(inputs),
         "sources": _understood(inputs, files, found),
         "left_out": _left_out(inputs),
-        "ignored_settings": _ignored(inputs),
+        "ignored_settings": [*_ignored(inputs), *unused_ignores(inputs.config, tallies.whole.ignored)],
         "totals": tallies.whole.facts(),
         **({"splits": {split: tally.facts() for split, tally in tallies.splits.items()}} if tallies.splits else {}),
     }

@@ -33,7 +33,7 @@ def read_message(raw: object, at: str, row: Row, weight: float = 1.0) -> list[Me
     """
     if not isinstance(raw, dict):
         raise RowError("bad-message", f"{at} must be an object, not {kind(raw)}", 'Give {"role": "…", "content": "…"}.')
-    if row.names.columns:
+    if row.names.columns or row.names.ignore:
         row.note_names(raw, _KNOWN, at)
     message = row.names.message(raw)
     role = row.role(message, at)

@@ -80,6 +80,10 @@ class Names:
             raise RowError("unknown-role", f"{at}.role is {quote(name)}, which is not a role. {_ALLOWED}", hint)
         return role
 
+    def ignored_in(self, raw: Mapping[str, Any], *, within: bool = False) -> set[str]:
+        """Return the entries of ``ignore`` that leave a key out of a row, or of a message ``within`` it."""
+        return {each for each in self.ignore if (each.rpartition("[].")[2] if within else each) in raw}
+
     def used_in(self, raw: Mapping[str, Any], fields: Collection[str]) -> Iterator[str]:
         """Yield the canonical names of the columns that rename a key of a row or a message with these fields."""
         return (new for new, old in self.columns.items() if new in fields and old in raw)

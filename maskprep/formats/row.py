@@ -38,9 +38,10 @@ class Row:
         self.names = names
         self.fields = names.row(as_object(raw))
         self.findings: list[Finding] = []
-        self.is_plain = not (names.columns or names.roles)
+        self.is_plain = not (names.columns or names.roles or names.ignore)
         self._columns: dict[str, None] = {}
         self._roles: dict[str, None] = {}
+        self._ignored = names.ignored_in(as_object(raw)) if names.ignore else set()
         self._taken: set[str] = set()
         self._unread: dict[str, None] = {}
         if names.columns:
@@ -102,9 +103,9 @@ class Row:
             if speaks is not None and not (may_stand_twice(key) and _stands_in(value, messages)):
                 raise unread(self.names.columns.get(key, key), value, speaks, "the row's ")
             self._unread[key] = None
-        if not (self._unread or self._columns or self._roles):
+        if not (self._unread or self._columns or self._roles or self._ignored):
             return NOTHING_LEFT
-        return Account(tuple(sorted(self._unread)), tuple(self._columns), tuple(self._roles))
+        return Account(*map(tuple, (sorted(self._unread), self._columns, self._roles, sorted(self._ignored))))
 
     def note_message(self, message: Mapping[str, Any], known: Iterable[str], at: str) -> None:
         """Note the keys of a message that nothing reads: those that are not ``known``.
@@ -127,6 +128,8 @@ class Row:
 
         A key of the data that has the very name for which another one was chosen is not read.
         """
+        if at:
+            self._ignored |= self.names.ignored_in(raw, within=True)
         used = dict.fromkeys(self.names.used_in(raw, fields))
         self._columns.update(used)
         for name in used:

@@ -113,3 +113,12 @@ def test_an_entry_that_one_of_several_sources_uses_is_none(build, place):
     (place / "a.jsonl").write_bytes(jsonl(row(1)))
     (place / "b.jsonl").write_bytes(jsonl({"talk": row(2)["messages"]}))
     assert build("a.jsonl", "b.jsonl", "--output", "out", "--set", "columns={messages: talk}").code == 0
+
+
+def test_an_entry_of_ignore_that_leaves_nothing_out_is_named_once(build, place):
+    (place / "a.jsonl").write_bytes(jsonl(row(1, mood="calm"), row(2, {"foo": 1})))
+    outcome = build("a.jsonl", "--output", "out", "--set", 'ignore=[mood, foo, "messages[].mood"]', "--json")
+    assert outcome.code == 0, outcome.stderr
+    why = "no row and no message has 'messages[].mood'"
+    assert outcome.json["ignored_settings"] == [{"key": "ignore", "why": why}]
+    assert outcome.json["totals"]["not_read"] == {}

@@ -24,6 +24,7 @@ ALWAYS = {
     *("tokenizer.add_tokens", "tokenizer.add_tokens_file", "tokenizer.add_special_tokens", "tokenizer.pad_token"),
     *("tokenizer.vocabulary_multiple", "train.roles", "train.turns", "train.parts"),
     *("packing.length", "packing.strategy", "packing.window"),
+    *("adapt", "preference", "tool_tags", "ignore", "tokenizer.eos_token"),
 }
 
 # Settings, those of them without effect, and settings beside which they have one.

@@ -2,58 +2,18 @@
 
 from __future__ import annotations
 
-from functools import cache
-
 import numpy as np
 import pytest
+from fitting import CHAT, fitted, learnt, length, preparer, whole
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from law.comparing import NOW
 from law.shapes import assistant, call, system, tool, user
-from law.templates import LAWS
-from law.tokenizers_here import tokenizer
 
 from maskprep.conversation import Conversation, Message
 from maskprep.errors import RowError
 from maskprep.labels import IGNORED
-from maskprep.prepare import Overflow, Policy, Preparer
+from maskprep.prepare import Overflow, Policy
 from maskprep.sequences import History
-
-CHAT = (
-    system("Be brief."),
-    *(make(f"{what} {n}.") for n in range(6) for make, what in ((user, "Question"), (assistant, "Answer number"))),
-)
-
-
-@cache
-def preparer(policy=None, template="chatml"):
-    law = LAWS[template]
-    return Preparer(tokenizer("byte_level", law.eos, law.stops), now=NOW, policy=policy or Policy(), template=law.text)
-
-
-def fitted(messages, limit, mode, template="chatml", **more):
-    policy = Policy(max_length=limit, overflow=Overflow(mode), **more)
-    return preparer(policy, template).prepare(Conversation(tuple(map(Message, messages))))
-
-
-def length(messages, template="chatml"):
-    (sequence,) = preparer(None, template).prepare(Conversation(tuple(map(Message, messages)))).sequences
-    return len(sequence)
-
-
-def text(sequence):
-    return preparer().loaded.tokenizer.decode(sequence.labelled.input_ids)
-
-
-def learnt(sequence):
-    labels = sequence.labelled.labels
-    return preparer().loaded.tokenizer.decode(labels[labels != IGNORED])
-
-
-def whole(messages, template="chatml"):
-    """The ids of a conversation of its own."""
-    (sequence,) = preparer(None, template).prepare(Conversation(tuple(map(Message, messages)))).sequences
-    return sequence.labelled
 
 
 def test_a_row_that_fits_is_left_alone():
@@ -161,84 +121,6 @@ def test_windows_train_only_what_was_selected():
     row = fitted(CHAT, length(CHAT[:5]), "split", turns="3 last")
     assert [learnt(sequence).count("Answer") for sequence in row.sequences] == [2, 1]
     assert row.loss.trained == row.loss.trained_before
-
-
-def test_the_end_is_cut_off_behind_a_completion():
-    row = fitted(CHAT, length(CHAT[:9]) + 3, "truncate")
-    (sequence,) = row.sequences
-    assert sequence.cut
-    full = whole(CHAT)
-    assert sequence.labelled.input_ids.tolist() == full.input_ids[: len(sequence)].tolist()
-    assert text(sequence).endswith("Answer number 3.<|im_end|>")
-    assert sequence.labelled.spans[-1].end == len(sequence)
-    assert row.loss.trained == sequence.labelled.trained_tokens
-    assert "truncated" in {finding.code for finding in row.findings}
-
-
-def test_no_completion_is_cut_inside():
-    messages = (user("Tell me."), assistant("Once upon a time there was a long answer."))
-    stop = next(span for span in whole(messages).spans if span.part == "stop")
-    (sequence,) = fitted(messages, stop.end, "truncate").sequences
-    assert len(sequence) == stop.end
-    assert text(sequence).endswith("<|im_end|>")
-    with pytest.raises(RowError) as caught:
-        fitted(messages, stop.end - 1, "truncate")
-    assert caught.value.code == "too-long"
-    assert caught.value.facts["trained_tokens"] == whole(messages).trained_tokens
-
-
-@pytest.mark.parametrize("history", History)
-@pytest.mark.parametrize("template", ["chatml", "drops_old_thoughts"])
-def test_at_every_cut_ids_labels_spans_and_weights_are_those_of_the_whole_and_completions_are_whole(template, history):
-    turns = [(user(f"Question {n}?"), assistant(f"Answer {n}.", reasoning_content="Hm.")) for n in range(3)]
-    weights = (0.5, 1.0, 2.0)
-    messages = tuple(Message(fields, weight) for pair, weight in zip(turns, weights, strict=True) for fields in pair)
-    maker = preparer(Policy(history=history), template)
-    full = maker.prepare(Conversation(messages))
-    seen = set()
-    for limit in range(2, max(map(len, full.sequences))):
-        try:
-            row = preparer(Policy(max_length=limit, overflow=Overflow.TRUNCATE, history=history), template).prepare(
-                Conversation(messages)
-            )
-        except RowError as error:
-            assert error.code == "too-long"  # noqa: PT017
-            continue
-        for made in row.sequences:
-            (parent,) = [each for each in full.sequences if each.sequence.text.text == made.sequence.text.text]
-            there, here = parent.labelled, made.labelled
-            size = len(here.labels)
-            assert size <= limit
-            assert here.input_ids.tolist() == there.input_ids[:size].tolist()
-            assert here.labels.tolist() == there.labels[:size].tolist()
-            assert weights_of(here) == weights_of(there)[:size]
-            assert list(here.spans) == [span for span in there.spans if span.end <= size]
-            assert here.spans[-1].end == size
-            if made.cut:
-                assert here.spans[-1].part == "stop"
-                assert here.spans[-1].trained
-            assert made.unfaithful <= parent.unfaithful
-            seen.add(made.cut)
-    assert seen
-    assert all(cut for cut in seen) or len(full.sequences) > 1
-
-
-def weights_of(labelled):
-    plain = (labelled.labels != IGNORED).astype(np.float32)
-    return (plain if labelled.weights is None else labelled.weights).tolist()
-
-
-def test_weights_of_one_that_are_left_need_no_column():
-    messages = (
-        *(Message(fields) for fields in (user("One?"), assistant("First."), user("Two?"))),
-        Message(assistant("Second."), 0.5),
-    )
-    full = preparer().prepare(Conversation(messages)).sequences[0]
-    assert full.labelled.weights is not None
-    policy = Policy(max_length=len(full) - 3, overflow=Overflow.TRUNCATE)
-    (cut,) = preparer(policy).prepare(Conversation(messages)).sequences
-    assert cut.trained_messages == {1}
-    assert cut.labelled.weights is None
 
 
 def test_nothing_trained_is_left():

@@ -1,9 +1,9 @@
 r"""Where tokens stand in the bytes of a text by the tokenizer's own offsets, made exact where several tokens share one.
 
-    text     assistant \n é a          \n and é are not in the vocabulary: they fall back to their bytes
-    tokens   ▁ assistant ‹0A› ‹C3› ‹A9› a
-    offsets  └─┘└──────┘ └─────────┘    one for all three bytes, which were fused before the model saw them
-    exact               ├0A┤├──C3 A9──┤  by what each of them spells
+    text     assistant \n é a           \n and é are not in the vocabulary: they fall back to their bytes
+    tokens   ▁ assistant 0A C3 A9 a
+    offsets  └───────┘ └────────┘ └┘    one for all three bytes, which were fused before the model saw them
+    exact              0A├ C3 A9 ┤      by what each of them spells
 
 Three things make offsets inexact: an added token that swallows white space, a blank that the tokenizer puts in front of
 each stretch between added tokens, and fused characters. The bytes that tokens spell tell in all three which is whose.
@@ -12,7 +12,9 @@ Where they do not (a normaliser has changed the fused characters as well), the t
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from functools import cached_property
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
@@ -27,7 +29,7 @@ if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
 
 Ints = npt.NDArray[np.int64]
-Sizes = list[int]
+Normalize = Callable[[str], bytes | None]
 
 _NO_OFFSETS = "the tokenizer changes the text and tells no offsets: nobody can say which token holds which character"
 
@@ -61,56 +63,14 @@ class Offsets:
             # Its offsets leave out the white space with which a token begins. (Several tokens of one character all
             # begin where that character does.) Other tokenizers drop white space, which then is nobody's.
             starts = np.minimum(starts, np.concatenate((np.zeros(min(1, len(ends)), np.int64), ends[:-1])))
-        raw, added = text.encode(), self._narrow(text.encode(), ids, starts, ends)
-        spelled = self._spelling.of(ids)
+        tokens = _Tokens(text.encode(), self._spelling.of(ids), starts, ends)
+        added = [at for at, token in enumerate(ids.tolist()) if tokens.narrow(at, self._spelling.added.get(token))]
         for low, high in pairwise([-1, *added, len(ids)]):
-            self._sharpen(raw, spelled, starts, ends, range(low + 1, high))
+            tokens.sharpen(range(low + 1, high), self._normalize)
         return starts, ends
 
-    def _narrow(self, raw: bytes, ids: Ints, starts: Ints, ends: Ints) -> list[int]:
-        """Take away from added tokens the white space around them that they swallow; return which tokens they are."""
-        added = []
-        for index, token in enumerate(ids.tolist()):
-            content = self._spelling.added.get(token)
-            found = raw.find(content, starts[index], ends[index]) if content else -1
-            if content and found >= 0:
-                starts[index], ends[index] = found, found + len(content)
-                added.append(index)
-        return added
-
-    def _sharpen(self, raw: bytes, spelled: Sequence[bytes], starts: Ints, ends: Ints, stretch: range) -> None:
-        """Make exact what a stretch between two added tokens says, as far as its tokens spell what stands there."""
-        if not stretch:
-            return
-        low = int(ends[stretch[0] - 1]) if stretch[0] else 0
-        high = int(starts[stretch[-1] + 1]) if stretch[-1] + 1 < len(ends) else len(raw)
-        if _share(raw[low:high], low, spelled, starts, ends, stretch):
-            return
-        for run in _runs(starts, ends, stretch):
-            low, high = int(starts[run[0]]), int(ends[run[0]])
-            if not _share(raw[low:high], low, spelled, starts, ends, run):
-                self._share_changed(raw[low:high], low, spelled, starts, ends, run)
-
-    def _share_changed(
-        self, raw: bytes, low: int, spelled: Sequence[bytes], starts: Ints, ends: Ints, run: range
-    ) -> None:
-        """Give each token of a run the characters that became its bytes, where a normaliser changes one at a time."""
-        normalize = self._normalize
-        if normalize is None:
-            return
-        changed = [normalize(char) for char in raw.decode()]
-        if any(one is None for one in changed):
-            return
-        own = [len(one or b"") for one in changed]
-        edges, limits = limits_of([len(spelled[index]) for index in run]), limits_of(own)
-        if b"".join(one or b"" for one in changed) != b"".join(spelled[index] for index in run):
-            return
-        places = limits_of([len(char.encode()) for char in raw.decode()]) + low
-        starts[list(run)] = places[np.searchsorted(limits, edges[:-1], side="right") - 1]
-        ends[list(run)] = places[np.searchsorted(limits, edges[1:], side="left")]
-
-    @property
-    def _normalize(self) -> Callable[[str], bytes | None] | None:
+    @cached_property
+    def _normalize(self) -> Normalize | None:
         """What the normaliser makes of one character behind another, None where the two cannot be told apart."""
         normalizer = self._tokenizer.backend_tokenizer.normalizer
         if normalizer is None:
@@ -124,31 +84,73 @@ class Offsets:
         return normalize
 
 
-def _share(raw: bytes, low: int, spelled: Sequence[bytes], starts: Ints, ends: Ints, run: range) -> bool:
-    """Give each token of a run the bytes that it spells, from byte ``low`` on. Tell whether they spell ``raw``.
+@dataclass(frozen=True, slots=True)
+class _Tokens:
+    """The bytes of a text, and of each of its tokens what it spells, where it starts and where it ends."""
 
-    A blank in front of them that is not there was put there by the tokenizer, and takes no room.
-    """
-    joined = b"".join(spelled[index] for index in run)
-    blank = joined == b" " + raw
-    if not (blank or joined == raw):
-        return False
-    edges = limits_of([len(spelled[index]) for index in run]) + low
-    if blank:
-        edges[1:] -= 1
-    starts[list(run)], ends[list(run)] = edges[:-1], edges[1:]
-    return True
+    raw: bytes
+    spelled: list[bytes]
+    starts: Ints
+    ends: Ints
 
+    def narrow(self, index: int, content: bytes | None) -> bool:
+        """Take away from an added token the white space around it that it swallows. Tell whether it is one."""
+        found = self.raw.find(content, self.starts[index], self.ends[index]) if content else -1
+        if content is None or found < 0:
+            return False
+        self.starts[index], self.ends[index] = found, found + len(content)
+        return True
 
-def _runs(starts: Ints, ends: Ints, stretch: range) -> Iterator[range]:
-    """Yield the runs of tokens, two at least, that have one offset."""
-    first = stretch[0]
-    for index in range(first + 1, stretch[-1] + 2):
-        if index <= stretch[-1] and (starts[index], ends[index]) == (starts[first], ends[first]):
-            continue
-        if index - first > 1:
-            yield range(first, index)
-        first = index
+    def sharpen(self, stretch: range, normalize: Normalize | None) -> None:
+        """Make exact where the tokens of a stretch between two added ones stand, as far as they spell its bytes."""
+        if not stretch:
+            return
+        low = int(self.ends[stretch[0] - 1]) if stretch[0] else 0
+        high = int(self.starts[stretch[-1] + 1]) if stretch[-1] + 1 < len(self.ends) else len(self.raw)
+        if self._share(stretch, low, high):
+            return
+        for run in self._runs(stretch):
+            low, high = int(self.starts[run[0]]), int(self.ends[run[0]])
+            if not self._share(run, low, high) and normalize is not None:
+                self._share_changed(run, low, [(char, normalize(char)) for char in self.raw[low:high].decode()])
+
+    def _runs(self, stretch: range) -> Iterator[range]:
+        """Yield the runs of tokens, two at least, that have one offset."""
+        first = stretch[0]
+        for index in range(first + 1, stretch[-1] + 2):
+            alike = index <= stretch[-1] and self.starts[index] == self.starts[first]
+            if not (alike and self.ends[index] == self.ends[first]):
+                if index - first > 1:
+                    yield range(first, index)
+                first = index
+
+    def _share(self, run: range, low: int, high: int) -> bool:
+        """Give each token of a run the bytes that it spells. Tell whether they spell those from ``low`` to ``high``.
+
+        A blank in front of them that is not there was put there by the tokenizer, and takes no room.
+        """
+        joined, raw = b"".join(self.spelled[run[0] : run[-1] + 1]), self.raw[low:high]
+        blank = joined == b" " + raw
+        if not (blank or joined == raw):
+            return False
+        edges = self._edges(run) + low
+        if blank:
+            edges[1:] -= 1
+        self.starts[run[0] : run[-1] + 1], self.ends[run[0] : run[-1] + 1] = edges[:-1], edges[1:]
+        return True
+
+    def _share_changed(self, run: range, low: int, changed: list[tuple[str, bytes | None]]) -> None:
+        """Give each token of a run the characters that became its bytes, where one at a time was ``changed``."""
+        became = [one for _, one in changed if one is not None]
+        if len(became) < len(changed) or b"".join(became) != b"".join(self.spelled[run[0] : run[-1] + 1]):
+            return
+        edges, limits = self._edges(run), limits_of(map(len, became))
+        places = limits_of(len(char.encode()) for char, _ in changed) + low
+        self.starts[run[0] : run[-1] + 1] = places[np.searchsorted(limits, edges[:-1], side="right") - 1]
+        self.ends[run[0] : run[-1] + 1] = places[np.searchsorted(limits, edges[1:], side="left")]
+
+    def _edges(self, run: range) -> Ints:
+        return limits_of(len(self.spelled[index]) for index in run)
 
 
 _ANY = "x"  # no normaliser changes it beside another letter

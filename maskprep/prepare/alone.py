@@ -128,9 +128,17 @@ class Alone:
             return
         text = self._text(ids, start, end)
         bare = self._bare(text)
+        untrained = np.flatnonzero(row.labels[start:end] == IGNORED)
+        # A last token that is no stop may go on behind the turn, and is then not trained.
+        loose = text == bare and untrained.tolist() == [end - start - 1]
         rest = continued.removeprefix(prompt) if continued.startswith(prompt) else None
-        rendered = bare in continued if rest is None else rest.startswith((text, bare))
-        if not rendered and not self._stands_for(ids, start, end, continued, rest):
+        if rest is None:
+            rendered = bare in continued
+        else:
+            # White space that the tokenizer leaves out at the end of a prompt, it may put into the answer.
+            white = len(prompt.rstrip()) if not self._decode(asked)[-1:].isspace() else len(prompt)
+            rendered = any((prompt[at:] + rest).startswith((text, bare)) for at in range(white, len(prompt) + 1))
+        if not rendered and not self._stands_for(ids, start, end - loose, continued, rest):
             if self._lenient:
                 yield from self._as_rendered(chat, ids[:start], ids[:end], continued, asked)
             else:
@@ -143,9 +151,6 @@ class Alone:
                 return
             yield "its stop token is not part of it"
         self.proved += 1
-        untrained = np.flatnonzero(row.labels[start:end] == IGNORED)
-        # A last token that is no stop may go on behind the turn, and is then not trained.
-        loose = text == bare and untrained.tolist() == [end - start - 1]
         if self._whole and message not in chat.partial and len(untrained) and not loose:
             yield f"token {start + int(untrained[0])} of its completion is not trained"
 
@@ -171,7 +176,12 @@ class Alone:
         if rendering.startswith((text, self._bare(text))):
             return True
         own = self._encode(rendering)
-        return own[: len(ids)] == ids or self._decode(own).startswith((text, self._bare(text)))
+        changed = self._decode(own)
+        if own[: len(ids)] == ids or changed == rendering:
+            return own[: len(ids)] == ids
+        # Where the text was encoded in pieces, white space is changed otherwise, and unknown characters fuse otherwise.
+        known = "".join(self._bare(text).split()).split(self._tokenizer.unk_token or "\n")
+        return any(_in_order(known, "".join(one.split())) for one in (changed, rendering))
 
     def _same(self, ids: list[int], asked: list[int]) -> bool:
         return ids == asked or (self._escaped and self._decode(ids) == self._decode(asked))
@@ -228,11 +238,16 @@ class Alone:
             return True
         if rest is None:
             return self._bare(self._text(ids, start, end)) in self._decode(self._encode(continued))
-        for lead in _LEADS:
+        for lead in _LEADS if self._puts_blank_first else ("", "x\n", *_LEADS):
             before, both = self._encode(lead), self._encode(lead + rest)
             if both[: len(before)] == before and both[len(before) :][: end - start] == ids[start:end]:
                 return True
         return False
+
+    @cached_property
+    def _puts_blank_first(self) -> bool:
+        first = self._tokenizer.convert_ids_to_tokens(self._encode("a")[:1])
+        return bool(first) and first[0].startswith(("\u2581", "\u0120"))
 
 
 def _completions(row: Labelled, trained: np.ndarray) -> Iterator[tuple[int, int, int]]:
@@ -248,6 +263,16 @@ def _completions(row: Labelled, trained: np.ndarray) -> Iterator[tuple[int, int,
         if role != "template" and message >= 0 and message not in seen and trained[start:end].any():
             seen.add(message)
             yield message, start, end
+
+
+def _in_order(pieces: Sequence[str], text: str) -> bool:
+    """Tell whether pieces stand in a text, one behind the other."""
+    at = 0
+    for piece in pieces:
+        at = text.find(piece, at) + len(piece)
+        if at < len(piece):
+            return False
+    return True
 
 
 @contextmanager

@@ -235,7 +235,10 @@ class Encoder:
         if encoded is not None or not self._tokenizer.is_fast:
             return encoded
         starts, ends = self._offsets.of(lead + text, both)
-        size, starts, ends = len(lead.encode()), starts[len(before) :], ends[len(before) :]
+        size = len(lead.encode())
+        if ends[: len(before)].max() > size:  # the lead's, and unknown as the first characters of the text are
+            return None
+        starts, ends = starts[len(before) :], ends[len(before) :]
         # Nobody knows what a token in front of the text, or one that takes no room, is: a blank maybe.
         if len(starts) and (starts.min() < size or ends[0] <= size):
             return None

@@ -1,6 +1,6 @@
 """The audit of finished sequences: some of a build are held against transformers alone, by the rule of ``verify``.
 
-    first row of a kind     up to 8 of its turns     what one row of a kind gets wrong, the others get wrong, too
+    first row of a kind     up to 4 of its turns     what one row of a kind gets wrong, the others get wrong, too
     1 row in 200            1 of its turns           drawn by its text
     ``audit: all``          every turn
 
@@ -25,7 +25,7 @@ from maskprep.template.audit import Audit, AuditMode
 from maskprep.template.turn import Mismatch
 from maskprep.tokenizer.load import LoadedTokenizer
 
-_FIRST, _DRAWN = 8, 1  # turns of a row
+_FIRST, _DRAWN = 4, 1  # turns of a row
 _FEW = 4  # messages: a conversation that has more is as one that has so many
 
 

@@ -257,8 +257,11 @@ def _meets(encoded: Encoded, context: Context, text: str, low: int) -> bool:
 
     A tokenizer may leave out the blank at the end of a prompt and put it into the first token of the answer: then that
     token is what the model generates behind that prompt. Any other character of the prompt in it would be too many.
+    So would any character of the answer in the last token of the context (unknown ones are one token, however many).
     """
     if not context.begins(encoded.ids):
+        return False
+    if len(context) and int(encoded.ends[len(context) - 1]) > low:
         return False
     if len(encoded.ids) == len(context):
         return True

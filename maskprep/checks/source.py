@@ -11,14 +11,14 @@ from typing import Any
 
 import numpy as np
 
-from maskprep.checks.alone import Alone, Chat, clock
 from maskprep.checks.result import Faults, Result, skipped
-from maskprep.conversation import Conversation
 from maskprep.errors import BuildError, RowError, UsageError
 from maskprep.formats import DEFAULT, Line, Reading, parse
 from maskprep.labels import IGNORED, Labelled
 from maskprep.pipeline import guarded
 from maskprep.prepare import PreparedSequence, Preparer
+from maskprep.prepare.alone import Alone, clock
+from maskprep.prepare.chats import Chats
 from maskprep.shards.reader import StoredDataSet
 from maskprep.shards.schema import ShardRow
 from maskprep.sources import open_source, pick_rows, total_bytes
@@ -122,7 +122,7 @@ class _Check:
             self.faults.add(f"row {numbers[0]}: {line.where} is rejected now: {error.message}", len(numbers))
             self.advance(len(numbers))
             return
-        chats = _Chats(proved.conversation, self.rebuild.variables)
+        chats = Chats(proved.conversation, self.rebuild.variables)
         for number in numbers:
             row = self.data.row(number)
             made = prepared.sequences
@@ -139,39 +139,11 @@ class _Check:
                     self.faults.add(f"row {number} ({line.where}): {'; '.join(found)}")
             self.advance(1)
 
-    def _alone(self, chats: _Chats, made: PreparedSequence, row: ShardRow) -> Iterator[str]:
+    def _alone(self, chats: Chats, made: PreparedSequence, row: ShardRow) -> Iterator[str]:
         try:
             yield from self.rebuild.alone.faults(chats.of(made), chats.renumbered(row.labelled, made))
         except Exception as error:  # noqa: BLE001 - a template is a program from a stranger
             yield f"it cannot be rendered: {type(error).__name__}: {error}"
-
-
-class _Chats:
-    """The conversation of a row as ``apply_chat_template`` is given it, for each of its sequences."""
-
-    def __init__(self, conversation: Conversation, variables: Mapping[str, Any]) -> None:
-        self._conversation = conversation
-        self._variables = {**variables, **(conversation.template_kwargs or {})}
-
-    def of(self, made: PreparedSequence) -> Chat:
-        """Return what a sequence was rendered from: some messages may have been left out."""
-        conversation = self._conversation
-        kept = made.kept if made.kept is not None else range(len(conversation.messages))
-        messages = [conversation.messages[index] for index in kept]
-        prefix = next((index for index, message in enumerate(messages) if message.prefix), None)
-        partial = frozenset(index for index, message in enumerate(messages) if message.ranges or message.prefix)
-        fields = [message.fields for message in messages]
-        given = conversation.tools, conversation.documents, self._variables
-        return Chat(fields, *given, partial, prefix, made.cut)
-
-    @staticmethod
-    def renumbered(labelled: Labelled, made: PreparedSequence) -> Labelled:
-        """Return a row with its messages numbered as in the chat of its sequence."""
-        if made.kept is None:
-            return labelled
-        place = {message: index for index, message in enumerate(made.kept)}
-        spans = tuple(span._replace(message=place.get(span.message, -1)) for span in labelled.spans)
-        return replace(labelled, spans=spans)
 
 
 def _gone(file: str) -> str:

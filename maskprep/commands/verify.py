@@ -9,7 +9,6 @@ from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from maskprep.checks.alone import Alone
 from maskprep.checks.examples import sample
 from maskprep.checks.files import check_files
 from maskprep.checks.result import Faults, Result, Verdict, skipped
@@ -21,6 +20,7 @@ from maskprep.errors import BuildError, MaskprepError, UsageError
 from maskprep.formats import Reading
 from maskprep.pipeline.setup import limits_of, policy_of
 from maskprep.prepare import TRAINABLE, Preparer
+from maskprep.prepare.alone import Alone
 from maskprep.shards.reader import StoredDataSet
 from maskprep.tokenizer.load import LoadedTokenizer, load_tokenizer
 

@@ -123,6 +123,8 @@ class RowWriter:
                     if prepared is None:
                         self._begin(line)
                         prepared = self._preparer.finish(proved, self._preparer.policy.history)
+                    else:
+                        self._preparer.check(proved, prepared)
                     key = digest(proved.conversation)
             except RowError as error:
                 self._fail(line, error)

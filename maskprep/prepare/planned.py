@@ -66,13 +66,13 @@ class Planner:
         raw = filling.whole.text.encode("utf-8", "surrogatepass")
         if len(raw) * _LIMIT > self._template.limits.size:
             return None
-        if self._audit.draws(crc32(raw)):
+        drawn = self._audit.draws(crc32(raw))
+        if drawn:
             self._check(self._template, conversation, filling.whole.text)
         self._check_turns(conversation, filling)
         findings = (*conversation.findings, *plan.findings)
-        return Proved(
-            conversation, self._template, filling.whole, filling.turns, filling.selected, findings, filling.located
-        )
+        given = filling.whole, filling.turns, filling.selected, findings, filling.located
+        return Proved(conversation, self._template, *given, audited=int(drawn))
 
     def _is_audited(self, plan: Plan) -> bool:
         return self._audit.knows(plan.kinds) and self._finder.audit.knows(plan.turn_kinds)

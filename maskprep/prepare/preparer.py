@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 from copy import copy
+from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
 from maskprep.conversation import Conversation, Finding, Part
 from maskprep.errors import RowError
 from maskprep.labels import label
+from maskprep.prepare.audited import SequenceAudit
 from maskprep.prepare.batch import finish_all
 from maskprep.prepare.compared import Comparison, try_out
 from maskprep.prepare.control import ControlTokens
@@ -87,6 +89,7 @@ class Preparer:
     def _remember_nothing(self, audit: AuditMode) -> None:
         """Get ready to learn from rows what is checked, how turns are found and what is planned."""
         compiled = {template.source: template for template in self.templates.values()}
+        self._sequence_audit = SequenceAudit(self.loaded, self.policy, audit)
         self._audits = {text: Audit(audit) for text in compiled}
         self._finders = {
             text: TurnFinder(compiled[text], self.stops, self.policy.mismatch, Audit(audit)) for text in compiled
@@ -114,6 +117,7 @@ class Preparer:
         """
         for audit in self._audits.values():
             audit.begin()
+        self._sequence_audit.begin()
         for finder in self._finders.values():
             finder.begin()
         for template in self.templates.values():
@@ -129,13 +133,18 @@ class Preparer:
         prepared = self._sequences(proved, history)
         if len(proved.whole) > _LONG:
             self.encoder.begin()
-        if self.policy.max_length is None:
-            return prepared
 
         def make(conversation: Conversation, wanted: Collection[int]) -> Prepared:
             return self._sequences(self.prove(conversation, wanted), history)
 
-        return fit(proved.conversation, prepared, self.policy.max_length, self.policy.overflow, make)
+        if self.policy.max_length is not None:
+            prepared = fit(proved.conversation, prepared, self.policy.max_length, self.policy.overflow, make)
+        self._sequence_audit.check(proved, prepared, history, single=True)
+        return prepared
+
+    def check(self, proved: Proved, prepared: Prepared) -> None:
+        """Hold one result of ``finish_all`` against transformers alone, if its row is audited. Raises ``RowError``."""
+        self._sequence_audit.check(proved, prepared, self.policy.history, single=False)
 
     def finish_all(self, many: Sequence[Proved]) -> list[Prepared | None]:
         """Do the same for many conversations at once. None: ``finish`` is to be asked, nothing is said about it."""
@@ -179,9 +188,10 @@ class Preparer:
             if planned is not None:
                 return planned
         conversation, whole = self._readable(template, conversation)
-        self._audit(template, conversation, whole)
+        audited = self._audit(template, conversation, whole)
         self._control[template.source].check(conversation, self.policy.control)
         proved = self._prove(conversation, template, self._finders[template.source], whole, wanted)
+        proved = replace(proved, audited=audited) if audited else proved
         if len(whole) > _LONG:
             template.forget()
         return proved
@@ -263,14 +273,18 @@ class Preparer:
         astray = [turn for turn in proved.selected.values() if not turn.begins(proved.whole)]
         return locate(proved.template, proved.conversation, proved.whole, astray, self.stops)
 
-    def _audit(self, template: ChatTemplate, conversation: Conversation, whole: Rendered) -> None:
+    def _audit(self, template: ChatTemplate, conversation: Conversation, whole: Rendered) -> int:
         """Compare the tracked rendering with transformers' own, or, where the clock matters, with the plain one.
 
-        Rows of a new kind are compared, and a sample of the others.
+        Rows of a new kind are compared, and a sample of the others. Return how many turns of the row to audit.
         """
         kinds = {(surroundings(conversation), *shape(message)) for message in conversation.messages}
-        if self._audits[template.source].wants(kinds, whole.text):
-            self._check(template, conversation, whole.text)
+        audit = self._audits[template.source]
+        new = not audit.knows(kinds)
+        if not audit.wants(kinds, whole.text):
+            return 0
+        self._check(template, conversation, whole.text)
+        return self._sequence_audit.turns(new=new)
 
 
 _LONG = 2**22  # characters

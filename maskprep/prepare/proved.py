@@ -16,6 +16,7 @@ class Proved:
     """A conversation rendered and its turns proved: what all histories have in common.
 
     ``located``, where it is known, is what ``locate`` would find of the selected turns that ``whole`` begins with none.
+    ``audited`` is how many of its turns are to be held against transformers alone, once they are sequences.
     """
 
     conversation: Conversation
@@ -25,3 +26,4 @@ class Proved:
     selected: dict[int, Turn]
     findings: tuple[Finding, ...]
     located: Mapping[int, tuple[int, int, int]] | None = None
+    audited: int = 0

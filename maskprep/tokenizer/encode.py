@@ -22,6 +22,8 @@ import numpy.typing as npt
 
 from maskprep.errors import RowError
 from maskprep.tokenizer.backend import Backend, TransformersBackend
+from maskprep.tokenizer.leads import Leads, behind
+from maskprep.tokenizer.offsets import Offsets
 from maskprep.tokenizer.segments import Segments
 from maskprep.tokenizer.spelling import Spelling
 from maskprep.tokenizer.together import Together, begin_alike, limits_of, places_of
@@ -43,12 +45,17 @@ class Encoded:
     ends: Ints
 
     def with_border(self, index: int, start: int) -> Encoded:
-        """Return the same with token ``index`` beginning not before byte ``start``."""
-        if index >= len(self.starts) or self.starts[index] >= start:
-            return self
-        starts = self.starts.copy()
-        starts[index] = start
-        return Encoded(self.ids, starts, self.ends)
+        """Return the same with a border at byte ``start``: the tokens from ``index`` on begin there at the earliest.
+
+        Those before end there at the latest. Whose characters that several tokens share are is told by the ids alone:
+        the first ``index`` of them are those of the text in front of the border.
+        """
+        starts, ends = self.starts, self.ends
+        if len(starts[index:]) and starts[index:].min() < start:
+            starts = np.concatenate((starts[:index], np.maximum(starts[index:], start)))
+        if index and ends[:index].max() > start:
+            ends = np.concatenate((np.minimum(ends[:index], start), ends[index:]))
+        return self if starts is self.starts and ends is self.ends else Encoded(self.ids, starts, ends)
 
     def then(self, other: Encoded, offset: int) -> Encoded:
         """Return this encoding followed by one of text that begins at byte ``offset``."""
@@ -159,8 +166,8 @@ class Encoder:
         borders_at = np.asarray([start for each in starts for start in each], np.int64)
         borders_at += limits_of(map(len, texts))[whose]
         low = borders_at if places is None else places[borders_at]
-        behind = firsts + np.fromiter(map(len, context_ids), np.int64, len(rests))
-        met &= (behind == tokens[whose + 1]) | (edges[np.minimum(behind, len(ids))] >= low)
+        after = firsts + np.fromiter(map(len, context_ids), np.int64, len(rests))
+        met &= edges[np.minimum(after, len(ids))] == low
         return Together(ids, edges, tokens, limits, places, np.bincount(whose[~met], minlength=len(texts)) == 0)
 
     def _ids_of(self, texts: Sequence[str]) -> Mapping[str, Ints]:
@@ -202,66 +209,71 @@ class Encoder:
         return self._place(text, self.ids(text))
 
     def encode_rest(self, text: str) -> Encoded:
-        """Return the ids of text that continues other text: without the blank that some tokenizers put in front.
+        """Return the ids of text that continues other text: as it stands behind a lead, less the ids of the lead.
 
         Raises:
             RowError: ``no-alignment`` where the text cannot be encoded apart from what precedes it.
         """
         if not self._puts_blank_first:
-            return self.encode(text)
-        # Behind other text the tokenizer puts no blank; the ids of that text are then taken away again.
-        for lead in ("\n", *sorted(content.decode() for content in self._spelling.added.values())):
-            before, ids = self.ids(lead), self.ids(lead + text)
-            if len(before) and np.array_equal(ids[: len(before)], before):
-                try:
-                    return self._place(text, ids[len(before) :])
-                except RowError:
-                    continue
-        raise RowError("no-alignment", "the tokenizer cannot encode the completion apart from its prompt")
+            encoded = self._place_by_spelling(text, self.ids(text))
+            if encoded is not None:
+                return encoded
+        for lead in self._leads.of(text):
+            encoded = self._behind(lead, text)
+            if encoded is not None:
+                return encoded
+        msg = "the tokenizer cannot encode the completion apart from its prompt"
+        raise RowError("no-alignment", msg, "use another tokenizer file, or a template whose prompt ends with a token")
+
+    def _behind(self, lead: str, text: str) -> Encoded | None:
+        """Return the ids of ``text`` as it stands behind a lead, None where one of them holds a part of the lead."""
+        before, both = self.ids(lead), self.ids(lead + text)
+        ids = behind(before, both)
+        if ids is None:
+            return None
+        encoded = self._place_by_spelling(text, ids)
+        if encoded is not None or not self._tokenizer.is_fast:
+            return encoded
+        starts, ends = self._offsets.of(lead + text, both)
+        size = len(lead.encode())
+        if ends[: len(before)].max() > size:  # the lead's, and unknown as the first characters of the text are
+            return None
+        starts, ends = starts[len(before) :], ends[len(before) :]
+        # Nobody knows what a token in front of the text, or one that takes no room, is: a blank maybe.
+        if len(starts) and (starts.min() < size or ends[0] <= size):
+            return None
+        return Encoded(ids, starts - size, ends - size)
+
+    @cached_property
+    def _leads(self) -> Leads:
+        added = sorted(content.decode() for content in self._spelling.added.values())
+        return Leads(self.ids, lambda ids: b"".join(self._spelling.of(ids)), added)
 
     @cached_property
     def _puts_blank_first(self) -> bool:
         return b"".join(self.spell(self.ids("a").tolist())) != b"a"
 
+    @cached_property
+    def _offsets(self) -> Offsets:
+        return Offsets(self._tokenizer, self._spelling)
+
     def _place(self, text: str, ids: Ints) -> Encoded:
+        """Return where ids stand that the tokenizer gives for ``text``. Raises ``RowError``."""
+        return self._place_by_spelling(text, ids, blank=True) or Encoded(ids, *self._offsets.of(text, ids))
+
+    def _place_by_spelling(self, text: str, ids: Ints, *, blank: bool = False) -> Encoded | None:
+        """Return where ids stand by what they spell, None where it is not ``text``.
+
+        Some tokenizers put a ``blank`` before the first word, where that is the beginning of the whole.
+        """
         raw = text.encode()
         edges = limits_of(self._spelling.lengths(ids))
-        # Some tokenizers put a blank before the first word.
-        blank = len(ids) > 0 and int(edges[-1]) == len(raw) + 1
+        blank = blank and len(ids) > 0 and int(edges[-1]) == len(raw) + 1
         if not self._spelling.spells(ids, b" " + raw if blank else raw):
-            return self._place_by_offsets(text, ids)
+            return None
         if blank:
             edges[1:] -= 1
         return Encoded(ids, edges[:-1], edges[1:])  # one array: where a token ends, the next one begins
-
-    def _place_by_offsets(self, text: str, ids: Ints) -> Encoded:
-        if not self._tokenizer.is_fast:
-            msg = (
-                "the tokenizer changes the text and tells no offsets: nobody can say which token holds which character"
-            )
-            raise RowError("no-alignment", msg, "use a fast tokenizer (a tokenizer.json)")
-        encoding = self._tokenizer(text, add_special_tokens=False, return_offsets_mapping=True, verbose=False)
-        if encoding["input_ids"] != ids.tolist():
-            msg = "the tokenizer encodes the completion otherwise on its own than behind its prompt"
-            raise RowError("no-alignment", msg)
-        offsets = np.asarray(encoding["offset_mapping"], dtype=np.int64).reshape(-1, 2)
-        in_bytes = np.concatenate(([0], np.cumsum([len(char.encode()) for char in text], dtype=np.int64)))
-        starts, ends = in_bytes[offsets[:, 0]], np.maximum.accumulate(in_bytes[offsets[:, 1]])
-        if self._spelling.is_byte_level:
-            # Its offsets leave out the white space with which a token begins. (Several tokens of one character all
-            # begin where that character does.) Other tokenizers drop white space, which then is nobody's.
-            starts = np.minimum(starts, np.concatenate((np.zeros(min(1, len(ends)), np.int64), ends[:-1])))
-        return self._narrow(text.encode(), Encoded(ids, starts, ends))
-
-    def _narrow(self, raw: bytes, encoded: Encoded) -> Encoded:
-        """Take away from added tokens the white space around them that they swallow (``lstrip``, ``rstrip``)."""
-        starts, ends = encoded.starts.copy(), encoded.ends.copy()
-        for index, token in enumerate(encoded.ids.tolist()):
-            content = self._spelling.added.get(token)
-            found = raw.find(content, starts[index], ends[index]) if content else -1
-            if content and found >= 0:
-                starts[index], ends[index] = found, found + len(content)
-        return Encoded(encoded.ids, starts, ends)
 
 
 def _ends_of(text: str, bounds: Sequence[tuple[int, int]], starts: Sequence[int]) -> Iterator[tuple[int, str]]:

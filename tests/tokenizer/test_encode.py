@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from tokenizers import AddedToken, Tokenizer, decoders, models, normalizers, pre_tokenizers, processors, trainers
+from tokenizers import AddedToken, Regex, Tokenizer, decoders, models, normalizers, pre_tokenizers, processors, trainers
 from transformers import PreTrainedTokenizerFast
 
 from maskprep.errors import RowError
@@ -197,17 +197,31 @@ def test_two_pieces_are_one_text(make, rest):
     assert_tiles(both, before + rest)
 
 
-def test_a_rest_that_cannot_be_had_without_the_blank_is_refused():
-    """Where line breaks join, the one that keeps the blank away cannot be taken off again."""
-    text = ["the\n\n\u2581cat"] * 9
+def joins_line_breaks() -> PreTrainedTokenizerFast:
     trained = Tokenizer(models.BPE())
     trained.pre_tokenizer = pre_tokenizers.Metaspace(prepend_scheme="first", split=False)
-    trained.train_from_iterator(text, trainers.BpeTrainer(vocab_size=40, show_progress=False))
-    encoder = Encoder(PreTrainedTokenizerFast(tokenizer_object=trained))
+    trained.train_from_iterator(["the\n\n\u2581cat"] * 9, trainers.BpeTrainer(vocab_size=40, show_progress=False))
+    return PreTrainedTokenizerFast(tokenizer_object=trained)
+
+
+def test_where_line_breaks_join_another_lead_keeps_the_blank_away():
+    encoder = Encoder(joins_line_breaks())
     assert len(encoder.ids("\n\n")) < len(encoder.ids("\n")) + 1
+    rest = encoder.encode_rest("\nthe")
+    assert_tiles(rest, "\nthe")
+    assert b"".join(encoder.spell(rest.ids.tolist())) == b"\nthe"
+
+
+def test_a_rest_that_cannot_be_had_without_the_blank_is_refused():
+    """A blank is put in front of every character: there is no text behind which none is."""
+    made = joins_line_breaks().backend_tokenizer
+    every = pre_tokenizers.Split(Regex("."), "isolated")
+    made.pre_tokenizer = pre_tokenizers.Sequence([every, pre_tokenizers.Metaspace(prepend_scheme="always")])
+    encoder = Encoder(PreTrainedTokenizerFast(tokenizer_object=made))
     with pytest.raises(RowError) as caught:
-        encoder.encode_rest("\nthe")
+        encoder.encode_rest("the")
     assert caught.value.code == "no-alignment"
+    assert caught.value.hint
 
 
 def test_text_that_a_normaliser_changes_is_placed_by_offsets():

@@ -1,0 +1,102 @@
+"""The audit of finished sequences: a fault that the build itself commits is found on the first row of its kind."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from law.comparing import NOW
+from law.tokenizers_built import CHATML, Kind, built
+
+from maskprep.errors import RowError
+from maskprep.formats import DEFAULT
+from maskprep.prepare import Policy, Preparer
+from maskprep.prepare.alone import Alone
+from maskprep.template.audit import AuditMode
+from maskprep.tokenizer.encode import Encoder
+
+PLAIN = Kind("bpe", split="byte_level", breaks=True)
+PREFIXED = Kind("bpe", split="byte_level_prefix", breaks=True)
+
+
+def preparer(kind=PLAIN, audit=AuditMode.FIRST):
+    return Preparer(built(kind), now=NOW, policy=Policy(), template=CHATML, audit=audit)
+
+
+def chat(*answers):
+    turns = [("user", "hi"), ("assistant", "")]
+    messages = [{"role": role, "content": text or answer} for answer in answers for role, text in turns]
+    return DEFAULT.parse({"messages": messages})
+
+
+def proved(preparing, *answers):
+    return preparing.prove(chat(*answers))
+
+
+@pytest.fixture
+def checked(monkeypatch):
+    """Return the messages that are held against transformers alone, row by row."""
+    seen = []
+    faults = Alone.faults
+
+    def spy(alone, given, row, only=None):
+        seen.append(sorted(only))
+        return faults(alone, given, row, only)
+
+    monkeypatch.setattr(Alone, "faults", spy)
+    return seen
+
+
+def test_a_blank_that_the_encoder_puts_into_an_answer_rejects_the_row(monkeypatch):
+    monkeypatch.setattr(Encoder, "encode_rest", Encoder.encode)
+    with pytest.raises(RowError, match="decodes to") as caught:
+        preparer(PREFIXED).prepare(chat("\n\nhi"))
+    assert caught.value.code == "unproved"
+
+
+@pytest.mark.parametrize("fault", ["untrained", "too much", "other ids"])
+def test_a_fault_of_rows_that_are_finished_together_is_found(fault):
+    preparing = preparer()
+    one, two = proved(preparing, "hi"), proved(preparing, "hi he", "a")
+    made = preparing.finish_all([one, two])[1]
+    sequence = made.sequences[0]
+    labels, ids = sequence.labelled.labels.copy(), sequence.labelled.input_ids.copy()
+    first = int(np.flatnonzero(labels != -100)[0])
+    if fault == "untrained":
+        labels[first + 1] = -100
+    elif fault == "too much":
+        labels[1] = ids[1]
+    else:
+        ids[1] += 1
+    broken = replace(sequence, labelled=replace(sequence.labelled, labels=labels, input_ids=ids))
+    with pytest.raises(RowError) as caught:
+        preparing.check(two, replace(made, sequences=(broken,)))
+    assert caught.value.code == "unproved"
+    preparing.begin()
+    preparing.check(two, made)
+
+
+def test_the_first_row_of_a_kind_is_checked_and_the_next_one_is_not(checked):
+    preparing = preparer()
+    for answer in ("hi", "he", "a hi"):
+        row = proved(preparing, answer)
+        preparing.check(row, preparing.finish_all([row])[0])
+    assert checked == [[1]]
+    preparing.begin()
+    row = proved(preparing, "he")
+    preparing.check(row, preparing.finish_all([row])[0])
+    assert checked == [[1], [1]], "a chunk knows nothing of the one before"
+
+
+def test_a_row_whose_border_is_split_is_of_a_kind_of_its_own(checked):
+    preparing = preparer(PREFIXED)
+    for answer in ("hi", "he", "\n\nhi", "\n\nhe"):
+        preparing.prepare(chat(answer))
+    assert checked == [[1], [1]]
+
+
+def test_of_a_long_row_some_turns_are_checked_and_with_all_every_one(checked):
+    preparer().prepare(chat(*["hi"] * 9))
+    preparer(audit=AuditMode.ALL).prepare(chat(*["hi"] * 9))
+    assert checked == [[1, 5, 11, 17], [*range(1, 18, 2)]]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
-from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
@@ -18,16 +17,16 @@ from maskprep.prepare.planned import Planner
 from maskprep.prepare.policy import Control, Policy
 from maskprep.prepare.prepared import Prepared, PreparedSequence
 from maskprep.prepare.proved import Proved
+from maskprep.prepare.proving import nothing_trained, prove_turns
 from maskprep.sequences import Draft, History, Located, Row, SequenceBuilder, draft
-from maskprep.template.arguments import readable
 from maskprep.template.audit import Audit, AuditMode, shape, surroundings
 from maskprep.template.limits import Limits
 from maskprep.template.located import locate
+from maskprep.template.reading import readable
 from maskprep.template.render import ChatTemplate
 from maskprep.template.rendered import Rendered
-from maskprep.template.spoken import find_spoken
 from maskprep.template.stops import Stops
-from maskprep.template.turn import Fit, Turn
+from maskprep.template.turn import Fit
 from maskprep.template.turns import TurnFinder
 from maskprep.tokenizer.encode import Encoder
 from maskprep.tokenizer.load import LoadedTokenizer
@@ -171,12 +170,10 @@ class Preparer:
         speaking = [index for index, message in enumerate(messages) if message.role in self.policy.roles]
         chosen = self.policy.choose(speaking) if wanted is None else wanted
         wanted = {index for index in chosen if messages[index].in_loss}
-        findings = list(conversation.findings)
-        if 0 in wanted and messages[0].role == "assistant":
-            wanted.discard(0)
-            findings.append(Finding("assistant-first", "messages[0] has no prompt: no server can ask for it"))
-        turns = self._turns(finder, conversation, wanted, whole)
-        selected = {t.message: t for t in turns if t.message in wanted and t.parts() & self.policy.parts}
+        turns = prove_turns(finder, conversation, wanted, whole)
+        findings = [*conversation.findings, *turns.findings]
+        wanted -= turns.left_out
+        selected = {t.message: t for t in turns.proved if t.message in wanted and t.parts() & self.policy.parts}
         findings += [finding for turn in selected.values() for finding in turn.findings]
         if self.policy.empty_thoughts and Part.SCAFFOLD in self.policy.parts:
             findings += [
@@ -191,9 +188,22 @@ class Preparer:
             for turn in selected.values()
             if turn.fit in (Fit.GRAFT, Fit.TRAIN)
         ]
+        findings += [
+            Finding("prompt-whitespace", f"messages[{turn.message}]: the prompt fits the data but for white space")
+            for turn in selected.values()
+            if turn.fit is Fit.WHITE_SPACE
+        ]
         if not selected:
-            raise RowError("nothing-to-train", _nothing(speaking, wanted, self.policy.roles))
-        return Proved(conversation, template, whole, tuple(turns), selected, tuple(findings))
+            raise nothing_trained(messages, speaking, wanted, turns, self.policy.roles)
+        return Proved(
+            conversation,
+            template,
+            whole,
+            tuple(turns.proved),
+            selected,
+            tuple(findings),
+            unrenderable=frozenset(turns.unrenderable),
+        )
 
     def _prove_twin(
         self, conversation: Conversation, template: ChatTemplate, finder: TurnFinder, whole: Rendered
@@ -227,23 +237,6 @@ class Preparer:
         astray = [turn for turn in proved.selected.values() if not turn.begins(proved.whole)]
         return locate(proved.template, proved.conversation, proved.whole, astray, self.stops)
 
-    def _turns(
-        self, finder: TurnFinder, conversation: Conversation, wanted: Collection[int], whole: Rendered
-    ) -> list[Turn]:
-        """Return every turn that can be proved, wanted or not. Raises ``RowError`` for a wanted one that cannot."""
-        roles = [message.role for message in conversation.messages]
-        assistants = [index for index, role in enumerate(roles) if role == "assistant" and index]
-        others = [index for index in wanted if roles[index] != "assistant"]
-        turns = []
-        for index in sorted([*assistants, *others]):
-            if index in others:
-                turn = find_spoken(finder.template, self.stops, conversation, index, whole)
-            else:
-                turn = _find(finder, conversation, index, wanted, whole)
-            if turn is not None:
-                turns.append(_behind_prefix(turn) if conversation.messages[index].prefix else turn)
-        return turns
-
     def _audit(self, template: ChatTemplate, conversation: Conversation, whole: Rendered) -> None:
         """Compare the tracked rendering with transformers' own, or, where the clock matters, with the plain one.
 
@@ -256,31 +249,3 @@ class Preparer:
 
 _LONG = 2**22  # characters
 _SHORT = 65_536  # characters: longer texts gain nothing from being encoded together
-
-
-def _find(
-    finder: TurnFinder, conversation: Conversation, index: int, wanted: Collection[int], whole: Rendered
-) -> Turn | None:
-    """Prove a turn; one that is not to be trained may fail: it is then only not told apart."""
-    try:
-        return finder.find(conversation, index, whole)
-    except RowError:
-        if index in wanted:
-            raise
-        return None
-
-
-def _behind_prefix(turn: Turn) -> Turn:
-    """Return a turn whose text is given to the model: what it must write begins behind it."""
-    own = turn.text.extent(turn.message)
-    start = max(turn.start, own[1]) if own else turn.start
-    return replace(turn, start=start, thought=(start, start))
-
-
-def _nothing(speaking: Sequence[int], wanted: Collection[int], roles: Collection[str]) -> str:
-    whose = " or ".join(sorted(roles))
-    if not speaking:
-        return f"the conversation has no {whose} message"
-    if not wanted:
-        return f"no {whose} message is in the loss: they have weight 0, no prompt, or are not the turns chosen"
-    return f"the policy selects no part of any {whose} message"

@@ -16,6 +16,7 @@ class Proved:
     """A conversation rendered and its turns proved: what all histories have in common.
 
     ``located``, where it is known, is what ``locate`` would find of the selected turns that ``whole`` begins with none.
+    ``unrenderable`` are the assistant's turns before the first user message of which the template writes no prompt.
     """
 
     conversation: Conversation
@@ -25,3 +26,4 @@ class Proved:
     selected: dict[int, Turn]
     findings: tuple[Finding, ...]
     located: Mapping[int, tuple[int, int, int]] | None = None
+    unrenderable: frozenset[int] = frozenset()

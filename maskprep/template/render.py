@@ -26,7 +26,7 @@ from maskprep.template.values import track
 _FEW = 3  # messages that are rendered sooner than it is found out what can be taken over for them
 _MOST_WRITTEN = 400_000_000  # characters for one conversation, where renderings take nothing over: some minutes
 _LONGEST_MESSAGE = 2_000  # characters of what a template says when it refuses
-_REMEMBERED = 3  # conversations: one, the same with the arguments of its calls as text, and with a thought to try out
+_REMEMBERED = 5  # conversations: one, and the same in the few other forms that are tried
 
 
 class ChatTemplate:
@@ -82,6 +82,17 @@ class ChatTemplate:
         # Every name that occurs: what the environment itself provides, such as the clock, does not count as undeclared.
         tree = self._plain_environment.parse(self.source)
         return frozenset(node.name for node in tree.find_all(jinja2.nodes.Name))
+
+    @cached_property
+    def _spells(self) -> frozenset[str]:
+        tree = self._plain_environment.parse(self.source)
+        attributes = {node.attr for node in tree.find_all(jinja2.nodes.Getattr)}
+        constants = {node.value for node in tree.find_all(jinja2.nodes.Const) if isinstance(node.value, str)}
+        return frozenset(attributes | constants)
+
+    def mentions(self, name: str) -> bool:
+        """Tell whether the template spells the name of a field: a field that it does not name, it hardly reads."""
+        return name in self._spells
 
     @property
     def uses_clock(self) -> bool:

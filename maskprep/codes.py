@@ -84,7 +84,10 @@ REJECTS: dict[str, Code] = {
     "control-token": Code("data spells a control token", "see `control_tokens`: escape keeps it as plain text"),
     "provenance-lost": Code(
         "the template mixes text in a way that hides whose it is, and the prompt alone proves nothing",
-        "use a template without `%` formatting of message text",
+        "use a template that prints message text as it is",
+    ),
+    "empty-answer": Code(
+        "its answers say nothing, and nothing else is trained", "leave such rows out, or give the answers a content"
     ),
     "nothing-to-train": Code("no token is left to train", "see `train` and the weights of its messages"),
     "too-long": Code("a sequence is longer than `max_length`", "raise max_length, or choose another `overflow`"),
@@ -153,11 +156,22 @@ FINDINGS: dict[str, Code] = {
     "turns-dropped": Code("it was too long: its oldest exchanges were left out", "raise max_length to keep them"),
     "truncated": Code("it was too long: its end was cut off", "raise max_length to keep it"),
     "windows-made": Code("it was too long: it was divided into windows", "raise max_length to keep it in one"),
+    "prompt-whitespace": Code(
+        "prompt and header differ in white space alone: the turn's own text was put behind the server's prompt",
+        "nothing is to be done",
+    ),
     "assistant-first": Code(
-        "the first message is an assistant's: it has no prompt and is not trained", "nothing is to be done"
+        "an assistant's message before the first user message has no prompt that leads to it: it is not trained",
+        "nothing is to be done",
+    ),
+    "empty-answer": Code(
+        "an answer says nothing: only its stop token would be trained, so it is not", "leave such answers out"
     ),
     "arguments-not-json": Code("tool arguments were no JSON object", "mend the calls, or drop such rows"),
     "arguments-as-text": Code("the template reads tool arguments as text", "nothing is to be done"),
+    "content-as-parts": Code(
+        "the template reads contents as lists of parts: each was given as one part of text", "nothing is to be done"
+    ),
     "python-notation": Code(
         "the template prints tool calls as Python does, not as JSON", "use a template that writes JSON"
     ),

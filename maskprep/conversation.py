@@ -100,6 +100,14 @@ class Message:
         return role
 
     @property
+    def content(self) -> str:
+        """The text of its content: of a list of parts, their texts one behind the other."""
+        content = self.fields.get("content")
+        if isinstance(content, list):
+            return "".join(part["text"] for part in content if isinstance(part, dict) and "text" in part)
+        return content if isinstance(content, str) else ""
+
+    @property
     def in_loss(self) -> bool:
         """Whether any of its characters may be learnt."""
         return self.weight > 0 or any(span.weight > 0 for span in self.ranges)

@@ -67,7 +67,7 @@ class MaskPolicy:
             return message.ranges[shade - FIRST_RANGE].weight
         if is_lost(source) and (message.ranges or not self.call_ids):
             msg = "the template mixes this text in a way that hides which of its characters are masked"
-            raise RowError("provenance-lost", msg, "use a template without `%` formatting of message text")
+            raise RowError("provenance-lost", msg, "use a template that prints message text as it is")
         return message.weight
 
 

@@ -20,7 +20,7 @@ import numpy as np
 from maskprep.conversation import Finding
 from maskprep.errors import RowError
 from maskprep.template.rendered import Rendered
-from maskprep.template.turn import Fit, Turn
+from maskprep.template.turn import Turn
 from maskprep.tokenizer.encode import Context, Encoded, Encoder
 from maskprep.tokenizer.together import byte_limits
 
@@ -118,7 +118,7 @@ class SequenceBuilder:
         crossing = sorted(message for message, turn in pending.items() if turn.begins(first.text))
         # A grafted turn gets its own sequence for another reason; only `mask`, which has none, leaves it out.
         other = [message for message in sorted(pending) if message not in crossing]
-        other = [m for m in other if history is History.MASK or pending[m].fit is not Fit.GRAFT]
+        other = [m for m in other if history is History.MASK or not pending[m].grafted]
         findings += [_rewritten(other)] if other else []
         if history is History.SPLIT:
             while pending:

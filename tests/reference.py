@@ -26,6 +26,7 @@ OPEN, CLOSE = "ꙮ", "ꙭ"  # letters without case, which no test data hold
 OPEN_BLANK, CLOSE_BLANK = "\u2004", "\u2005"  # white space that no test data hold
 ESCAPED = {mark: json.dumps(mark)[1:-1] for mark in (OPEN, CLOSE)}
 REASONING = ("reasoning_content", "reasoning", "thinking")
+NOT_ASKED_FOR = ("template-error", "prompt-mismatch", "foreign-text", "content-dropped")
 THOUGHTS = re.compile(r"(</?(?:think|thinking|thought|reasoning)>)")
 
 
@@ -90,6 +91,59 @@ class Reference:
     # Rendering
 
     def __post_init__(self):
+        """Give everything in the form that the template reads."""
+        self._give_arguments()
+        self._give_parts()
+        self._give_reasoning()
+
+    def _give_parts(self):
+        """Give contents as parts of text where a text fails, or changes nothing, and all parts then stand there."""
+        try:
+            whole = self._apply(self.messages, self.tools, ask=False)
+        except Exception:  # noqa: BLE001 - a template may raise anything
+            whole = None
+        if whole is not None and not any(self._drops(whole, index) for index in range(len(self.messages))):
+            return
+        parts = [{**message, "content": [{"type": "text", "text": message["content"]}]} for message in self.messages]
+        try:
+            whole = self._apply(parts, self.tools, ask=False)
+        except Exception:  # noqa: BLE001 - a template may raise anything
+            return
+        texts = [_solid(message["content"]) for message in self.messages]
+        if all(text in _solid(whole) for text in texts) and not any(str(part["content"]) in whole for part in parts):
+            self.messages = parts
+
+    def _drops(self, whole, index):
+        content = self.messages[index]["content"]
+        if not content.strip() or content.strip() in whole:
+            return False
+        context = {"messages": self.messages, "tools": self.tools}
+        return self._again(context, [(("messages", index, "content"), f"{content} {OPEN}")], ask=False) == whole
+
+    def _give_reasoning(self):
+        """Give reasoning under the name that the template reads."""
+        thinking = [index for index, message in enumerate(self.messages) if _reasoning_of(message)]
+        if not thinking:
+            return
+        last = thinking[-1]
+        reasoning = _reasoning_of(self.messages[last])
+        named = [
+            {**{key: value for key, value in message.items() if key not in REASONING}, "reasoning": thought}
+            if (thought := _reasoning_of(message)) and "reasoning" not in message
+            else message
+            for message in self.messages
+        ]
+        if named == self.messages:
+            return
+        try:
+            known = self._apply(self.messages[: last + 1], self.tools, ask=False)
+            told = self._apply(named[: last + 1], self.tools, ask=False)
+        except Exception:  # noqa: BLE001 - a template may raise anything
+            return
+        if _solid(reasoning) in _solid(told).replace(_solid(known), "", 1) and _solid(reasoning) not in _solid(known):
+            self.messages = named
+
+    def _give_arguments(self):
         """Give arguments of tool calls as the template reads them: as objects, or as text."""
         texts = _arguments_as_text(self.messages)
         if texts == self.messages:
@@ -251,10 +305,36 @@ class Reference:
         if tail and gap.startswith(tail):
             found.add(edge + len(tail))
         if not found:
+            found |= self._behind_empty(k, continued, asked, own_start)
+        head = self._before_tags(k, gap)
+        if not found and _solid(tail) == _solid(head) != "" and own_start < len(continued):
+            found.add(edge + self._header_end(k, head))
+        if not found:
             raise Refused("prompt-mismatch", f"{tail!r} is not in {gap!r}")
         if len(found) > 1:
             raise Unknown("the generation prompt stands in two places")
         return found.pop()
+
+    def _before_tags(self, k, gap):
+        """Return a gap without the tag of a thought with which the content itself begins: tags are not marked."""
+        content = self.messages[k]["content"]
+        tag = THOUGHTS.match(content.lstrip()) if isinstance(content, str) else None
+        return gap[: gap.rindex(tag[0])] if tag and tag[0] in gap else gap
+
+    def _behind_empty(self, k, continued, asked, own_start):
+        """Return where G ends behind a message without text, which one letter in its place shows."""
+        path = ("messages", k - 1, "content")
+        context = {"messages": self.messages[: k + 1], "tools": self.tools}
+        if not asked or self.messages[k - 1]["content"] != "":
+            return set()
+        lettered = self._again(context, [(path, OPEN)], ask=False)
+        if lettered is None or lettered.count(OPEN) != 1 or lettered.replace(OPEN, "") != continued:
+            return set()
+        edge = lettered.index(OPEN)
+        gap = continued[edge:own_start]
+        if gap.count(asked) != 1 or _first(self.stop_tokens, gap, gap.index(asked) + len(asked)):
+            return set()
+        return {edge + gap.index(asked) + len(asked)}
 
     def _end_of_others(self, upto, of, before, *, ask=False):
         sure, vague = self.places(upto, of, ask=ask)
@@ -367,10 +447,11 @@ class Reference:
         whole = self.render(len(self.messages))
         assistants = [i for i, message in enumerate(self.messages) if message["role"] == "assistant"]
         wanted = [i for i in (assistants if turns == "all" else assistants[-1:]) if i and i not in self.muted]
-        proved = {k: self.turn(k) for k in wanted}
-        selected = {k: turn for k, turn in proved.items() if turn.start < turn.end}
+        silent = {k for k in wanted if not _says_something(self.messages[k]) and not self._speaks_anyhow(k)}
+        proved = {k: self._turn_if_asked(k) for k in wanted if k not in silent}
+        selected = {k: turn for k, turn in proved.items() if turn is not None and turn.start < turn.end}
         if not selected:
-            raise Refused("nothing-to-train")
+            raise Refused("empty-answer" if silent else "nothing-to-train")
         if history == "rendered":
             made = [self._as_rendered(whole, selected)]
         elif history == "mask":
@@ -388,6 +469,26 @@ class Reference:
         if not made:
             raise Refused("nothing-to-train")
         return made
+
+    def _speaks_anyhow(self, k):
+        """Tell whether the completion of a message without content, reasoning and calls holds text of it."""
+        try:
+            turn = self.turn(k)
+        except (Refused, Unknown):
+            return False
+        own, _ = self.places(k + 1, "own")
+        places = [(start + turn.shift, end + turn.shift) for start, end in own]
+        return any(turn.text[max(turn.start, start) : min(turn.stop, end)].strip() for start, end in places)
+
+    def _turn_if_asked(self, k):
+        """Return the turn of message ``k``, None for one before the first user message that cannot be proved."""
+        try:
+            return self.turn(k)
+        except Refused as error:
+            users = [i for i, message in enumerate(self.messages) if message["role"] == "user"]
+            if error.code in NOT_ASKED_FOR and users and k < users[0]:
+                return None
+            raise
 
     def _one(self, text, wanted):
         """Return the sequence of ``text``, None where it trains no wanted turn."""
@@ -656,7 +757,17 @@ class _Renamed(str):
 
 def _says_something(message):
     values = [message.get(name) for name in ("content", *REASONING, "tool_calls", "function_call")]
+    values = ["".join(part["text"] for part in values[0]) if isinstance(values[0], list) else values[0], *values[1:]]
     return any(value.strip() if isinstance(value, str) else value for value in values)
+
+
+def _reasoning_of(message):
+    found = next((message[name] for name in REASONING if message.get(name) is not None), "")
+    return found if message["role"] == "assistant" and found.strip() else ""
+
+
+def _solid(text):
+    return "".join(text.split())
 
 
 def _arguments_as_text(messages):

@@ -16,7 +16,7 @@ from maskprep.conversation import Conversation, Message, Part
 from maskprep.errors import RowError
 from maskprep.pipeline import guarded
 from maskprep.prepare import Policy, Preparer
-from maskprep.template.arguments import readable
+from maskprep.template.reading import readable
 from maskprep.template.render import ChatTemplate
 from maskprep.template.rendered import Rendered
 from maskprep.template.source import is_lost, message_of, part_of

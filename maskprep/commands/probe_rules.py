@@ -11,7 +11,7 @@ from maskprep.commands.probe_prober import Prober, Sample, Statement, own
 from maskprep.commands.probe_samples import ARGUMENTS, CALLED, SYSTEM, assistant, call, message, user, with_tool
 from maskprep.conversation import Part
 from maskprep.errors import RowError
-from maskprep.template.arguments import readable
+from maskprep.template.reading import readable
 from maskprep.template.rendered import Rendered
 
 _ORDERS = {

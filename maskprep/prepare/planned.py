@@ -17,6 +17,7 @@ from maskprep.prepare.plans import Filling, Plan
 from maskprep.prepare.proved import Proved
 from maskprep.template.audit import Audit, AuditMode, check_plainly, drawn_by, one_in, shape, surroundings
 from maskprep.template.located import locate
+from maskprep.template.reading import readable
 from maskprep.template.render import ChatTemplate
 from maskprep.template.rendered import Rendered
 from maskprep.template.turns import TurnFinder
@@ -113,7 +114,9 @@ class Planner:
         audit = _NoAudit()
         finder = TurnFinder(template, self._finder.stops, self._finder.mismatch, audit)
         try:
-            whole = template.tracked(twin, len(twin.messages), generation_prompt=False)
+            given, whole = readable(template, twin)
+            if given is not twin:
+                return None  # what is tried may come out otherwise for other texts
             proved = self._prove(twin, template, finder, whole)
             astray = [turn for turn in proved.selected.values() if not turn.begins(whole)]
             located = locate(template, twin, whole, astray, self._finder.stops)
@@ -125,6 +128,7 @@ class Planner:
             proved.turns,
             proved.selected,
             conversation=twin,
+            unrenderable=proved.unrenderable,
             findings=proved.findings,
             located=located,
             watch=template.watch,

@@ -13,7 +13,7 @@ everything else:
 from __future__ import annotations
 
 import re
-from collections.abc import Hashable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Hashable, Iterator, Mapping, Sequence
 
 from maskprep.conversation import Conversation, Finding
 from maskprep.prepare.plans import Apart, Location, Plan, Test, TurnPlan
@@ -31,6 +31,7 @@ def make_plan(  # noqa: PLR0913 - what was proved of the twin, and what was seen
     selected: Mapping[int, Turn],
     *,
     conversation: Conversation,
+    unrenderable: Collection[int],
     findings: tuple[Finding, ...],
     located: Mapping[int, tuple[int, int, int]],
     watch: Watch,
@@ -45,6 +46,7 @@ def make_plan(  # noqa: PLR0913 - what was proved of the twin, and what was seen
         turns: all of its turns.
         selected: those that are trained.
         conversation: the twin.
+        unrenderable: the turns that are not trained because the template refuses to write their prompts.
         findings: what was noticed.
         located: where the selected turns stand in ``whole`` that it does not begin with.
         watch: what the template did with atoms.
@@ -52,8 +54,8 @@ def make_plan(  # noqa: PLR0913 - what was proved of the twin, and what was seen
         turn_kinds: the same of their turns.
         stops: where turns end.
     """
-    assistants = sum(message.role == "assistant" for message in conversation.messages[1:])
-    if watch.lost or len(turns) != assistants:
+    assistants = {index for index, message in enumerate(conversation.messages) if index and message.role == "assistant"}
+    if watch.lost or {turn.message for turn in turns} != assistants.difference(unrenderable):
         return None
     try:
         pattern = Pattern.of(whole)

@@ -19,13 +19,12 @@ from maskprep.prepare.document import prove_document
 from maskprep.prepare.markers import markers_told
 from maskprep.prepare.overflow import fit
 from maskprep.prepare.planned import Planner
-from maskprep.prepare.policy import SINCE_LAST_USER, Control, Policy, last_user
+from maskprep.prepare.policy import Control, Policy
 from maskprep.prepare.prepared import Prepared, PreparedSequence
-from maskprep.prepare.provable import find_turns
 from maskprep.prepare.proved import Proved
+from maskprep.prepare.proving import nothing_trained, prove_turns, read_as_chosen
 from maskprep.prepare.unasked import with_unasked
 from maskprep.sequences import Draft, History, Located, Row, SequenceBuilder, draft
-from maskprep.template.arguments import readable
 from maskprep.template.audit import Audit, AuditMode, shape, surroundings
 from maskprep.template.limits import Limits
 from maskprep.template.located import locate
@@ -187,7 +186,7 @@ class Preparer:
             planned = self._planned[template.source].prove(conversation)
             if planned is not None:
                 return planned
-        conversation, whole = self._readable(template, conversation)
+        conversation, whole = read_as_chosen(template, conversation, self.policy)
         audited = self._audit(template, conversation, whole)
         self._control[template.source].check(conversation, self.policy.control)
         proved = self._prove(conversation, template, self._finders[template.source], whole, wanted)
@@ -195,13 +194,6 @@ class Preparer:
         if len(whole) > _LONG:
             template.forget()
         return proved
-
-    def _readable(self, template: ChatTemplate, conversation: Conversation) -> tuple[Conversation, Rendered]:
-        """Return the conversation as the template reads it best, and its rendering; arguments stay what was chosen."""
-        read, whole = readable(template, conversation)
-        if self.policy.adaptations.arguments == "object" and any(f.code == "arguments-as-text" for f in read.findings):
-            return conversation, template.tracked(conversation, len(conversation.messages), generation_prompt=False)
-        return read, whole
 
     def _prove(
         self,
@@ -216,12 +208,10 @@ class Preparer:
         roles = [message.role for message in messages]
         chosen = self.policy.choose(roles) if wanted is None else wanted
         wanted = {index for index in chosen if messages[index].in_loss}
-        findings = list(conversation.findings)
-        if 0 in wanted and messages[0].role == "assistant":
-            wanted.discard(0)
-            findings.append(Finding("assistant-first", "messages[0] has no prompt: no server can ask for it"))
-        turns = find_turns(finder, conversation, wanted, whole)
-        selected = {t.message: t for t in turns if t.message in wanted and t.parts() & self.policy.parts}
+        turns = prove_turns(finder, conversation, wanted, whole)
+        findings = [*conversation.findings, *turns.findings]
+        wanted -= turns.left_out
+        selected = {t.message: t for t in turns.proved if t.message in wanted and t.parts() & self.policy.parts}
         findings += [finding for turn in selected.values() for finding in turn.findings]
         if self.policy.empty_thoughts and Part.SCAFFOLD in self.policy.parts:
             findings += [
@@ -236,10 +226,23 @@ class Preparer:
             for turn in selected.values()
             if turn.fit in (Fit.GRAFT, Fit.TRAIN)
         ]
+        findings += [
+            Finding("prompt-whitespace", f"messages[{turn.message}]: the prompt fits the data but for white space")
+            for turn in selected.values()
+            if turn.fit is Fit.WHITE_SPACE
+        ]
         if not selected:
-            raise RowError("nothing-to-train", _nothing(roles, chosen, wanted, self.policy))
+            raise nothing_trained(messages, chosen, wanted, turns, self.policy)
         findings += self._markers[template.source]
-        return Proved(conversation, template, whole, tuple(turns), selected, tuple(findings))
+        return Proved(
+            conversation,
+            template,
+            whole,
+            tuple(turns.proved),
+            selected,
+            tuple(findings),
+            unrenderable=frozenset(turns.unrenderable),
+        )
 
     def _prove_twin(
         self, conversation: Conversation, template: ChatTemplate, finder: TurnFinder, whole: Rendered
@@ -289,19 +292,3 @@ class Preparer:
 
 _LONG = 2**22  # characters
 _SHORT = 65_536  # characters: longer texts gain nothing from being encoded together
-
-
-def _nothing(roles: Sequence[str], chosen: Collection[int], wanted: Collection[int], policy: Policy) -> str:
-    """Say why no turn of a conversation is trained: which were ``chosen``, and which of these are ``wanted`` still."""
-    whose = " or ".join(sorted(policy.roles))
-    if not policy.speaking(roles):
-        return f"the conversation has no {whose} message"
-    if not chosen and policy.turns == SINCE_LAST_USER:
-        last = last_user(roles)
-        if last is None:
-            return "the conversation has no user message that a turn could follow (train.turns: since_last_user)"
-        where = "the conversation ends with it" if last == len(roles) - 1 else f"no {whose} message follows it"
-        return f"messages[{last}] is the last user message, and {where} (train.turns: since_last_user)"
-    if not wanted:
-        return f"no {whose} message is in the loss: they have weight 0, no prompt, or are not the turns chosen"
-    return f"the policy selects no part of any {whose} message"

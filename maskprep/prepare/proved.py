@@ -17,6 +17,7 @@ class Proved:
 
     ``located``, where it is known, is what ``locate`` would find of the selected turns that ``whole`` begins with none.
     ``audited`` is how many of its turns are to be held against transformers alone, once they are sequences.
+    ``unrenderable`` are the assistant's turns before the first user message of which the template writes no prompt.
     """
 
     conversation: Conversation
@@ -27,3 +28,4 @@ class Proved:
     findings: tuple[Finding, ...]
     located: Mapping[int, tuple[int, int, int]] | None = None
     audited: int = 0
+    unrenderable: frozenset[int] = frozenset()

@@ -7,7 +7,7 @@ from typing import Any
 
 from maskprep.conversation import Conversation, Message
 from maskprep.errors import RowError
-from maskprep.template.arguments import readable
+from maskprep.template.reading import readable
 from maskprep.template.render import ChatTemplate
 from maskprep.template.rendered import Rendered
 from maskprep.template.stops import Stops

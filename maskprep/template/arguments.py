@@ -17,8 +17,8 @@ from maskprep.template.render import ChatTemplate
 from maskprep.template.rendered import Rendered
 
 
-def readable(template: ChatTemplate, conversation: Conversation) -> tuple[Conversation, Rendered]:
-    """Return the conversation as the template reads it best, and its rendering.
+def with_arguments(template: ChatTemplate, conversation: Conversation) -> tuple[Conversation, Rendered]:
+    """Return the conversation with arguments as the template reads them best, and its rendering.
 
     Raises:
         RowError: as ``ChatTemplate.tracked``; the one for arguments as objects, where neither form can be rendered.

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from maskprep.conversation import Conversation, Finding, Part
+from maskprep.conversation import Conversation, Finding, Message, Part
 from maskprep.errors import RowError
+from maskprep.template.given import REASONING_NAMES
 from maskprep.template.render import ChatTemplate
 from maskprep.template.rendered import Rendered
 from maskprep.template.source import is_lost, message_of, part_of
@@ -27,12 +28,12 @@ def check_completion(
         whose = ", ".join(f"messages[{i}]" if i >= 0 else "tools or documents" for i in foreign)
         msg = f"{name}: the template puts text of {whose} into this turn's completion"
         raise RowError("foreign-text", msg, "such templates are not written for chat: use another one")
-    written = _written(conversation, message)
+    said = written(conversation.messages[message])
     rendered = {part_of(source) for source in sources}
-    if written and not sources:
-        msg = f"{name}: the template renders nothing of this message's {', '.join(sorted(written))}"
+    if said and not sources:
+        msg = f"{name}: the template renders nothing of this message's {', '.join(sorted(said))}"
         raise RowError("content-dropped", msg, "use a template that renders it, or take the message out of the data")
-    dropped = () if any(map(is_lost, sources)) else sorted(written - rendered)
+    dropped = () if any(map(is_lost, sources)) else sorted(said - rendered)
     findings = [Finding("content-dropped", f"{name}: the template renders nothing of its {part}") for part in dropped]
     if not template.has_generation_prompt:
         findings.append(Finding("no-generation-prompt", f"{name}: the template has none, so the header is trained"))
@@ -41,15 +42,12 @@ def check_completion(
     return tuple(findings)
 
 
-def _written(conversation: Conversation, message: int) -> set[Part]:
+def written(message: Message) -> set[Part]:
     """Return the parts in which the message holds more than white space."""
-    fields = conversation.messages[message].fields
-    names = {
-        Part.CONTENT: ("content",),
-        Part.REASONING: ("reasoning_content", "reasoning", "thinking"),
-        Part.TOOL_CALL: ("tool_calls", "function_call"),
-    }
-    return {part for part, keys in names.items() if any(_says_something(fields.get(key)) for key in keys)}
+    fields = message.fields
+    names = {Part.REASONING: REASONING_NAMES, Part.TOOL_CALL: ("tool_calls", "function_call")}
+    parts = {part for part, keys in names.items() if any(_says_something(fields.get(key)) for key in keys)}
+    return parts | {Part.CONTENT} if message.content.strip() else parts
 
 
 def _says_something(value: object) -> bool:

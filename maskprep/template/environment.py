@@ -22,11 +22,12 @@ from jinja2.compiler import Frame
 from jinja2.exceptions import SecurityError
 from jinja2.runtime import Context, LoopContext, Macro
 
-from maskprep.template.filters import COMPUTING, KEEPING, TRACKED, computed, lossy, mark
+from maskprep.template.filters import COMPUTING, KEEPING, TRACKED, computed, lossy
 from maskprep.template.guarded import OF_LOOPS, OF_TEXTS, GuardedEnvironment, GuardedGenerator
 from maskprep.template.limits import Limits
 from maskprep.template.markup import TrackedMarkup
 from maskprep.template.messages import Messages
+from maskprep.template.percent import percent
 from maskprep.template.printing import TrackedFormatter, concat, to_text
 from maskprep.template.streaming import StreamingLoop, loop_context
 from maskprep.template.tracked import Tracked
@@ -180,11 +181,11 @@ class TrackingEnvironment(Watcher, PlainEnvironment):
         return super().getitem(Tracked(obj) if type(obj) is str else obj, argument)
 
     def call_binop(self, context: Context, operator: str, left: Any, right: Any) -> Any:
-        """Compute such as ``left % right``; the text that formatting gives is lost."""
+        """Compute such as ``left % right``; the text that formatting gives keeps the origins, or is lost."""
         if operator == "+":
             return self.made(left + right)
         result = super().call_binop(context, operator, left, right)
-        return mark(result, (left, right)) if operator == "%" and isinstance(result, str) else result
+        return percent(left, right, result) if operator == "%" and isinstance(result, str) else result
 
     def wrap_str_format(self, value: Any) -> Callable[..., str] | None:
         """Return the sandboxed ``str.format`` or ``str.format_map`` for such a method, else None."""

@@ -7,11 +7,12 @@ from functools import wraps
 from typing import Any
 
 import jinja2
-from jinja2.filters import do_title
+from jinja2.filters import do_format, do_title
 from jinja2.nodes import EvalContext
 from jinja2.runtime import Context
 
 from maskprep.template.markup import TrackedMarkup, escape_html
+from maskprep.template.percent import percent
 from maskprep.template.printing import to_text, tojson
 from maskprep.template.runs import deep_sources
 from maskprep.template.source import lost
@@ -94,9 +95,17 @@ def _title(value: Any) -> str:
     return Tracked._make(plain, text._runs) if len(plain) == len(text) else mark(plain, (text,))
 
 
+def _format(value: Any, *args: Any, **kwargs: Any) -> str:
+    if isinstance(value, TrackedMarkup):
+        formatted: str = lossy(do_format)(value, *args, **kwargs)
+        return formatted
+    return percent(_text_of(value), kwargs or args, do_format(value, *args, **kwargs))
+
+
 TRACKED: Mapping[str, Callable[..., Any]] = {
     "tojson": tojson,
     "string": _soft,
+    "format": _format,
     "join": _join,
     "replace": _replace,
     "indent": _indent,

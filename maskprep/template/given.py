@@ -12,7 +12,12 @@ from maskprep.template.tracked import Tracked
 from maskprep.template.values import track
 
 _REASONING = ("reasoning_content", "thinking", "reasoning")  # in the order in which transformers looks for them
-_PARTS = {**dict.fromkeys(_REASONING, Part.REASONING), "tool_calls": Part.TOOL_CALL, "function_call": Part.TOOL_CALL}
+REASONING_NAMES = (*_REASONING, "thought")
+"""The names under which templates look for the reasoning of a message."""
+_PARTS = {
+    **dict.fromkeys(REASONING_NAMES, Part.REASONING),
+    **dict.fromkeys(("tool_calls", "function_call"), Part.TOOL_CALL),
+}
 
 
 def aliased(fields: Mapping[str, Any]) -> dict[str, Any]:
@@ -21,6 +26,11 @@ def aliased(fields: Mapping[str, Any]) -> dict[str, Any]:
     if reasoning is None:
         return dict(fields)
     return {"thinking": reasoning, **fields, "reasoning_content": reasoning}
+
+
+def reasoning_of(fields: Mapping[str, Any]) -> Any:
+    """Return the reasoning of a message, under whatever name it stands, None without one."""
+    return next((fields[name] for name in REASONING_NAMES if fields.get(name) is not None), None)
 
 
 def tracked_message(message: Message, index: int) -> dict[str, Any]:
@@ -37,10 +47,15 @@ def tracked_message(message: Message, index: int) -> dict[str, Any]:
 
 def _field(message: Message, index: int, name: str, value: Any) -> Any:
     source = source_of(index, _PARTS.get(name, Part.CONTENT))
+    if message.ranges and name == "content" and isinstance(value, list):
+        # Of the one part that a content is given as: the ranges count the characters of its text.
+        tracked = track(value, source)
+        for number, part in enumerate(value):
+            if isinstance(part, dict) and isinstance(part.get("text"), str):
+                tracked[number]["text"] = _ranged(part["text"], message, name, source)
+        return tracked
     if message.ranges and isinstance(value, str):
-        numbered = enumerate(message.ranges, FIRST_RANGE)
-        ranges = {number: span for number, span in numbered if _same_field(span.field, name)}
-        return Tracked.of_runs(value, _runs(len(value), source, ranges))
+        return _ranged(value, message, name, source)
     tracked = track(value, source)
     if name == "tool_calls" and isinstance(tracked, list):
         for call in tracked:
@@ -49,8 +64,15 @@ def _field(message: Message, index: int, name: str, value: Any) -> Any:
     return tracked
 
 
+def _ranged(value: str, message: Message, name: str, source: int) -> Tracked:
+    """Return a text of a field in which the ranges of the message are told apart."""
+    numbered = enumerate(message.ranges, FIRST_RANGE)
+    ranges = {number: span for number, span in numbered if _same_field(span.field, name)}
+    return Tracked.of_runs(value, _runs(len(value), source, ranges))
+
+
 def _same_field(one: str, two: str) -> bool:
-    return one == two or (one in _REASONING and two in _REASONING)
+    return one == two or (one in REASONING_NAMES and two in REASONING_NAMES)
 
 
 def _runs(length: int, source: int, ranges: Mapping[int, Range]) -> Iterator[tuple[int, int]]:

@@ -41,13 +41,13 @@ def to_text(value: Any) -> str:
         return Tracked(repr(value))
     if isinstance(value, _HARMLESS):
         return str(value)
-    printed = concat(_notation(value))
+    printed = concat(notation(value))
     return Tracked._make(
         str.__str__(printed), merge((size, source and source | NOTATION) for size, source in printed._runs)
     )
 
 
-def _notation(value: Any) -> Iterator[str]:
+def notation(value: Any) -> Iterator[str]:
     """Yield the pieces of ``repr(value)``."""
     if isinstance(value, str):
         yield repr(value if isinstance(value, Tracked) else Tracked(value))
@@ -74,7 +74,7 @@ def _notation(value: Any) -> Iterator[str]:
         yield Tracked(closing, source)
     elif isinstance(value, KeysView | ValuesView | ItemsView):
         yield f"{type(value).__name__}("
-        yield from _notation(list(value))
+        yield from notation(list(value))
         yield ")"
     else:
         yield Tracked(str(value), MIXED)
@@ -83,7 +83,7 @@ def _notation(value: Any) -> Iterator[str]:
 def _of(source: int, item: Any) -> Iterator[str]:
     """Yield the notation of an item of a container: a constant without an origin takes the container's."""
     plain = item is None or type(item) in (bool, int, float)
-    yield from (Tracked(repr(item), source),) if plain else _notation(item)
+    yield from (Tracked(repr(item), source),) if plain else notation(item)
 
 
 def tojson(
@@ -206,7 +206,7 @@ class TrackedFormatter(SandboxedFormatter):
             value = self.get_field(name, args, kwargs)[0]
             if spec or conversion == "a":
                 return Tracked(plain, lost(deep_sources((format_string, args, kwargs))))
-            pieces.append(concat(_notation(value)) if conversion == "r" else to_text(value))
+            pieces.append(concat(notation(value)) if conversion == "r" else to_text(value))
         tracked = concat(pieces)
         origin = Tracked(format_string)
         sources = {source for _, source in origin._runs}

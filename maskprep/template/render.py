@@ -27,7 +27,7 @@ from maskprep.template.values import track
 _FEW = 3  # messages that are rendered sooner than it is found out what can be taken over for them
 _MOST_WRITTEN = 400_000_000  # characters for one conversation, where renderings take nothing over: some minutes
 _LONGEST_MESSAGE = 2_000  # characters of what a template says when it refuses
-_REMEMBERED = 3  # conversations: one, the same with the arguments of its calls as text, and with a thought to try out
+_REMEMBERED = 5  # conversations: one, and the same in the few other forms that are tried
 
 
 class ChatTemplate:

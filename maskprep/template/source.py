@@ -4,7 +4,7 @@
     (message + 2) * 16 + p   message ``message`` wrote it, in the part with index ``p`` (message -1: tools, documents)
 
 The part ``LOST`` says that the character was computed *from* a message in a way that does not keep single characters
-apart (``%`` formatting, say): it is known whose text went in, not which characters are whose. ``MIXED`` is such text
+apart (reversed, say): it is known whose text went in, not which characters are whose. ``MIXED`` is such text
 made from more than one place. The flag ``NOTATION`` is added where a template prints a list or a mapping as it is: then
 Python's notation stands in the text, which is hardly ever meant. Above it stands the *shade*: which stretch of the
 message's field it is, where the data tells stretches apart.

@@ -39,14 +39,14 @@ def find_spoken(
         text = whole
     own = text.extent(message)
     if own is None:
-        if not str(conversation.messages[message].fields["content"]).strip():
+        if not conversation.messages[message].content.strip():
             return None
         msg = f"messages[{message}]: the template renders nothing of it"
         raise RowError("content-dropped", msg, "use a template that renders it, or leave its role out of train.roles")
     start, spoken = own
     if any(is_lost(source) for source in text.sources(start, spoken)):
         msg = f"messages[{message}]: the template mixes this text in a way that hides whose characters are whose"
-        raise RowError("provenance-lost", msg, "use a template without `%` formatting of message text")
+        raise RowError("provenance-lost", msg, "use a template that prints message text as it is")
     if text.end_of_others(message, spoken) > start:
         raise RowError("foreign-text", f"messages[{message}]: text of another message stands inside this one's")
     rest = text.between(spoken, text.start_of_others(message, spoken))

@@ -22,7 +22,12 @@ class Stops:
     def __init__(self, stop: Iterable[str], special: Iterable[str], added: Iterable[str]) -> None:
         """Prepare the searches; see the class."""
         self.tokens = tuple(dict.fromkeys(filter(None, stop)))
-        self._stop, self._special, self._added = map(Literals, (self.tokens, special, added))
+        self._given = tuple(special), tuple(added)
+        self._stop, self._special, self._added = map(Literals, (self.tokens, *self._given))
+
+    def with_stop(self, token: str) -> Stops:
+        """Return the same with one more stop token."""
+        return Stops((*self.tokens, token), *self._given)
 
     def first(self, text: str, start: int) -> tuple[int, int] | None:
         """Return the place of the first stop token that begins at or after ``start``."""
@@ -52,6 +57,11 @@ class Stops:
     def last_special(self, text: str, start: int) -> tuple[int, int] | None:
         """Return the place of the last special token that begins at or after ``start``."""
         *_, last = (None, *self._special.all(text, start))
+        return last
+
+    def last_added(self, text: str) -> tuple[int, int] | None:
+        """Return the place of the last token from outside the plain vocabulary."""
+        *_, last = (None, *self._added.all(text))
         return last
 
     def begins_added(self, text: str) -> bool:

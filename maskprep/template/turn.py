@@ -24,6 +24,7 @@ class Fit(StrEnum):
     PROMPT = "prompt"  # continued(k) starts with prompt(k)
     REWRITTEN = "rewritten"  # earlier messages are rendered otherwise, but the generation prompt stands in its place
     GRAFT = "graft"  # the turn's own text put behind a prompt that does not fit it
+    WHITE_SPACE = "white-space"  # the same, where prompt and header differ in white space alone
     TRAIN = "train"  # the turn as rendered, though the prompt does not fit it
     SPOKEN = "spoken"  # another role's own text, which no generation prompt asks for
 
@@ -46,6 +47,11 @@ class Turn:
     findings: tuple[Finding, ...]
     thought: tuple[int, int] = (0, 0)
     lent: int = 0
+
+    @property
+    def grafted(self) -> bool:
+        """Whether its own text was put behind a prompt that the template does not write in front of it."""
+        return self.fit in (Fit.GRAFT, Fit.WHITE_SPACE)
 
     def begins(self, text: Rendered) -> bool:
         """Tell whether ``text`` starts with this turn's context and completion.

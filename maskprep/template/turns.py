@@ -10,17 +10,18 @@
 from __future__ import annotations
 
 from collections.abc import Hashable
+from dataclasses import replace
 from functools import cached_property
-from typing import NoReturn
 
 from maskprep.conversation import Conversation
 from maskprep.errors import RowError
 from maskprep.template.audit import Audit, check_plainly, drawn_by, one_in, shape, surroundings
 from maskprep.template.completion import check_completion
+from maskprep.template.ending import Ending, lost_text
 from maskprep.template.render import ChatTemplate
 from maskprep.template.rendered import Beginning, Rendered
 from maskprep.template.runs import merge
-from maskprep.template.source import TEMPLATE, is_lost, message_of
+from maskprep.template.source import TEMPLATE
 from maskprep.template.stops import Stops
 from maskprep.template.thought import EmptyThoughts
 from maskprep.template.turn import Fit, Mismatch, Turn
@@ -111,7 +112,7 @@ class _Search:
             start, fit = self._rewritten_start(), Fit.REWRITTEN
             if start < 0:
                 start, fit = self._mismatched_start()
-        stop, end, ending = self._stop(start, fit)
+        stop, end, ending = self._ending.find(start, fit)
         completion = self.continued.part(start, end) + _of_template(ending)
         stopped = stop < end or bool(ending)
         findings = check_completion(self.template, self.conversation, self.message, completion, stopped=stopped)
@@ -139,6 +140,10 @@ class _Search:
         return self.continued.extent(self.message)
 
     @cached_property
+    def _ending(self) -> Ending:
+        return Ending(self.template, self.stops, self.conversation, self.message, self.continued)
+
+    @cached_property
     def _gap(self) -> tuple[int, int]:
         """The template's text in continued(k) between the earlier messages and the turn's own text."""
         stop = self._own[0] if self._own else len(self.continued)
@@ -160,14 +165,35 @@ class _Search:
         if self._prompt_tail and gap.startswith(self._prompt_tail):
             return start + len(self._prompt_tail)
         asked = self._generation_prompt
-        before = self.continued.part(0, start)
         # A message without text leaves a header and a stop token in the gap, which must not be taken for this turn's.
-        previous = before.extent(self.message - 1)
+        previous = self.continued.part(0, start).extent(self.message - 1)
         anchored = previous is not None and previous[1] == start
+        if previous is None:
+            start, anchored = self._behind_empty(start)
+            gap = self.continued.between(start, stop)
         if not asked or not anchored or gap.count(asked) != 1:
             return -1
         found = gap.index(asked) + len(asked)
         return start + found if self.stops.first(gap, found) is None else -1
+
+    def _behind_empty(self, start: int) -> tuple[int, bool]:
+        """Return where in continued(k) the message before ends that has no text, and whether it is known.
+
+        It is known by one letter in its place, if that changes nothing else. Else it is what was known, ``start``.
+        """
+        index, messages = self.message - 1, list(self.conversation.messages)
+        if messages[index].content.strip() or not isinstance(messages[index].fields.get("content"), str):
+            return start, False
+        messages[index] = replace(messages[index], fields={**messages[index].fields, "content": _LETTER}, ranges=())
+        try:
+            probed = self.template.tracked(
+                replace(self.conversation, messages=tuple(messages)), self.message + 1, generation_prompt=False
+            )
+        except RowError:
+            return start, False
+        low, high = probed.extent(index) or (0, 0)
+        same = high - low == len(_LETTER) and self.continued.text == probed.text[:low] + probed.text[high:]
+        return (low, True) if same and start <= low else (start, False)
 
     def _mismatched_start(self) -> tuple[int, Fit]:
         edge, stop = self._gap
@@ -175,6 +201,8 @@ class _Search:
             self._prompt_tail, self._generation_prompt, self.continued.between(edge, stop)
         )
         if self.mismatch is Mismatch.REJECT:
+            if self._own is not None and _alike(self._prompt_tail, self.continued.between(edge, stop)):
+                return start, Fit.WHITE_SPACE
             raise self._mismatch(start)
         return start, Fit.GRAFT if self.mismatch is Mismatch.GRAFT else Fit.TRAIN
 
@@ -186,7 +214,7 @@ class _Search:
         behind = len(prompt) - len(self._prompt_tail) + agreed
         at = edge + agreed
         asked, rendered = prompt[:behind], text[:at]
-        end = self._stop(start, Fit.TRAIN)[1]
+        end = self._ending.find(start, Fit.TRAIN)[1]
         facts = {
             "message": self.message,
             "prompt": {"before": asked[-_SHOWN:], "after": prompt[behind:][:_SHOWN]},
@@ -204,68 +232,9 @@ class _Search:
         )
         return RowError("prompt-mismatch", message, _WAYS_OUT, facts)
 
-    # Where it ends
-
-    def _stop(self, start: int, fit: Fit) -> tuple[int, int, str]:
-        """Return where the stop token begins and ends in continued(k), and a stop that only the next turn writes."""
-        size = len(self.continued)
-        rest = self.continued.between(start, size)
-        tail = max(0, self._own[1] - start) if self._own else 0
-        if any(is_lost(source) for source in self.continued.sources(start, size)):
-            stop, end = self._only_stop(rest, start, fit)
-            return start + stop, start + end, ""
-        found = self.stops.first(rest, tail)
-        if not found:
-            ending = self._stop_of_next_turn(start + tail)
-            if ending:
-                return size, size, ending
-            found = self.stops.last_special(rest, tail)
-        if not found:
-            end = tail + len(rest[tail:].rstrip())
-            found = end, end
-        return start + found[0], start + found[1], ""
-
-    def _stop_of_next_turn(self, tail: int) -> str:
-        """Return the stop token with which the next turn's header closes this one, if that alone closes it."""
-        following = self.message + 1
-        rest = self.continued.between(tail, len(self.continued))
-        if following >= len(self.conversation.messages) or self.stops.last_special(rest, 0):
-            return ""
-        try:
-            later = self.template.tracked(self.conversation, following + 1, generation_prompt=False)
-        except RowError:
-            return ""
-        if self._own is not None:
-            own = later.extent_like(self.message, self.continued.amounts(self.message))
-            edge = own[1] if own else len(later)
-        else:
-            edge = tail if later.starts_with(self.continued) else len(later)
-        behind = later.between(edge, len(later))
-        found = self.stops.first(behind, len(rest))
-        if not behind.startswith(rest) or found is None or found[0] != len(rest):
-            return ""
-        return behind[slice(*found)] if later.sources(edge, edge + found[1]) == {TEMPLATE} else ""
-
-    def _only_stop(self, rest: str, start: int, fit: Fit) -> tuple[int, int]:
-        """Return the stop token of a turn with lost text: proved where it is the only one and ends the rendering."""
-        found = self.stops.first(rest, 0)
-        known = {source for source in self.continued.sources(start, start + len(rest)) if source}
-        mine = all(message_of(source) == self.message for source in known)
-        alone = found is not None and self.stops.count(rest, 0) == 1 and not rest[found[1] :].strip()
-        if fit is not Fit.PROMPT or not mine or not alone or found is None:
-            self._lose()
-        return found
-
     def _need_provenance(self) -> None:
         if self.continued.lost or self.prompt.lost:
-            self._lose()
-
-    def _lose(self) -> NoReturn:
-        msg = (
-            f"messages[{self.message}]: the template mixes this text in a way that hides whose characters are whose, "
-            "and the prompt alone does not prove where the completion lies"
-        )
-        raise RowError("provenance-lost", msg, "use a template without `%` formatting of message text")
+            raise lost_text(self.message)
 
 
 def generation_prompt(template: ChatTemplate, conversation: Conversation, message: int, prompt: str) -> str:
@@ -277,10 +246,16 @@ def generation_prompt(template: ChatTemplate, conversation: Conversation, messag
     return prompt.removeprefix(before) if prompt.startswith(before) else ""
 
 
+def _alike(prompt: str, header: str) -> bool:
+    """Tell whether two texts, which are not empty, differ in white space alone."""
+    return "".join(prompt.split()) == "".join(header.split()) != ""
+
+
 def _of_template(text: str) -> Rendered:
     return Rendered(text, merge([(len(text), TEMPLATE)]))
 
 
+_LETTER = "x"
 _SHOWN = 400  # characters of each text that an inspection gets to show
 
 _WAYS_OUT = (

@@ -106,6 +106,19 @@ SHAPES = {
     "no_arguments": {
         "messages": [user(), assistant("", tool_calls=[call("ping", {})]), tool("pong"), assistant("Up.")]
     },
+    "empty_result": {
+        "messages": [user(), assistant("", tool_calls=[call()]), tool(""), assistant("Nothing was found.")],
+        "tools": TOOLS,
+    },
+    "empty_results": {
+        "messages": [
+            user(),
+            assistant("", tool_calls=[call(), call("get_time", {"city": "Bergen"}, "call00002")]),
+            tool(""),
+            tool("", tool_call_id="call00002", name="get_time"),
+            assistant("Nothing was found."),
+        ],
+    },
     "call_at_end": {"messages": [user(), assistant("Looking.", tool_calls=[call()])], "tools": TOOLS},
     "unused_tools": {"messages": [user(), assistant(), user("And Sweden's?"), assistant("Stockholm.")], "tools": TOOLS},
     "reasoning": {"messages": [user(), assistant(reasoning_content="Norway is a kingdom.\nIts seat is Oslo.")]},
@@ -148,6 +161,10 @@ SHAPES = {
     },
     "consecutive_users": {"messages": [user("Hello!"), user("Anybody there?"), assistant("Yes.")]},
     "assistant_first": {"messages": [assistant("How can I help?"), user(), assistant()]},
+    "greeting": {"messages": [system(), assistant("How can I help?"), user(), assistant()]},
+    "greetings": {
+        "messages": [system(), assistant("Hello."), assistant("Yes?"), user(), assistant(), user(), assistant()]
+    },
     "assistant_alone": {"messages": [assistant("Once upon a time.")]},
     "ends_with_user": {"messages": [user(), assistant(), user("Thanks a lot.")]},
     "no_assistant": {"messages": [system(), user()]},

@@ -235,7 +235,36 @@ LAWS = {
     "always_asks": Law(
         "{% for m in messages %}<|im_start|>{{ m.role }}\n{{ m.content }}<|im_end|>\n{% endfor %}<|im_start|>assistant\n"
     ),
+    "prompt_has_more_blanks": Law(chatml(HEAD + SAY + CALLS + TAIL, ask=HEAD + "\n")),
+    "header_has_more_blanks": Law(chatml(HEAD + "\n" + THINK + SAY + TAIL, ask=HEAD + "{{ ' ' }}")),
+    "last_result_ends_otherwise": Law(
+        chatml(
+            HEAD + SAY + CALLS + TAIL,
+            rest="<|im_start|>{{ m.role }}\n{% if m.role == 'tool' %}[{{ m.content }}]"
+            "{% if not loop.last %}{{ '\n' }}{% endif %}{% else %}{{ m.content }}{% endif %}<|im_end|>\n",
+        )
+    ),
+    # What is read in one form only
+    "loops_over_parts": Law(
+        "{% for m in messages %}<|im_start|>{{ m.role }}\n{% for p in m.content %}{{ p.text }}{% endfor %}"
+        + CALLS
+        + TAIL
+        + "{% endfor %}{% if add_generation_prompt %}"
+        + HEAD
+        + "{% endif %}"
+    ),
+    "takes_the_first_part": Law(
+        "{% for m in messages %}{{ '<|im_start|>' + m.role + '\n' + m.content[0]['text'] + '<|im_end|>\n' }}{% endfor %}"
+        "{% if add_generation_prompt %}<|im_start|>assistant\n{% endif %}"
+    ),
+    "reads_reasoning": Law(
+        chatml(HEAD + "{% if m.reasoning %}<think>\n{{ m.reasoning }}\n</think>\n\n{% endif %}" + SAY + CALLS + TAIL)
+    ),
     # Where messages go
+    "needs_a_user": Law(
+        "{% if not messages|selectattr('role', 'equalto', 'user')|list %}{{ raise_exception('no user query found') }}"
+        "{% endif %}" + chatml(HEAD + SAY + CALLS + TAIL)
+    ),
     "system_in_first_user": Law(
         "{{ bos_token }}{% set system = messages[0].content ~ '\\n\\n' if messages[0].role == 'system' else '' %}"
         "{% set rest = messages[1:] if system else messages %}"
@@ -336,11 +365,12 @@ LAWS = {
     ),
     "replaces_words": Law(chatml(HEAD + "{{ m.content|replace('é', 'e')|replace('  ', ' ') }}" + TAIL)),
     "str_format": Law(chatml("{{ '<|im_start|>{}\\n{}<|im_end|>'.format(m.role, m.content) }}{{ '\\n' }}")),
-    # Origins are lost
     "percent_format": Law(chatml("{{ '<|im_start|>%s\\n%s<|im_end|>' % (m.role, m.content) }}{{ '\\n' }}")),
     "percent_filter": Law(chatml(HEAD + "{{ '%s'|format(m.content) }}" + TAIL)),
+    # Origins are lost
+    "percent_padded": Law(chatml("{{ '<|im_start|>%s\\n%-1s<|im_end|>' % (m.role, m.content) }}{{ '\\n' }}")),
     "reverses": Law(chatml(HEAD + "{{ m.content|reverse }}" + TAIL)),
     "encodes": Law(chatml(HEAD + "{{ m.content.encode('utf-8') }}" + TAIL)),
 }
 
-LOSSY = frozenset({"percent_format", "percent_filter", "reverses", "encodes"})
+LOSSY = frozenset({"percent_padded", "reverses", "encodes"})

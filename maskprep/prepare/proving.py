@@ -1,0 +1,185 @@
+"""The turns of one conversation: which of them are proved, and which of those that are wanted are left out.
+
+assistant   Hello! What can I do?     before the first user message: no server asks for it, as a rule
+user        What is a fjord?
+assistant                             says nothing: only its stop token would be trained
+user        Hello?
+assistant   A long, narrow inlet.     proved, or else the row is rejected
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass, field, replace
+
+from maskprep.conversation import Conversation, Finding, Message
+from maskprep.errors import RowError
+from maskprep.prepare.policy import SINCE_LAST_USER, Policy, last_user
+from maskprep.template.completion import written
+from maskprep.template.reading import readable
+from maskprep.template.render import ChatTemplate
+from maskprep.template.rendered import Rendered
+from maskprep.template.spoken import find_spoken
+from maskprep.template.turn import Turn
+from maskprep.template.turns import TurnFinder
+
+
+@dataclass(slots=True)
+class Turns:
+    """What came of the turns of a conversation: those that are ``proved``, wanted or not, and why some are left out.
+
+    ``empty`` are the wanted ones that say nothing, ``unasked`` those that no server asks for; of the ones that are
+    ``unrenderable`` the template writes no prompt.
+    """
+
+    proved: list[Turn] = field(default_factory=list)
+    empty: set[int] = field(default_factory=set)
+    unasked: set[int] = field(default_factory=set)
+    unrenderable: set[int] = field(default_factory=set)
+    findings: list[Finding] = field(default_factory=list)
+
+    @property
+    def left_out(self) -> set[int]:
+        """The wanted turns that are not trained."""
+        return self.empty | self.unasked
+
+    def leave_out_unasked(self, message: int, why: str) -> None:
+        """Leave out a turn that no server asks for."""
+        self.unasked.add(message)
+        self.findings.append(Finding("assistant-first", f"messages[{message}]: {why}"))
+
+    def leave_out_empty(self, message: int) -> None:
+        """Leave out a turn that says nothing."""
+        self.empty.add(message)
+        why = "it says nothing, and only a stop token would be trained"
+        self.findings.append(Finding("empty-answer", f"messages[{message}]: {why}"))
+
+
+def read_as_chosen(template: ChatTemplate, conversation: Conversation, policy: Policy) -> tuple[Conversation, Rendered]:
+    """Return the conversation as the template reads it best, and its rendering; arguments stay what was chosen.
+
+    Raises:
+        RowError: no form of it can be rendered.
+    """
+    read, whole = readable(template, conversation)
+    if policy.adaptations.arguments == "object" and any(f.code == "arguments-as-text" for f in read.findings):
+        return conversation, template.tracked(conversation, len(conversation.messages), generation_prompt=False)
+    return read, whole
+
+
+def prove_turns(finder: TurnFinder, conversation: Conversation, wanted: Collection[int], whole: Rendered) -> Turns:
+    """Prove the assistant's turns, and those of others that are wanted.
+
+    Args:
+        finder: proves them.
+        conversation: the conversation.
+        wanted: the messages to be trained.
+        whole: the audited rendering of the conversation.
+
+    Raises:
+        RowError: a wanted turn cannot be proved that a server could ask for.
+    """
+    messages = conversation.messages
+    turns = Turns()
+    if 0 in wanted and messages[0].role == "assistant":
+        turns.leave_out_unasked(0, "it has no prompt: no server can ask for it")
+    first_user = next((index for index, message in enumerate(messages) if message.role == "user"), 0)
+    for index, message in enumerate(messages):
+        if message.role == "assistant" and index:
+            turn = _answer(finder, conversation, index, whole, turns, wanted=index in wanted, early=index < first_user)
+        elif message.role != "assistant" and index in wanted:
+            turn = find_spoken(finder.template, finder.stops, conversation, index, whole)
+        else:
+            turn = None
+        if turn is not None:
+            turns.proved.append(_behind_prefix(turn) if message.prefix else turn)
+    return turns
+
+
+def _answer(  # noqa: PLR0913 - a turn, and what is known of it
+    finder: TurnFinder,
+    conversation: Conversation,
+    index: int,
+    whole: Rendered,
+    turns: Turns,
+    *,
+    wanted: bool,
+    early: bool,
+) -> Turn | None:
+    """Prove an assistant's turn, None where that fails and it is not trained: then it is only not told apart."""
+    silent = wanted and says_nothing(conversation.messages[index])
+    try:
+        turn = finder.find(conversation, index, whole)
+    except RowError as error:
+        if early and wanted and not silent and error.code in _NOT_ASKED_FOR:
+            turns.leave_out_unasked(index, _NOT_ASKED_FOR[error.code])
+            if error.code == "template-error":
+                turns.unrenderable.add(index)
+        elif wanted and not silent:
+            raise
+        turn = None
+    if silent and not (turn and _has_own_text(turn, conversation.messages[index])):
+        turns.leave_out_empty(index)
+    return turn
+
+
+def says_nothing(message: Message) -> bool:
+    """Tell whether an answer has no text, no reasoning and no calls, or all of it is given to the model."""
+    return message.prefix or not written(message)
+
+
+def _has_own_text(turn: Turn, message: Message) -> bool:
+    """Tell whether there is text of its message in a completion: the template may read a field of its own."""
+    places = () if message.prefix else turn.text.part(turn.start, turn.stop).places()
+    text = turn.text.between(turn.start, turn.stop)
+    return any(source and text[low:high].strip() for low, high, source in places)
+
+
+def _behind_prefix(turn: Turn) -> Turn:
+    """Return a turn whose text is given to the model: what it must write begins behind it."""
+    own = turn.text.extent(turn.message)
+    start = max(turn.start, own[1]) if own else turn.start
+    return replace(turn, start=start, thought=(start, start))
+
+
+def nothing_trained(
+    messages: Sequence[Message], chosen: Collection[int], wanted: Collection[int], turns: Turns, policy: Policy
+) -> RowError:
+    """Return why nothing of a conversation is trained.
+
+    Args:
+        messages: the conversation's.
+        chosen: the messages that the policy chooses as trained turns.
+        wanted: those of them that are in the loss, and are not left out.
+        turns: what came of them.
+        policy: what is trained.
+    """
+    if turns.empty:
+        said = f"{len(turns.empty)} of {len(messages)} messages say nothing, and nothing else is trained"
+        return RowError("empty-answer", said, "leave such rows out, or give the answers a content")
+    return RowError("nothing-to-train", _why([message.role for message in messages], chosen, wanted, policy))
+
+
+def _why(roles: Sequence[str], chosen: Collection[int], wanted: Collection[int], policy: Policy) -> str:
+    whose = " or ".join(sorted(policy.roles))
+    if not policy.speaking(roles):
+        return f"the conversation has no {whose} message"
+    if not chosen and policy.turns == SINCE_LAST_USER:
+        last = last_user(roles)
+        if last is None:
+            return "the conversation has no user message that a turn could follow (train.turns: since_last_user)"
+        where = "the conversation ends with it" if last == len(roles) - 1 else f"no {whose} message follows it"
+        return f"messages[{last}] is the last user message, and {where} (train.turns: since_last_user)"
+    if not wanted:
+        return f"no {whose} message is in the loss: they have weight 0, no prompt, or are not the turns chosen"
+    return f"the policy selects no part of any {whose} message"
+
+
+_NOT_ASKED_FOR = {
+    "template-error": "no prompt for it can be rendered before there is a user message, so no server asks for it",
+    "prompt-mismatch": "before there is a user message, no prompt of a server leads to it",
+    "foreign-text": "before there is a user message, the template writes another message's text into it",
+    "content-dropped": "before there is a user message, the template renders nothing of it",
+    "provenance-lost": "before there is a user message, it cannot be told whose text is whose",
+}
+"""Why a turn before the first user message is not trained, by what its proof failed with."""

@@ -29,7 +29,7 @@ class Chat:
 
     ``partial`` are the messages of which the data masks something, ``prefix`` is the one whose text is given to the
     model to go on from, ``cut`` tells that the end of the row was cut off. ``template`` is the text of the chat
-    template, None for the tokenizer's own.
+    template, None for the tokenizer's own. A ``plain_text`` is a document of one message, which no template renders.
     """
 
     messages: Sequence[Mapping[str, Any]]
@@ -40,6 +40,7 @@ class Chat:
     prefix: int | None = None
     cut: bool = False
     template: str | None = None
+    plain_text: bool = False
 
 
 class Alone:
@@ -75,6 +76,9 @@ class Alone:
 
     def faults(self, chat: Chat, row: Labelled, only: Collection[int] | None = None) -> Iterator[str]:
         """Yield what is wrong with the trained turns of one row: all, or ``only`` those of some messages."""
+        if chat.plain_text:
+            yield from self._document(chat, row)
+            return
         trained = row.labels != IGNORED
         outside = trained.copy()
         for message, start, end in _completions(row, trained):
@@ -90,6 +94,18 @@ class Alone:
                 yield f"messages[{message}]: {fault}"
         if outside.any():
             yield f"token {int(np.flatnonzero(outside)[0])} is trained, but lies in no turn"
+
+    def _document(self, chat: Chat, row: Labelled) -> Iterator[str]:
+        """Check a document: it is encoded as any text, ended, and trained from its second id on."""
+        expected: list[int] = self._tokenizer(chat.messages[0]["content"], verbose=False)["input_ids"]
+        end = self._tokenizer.eos_token_id
+        expected = expected if end is None or expected[-1:] == [end] else [*expected, end]
+        if not self._same(row.input_ids.tolist(), expected):
+            yield "its ids are not those that the tokenizer gives for the document"
+        elif self._whole and not chat.partial and (row.labels[1:] == IGNORED).any():
+            yield f"token {1 + int(np.flatnonzero(row.labels[1:] == IGNORED)[0])} of the document is not trained"
+        else:
+            self.proved += 1
 
     def _spoken(self, chat: Chat, row: Labelled, message: int, start: int, end: int) -> Iterator[str]:
         """Check a turn that no prompt asks for: it stands where the template renders its text, and says it."""

@@ -29,7 +29,8 @@ class Chats:
         partial = frozenset(index for index, message in enumerate(messages) if message.ranges or message.prefix)
         fields = [message.fields for message in messages]
         given = conversation.tools, conversation.documents, self._variables
-        return Chat(fields, *given, partial, prefix, made.cut, self._template)
+        plain_text = conversation.plain_text
+        return Chat(fields, *given, partial, prefix, made.cut, self._template, plain_text=plain_text)
 
     @staticmethod
     def renumbered(labelled: Labelled, made: PreparedSequence) -> Labelled:

@@ -6,7 +6,7 @@ import json
 from typing import Any
 
 from commands.builds import jsonl
-from commands.inspections import inspect
+from commands.inspections import inspect, run
 
 ASK = {"role": "user", "content": "How deep is the harbour?"}
 SAY = {"role": "assistant", "content": "Nine metres."}
@@ -92,6 +92,9 @@ def test_plain_documents_are_trained_whole(build, place):
     totals = outcome.json["totals"]
     assert totals["rows_used"] == 2
     assert totals["tokens"] - totals["trained_tokens"] == 2  # the first token of each has nothing before it
+    checked = run("verify", place / "out", "--rows", "2")
+    assert checked.code == 0, checked.stdout
+    assert "2 of 2 rows are what their source lines become" in checked.stdout
 
 
 def test_an_entry_of_columns_or_roles_that_no_row_uses_is_an_error(build, place):

@@ -17,8 +17,9 @@ from maskprep.formats import DEFAULT, Line, Reading, parse
 from maskprep.labels import IGNORED, Labelled
 from maskprep.pipeline import guarded
 from maskprep.prepare import PreparedSequence, Preparer
-from maskprep.prepare.alone import Alone, clock
+from maskprep.prepare.alone import Alone
 from maskprep.prepare.chats import Chats
+from maskprep.prepare.clock import clock
 from maskprep.shards.reader import StoredDataSet
 from maskprep.shards.schema import ShardRow
 from maskprep.sources import open_source, pick_rows, total_bytes

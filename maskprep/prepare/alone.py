@@ -9,12 +9,10 @@ One rule with two users: ``verify`` holds rows of a finished build against it, a
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from contextlib import contextmanager
 from dataclasses import dataclass, field
-from datetime import datetime
 from functools import cached_property
 from itertools import groupby
-from typing import Any, Self
+from typing import Any
 
 import numpy as np
 
@@ -116,7 +114,7 @@ class Alone:
         literal = any(rendering.startswith((text, self._bare(text))) for rendering in renderings)
         if not literal and not any(self._begins(rendering, ids[:end]) for rendering in renderings):
             yield "the text up to its end is not how the template renders the conversation"
-        elif literal and not self._same(ids[:first], self._encode(before)):
+        elif literal and not self._same(ids[:first], self._encode(before), before):
             yield f"the {first:,} ids before it are not those of the text before it"
         else:
             self.proved += 1
@@ -139,7 +137,7 @@ class Alone:
         # A text that is gone on with, and a header that a template mixes with it, are of the message, too.
         first = start + int(np.flatnonzero(row.labels[start:end] != IGNORED)[0])
         start = min(max(start, len(asked)), first)
-        if not self._same(ids[:start], asked):
+        if not self._same(ids[:start], asked, prompt):
             yield from self._as_rendered(chat, ids[:start], ids[:end], continued, asked)
             return
         text = self._text(ids, start, end)
@@ -196,11 +194,14 @@ class Alone:
         if own[: len(ids)] == ids or changed == rendering:
             return own[: len(ids)] == ids
         # Where the text was encoded in pieces, white space is changed otherwise, and unknown characters fuse otherwise.
-        known = "".join(self._bare(text).split()).split(self._tokenizer.unk_token or "\n")
-        return any(_in_order(known, "".join(one.split())) for one in (changed, rendering))
+        known = _words(self._bare(text)).split(self._tokenizer.unk_token or "\n")
+        return any(_in_order(known, _words(one)) for one in (changed, rendering))
 
-    def _same(self, ids: list[int], asked: list[int]) -> bool:
-        return ids == asked or (self._escaped and self._decode(ids) == self._decode(asked))
+    def _same(self, ids: list[int], asked: list[int], text: str) -> bool:
+        if ids == asked:
+            return True
+        # Escaped, a token takes no white space with it, and no blank is put behind it.
+        return self._escaped and _words(self._decode(ids)) in {_words(text), _words(self._decode(asked))}
 
     def _bare(self, text: str) -> str:
         """Return a text without the stop token at its end, which may be one that only the next turn writes."""
@@ -252,8 +253,11 @@ class Alone:
         """
         if self._encode(continued)[:end] == ids[:end]:
             return True
+        bare = self._bare(self._text(ids, start, end))
         if rest is None:
-            return self._bare(self._text(ids, start, end)) in self._decode(self._encode(continued))
+            return bare in self._decode(self._encode(continued))
+        if self._escaped and _words(rest).startswith(_words(bare)):
+            return True
         for lead in _LEADS if self._puts_blank_first else ("", "x\n", *_LEADS):
             before, both = self._encode(lead), self._encode(lead + rest)
             if both[: len(before)] == before and both[len(before) :][: end - start] == ids[start:end]:
@@ -281,6 +285,11 @@ def _completions(row: Labelled, trained: np.ndarray) -> Iterator[tuple[int, int,
             yield message, start, end
 
 
+def _words(text: str) -> str:
+    """Return a text without white space."""
+    return "".join(text.split())
+
+
 def _in_order(pieces: Sequence[str], text: str) -> bool:
     """Tell whether pieces stand in a text, one behind the other."""
     at = 0
@@ -289,24 +298,6 @@ def _in_order(pieces: Sequence[str], text: str) -> bool:
         if at < len(piece):
             return False
     return True
-
-
-@contextmanager
-def clock(now: datetime) -> Iterator[None]:
-    """Set the clock that transformers tells templates to ``now``, as it stood in the build."""
-    from transformers.utils import chat_template_utils  # noqa: PLC0415 - seconds to import
-
-    class _Then(datetime):
-        @classmethod
-        def now(cls, tz: Any = None) -> Self:  # noqa: ARG003 - datetime's own signature
-            return cls(now.year, now.month, now.day, now.hour, now.minute, now.second, tzinfo=now.tzinfo)
-
-    before = chat_template_utils.datetime
-    chat_template_utils.datetime = _Then
-    try:
-        yield
-    finally:
-        chat_template_utils.datetime = before
 
 
 _TWO_WORDS = "x a"

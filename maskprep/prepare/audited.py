@@ -15,8 +15,9 @@ from contextlib import nullcontext
 from zlib import crc32
 
 from maskprep.errors import RowError
-from maskprep.prepare.alone import Alone, clock
+from maskprep.prepare.alone import Alone
 from maskprep.prepare.chats import Chats
+from maskprep.prepare.clock import clock
 from maskprep.prepare.policy import TRAINABLE, Control, Policy
 from maskprep.prepare.prepared import Prepared, PreparedSequence
 from maskprep.prepare.proved import Proved
@@ -89,6 +90,9 @@ class SequenceAudit:
                 try:
                     fault = next(alone.faults(chats.of(made), chats.renumbered(made.labelled, made), only), None)
                 except RowError:
+                    # What is beyond the limits in transformers alone is no fault of the row where nobody asked it yet.
+                    if template.uses_clock:
+                        return
                     raise
                 except Exception as error:  # whatever it refuses, we must not train
                     msg = f"transformers cannot render this conversation: {type(error).__name__}: {error}"

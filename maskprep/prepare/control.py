@@ -197,7 +197,10 @@ class ControlTokens:
         return f"{forged.whose} spells {content!r}, which would become a control token"
 
     def _escape(self, sequence: TrainingSequence, forged: Sequence[Forged]) -> Encoded:
-        """Encode these tokens as ordinary text; the ids around them stay: added tokens part the text in any case."""
+        """Encode these tokens as ordinary text; the ids around them stay: added tokens part the text in any case.
+
+        A blank that the tokenizer puts behind an added token goes with the token.
+        """
         encoded, raw = sequence.encoded, sequence.text.text.encode()
         pieces: list[Encoded] = []
         done = position = 0  # the token, and the byte, up to which it is done
@@ -209,6 +212,13 @@ class ControlTokens:
             starts = np.concatenate((np.zeros(1, np.int64), ends[:-1]))
             pieces.append(Encoded(ids, starts + low, ends + low))
             done, position = one.index + 1, high
+            if self._has_blank_put_first(encoded, done):
+                low, high = max(int(encoded.starts[done]), position), int(encoded.ends[done])
+                ids, ends = self._ordinary.encode(raw[low:high].decode()) if low < high else (ids[:0], ends[:0])
+                pieces.append(
+                    Encoded(ids, np.concatenate((np.zeros(len(ids[:1]), np.int64), ends[:-1])) + low, ends + low)
+                )
+                done, position = done + 1, max(high, position)
         pieces.append(_slice(encoded, done, len(encoded.ids), position))
         columns = (
             [piece.ids for piece in pieces],
@@ -216,6 +226,11 @@ class ControlTokens:
             [piece.ends for piece in pieces],
         )
         return Encoded(*map(np.concatenate, columns))
+
+    def _has_blank_put_first(self, encoded: Encoded, index: int) -> bool:
+        """Tell whether a token spells a blank more than the text has in its place."""
+        spelled = self._ordinary.spell(encoded.ids[index : index + 1])
+        return spelled.startswith(b" ") and len(spelled) == int(encoded.ends[index] - encoded.starts[index]) + 1
 
     def _place(self, raw: bytes, encoded: Encoded, forged: Forged) -> tuple[int, int]:
         """Return where a token stands, with the white space that it has taken from its neighbours."""

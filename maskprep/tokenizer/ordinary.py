@@ -62,6 +62,9 @@ class Ordinary:
         for cut in range(1, len(text)):
             yield self._model(text[:cut]) + self._model(text[cut:])
         yield [token for char in text for token in self._model(char)]
+        # The blank that is put in front of a blank may have become one token with it.
+        letters = [self._backend.token_to_id(char.replace(" ", "\u2581")) for char in text]
+        yield [token for token in letters if token is not None]
 
     def _model(self, text: str) -> list[int]:
         """Return the ids of a text that stands behind other text: a blank that is put in front of it is taken away."""

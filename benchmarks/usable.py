@@ -23,7 +23,7 @@ from maskprep.prepare import Policy, Preparer
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
 
-from assets.cells import tokenizer_for  # noqa: E402 - the tests know how such a tokenizer is made
+from assets.cells import tokenizer_for
 
 NOW = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
 CALL = {"name": "look_up", "arguments": {"word": "fjord", "limit": 2}}

@@ -472,6 +472,9 @@ class Reference:
 
     def _speaks_anyhow(self, k):
         """Tell whether the completion of a message without content, reasoning and calls holds text of it."""
+        known = ("role", "name", "content", *REASONING, "tool_calls", "function_call")
+        if not any(value for name, value in self.messages[k].items() if name not in known):
+            return False
         try:
             turn = self.turn(k)
         except (Refused, Unknown):
@@ -538,7 +541,7 @@ class Reference:
         # The brackets around another message's text do not see the white space at its end.
         while whole[gap : gap + 1].isspace() and not self._header(k).startswith(whole[gap]):
             gap += 1
-        start = gap + self._header_end(k, whole[gap:own_start])
+        start = gap + self._header_end(k, self._before_tags(k, whole[gap:own_start]))
         stop = _first(self.stop_tokens, whole[:limit], own_end)
         if stop:
             return start, stop[1]

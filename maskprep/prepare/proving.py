@@ -16,6 +16,7 @@ from maskprep.conversation import Conversation, Finding, Message
 from maskprep.errors import RowError
 from maskprep.prepare.policy import SINCE_LAST_USER, Policy, last_user
 from maskprep.template.completion import written
+from maskprep.template.given import REASONING_NAMES
 from maskprep.template.reading import readable
 from maskprep.template.render import ChatTemplate
 from maskprep.template.rendered import Rendered
@@ -118,7 +119,7 @@ def _answer(  # noqa: PLR0913 - a turn, and what is known of it
         elif wanted and not silent:
             raise
         turn = None
-    if silent and not (turn and _has_own_text(turn, conversation.messages[index])):
+    if silent and not (turn and _speaks_anyhow(turn, conversation.messages[index])):
         turns.leave_out_empty(index)
     return turn
 
@@ -128,11 +129,12 @@ def says_nothing(message: Message) -> bool:
     return message.prefix or not written(message)
 
 
-def _has_own_text(turn: Turn, message: Message) -> bool:
-    """Tell whether there is text of its message in a completion: the template may read a field of its own."""
-    places = () if message.prefix else turn.text.part(turn.start, turn.stop).places()
-    text = turn.text.between(turn.start, turn.stop)
-    return any(source and text[low:high].strip() for low, high, source in places)
+def _speaks_anyhow(turn: Turn, message: Message) -> bool:
+    """Tell whether the completion of such a message holds text of it: a template may read a field of its own."""
+    if message.prefix or not any(value for name, value in message.fields.items() if name not in _USUAL):
+        return False
+    text = turn.text.part(turn.start, turn.stop)
+    return any(source and text.between(low, high).strip() for low, high, source in text.places())
 
 
 def _behind_prefix(turn: Turn) -> Turn:
@@ -175,6 +177,7 @@ def _why(roles: Sequence[str], chosen: Collection[int], wanted: Collection[int],
     return f"the policy selects no part of any {whose} message"
 
 
+_USUAL = frozenset({"role", "name", "content", "tool_calls", "function_call", *REASONING_NAMES})
 _NOT_ASKED_FOR = {
     "template-error": "no prompt for it can be rendered before there is a user message, so no server asks for it",
     "prompt-mismatch": "before there is a user message, no prompt of a server leads to it",

@@ -71,7 +71,7 @@ def _own_text(text: Rendered) -> Iterator[str]:
 def _frame(template: ChatTemplate) -> str | None:
     """Return what the template writes around a message of the user's, None where it refuses one that stands alone."""
     try:
-        alone = template.tracked(Conversation((_ASK,)), 1, generation_prompt=False)
+        _, alone = readable(template, Conversation((_ASK,)))
     except RowError:
         return None
     return "\0".join(_own_text(alone))

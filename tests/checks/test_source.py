@@ -7,6 +7,8 @@ from pathlib import Path
 
 import pytest
 import yaml
+from law.shapes import SHAPES
+from law.templates import LAWS
 from planting import ROOT, build, conversations, plant, rows_of, span_of, verified
 
 GOLDEN = ROOT / "tests" / "golden" / "cases"
@@ -28,6 +30,23 @@ def test_golden_cases_are_clean(case, tmp_path):
     assert {name for name, result in found.items() if result.verdict == "failed"} == set(), found
     turns = found["source"].figures
     assert turns["turns_proved"] + turns["turns_as_rendered"] > 0
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        *("loops_over_parts", "takes_the_first_part", "reads_reasoning", "needs_a_user", "prompt_has_more_blanks"),
+        *("header_has_more_blanks", "last_result_ends_otherwise", "percent_filter"),
+    ],
+)
+def test_what_is_given_in_another_form_or_left_out_is_clean(name, tmp_path):
+    template = tmp_path / "template.jinja"
+    template.write_text(LAWS[name].text, "utf-8")
+    rows = [SHAPES[shape] for shape in ("plain", "reasoning", "greeting", "empty_result", "empty_answer", "tools")]
+    options = ["--chat-template", template, "--max-rejects", "1"]
+    found = verified(build(tmp_path, rows, options=options), rows="all")
+    assert {name for name, result in found.items() if result.verdict == "failed"} == set(), found
+    assert found["source"].figures["turns_proved"] > 0
 
 
 def test_turns_in_another_context_are_compared_with_their_rendering_and_that_is_said(tmp_path):

@@ -37,7 +37,7 @@ ROWS = (
     "settings",
     [
         (),
-        ("train.turns=last",),
+        ("train.turns=last", "max_rejects=0.5"),
         ("train.turns=2 last",),
         ("train.turns=first", "max_rejects=0.5"),
         ("train.turns=since_last_user",),
@@ -73,7 +73,7 @@ def test_a_mask_a_weight_and_a_prefix_of_the_data_reach_the_rows(build, source):
     assert data.column_names == ["input_ids", "labels", "spans", "origin", "loss_weights"]
     stored = StoredDataSet("out")
     row = next(row for row in map(stored.row, range(len(stored))) if row.where.line == 3)
-    assert set(row.labelled.weights.tolist()) == {0.0, 0.5, 1.0}
+    assert set(row.labelled.weights.tolist()) == {0.0, 0.5}
     from transformers import AutoTokenizer
 
     tokenizer = AutoTokenizer.from_pretrained("out/tokenizer")

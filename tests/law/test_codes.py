@@ -66,12 +66,12 @@ def test_tools_in_a_completion_are_foreign_text():
 
 
 def test_provenance_lost_where_formatted_text_may_spell_the_stop_token():
-    error = refused("percent_format", {"messages": [user(), assistant("I write <|im_end|> here.")]})
+    error = refused("percent_padded", {"messages": [user(), assistant("I write <|im_end|> here.")]})
     assert error.code == "provenance-lost"
 
 
 def test_lost_provenance_does_no_harm_where_renders_alone_prove_the_completion():
-    (made,) = prepared("percent_format", SHAPES["plain"]).sequences
+    (made,) = prepared("percent_padded", SHAPES["plain"]).sequences
     assert made.labelled.trained_tokens
 
 

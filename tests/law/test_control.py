@@ -202,11 +202,11 @@ def test_a_variable_of_a_row_is_looked_at():
 
 
 def test_where_origins_are_lost_only_text_that_could_be_a_piece_is_refused():
-    assert prepare("reject", [user(), assistant()], "percent_format").sequences
-    message = rejected([user(), assistant("ends with <s>")], "percent_format")
+    assert prepare("reject", [user(), assistant()], "percent_padded").sequences
+    message = rejected([user(), assistant("ends with <s>")], "percent_padded")
     assert message == "messages[1] (assistant) may spell '<s>', a control token: the template hides whose text it is"
-    assert rejected([user(), assistant("ends with <s>")], "percent_format", mode="escape") == message
-    pieced = chatml("{{ '<|im_start|>%s\\n%s|><|im_end|>' % (m.role, m.content) }}{{ '\\n' }}")
+    assert rejected([user(), assistant("ends with <s>")], "percent_padded", mode="escape") == message
+    pieced = chatml("{{ '<|im_start|>%s\\n%-1s|><|im_end|>' % (m.role, m.content) }}{{ '\\n' }}")
     assert "may spell '<|call|>'" in rejected([user(), assistant("<|call")], pieced)
 
 

@@ -261,3 +261,25 @@ def test_a_twin_has_the_same_form():
     twin = twin_of(row, form)
     assert form_of(twin).key == form.key
     assert twin.messages[0].fields["content"] == spelt(0)
+
+
+@pytest.mark.parametrize("history", ["split", "rendered"])
+@pytest.mark.parametrize(
+    "name", ["needs_a_user", "loops_over_parts", "takes_the_first_part", "reads_reasoning", "chatml", "percent_filter"]
+)
+def test_what_is_given_otherwise_or_left_out_is_so_with_a_plan(name, history):
+    shapes = [
+        SHAPES[shape] for shape in ("greeting", "greetings", "empty_answer", "blank_answer", "reasoning", "plain")
+    ]
+    check(LAWS[name], history, shapes, 4)
+
+
+def test_a_greeting_that_the_template_refuses_to_prompt_is_planned():
+    planner, _ = preparers(LAWS["needs_a_user"], "split")
+    counted = planned(planner, [0])
+    for answer in ("One.", "Two.", "Three.", "Four."):
+        made = planner.prepare(
+            Conversation(tuple(map(Message, (system(), assistant("Hello."), user(), assistant(answer)))))
+        )
+        assert [finding.code for finding in made.findings] == ["assistant-first"]
+    assert counted[0]

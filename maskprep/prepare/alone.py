@@ -98,7 +98,7 @@ class Alone:
         expected: list[int] = self._tokenizer(chat.messages[0]["content"], verbose=False)["input_ids"]
         end = self._tokenizer.eos_token_id
         expected = expected if end is None or expected[-1:] == [end] else [*expected, end]
-        if not self._same(row.input_ids.tolist(), expected):
+        if not self._same(row.input_ids.tolist(), expected, self._decode(expected)):
             yield "its ids are not those that the tokenizer gives for the document"
         elif self._whole and not chat.partial and (row.labels[1:] == IGNORED).any():
             yield f"token {1 + int(np.flatnonzero(row.labels[1:] == IGNORED)[0])} of the document is not trained"

@@ -8,8 +8,7 @@ One rule with two users: ``verify`` holds rows of a finished build against it, a
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Collection, Iterator, Sequence
 from functools import cached_property
 from itertools import groupby
 from typing import Any
@@ -17,28 +16,9 @@ from typing import Any
 import numpy as np
 
 from maskprep.labels import IGNORED, Labelled
+from maskprep.prepare.chats import Chat
 from maskprep.template.limits import Exceeded, Limits
 from maskprep.template.render import refusal
-
-
-@dataclass(frozen=True, slots=True)
-class Chat:
-    """What ``apply_chat_template`` is given: normalised messages and what goes with them.
-
-    ``partial`` are the messages of which the data masks something, ``prefix`` is the one whose text is given to the
-    model to go on from, ``cut`` tells that the end of the row was cut off. ``template`` is the text of the chat
-    template, None for the tokenizer's own. A ``plain_text`` is a document of one message, which no template renders.
-    """
-
-    messages: Sequence[Mapping[str, Any]]
-    tools: Any = None
-    documents: Any = None
-    variables: Mapping[str, Any] = field(default_factory=dict)
-    partial: frozenset[int] = frozenset()
-    prefix: int | None = None
-    cut: bool = False
-    template: str | None = None
-    plain_text: bool = False
 
 
 class Alone:

@@ -2,14 +2,33 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from maskprep.conversation import Conversation
 from maskprep.labels import Labelled
-from maskprep.prepare.alone import Chat
 from maskprep.prepare.prepared import PreparedSequence
+
+
+@dataclass(frozen=True, slots=True)
+class Chat:
+    """What ``apply_chat_template`` is given: normalised messages and what goes with them.
+
+    ``partial`` are the messages of which the data masks something, ``prefix`` is the one whose text is given to the
+    model to go on from, ``cut`` tells that the end of the row was cut off. ``template`` is the text of the chat
+    template, None for the tokenizer's own. A ``plain_text`` is a document of one message, which no template renders.
+    """
+
+    messages: Sequence[Mapping[str, Any]]
+    tools: Any = None
+    documents: Any = None
+    variables: Mapping[str, Any] = field(default_factory=dict)
+    partial: frozenset[int] = frozenset()
+    prefix: int | None = None
+    cut: bool = False
+    template: str | None = None
+    plain_text: bool = False
 
 
 class Chats:

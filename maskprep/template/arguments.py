@@ -71,14 +71,15 @@ def _arguments(conversation: Conversation) -> Iterator[str]:
 
 def _as_text(conversation: Conversation) -> Conversation | None:
     """Return the conversation with all arguments as JSON text, None where there are none."""
-    messages = tuple(_message(message) for message in conversation.messages)
+    messages = tuple(map(with_text_arguments, conversation.messages))
     if messages == conversation.messages:
         return None
     finding = Finding("arguments-as-text", "the template reads the arguments of tool calls as text, not as objects")
     return replace(conversation, messages=messages, findings=(*conversation.findings, finding))
 
 
-def _message(message: Message) -> Message:
+def with_text_arguments(message: Message) -> Message:
+    """Return the message with the arguments of its calls as JSON text."""
     calls = message.fields.get("tool_calls")
     if not calls:
         return message

@@ -9,6 +9,7 @@ from typing import Any, Literal
 
 from maskprep.conversation import Conversation, Finding, Message
 from maskprep.prepare.adapt.joining import with_calls
+from maskprep.template.arguments import with_text_arguments
 
 
 def change_arguments(conversation: Conversation, form: Literal["object", "text"]) -> Conversation:
@@ -16,28 +17,27 @@ def change_arguments(conversation: Conversation, form: Literal["object", "text"]
 
     Text that is no JSON of an object stays text.
     """
-    messages = tuple(_message(message, form) for message in conversation.messages)
+    change = with_text_arguments if form == "text" else _with_objects
+    messages = tuple(map(change, conversation.messages))
     if messages == conversation.messages:
         return conversation
     finding = Finding("arguments-changed", f"the arguments of tool calls were given to the template as {form}")
     return replace(conversation, messages=messages, findings=(*conversation.findings, finding))
 
 
-def _message(message: Message, form: str) -> Message:
+def _with_objects(message: Message) -> Message:
     calls = message.fields.get("tool_calls")
-    return with_calls(message, [_call(call, form) for call in calls]) if calls else message
+    return with_calls(message, list(map(_call, calls))) if calls else message
 
 
-def _call(call: Mapping[str, Any], form: str) -> Mapping[str, Any]:
+def _call(call: Mapping[str, Any]) -> Mapping[str, Any]:
     if isinstance(call.get("function"), dict):
-        return {**call, "function": _call(call["function"], form)}
+        return {**call, "function": _call(call["function"])}
     arguments = call.get("arguments")
-    if form == "text" and isinstance(arguments, dict):
-        return {**call, "arguments": json.dumps(arguments, ensure_ascii=False)}
-    if form == "object" and isinstance(arguments, str):
-        try:
-            read = json.loads(arguments)
-        except (ValueError, RecursionError):
-            return call
-        return {**call, "arguments": read} if isinstance(read, dict) else call
-    return call
+    if not isinstance(arguments, str):
+        return call
+    try:
+        read = json.loads(arguments)
+    except (ValueError, RecursionError):
+        return call
+    return {**call, "arguments": read} if isinstance(read, dict) else call

@@ -21,8 +21,6 @@ _SUSPECT = re.compile(r"\\u(?:[dD][89a-fA-F]|0000)")  # the escapes that can giv
 _SURROGATE = re.compile("[\ud800-\udfff]")
 _CUT_WORD = re.compile(r"\s*|t|tr|tru|f|fa|fal|fals|n|nu|nul|-|\.|[eE][+-]?|\\|\\?u[0-9a-fA-F]{0,4}")
 _JSONL_HINT = "Mend the row, or write one JSON object a line; `jq -c .` makes that of a file of objects."
-    "Mend the row, or write the file again: one JSON object a line; `jq -c .` makes that of a file of objects."
-)
 
 
 def loads(data: bytes) -> Any:

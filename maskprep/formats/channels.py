@@ -53,7 +53,12 @@ def _told(message: Message, at: str, findings: list[Finding]) -> Message:
         raise RowError("bad-message", f"{at}.channel is {shown}", f"The channels are {', '.join(_CHANNELS)}.")
     rest = {key: value for key, value in message.fields.items() if key not in {"channel", "recipient"}}
     recipient = message.fields.get("recipient")
+    if recipient not in (None, "", "all", "user") and not str(recipient).startswith(_TOOLS):
+        hint = "Calls of functions are read: to functions.NAME. Take other turns out, or write them as tool_calls."
+        raise RowError("bad-message", f"{at} is said to {quote(str(recipient))}, which is no function", hint)
     if isinstance(recipient, str) and recipient.startswith(_TOOLS):
+        if message.ranges:
+            raise RowError("bad-range", f"{at} is a call, of which no single characters can be masked", "Use a weight.")
         call = {"name": recipient.removeprefix(_TOOLS), "arguments": rest["content"]}
         calls = [*rest.get("tool_calls", []), *read_call_text(call, at, findings)]
         return replace(message, fields={**rest, "content": "", "tool_calls": calls}, ranges=())
@@ -90,7 +95,8 @@ def _turn(waiting: Sequence[Message], at: str) -> Iterator[Message]:
             fields[key] = f"{before}\n{text}" if before else text
             if message.weight != weight:
                 ranges.append(Range(key, start, start + len(text), message.weight))
-            ranges += [replace(span, start=span.start + start, end=span.end + start) for span in message.ranges]
+            own = [span for span in message.ranges if span.field == key]
+            ranges += [replace(span, start=span.start + start, end=span.end + start) for span in own]
         if message.fields.get("tool_calls"):
             if message.weight != weight:
                 text = f"{at}: a call of a turn counts otherwise in the loss than what is said with it"

@@ -8,7 +8,7 @@ from maskprep.conversation import Message
 from maskprep.errors import RowError
 from maskprep.formats.channels import join_channels
 from maskprep.formats.message import plain_message, read_message
-from maskprep.formats.names import CALL
+from maskprep.formats.names import CALL, REASONING_KEYS
 from maskprep.formats.nested_json import unwrapped, unwrapped_list
 from maskprep.formats.row import Row
 from maskprep.formats.wording import kind
@@ -16,9 +16,9 @@ from maskprep.formats.wording import kind
 _HINT = 'Give a list of messages: [{"role": "user", "content": "…"}, …].'
 
 PAIRS = (
-    *(("human", "assistant"), ("user", "assistant"), ("input", "output"), ("question", "answer")),
-    *(("prompt", "response"), ("prompt", "completion"), ("instruction", "output"), ("query", "response")),
-    *(("human", "gpt"), ("user", "bot"), ("human", "bot"), ("q", "a"), ("instruction", "response")),
+    *(("human", "assistant"), ("user", "assistant"), ("instruction", "output"), ("instruction", "response")),
+    *(("input", "output"), ("question", "answer"), ("prompt", "response"), ("prompt", "completion")),
+    *(("query", "response"), ("human", "gpt"), ("user", "bot"), ("human", "bot"), ("q", "a")),
 )
 """The keys under which one element of a list may hold a question and its answer."""
 
@@ -99,15 +99,20 @@ def _read_pair(
     """Return the messages of a question and its answer; what is said about the loss beside them is the answer's."""
     question, answer = pair
     systems = [key for key in _PAIR_SYSTEM if isinstance(raw.get(key), str) and raw[key]]
-    rest = {key: value for key, value in raw.items() if key not in {*pair, *systems}}
+    more = [raw["input"]] if question == "instruction" and isinstance(raw.get("input"), str) and raw["input"] else []
+    read = {*pair, *systems[:1], *(["input"] if question == "instruction" else [])}
+    rest = {key: value for key, value in raw.items() if key not in read}
     said = [{"role": "system", "content": raw[key]} for key in systems[:1]]
-    listed = [*said, {"role": "user", "content": raw[question]}, {**rest, "role": "assistant", "content": raw[answer]}]
+    asked = {"role": "user", "content": "\n".join([raw[question], *more])}
+    listed = [*said, asked, {**rest, "role": "assistant", "content": raw[answer]}]
     own = [weights[1], weights[1], weights[0]][-len(listed) :]
     return [m for each, weight in zip(listed, own, strict=True) for m in read_message(each, at, row, weight)]
 
 
 def _one_turn(before: Message, calls: Message) -> bool:
-    return before.role == "assistant" and before.weight == calls.weight and not before.prefix
+    """Tell whether calls belong to what the assistant said before; what they say themselves would be lost in it."""
+    alone = not calls.fields["content"] and not any(calls.fields.get(key) for key in REASONING_KEYS)
+    return before.role == "assistant" and before.weight == calls.weight and not before.prefix and alone
 
 
 def _joined(before: Message, calls: Message) -> Message:

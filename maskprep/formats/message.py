@@ -8,13 +8,13 @@ from typing import Any
 from maskprep.conversation import ROLES, Message
 from maskprep.errors import RowError
 from maskprep.formats.names import CALL, MESSAGE_FIELDS, REASONING_KEYS, REASONING_LISTS
-from maskprep.formats.parts import Parts, Result, read_parts
+from maskprep.formats.parts import Parts, Result, read_parts, result_text
 from maskprep.formats.ranges import read_ranges
-from maskprep.formats.reasoning import once, read_pieces
+from maskprep.formats.reasoning import alike, once, read_pieces
 from maskprep.formats.row import Row
 from maskprep.formats.tool_calls import read_call_text, read_tool_calls
 from maskprep.formats.weights import DETAIL_KEYS, WEIGHT_KEYS, read_weight
-from maskprep.formats.wording import kind
+from maskprep.formats.wording import kind, quote
 
 _OURS = frozenset({"role", "content", "refusal", "mask_spans", *REASONING_LISTS, *WEIGHT_KEYS, *DETAIL_KEYS})
 """The keys that never reach the template as they are."""
@@ -38,13 +38,14 @@ def read_message(raw: object, at: str, row: Row, weight: float = 1.0) -> list[Me
     message = row.names.message(raw)
     role = row.role(message, at)
     row.note_message(message, _KNOWN, at)
+    _refuse_strays(message, role, at)
     given = read_weight(message, at)
     weight = weight if given is None else given
-    if role == CALL:
+    if role == CALL or (role == "assistant" and message.get("arguments") is not None and not message.get("content")):
         fields, parts = _call_fields(message, at, row), Parts()
     else:
         fields, parts = _fields(message, role, at, row)
-    if role == "assistant":
+    if role == "assistant" and not any(message.get(key) for key in (*DETAIL_KEYS, "mask_spans")):
         once(fields, at, row.findings)
     prefix = fields.get("prefix")
     if isinstance(prefix, bool):
@@ -53,8 +54,19 @@ def read_message(raw: object, at: str, row: Row, weight: float = 1.0) -> list[Me
         if any(message.get(key) for key in (*DETAIL_KEYS, "mask_spans")):
             hint = "Divide it into the results of tools and what the user says."
             raise RowError("bad-range", f"{at} has ranges of characters, and several messages in its parts", hint)
-        return _with_results(fields, parts, weight)
+        return _with_results(fields, parts, weight, at)
     return [Message(fields, weight, read_ranges(message, fields, weight, at), prefix is True)]
+
+
+def _refuse_strays(message: Mapping[str, Any], role: str, at: str) -> None:
+    """Refuse keys that say something only where they stand: what they hold would be lost."""
+    for key, other in (("value", "content"), ("from", "role"), ("arguments", "content")):
+        if message.get(key) and message.get(other) and not (key == "arguments" and role not in {"assistant", CALL}):
+            hint = f"Keep one of the two, or say ignore: [{key}]."
+            raise RowError("bad-message", f"{at} has {key} beside its {other}", hint)
+    if message.get("recipient") and not message.get("channel") and role == "assistant":
+        hint = "Give the channel as well, or the call as tool_calls."
+        raise RowError("bad-message", f"{at} is said to {quote(str(message['recipient']))}, in no channel", hint)
 
 
 def plain_message(raw: object, row: Row, weights: tuple[float, float]) -> Message | None:
@@ -86,10 +98,19 @@ def _fields(message: Mapping[str, Any], role: str, at: str, row: Row) -> tuple[d
             _check_field(key, value, role, at)
             fields[key] = value
     content = message.get("content")
+    if role == "tool" and isinstance(content, dict):
+        message = {**message, "content": result_text(content, f"{at}.content")}
+        content = message["content"]
     parts = read_parts(content, f"{at}.content", role, row) if isinstance(content, list) else Parts()
-    reasoning = parts.reasoning or (read_pieces(message, at) if role == "assistant" else [])
-    if reasoning:
-        _add_reasoning(fields, reasoning, at)
+    pieces = read_pieces(message, at) if role == "assistant" else []
+    if parts.reasoning and pieces and not alike(parts.reasoning, pieces):
+        raise RowError(
+            "bad-message", f"{at} has one thought in its content and another beside it", "Keep one of the two."
+        )
+    if parts.reasoning or pieces:
+        _add_reasoning(fields, parts.reasoning or pieces, at)
+    if role == "assistant":
+        _refuse_two_thoughts(fields, at)
     calls += parts.tool_calls
     if calls:
         fields["tool_calls"] = calls
@@ -124,18 +145,29 @@ def _call_fields(message: Mapping[str, Any], at: str, row: Row) -> dict[str, Any
     return {**fields, "tool_calls": [*calls, *fields.get("tool_calls", [])]}
 
 
-def _with_results(fields: Mapping[str, Any], parts: Parts, weight: float) -> list[Message]:
-    """Return the messages of one that holds results of tools, and the texts before and behind them."""
-    rest = {key: value for key, value in fields.items() if key not in {"role", "content", "tool_call_id"}}
+def _with_results(fields: Mapping[str, Any], parts: Parts, weight: float, at: str) -> list[Message]:
+    """Return the messages of one that holds results of tools: a user's, with its texts before and behind them.
+
+    A tool's own message of results has no text beside them; an assistant cannot answer its own calls.
+    """
+    rest = {key: value for key, value in fields.items() if key not in {"role", "content", "tool_call_id", "name"}}
+    role = fields["role"]
+    if role == "assistant" or (role == "tool" and parts.content) or rest.keys() & {"tool_calls", *REASONING_KEYS}:
+        hint = "Divide it into messages: the call, its result as a tool's message, and what follows."
+        raise RowError("unsupported-part", f"{at} mixes results of tools with what the {role} says", hint)
+    told = {key: fields[key] for key in ("tool_call_id", "name") if key in fields and role == "tool"}
+    said = {"name": fields["name"]} if role != "tool" and "name" in fields else {}
     texts = (parts.content[: parts.before], parts.content[parts.before :])
-    said = [Message({"role": "user", "content": "\n".join(each), **rest}, weight) if each else None for each in texts]
-    listed = [said[0], *(_result(result, weight) for result in parts.results), said[1]]
+    user = [
+        Message({"role": role, "content": "\n".join(each), **said, **rest}, weight) if each else None for each in texts
+    ]
+    listed = [user[0], *(_result(result, weight, told) for result in parts.results), user[1]]
     return [message for message in listed if message is not None]
 
 
-def _result(result: Result, weight: float) -> Message:
-    told = {"tool_call_id": result.call_id, "name": result.name}
-    given = {key: value for key, value in told.items() if value is not None}
+def _result(result: Result, weight: float, told: Mapping[str, Any]) -> Message:
+    own = {"tool_call_id": result.call_id, "name": result.name}
+    given = {**told, **{key: value for key, value in own.items() if value is not None}}
     return Message({"role": "tool", "content": result.text, **given}, weight)
 
 
@@ -145,6 +177,12 @@ def _add_reasoning(fields: dict[str, Any], texts: list[str], at: str) -> None:
         message = f"{at} has its reasoning under {held} and again among the parts of its content"
         raise RowError("bad-message", message, "Keep one of the two.")
     fields["reasoning_content"] = "\n".join(texts)
+
+
+def _refuse_two_thoughts(fields: Mapping[str, Any], at: str) -> None:
+    held = {key: fields[key] for key in REASONING_KEYS if fields.get(key)}
+    if len(held) > 1 and any(not alike([text], [next(iter(held.values()))]) for text in held.values()):
+        raise RowError("bad-message", f"{at} has different thoughts under {' and '.join(held)}", "Keep one of the two.")
 
 
 def _check_field(key: str, value: object, role: str, at: str) -> None:

@@ -15,9 +15,10 @@ from typing import Any
 
 from maskprep.conversation import Finding
 from maskprep.errors import RowError
-from maskprep.formats.keys import MEANINGLESS
-from maskprep.formats.row import Row, list_of
+from maskprep.formats.keys import MEANINGLESS, Speaks, is_switch, says_nothing, speaks_of
+from maskprep.formats.row import Row, list_of, unread
 from maskprep.formats.tool_calls import read_call_text
+from maskprep.formats.weights import WEIGHT_KEYS
 from maskprep.formats.wording import kind, quote
 
 _KINDS: Mapping[str, str] = {
@@ -25,7 +26,8 @@ _KINDS: Mapping[str, str] = {
     **dict.fromkeys(("reasoning", "thinking", "reasoningContent", "thought"), "reasoning"),
     **dict.fromkeys(("tool_call", "tool_calls", "function_call", "function", "functionCall"), "call"),
     **dict.fromkeys(("tool_use", "toolUse", "server_tool_use"), "call"),
-    **dict.fromkeys(("tool_result", "toolResult", "functionResponse", "function_call_output"), "result"),
+    **dict.fromkeys(("tool_result", "toolResult", "functionResponse", "function_response"), "result"),
+    "function_call_output": "result",
     **dict.fromkeys(("cachePoint", "cache_point"), "nothing"),
 }
 """The types of parts, or the keys of those without a type, and what they are."""
@@ -40,14 +42,14 @@ _MEDIA = (
     "pdf",
 )  # as such, or within image_url, input_audio …
 
+_ALONE = ("toolUse", "toolResult", "functionCall", "functionResponse", "function_response")
 _RANKS = {"reasoning": 0, "text": 1, "result": 1, "nothing": 1, "call": 2}
 _TEXT = frozenset({*_KINDS, "type", "value", "text", "id"})
 _KNOWN_OF: Mapping[str, frozenset[str]] = {
     "text": _TEXT,
     "nothing": _TEXT,
     "reasoning": _TEXT | {"summary", "content", "encrypted_content"},
-    "result": _TEXT
-    | {"tool_use_id", "toolUseId", "tool_call_id", "call_id", "content", "output", "response", "is_error", "name"},
+    "result": _TEXT | {"tool_use_id", "toolUseId", "tool_call_id", "call_id", "content", "output", "response", "name"},
 }
 _PARTS_HINT = "Give the content as a string, or as a list of parts of the types text, reasoning and tool_call."
 _MEDIA_HINT = "Rows with images, sound or files cannot be prepared: take them out."
@@ -92,6 +94,18 @@ def read_parts(parts: list[Any], at: str, role: str, row: Row) -> Parts:
         detail = f"{at}: its parts became reasoning, text and tool calls, in this order"
         row.findings.append(Finding("parts-reordered", detail))
     return read
+
+
+def result_text(value: object, at: str) -> str:
+    """Return what a tool answered as text: parts joined, any other value as JSON."""
+    parts = isinstance(value, list) and all(isinstance(item, dict) and _is_part(item) for item in value)
+    if value is None or isinstance(value, str) or (parts and value):
+        return joined_text(value, at)
+    return json.dumps(value, ensure_ascii=False)
+
+
+def _is_part(item: Mapping[str, Any]) -> bool:
+    return isinstance(item.get("type"), str) or any(key in item for key in (*_KINDS, "json"))
 
 
 def joined_text(value: object, at: str) -> str:
@@ -141,8 +155,12 @@ def _read_part(part: object, at: str, role: str, read: Parts, row: Row) -> int:
             read.results.append(_result(part, name, at))
         case None:
             raise _refused(name, at)
-    if what != "call":  # a call is a mapping that templates read as a whole
-        _note(part, at, row, _KNOWN_OF[what])
+    if what == "call":  # a mapping that templates read as a whole, but for what is said about it
+        part = {
+            key: value for key, value in part.items() if key in WEIGHT_KEYS or speaks_of(key, value, in_message=True)
+        }
+        part.pop("input", None)
+    _note(part, at, row, _KNOWN_OF.get(what, frozenset(_KINDS)))
     return _RANKS[what]
 
 
@@ -164,6 +182,9 @@ def _name_of(part: Mapping[str, Any], at: str) -> str:
     """Return the type of a part, or the key that tells it. Raises RowError."""
     name = part.get("type")
     if isinstance(name, str):
+        other = next((key for key in _ALONE if key != name and not says_nothing(part.get(key))), None)
+        if other is not None and name not in _ALONE:
+            raise RowError("unsupported-part", f"{at} is a part of the type {quote(name)} and has {other}", _PARTS_HINT)
         return name
     told = [key for key, value in part.items() if key in _KINDS and value is not None and not isinstance(value, bool)]
     if len(told) == 1:
@@ -176,8 +197,12 @@ def _name_of(part: Mapping[str, Any], at: str) -> str:
 
 def _note(part: Mapping[str, Any], at: str, row: Row, known: frozenset[str]) -> None:
     for key, value in part.items():
-        if key not in known and key not in MEANINGLESS and value not in (None, "", [], {}, False):
-            row.note_unread(f"{list_of(at)}[].content[].{key}")
+        if key in known or key in MEANINGLESS or says_nothing(value):
+            continue
+        speaks = speaks_of(key, value, in_message=True)
+        if speaks is not None or (key in WEIGHT_KEYS and is_switch(value)):
+            raise unread(key, value, speaks or Speaks.LOSS, f"{at}.")
+        row.note_unread(f"{list_of(at)}[].content[].{key}")
 
 
 def _text(part: Mapping[str, Any], keys: tuple[str, ...], at: str) -> str:
@@ -218,10 +243,9 @@ def _call(part: Mapping[str, Any], name: str) -> object:
 
 def _result(part: Mapping[str, Any], name: str, at: str) -> Result:
     own = part[name] if isinstance(part.get(name), dict) else part
-    value = next(
-        (own[key] for key in ("content", "output", "response", "value", "text") if own.get(key) is not None), ""
-    )
-    text = json.dumps(value, ensure_ascii=False) if isinstance(value, dict) else joined_text(value, f"{at}.content")
+    held = ("content", "output", "response", "value", "text")
+    value = next((own[key] for key in held if own.get(key) is not None), "")
     keys = ("tool_use_id", "toolUseId", "call_id", "tool_call_id", "id")
     identity = next((own[key] for key in keys if isinstance(own.get(key), str)), None)
-    return Result(text, identity, own["name"] if isinstance(own.get("name"), str) else None)
+    told = own["name"] if isinstance(own.get("name"), str) else None
+    return Result(result_text(value, f"{at}.content"), identity, told)

@@ -64,49 +64,58 @@ def choose(row: Row) -> None:
     chosen = fields.pop(name) if name else None
     for key in (*REJECTED, *CHOSEN):
         fields.pop(key, None)
-    row.put(_with_answer(fields, chosen))
+    row.put(_with_answer(fields, chosen, row))
 
 
-def _with_answer(fields: dict[str, Any], chosen: object) -> dict[str, Any]:
+def _with_answer(fields: dict[str, Any], chosen: object, row: Row) -> dict[str, Any]:
     inner = fields.get("input")
     if isinstance(inner, dict):
-        del fields["input"]
-        fields = {**inner, **fields}
+        row.fields = fields
+        row.unfold("input")
+        fields = _without(row.fields, "input")
     if isinstance(chosen, str) and chosen.lstrip().startswith(("[", "{")):
         chosen = _parsed(chosen)
     listed = next((key for key in LISTS if fields.get(key)), None)
     if chosen is None:
         # The answer that was judged, or the good one of two, stands where answers stand; messages end with it.
         messages = unwrapped(fields[listed]) if listed is not None else None
-        return _divided(_without(fields, listed or ""), messages) if isinstance(messages, list) else fields
+        return _divided(_without(fields, listed or ""), messages, row) if isinstance(messages, list) else fields
     said = [chosen] if isinstance(chosen, dict) else chosen
     if not isinstance(said, str | list) or not said:
         raise RowError("preference-row", f"the chosen answer must be text or messages, not {kind(chosen)}", _HINT)
-    if listed is not None:
+    whole = isinstance(said, list) and _role(said[0], row) != "assistant"
+    if listed is not None and not whole:
         return {**_without(fields, listed), "prompt": fields[listed], "completion": said}
+    if listed is not None:
+        # The chosen messages are the whole conversation: what else stands there must be its beginning, or all of it.
+        before = unwrapped(fields[listed])
+        if not isinstance(before, list) or said[: len(before)] != before:
+            text = f"the chosen messages do not begin with those of the row's {listed}"
+            raise RowError("preference-row", text, "Leave one of the two out, for example with ignore:.")
+        fields = _without(fields, listed)
     asked = next((key for key in _QUESTIONS if isinstance(fields.get(key), str | list) and fields[key]), None)
-    return _behind(fields, asked, said)
+    return _behind(fields, asked, said, row)
 
 
-def _behind(fields: dict[str, Any], asked: str | None, said: str | list[Any]) -> dict[str, Any]:
+def _behind(fields: dict[str, Any], asked: str | None, said: str | list[Any], row: Row) -> dict[str, Any]:
     """Return a row with the chosen answer behind its question, which the answer's messages may hold themselves."""
     if isinstance(said, str) and asked is None:
         raise RowError("preference-row", f"the row has no question beside its chosen answer; {_ASKS}", _HINT)
     if isinstance(said, str) and asked == "instruction":
         return {**fields, "output": said}
-    if asked is not None and (isinstance(said, str) or _role(said[0]) == "assistant"):
+    if asked is not None and (isinstance(said, str) or _role(said[0], row) == "assistant"):
         return {**_without(fields, asked), "prompt": fields[asked], "completion": said}
     messages = list(said)
     if asked is not None and not _holds(messages, fields[asked]):
         shown = quote(fields[asked]) if isinstance(fields[asked], str) else kind(fields[asked])
         message = f"the chosen messages do not hold the row's {asked}, {shown}"
         raise RowError("preference-row", message, "Leave one of the two out.")
-    return _divided(fields if asked is None else _without(fields, asked), messages)
+    return _divided(fields if asked is None else _without(fields, asked), messages, row)
 
 
-def _divided(fields: dict[str, Any], messages: list[Any]) -> dict[str, Any]:
+def _divided(fields: dict[str, Any], messages: list[Any], row: Row) -> dict[str, Any]:
     """Return a row of which the messages behind the last question are the completion, and the others its prompt."""
-    last = max((index for index, each in enumerate(messages) if _role(each) == "user"), default=-1)
+    last = max((index for index, each in enumerate(messages) if _role(each, row) == "user"), default=-1)
     return {**fields, "prompt": messages[: last + 1], "completion": messages[last + 1 :]}
 
 
@@ -115,16 +124,20 @@ def _without(fields: Mapping[str, Any], key: str) -> dict[str, Any]:
 
 
 def _parsed(text: str) -> Any:
+    """Return the message or the messages that a text is the JSON of, the text where it is none."""
     try:
         value = unwrapped(text)
     except RowError:
         return text
-    return value if isinstance(value, list | dict) else text
+    listed = value if isinstance(value, list) else [value]
+    are_messages = all(isinstance(each, dict) and each.keys() & {"role", "from"} for each in listed)
+    return value if listed and are_messages else text
 
 
-def _role(message: object) -> str | None:
-    role = message.get("role", message.get("from")) if isinstance(message, dict) else None
-    return usual_role(role) if isinstance(role, str) else None
+def _role(message: object, row: Row) -> str | None:
+    """Return the role of a message as the data has it, None where it has none that is known."""
+    role = row.names.message(message).get("role") if isinstance(message, dict) else None
+    return row.names.roles.get(role) or usual_role(role) if isinstance(role, str) else None
 
 
 def _holds(messages: list[Any], asked: object) -> bool:

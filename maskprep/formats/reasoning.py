@@ -24,7 +24,7 @@ def read_pieces(message: Mapping[str, Any], at: str) -> list[str]:
     found: list[str] = []
     for key in REASONING_LISTS:
         texts = _texts(message.get(key), f"{at}.{key}")
-        if not texts or _alike(texts, found):
+        if not texts or alike(texts, found):
             continue
         if found:
             raise RowError(
@@ -34,7 +34,7 @@ def read_pieces(message: Mapping[str, Any], at: str) -> list[str]:
     plain = [message[key] for key in REASONING_KEYS if isinstance(message.get(key), str) and message[key].strip()]
     if not found or not plain:
         return found
-    if not _alike(found, plain[:1]):
+    if not alike(found, plain[:1]):
         text = f"{at} has its reasoning as text and, otherwise, in pieces"
         raise RowError("bad-message", text, "Keep one of the two; `ignore:` leaves out a key.")
     return []
@@ -55,7 +55,8 @@ def once(fields: dict[str, Any], at: str, findings: list[Finding]) -> None:
     findings.append(Finding("reasoning-twice", detail))
 
 
-def _alike(one: list[str], other: list[str]) -> bool:
+def alike(one: list[str], other: list[str]) -> bool:
+    """Tell whether two lists of texts are the same but for white space."""
     return "".join("".join(one).split()) == "".join("".join(other).split())
 
 

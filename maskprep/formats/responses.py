@@ -12,7 +12,7 @@ from maskprep.conversation import Message
 from maskprep.errors import RowError
 from maskprep.formats.dialogue import read_dialogue
 from maskprep.formats.nested_json import unwrapped, unwrapped_list
-from maskprep.formats.parts import joined_text
+from maskprep.formats.parts import joined_text, result_text
 from maskprep.formats.row import Row
 from maskprep.formats.shape import Shape
 from maskprep.formats.wording import kind, quote
@@ -56,7 +56,7 @@ def as_messages(items: object, at: str) -> Iterator[dict[str, Any]]:
             turn = {}
         told = _of_assistant(item, turn)
         if told is None:
-            yield _given(item, item.get("type", "message"), f"{at}[{index}]")
+            yield _given(item, item.get("type") or "message", f"{at}[{index}]")
         else:
             turn = {"role": "assistant", "content": "", **turn, **told}
     if turn:
@@ -65,16 +65,22 @@ def as_messages(items: object, at: str) -> Iterator[dict[str, Any]]:
 
 def _of_assistant(item: dict[str, Any], turn: Mapping[str, Any]) -> dict[str, Any] | None:
     """Return what an item adds to a turn of the assistant's, None where it is none of the assistant's."""
-    match item.get("type", "message"):
+    match item.get("type") or "message":
         case "message" if item.get("role") == "assistant":
-            return {key: value for key, value in item.items() if key != "type"}
+            return {key: value for key, value in item.items() if key != "type" and value is not None}
         case "reasoning":
-            return {"reasoning_details": [*turn.get("reasoning_details", []), *_thoughts(item)]}
+            rest = {key: value for key, value in item.items() if key not in _REASONING}
+            return {**rest, "reasoning_details": [*turn.get("reasoning_details", []), *_thoughts(item)]}
         case "function_call":
-            call = {"id": item.get("call_id") or item.get("id"), "type": "function", "function": _function(item)}
-            return {"tool_calls": [*turn.get("tool_calls", []), call]}
+            rest = {key: value for key, value in item.items() if key not in _CALL}
+            identity = {"id": item.get("call_id") or item.get("id"), "type": "function"}
+            return {"tool_calls": [*turn.get("tool_calls", []), {**rest, **identity, "function": _function(item)}]}
         case _:
             return None
+
+
+_REASONING = frozenset({"type", "id", "summary", "content", "encrypted_content", "status"})
+_CALL = frozenset({"type", "id", "call_id", "name", "arguments", "status"})
 
 
 def _function(item: dict[str, Any]) -> dict[str, Any]:
@@ -90,7 +96,9 @@ def _thoughts(item: dict[str, Any]) -> list[Any]:
 
 def _given(item: dict[str, Any], name: object, at: str) -> dict[str, Any]:
     if name == "function_call_output":
-        return {"role": "tool", "tool_call_id": item.get("call_id"), "content": joined_text(item.get("output"), at)}
+        rest = {key: value for key, value in item.items() if key not in {"type", "id", "call_id", "output", "status"}}
+        text = result_text(item.get("output"), at)
+        return {**rest, "role": "tool", "tool_call_id": item.get("call_id"), "content": text}
     if name == "message":
         return {key: value for key, value in item.items() if key != "type"}
     shown = quote(name) if isinstance(name, str) else kind(name)

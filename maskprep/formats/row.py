@@ -14,7 +14,7 @@ from typing import Any
 
 from maskprep.conversation import NOTHING_LEFT, Account, Finding, Message
 from maskprep.errors import RowError
-from maskprep.formats.keys import Speaks, may_stand_twice, meaningful, says_nothing, speaks_of
+from maskprep.formats.keys import MEANINGLESS, Speaks, may_stand_twice, meaningful, says_nothing, speaks_of
 from maskprep.formats.names import Names
 from maskprep.formats.wording import kind, quote
 
@@ -73,10 +73,22 @@ class Row:
         return self.fields[key]
 
     def unfold(self, key: str) -> None:
-        """Take a field that is an object, and put its fields among the row's own, which win."""
-        inner = self.take(key)
-        if isinstance(inner, dict):
-            self.fields = {**inner, **{name: value for name, value in self.fields.items() if value is not None}}
+        """Take a field that is an object, and put its fields among the row's own.
+
+        Raises RowError ``bad-message`` where both have a field, and say different things.
+        """
+        value = self.take(key)
+        if not isinstance(value, dict):
+            return
+        inner = self.names.row(value)
+        if self.names.ignore:
+            self._ignored |= self.names.ignored_in(value)
+        outer = {name: each for name, each in self.fields.items() if not says_nothing(each)}
+        both = [name for name in inner if name in outer and name not in MEANINGLESS and not says_nothing(inner[name])]
+        if differing := [name for name in both if inner[name] != outer[name]]:
+            text = f"the row and its {key} have different {', '.join(differing)}"
+            raise RowError("bad-message", text, f"Keep one of the two, or say ignore: [{differing[0]}].")
+        self.fields = {**self.fields, **inner, **outer}
 
     def put(self, fields: Mapping[str, Any]) -> None:
         """Put other fields in the place of the row's; those that had been taken are to be taken again."""
@@ -161,7 +173,8 @@ def unread(key: str, value: object, speaks: Speaks, owner: str) -> RowError:
     """Return the error of a row of which a key speaks of something that must not be passed over."""
     shown = repr(value) if isinstance(value, bool | int | float) else kind(value)
     message = f"{owner}{quote(key)[1:-1]}, {shown}, speaks of {speaks}, and nothing here reads it"
-    hint = f"say {_SAID[speaks].format(key=key)}ignore: [{key}] to leave it out"
+    mapped = "" if speaks is Speaks.CONTEXT and not owner.endswith(" ") else _SAID[speaks].format(key=key)
+    hint = f"say {mapped}ignore: [{key}] to leave it out"
     path = key if owner.endswith(" ") else f"{list_of(owner)}[].{key}"
     return RowError("unread-field", message, hint, {"not_read": [path]})
 

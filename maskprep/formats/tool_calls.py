@@ -7,8 +7,10 @@ from typing import Any
 
 from maskprep.conversation import Finding
 from maskprep.errors import RowError
+from maskprep.formats.keys import Speaks, is_switch, says_nothing, speaks_of
 from maskprep.formats.nested_json import unwrapped, unwrapped_list
-from maskprep.formats.wording import kind
+from maskprep.formats.weights import WEIGHT_KEYS
+from maskprep.formats.wording import kind, quote
 
 _SHAPE = 'Give each call as {"type": "function", "function": {"name": "…", "arguments": {…}}}.'
 
@@ -52,6 +54,7 @@ def _read_call(call: object, at: str, findings: list[Finding]) -> dict[str, Any]
     if not isinstance(call, dict):
         raise RowError("bad-tool-call", f"{at} must be an object, not {kind(call)}", _SHAPE)
     kept = {key: value for key, value in call.items() if value is not None}
+    _refuse_switches(kept, at)
     function = kept.get("function")
     if isinstance(function, str) and function.lstrip().startswith("{"):
         function = _parsed(function, f"{at}.function")
@@ -61,7 +64,16 @@ def _read_call(call: object, at: str, findings: list[Finding]) -> dict[str, Any]
         return {**outer, "type": "function", "function": _read_function(kept, at, findings)}
     if not isinstance(function, dict):
         raise RowError("bad-tool-call", f"{at}.function must be an object, not {kind(function)}", _SHAPE)
+    _refuse_switches(function, f"{at}.function")
     return {**kept, "function": _read_function(function, f"{at}.function", findings)}
+
+
+def _refuse_switches(call: Mapping[str, Any], at: str) -> None:
+    """Refuse a call that says of itself whether it is trained: a message is the least that can be left out."""
+    for key, value in call.items():
+        if speaks_of(key, value, in_message=True) is Speaks.LOSS or (key in WEIGHT_KEYS and is_switch(value)):
+            msg = f"{at}.{key} speaks of the loss of one call, and a call is trained with its message"
+            raise RowError("unread-field", msg, "say it of the message; or give the call without it")
 
 
 def _read_function(function: Mapping[str, Any], at: str, findings: list[Finding]) -> dict[str, Any]:
@@ -70,12 +82,28 @@ def _read_function(function: Mapping[str, Any], at: str, findings: list[Finding]
     if not isinstance(name, str) or not name:
         found = "an empty string" if name == "" else kind(name) if "name" in function else "missing"
         raise RowError("bad-tool-call", f"{at}.name must be a string that names the function, not {found}", _SHAPE)
-    others = ("parameters", "input", "args")
-    key = next((key for key in others if isinstance(function.get(key), dict)), "arguments")
-    key = "arguments" if "arguments" in function else key
+    key = _arguments_key(function, at)
     arguments = _read_arguments(function.get(key), f"{at}.{key}", findings)
-    rest = {k: value for k, value in function.items() if k not in {"name", key} and value is not None}
+    rest = {k: value for k, value in function.items() if k not in {"name", key} and not says_nothing(value)}
     return {"name": name, "arguments": arguments, **rest}
+
+
+def _arguments_key(function: Mapping[str, Any], at: str) -> str:
+    """Return the key under which a call has its arguments. Raises RowError where there are two, or another one."""
+    given = [key for key in _ARGUMENTS if not says_nothing(function.get(key))]
+    if len(given) > 1:
+        raise RowError("bad-tool-call", f"{at} has arguments under {' and '.join(given)}", "Keep one of them.")
+    if given or any(key in function for key in _ARGUMENTS):
+        return given[0] if given else next(key for key in _ARGUMENTS if key in function)
+    rest = [key for key in function if key not in _BESIDE and isinstance(function[key], dict | str)]
+    if rest:
+        msg = f"{at} has no arguments, but {quote(rest[0])}, which is not known to hold them"
+        raise RowError("bad-tool-call", msg, _SHAPE)
+    return "arguments"
+
+
+_ARGUMENTS = ("arguments", "parameters", "input", "args", "params", "kwargs", "tool_input", "arguments_json")
+_BESIDE = frozenset({"name", "description", "id", "type", "index", "call_id", "status", "cache_control", "strict"})
 
 
 def _read_arguments(arguments: object, at: str, findings: list[Finding]) -> dict[str, Any] | str:

@@ -46,6 +46,8 @@ def read_objects(value: object, name: str, code: str) -> list[dict[str, Any]] | 
     """Read a list of objects, None where there are none; anything else is refused with ``code``."""
     hint = f"Give {name} as a list of objects, or leave the key out."
     if isinstance(value, dict) and value:
+        if code == "bad-tools" and not value.keys() & {"name", "function", "type", "toolSpec", *_LISTS}:
+            raise RowError(code, f"{name} is an object that is no tool", hint)
         value = [value]
     if value in (None, [], {}):
         return None

@@ -10,13 +10,16 @@ from maskprep.conversation import Message
 from maskprep.errors import RowError
 from maskprep.formats.dialogue import pair_of, read_dialogue
 from maskprep.formats.names import Names, usual_role
-from maskprep.formats.nested_json import unwrapped
+from maskprep.formats.nested_json import unwrapped, unwrapped_list
 from maskprep.formats.row import Row
 from maskprep.formats.shape import Shape
 from maskprep.formats.wording import quote
 
 LISTS = ("messages", "conversations", "conversation", "dialog", "dialogue", "turns", "items", "chat")
 """Where a row may hold its messages."""
+
+ANYTHING = ("items", "data")
+"""Names of lists that may hold anything."""
 
 _HINT = "Name the fields in the configuration, for example columns: {prompt: question, completion: answer}."
 
@@ -84,6 +87,15 @@ def _are_messages(value: object, row: Row) -> bool:
     return not renamed.keys().isdisjoint(("role", "from", "content")) or pair_of(first, row) is not None
 
 
+def _hold_messages(text: str, row: Row) -> bool:
+    """Tell whether JSON text is a list of objects that look like messages, as that of any other list is none."""
+    try:
+        value = unwrapped_list(text)
+    except RowError:
+        return False
+    return isinstance(value, list) and value != [] and isinstance(value[0], dict) and _are_messages(value, row)
+
+
 def speaks_for_nobody(row: Row) -> bool:
     """Tell whether a row holds a list of objects of which the first has no role: that one is not read as it is."""
     first = first_message(row)
@@ -105,7 +117,9 @@ def _fits_openai(row: Row) -> bool:
     first = first_message(row)
     if first is None:
         value = row.get(name)
-        return isinstance(value, str) and _are_messages(value, row) and texts_fault(name, value) is None
+        if not isinstance(value, str) or not _are_messages(value, row) or texts_fault(name, value) is not None:
+            return False
+        return name not in ANYTHING or _hold_messages(value, row)
     if isinstance(first, str):
         return first.lstrip().startswith("{")
     is_ours = isinstance(first, dict) and not _is_sharegpt(first, row.names) and pair_of(first, row) is None

@@ -14,16 +14,13 @@ from collections.abc import Sequence
 from maskprep.conversation import Message
 from maskprep.formats.alpaca import ALPACA
 from maskprep.formats.dialogue import pair_of, read_dialogue
-from maskprep.formats.openai import LISTS, first_message, read_list, texts_fault
+from maskprep.formats.openai import ANYTHING, LISTS, first_message, read_list, texts_fault
 from maskprep.formats.prompt_completion import PROMPT_COMPLETION
 from maskprep.formats.question_answer import QUESTION_ANSWER
 from maskprep.formats.row import Row
 from maskprep.formats.shape import Shape
 
 _TEXTS = (*LISTS, "data")
-_ANYTHING = ("items", "data")
-"""Names of lists that may hold anything."""
-
 _OTHERS = (PROMPT_COMPLETION, ALPACA, QUESTION_ANSWER)
 
 
@@ -35,7 +32,7 @@ def _fits_texts(row: Row) -> bool:
     name = _texts_name(row)
     if name is None or texts_fault(name, row.get(name)) is not None:
         return False
-    return name not in _ANYTHING or not any(shape.fits(row) for shape in _OTHERS)
+    return name not in ANYTHING or not any(shape.fits(row) for shape in _OTHERS)
 
 
 def _texts_name(row: Row) -> str | None:

@@ -69,16 +69,18 @@ class Reading:
         if not isinstance(row, dict):
             return None
         try:
-            found = self._shape(self._row(row))
+            read = self._row(row)
         except RowError:
             return None
-        return found.name if found else None
+        found = self._shape(read)
+        return None if found is None or (found is OPENAI and speaks_for_nobody(read)) else found.name
 
     def parse(self, row: object) -> Conversation:
         """Normalise a parsed row; the row itself is left as it is. Raises RowError."""
         read = self._row(row)
         shape = self._shape(read)
-        if shape is None or (shape is OPENAI and speaks_for_nobody(read)):
+        is_ours = self.format in {AUTO, OPENAI.name}
+        if shape is None or (shape is OPENAI and is_ours and speaks_for_nobody(read)):
             shape = self._unknown(read)
         elif self.format not in {AUTO, shape.name}:
             raise self._another(shape.name)
@@ -133,10 +135,13 @@ class Reading:
             message = "the row has one text and no turns: nothing in it says what is asked, and what is answered"
             hint = "say format: text to train plain documents whole; else give messages, or prompt and completion"
             raise RowError("plain-text", message, hint)
-        named = (
-            SHAPES[self.format] if self.format != AUTO and row.fields.keys() & {*SHAPES[self.format].fields} else None
-        )
-        if named is not None and (named is not OPENAI or self.decided_by is not None):
+        fault = texts_fault(name, row.get(name)) if name is not None else None
+        if fault is not None and (self.format != "texts" or self.decided_by is not None):
+            hint = "give messages with their roles; format: texts reads such a list as it stands, the user's text first"
+            raise RowError("no-messages", fault, hint)
+        named = SHAPES.get(self.format)
+        is_told = named is not OPENAI or self.decided_by is not None
+        if named is not None and is_told and row.fields.keys() & {*named.fields}:
             return named
         for columns in suggestions(row):
             if not self._is_read_with(columns, row):
@@ -145,10 +150,6 @@ class Reading:
             mapped = ", ".join(f"{new}: {old}" for new, old in columns.items())
             hint = f"columns: {{{mapped}}} reads this row: it was tried"
             raise RowError("no-messages", f"the row has no fields of a known shape; it has {keys}", hint)
-        fault = texts_fault(name, row.get(name)) if name is not None else None
-        if fault is not None:
-            hint = "give messages with their roles; format: texts reads such a list as it stands, the user's text first"
-            raise RowError("no-messages", fault, hint)
         return OPENAI
 
     def _is_read_with(self, columns: Mapping[str, str], row: Row) -> bool:

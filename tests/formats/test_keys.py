@@ -12,9 +12,9 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 from test_docs import ROOT
 
-from maskprep.conversation import NOTHING_LEFT, Conversation
+from maskprep.conversation import NOTHING_LEFT, Conversation, Where
 from maskprep.errors import RowError
-from maskprep.formats import Reading
+from maskprep.formats import Reading, detect
 from maskprep.formats.keys import MEANINGLESS, MEDIA, Speaks, speaks_of
 from maskprep.formats.names import MESSAGE_FIELDS
 from maskprep.formats.registry import ROW_FIELDS
@@ -406,7 +406,7 @@ HEARD = [("human", "a"), ("ai", "b")]
     ],
 )
 def test_a_mapping_is_advised_where_it_reads_all_that_the_row_says(row: Row, mapping: str) -> None:
-    for reading in (Reading(), Reading(format="openai")):
+    for reading in (Reading(), Reading(format="openai"), detect([(Where("f", 1, 0), row)], Reading())):
         with pytest.raises(RowError) as caught:
             reading.parse(row)
         assert caught.value.hint == f"columns: {{{mapping}}} reads this row: it was tried"

@@ -67,6 +67,9 @@ def test_the_first_row_of_a_known_shape_decides(shape: str) -> None:
         ({"prompt": "", "completion": "", "question": "a", "answer": "b"}, "question_answer"),
         ({**PROMPT, "items": [{"sku": 1}]}, "prompt_completion"),
         ({**PROMPT, "items": ["milk", "eggs"]}, "prompt_completion"),
+        ({**PROMPT, "items": '["milk", "eggs"]'}, "prompt_completion"),
+        ({**PROMPT, "items": '[{"sku": 1}]'}, "prompt_completion"),
+        ({"items": json.dumps(MESSAGES["messages"])}, "openai"),
         ({"items": MESSAGES["messages"]}, "openai"),
         ({"messages": "", "conversations": MESSAGES["messages"]}, "openai"),
         ({"conversations": "abc", "dialog": MESSAGES["messages"]}, "openai"),
@@ -101,7 +104,9 @@ def test_a_file_of_unknown_rows_is_read_so_that_each_has_its_reason() -> None:
     ],
 )
 def test_texts_that_may_be_no_turns_are_read_only_where_the_format_says_so(row: dict[str, Any], said: str) -> None:
-    for reading in (DEFAULT, detect(numbered(row), DEFAULT), Reading(format="openai")):
+    decided = [detect(numbered(ROWS[shape], row), DEFAULT) for shape in ROWS]
+    decided.append(detect(numbered({"dialog": ["a", "b"]}), DEFAULT))
+    for reading in (DEFAULT, detect(numbered(row), DEFAULT), Reading(format="openai"), *decided):
         with pytest.raises(RowError) as caught:
             reading.parse(row)
         assert caught.value.code == "no-messages"

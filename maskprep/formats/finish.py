@@ -51,8 +51,8 @@ def finish(row: Row, messages: Sequence[Message], *, tags: bool = True) -> Conve
     return Conversation(
         messages=tuple(_weighted(row, listed)),
         tools=tools,
-        documents=read_objects(unwrapped(row.take("documents")), "documents", "bad-documents"),
-        template_kwargs=_read_kwargs(row.take("chat_template_kwargs")),
+        documents=read_objects(_parsed(row, "documents", "bad-documents"), "documents", "bad-documents"),
+        template_kwargs=_read_kwargs(_parsed(row, "chat_template_kwargs", "bad-kwargs")),
         findings=tuple(row.findings),
         account=row.account(listed),
     )
@@ -63,11 +63,11 @@ def _with_system(row: Row, messages: list[Message]) -> list[Message]:
     found = {text for text in texts.values() if text.strip()}
     if not found:
         return messages
-    if len(found) > 1:
+    if len({text.strip() for text in found}) > 1:
         raise RowError("bad-message", f"the row has two system prompts, {' and '.join(texts)}", "Keep one of the two.")
-    system = found.pop()
+    system = next(text for text in texts.values() if text.strip())
     if messages and messages[0].role == "system":
-        if messages[0].fields["content"] == system:
+        if messages[0].fields["content"].strip() == system.strip():
             return messages
         text = "the row has a system prompt, and its first message is another one"
         raise RowError("bad-message", text, "Keep one of the two.")
@@ -96,7 +96,7 @@ def _check_media(row: Row) -> None:
 
 def _with_reasoning(row: Row, messages: list[Message]) -> list[Message]:
     """Give the row's own reasoning to the answer that it belongs to: the only one, or the completion's last."""
-    keys = row.saying(REASONING_KEYS)
+    keys = [key for key in row.saying(REASONING_KEYS) if not isinstance(row.fields[key], bool | int | float)]
     if not keys:
         return messages
     answers = [index for index, message in enumerate(messages) if message.role == "assistant" and message.weight > 0]
@@ -117,7 +117,7 @@ def _with_reasoning(row: Row, messages: list[Message]) -> list[Message]:
 def _weighted(row: Row, messages: Sequence[Message]) -> Sequence[Message]:
     """Multiply the weights of all messages by that of the row, where it has one."""
     said = {key: row.fields[key] for key in row.saying(WEIGHT_KEYS)}
-    keys = [key for key, value in said.items() if is_switch(value) and (key in _FACTORS or value in _SWITCHES)]
+    keys = [key for key, value in said.items() if is_switch(value) and (key in _FACTORS or _is_yes_or_no(key, value))]
     if not keys:
         return messages
     factor = read_weight({key: row.take(key) for key in keys}, "the row")
@@ -134,8 +134,21 @@ def _weighted(row: Row, messages: Sequence[Message]) -> Sequence[Message]:
     ]
 
 
+def _is_yes_or_no(key: str, value: object) -> bool:
+    """Tell whether a value says no more than whether something is trained: ``loss: 0.0`` may be measured."""
+    return value in _SWITCHES and not (key == "loss" and isinstance(value, float))
+
+
+def _parsed(row: Row, key: str, code: str) -> object:
+    """Take a field, or what it is the JSON text of. Raises RowError with the code of what should stand there."""
+    try:
+        return unwrapped(row.take(key))
+    except RowError as error:
+        message = f"{key} is a string that is not JSON: {error.message}"
+        raise RowError(code, message, f"Give {key} as JSON, or leave the key out.") from error
+
+
 def _read_kwargs(value: object) -> dict[str, Any]:
-    value = unwrapped(value)
     if value is None:
         return {}
     if not isinstance(value, dict):

@@ -12,8 +12,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection, Mapping
+from collections.abc import Set as AbstractSet
 from enum import StrEnum
+from itertools import pairwise
 from typing import Any
+
+from maskprep.formats.names import usual_role
+from maskprep.formats.weights import WEIGHT_KEYS
 
 
 class Speaks(StrEnum):
@@ -54,17 +59,34 @@ MEANINGLESS: Mapping[str, str] = {key: meaning for meaning, keys in _TABLE.items
 """The keys of rows, messages and parts that are known to mean nothing for training, and what they are."""
 
 _LOSS_WORDS = frozenset({"loss", "mask", "masks", "masked", "unmasked", "train", "trained", "trainable", "training"})
-_REASONING_WORDS = frozenset({"reasoning", "thinking", "thought", "thoughts", "cot", "rationale", "rationales"})
+_REASONING_WORDS = frozenset(
+    {
+        *("reasoning", "think", "thinking", "thought", "thoughts", "cot", "rationale", "rationales"),
+        *("scratchpad", "scratchpads"),
+    }
+)
+_LISTS = frozenset(
+    {"messages", "conversations", "conversation", "dialog", "dialogue", "turns", "chat", "contents", "history"}
+)
 _CONTEXT = frozenset(
     {
-        *("messages", "conversations", "conversation", "dialog", "dialogue", "turns", "chat", "contents"),
+        *_LISTS,
         *("history", "system", "system_prompt", "system_message", "prompt", "instruction", "instructions", "query"),
         *("question", "context", "contexts", "input", "inputs", "documents", "document", "passages", "passage"),
         *("tools", "functions", "tool_defs", "tool_definitions", "tool_schemas", "available_tools", "knowledge"),
-        *("request", "background", "persona", "few_shot", "examples", "demonstrations", "retrieved", "search_results"),
+        *("request", "background", "persona", "few_shot", "few_shots", "examples", "demonstrations", "retrieved"),
+        *("search_results", "few_shot_examples", "options", "meta_instruction", "preamble", "custom_instruction"),
+        *("custom_instructions", "developer", "developer_message", "developer_prompt", "sysprompt", "article"),
+        *("articles", "table", "tables", "schema", "premise", "paragraph", "paragraphs", "story", "evidence"),
     }
 )
-_CONTEXT_WORDS = frozenset({"history", "documents", "tools"})
+_CONTEXT_WORDS = frozenset({"history", "documents", "tools", "passage", "passages"})
+_MESSAGE_CONTEXT = frozenset(
+    {
+        *("tool_calls", "tool_call", "function_call", "tool_invocations", "tool_use", "tool_uses", "tools"),
+        *("functions", "documents", "context", "content", "parts", "system", "system_prompt", "history"),
+    }
+)
 _SAID = frozenset(
     {
         *("completion", "completions", "response", "responses", "answer", "answers", "output", "outputs", "target"),
@@ -74,12 +96,34 @@ _SAID = frozenset(
 _JUDGED = frozenset(
     {
         *("label", "labels", "chosen", "accepted", "winner", "preference", "better", "worse", "dispreferred"),
-        *("desirable", "is_preferred", "feedback_label", "choices"),
+        *("desirable", "feedback_label", "choices"),
     }
 )
+_WEIGHTS = frozenset(WEIGHT_KEYS) - {"weight"}  # which may be that of a person: a text there is no weight of ours
 _COMPARED = re.compile(
     r"(rejected|chosen|preferred|non_preferred|dispreferred|worse|better|bad|good)(_.*)?|.*_(output|chosen|rejected)"
 )
+_FOR = frozenset(
+    {
+        *("kto_tag", "good", "preferred", "correct", "approved", "thumbs_up", "learn", "supervised"),
+        *("is_chosen", "is_preferred", "is_correct", "is_good", "is_accepted", "is_approved", "is_desirable"),
+    }
+)
+_AGAINST = frozenset(
+    {
+        *("bad", "rejected", "incorrect", "thumbs_down", "skip", "skipped", "exclude", "excluded"),
+        *("is_bad", "is_rejected", "is_wrong", "is_incorrect", "is_excluded"),
+    }
+)
+ABOUT = frozenset(
+    {
+        *("type", "types", "model", "models", "name", "names", "id", "ids", "len", "length", "lengths", "tokens"),
+        *("score", "scores", "rating", "ratings", "count", "counts", "source", "sources", "category", "lang"),
+        *("language", "url"),
+    }
+)
+"""The last words of keys that tell something about what their other words name: ``chosen_model``, ``cot_type``."""
+
 MEDIA = frozenset(
     {
         *("image", "images", "img", "imgs", "image_path", "image_paths", "image_url", "image_urls", "pixel_values"),
@@ -109,29 +153,99 @@ def speaks_of(key: str, value: object, *, in_message: bool) -> Speaks | None:
     """Return what an unread key of a row or a message speaks of, None where it is of nothing that matters.
 
     Names decide; where a name is only like those of its kind (``turn_loss_mask``, ``Complex_CoT``), its value must be
-    of the kind as well: yes, no, a number or a list of these for the loss, text for reasoning.
+    of the kind as well: yes, no, a number or a list of these for the loss, text for reasoning. A yes, a no and a number
+    say nothing of the context (``turns: 3``), and a name that ends like ``cot_type`` tells about something else.
     """
     if says_nothing(value):
         return None
-    name = key.strip().lower().replace("-", "_")
-    words = {*map(str.lower, _WORD.findall(key)), *name.split("_")}
-    is_number = isinstance(value, bool | int | float)
-    judges = not in_message and (name in _SAID or name in _JUDGED or bool(_COMPARED.fullmatch(name) and not is_number))
-    if judges or (words & _LOSS_WORDS and is_switch(value)):
+    if _speaks_of_loss(key, value, in_message=in_message):
         return Speaks.LOSS
-    if words & _REASONING_WORDS and not is_number:
+    if _is_like(key, _REASONING_WORDS) and not _is_about(key) and not _measures(key, value):
         return Speaks.REASONING
-    about = name in _MESSAGE_CONTEXT if in_message else name in _CONTEXT or bool(words & _CONTEXT_WORDS)
-    return Speaks.CONTEXT if about or name in MEDIA else None
+    context = bool(names_of(key) & _MESSAGE_CONTEXT) if in_message else _is_context(key)
+    if context and not isinstance(value, int | float) and not _names_a_list(key, value):
+        return Speaks.CONTEXT
+    is_medium = key.strip().lower().replace("-", "_") in MEDIA and not isinstance(value, bool)
+    return Speaks.CONTEXT if is_medium else None
 
 
-_MESSAGE_CONTEXT = frozenset({"tool_calls", "function_call", "tools", "functions", "documents", "context", "content"})
+def _names_a_list(key: str, value: object) -> bool:
+    """Tell whether one word stands where turns stand: that is no conversation, but tells which one."""
+    if not isinstance(value, str) or not names_of(key) & _LISTS:
+        return False
+    return len(value.split()) == 1 and value.strip()[0] not in "[{"
+
+
+def _speaks_of_loss(key: str, value: object, *, in_message: bool) -> bool:
+    """Tell whether a key says what is trained, or how good the answer is.
+
+    A verdict speaks where it is against the answer: to train one that is called good does no harm.
+    """
+    names = names_of(key)
+    verdict = _verdict(value) if names & (_FOR | _AGAINST) else None
+    if verdict is not None:
+        return bool(names & (_AGAINST if verdict else _FOR))
+    if not in_message and names & (_SAID | _JUDGED | _WEIGHTS):
+        return True
+    if not in_message and not _is_about(key) and not isinstance(value, bool | int | float):
+        return any(map(_COMPARED.fullmatch, names)) or _weighs(key, value)
+    return _weighs(key, value)
+
+
+def _weighs(key: str, value: object) -> bool:
+    """Tell whether a key is like those of the loss, and its value says how much is trained, or whose turns."""
+    if not _is_like(key, _LOSS_WORDS) and words_of(key)[-1:] not in (["weight"], ["weights"]):
+        return False
+    listed = value if isinstance(value, list) else [value]
+    is_whose = all(isinstance(each, str) and usual_role(each) is not None for each in listed)
+    return (is_switch(value) or is_whose) and (isinstance(value, list) or not _is_about(key))
+
+
+def _is_context(key: str) -> bool:
+    return bool(names_of(key) & _CONTEXT) or (not _is_about(key) and _is_like(key, _CONTEXT_WORDS))
+
+
+def _is_like(key: str, those: AbstractSet[str]) -> bool:
+    """Tell whether a key has one of these words, be it that its letters divide it: ``CoT``."""
+    words = words_of(key)
+    return not those.isdisjoint({*words, *map("".join, pairwise(words))})
+
+
+def _is_about(key: str) -> bool:
+    """Tell whether a key tells something about what its other words name."""
+    return not ABOUT.isdisjoint(words_of(key)[-1:])
+
+
+def words_of(key: str) -> list[str]:
+    """Return the words of a key, in small letters: ``tool`` and ``calls`` of ``toolCalls``."""
+    return [word.lower() for word in _WORD.findall(key)]
+
+
+def names_of(key: str) -> AbstractSet[str]:
+    """Return the ways to write a key in small letters: ``toolCalls`` is ``tool_calls``, too."""
+    return {key.strip().lower().replace("-", "_"), "_".join(words_of(key))}
+
+
+def _verdict(value: object) -> bool | None:
+    """Return the yes or no that a value is, None where it is neither."""
+    if isinstance(value, str):
+        return {"true": True, "yes": True, "1": True, "false": False, "no": False, "0": False}.get(
+            value.strip().lower()
+        )
+    return bool(value) if value in (0, 1) else None
+
+
+def _measures(key: str, value: object) -> bool:
+    """Tell whether a value is a yes, a no, a number or a list of these, and so no text of its own."""
+    if isinstance(value, list):
+        return all(isinstance(each, bool | int | float) for each in value)
+    asks = words_of(key)[:1] in (["is"], ["has"])
+    return isinstance(value, bool | int | float) or (asks and is_switch(value))
 
 
 def may_stand_twice(key: str) -> bool:
     """Tell whether a field of a row may repeat what stands in its messages, and then says nothing of its own."""
-    name = key.strip().lower().replace("-", "_")
-    return name in _CONTEXT or name in _SAID
+    return _is_context(key) or bool(names_of(key) & _SAID)
 
 
 _SWITCH = re.compile(r"true|false|yes|no|[0-9]+(\.[0-9]*)?", re.IGNORECASE)

@@ -2,19 +2,24 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 from maskprep.conversation import Message
 from maskprep.errors import RowError
 from maskprep.formats.dialogue import pair_of, read_dialogue
-from maskprep.formats.names import Names
+from maskprep.formats.names import Names, usual_role
+from maskprep.formats.nested_json import unwrapped, unwrapped_list
 from maskprep.formats.row import Row
 from maskprep.formats.shape import Shape
 from maskprep.formats.wording import quote
 
 LISTS = ("messages", "conversations", "conversation", "dialog", "dialogue", "turns", "items", "chat")
 """Where a row may hold its messages."""
+
+ANYTHING = ("items", "data")
+"""Names of lists that may hold anything."""
 
 _HINT = "Name the fields in the configuration, for example columns: {prompt: question, completion: answer}."
 
@@ -32,8 +37,69 @@ def read_list(row: Row) -> Sequence[Message]:
 
 
 def list_name(row: Row) -> str | None:
-    """Return the field of the row that holds its messages."""
-    return row.first(LISTS)
+    """Return the field of the row that holds its messages: the first of the usual names under which such stand."""
+    first = row.first(LISTS)
+    if first is None or _are_messages(row.get(first), row):
+        return first
+    return next((name for name in LISTS if _are_messages(row.get(name), row)), first)
+
+
+def texts_fault(name: str, value: object) -> str | None:
+    """Tell why a list of texts is not taken for what the user and the assistant say in turn, None where it may be.
+
+    Under ``turns``, benchmarks hold questions alone; and a text that begins with its speaker's name would be trained
+    with it.
+    """
+    if isinstance(value, str) and value.lstrip().startswith('["'):
+        try:
+            value = unwrapped(value)
+        except RowError:
+            return None
+    if not isinstance(value, list) or not value or not all(isinstance(each, str) for each in value):
+        return None
+    if any(each.lstrip().startswith("{") for each in value):
+        return None
+    if name == "turns":
+        return "turns is a list of texts: they may be questions alone, or what the user and the assistant say in turn"
+    if len(value) > 1 and all(map(_names_its_speaker, value[:2])):
+        return f"the texts of {name} begin with who says them, which would be trained as their text"
+    return None
+
+
+_SPEAKER = re.compile(r"[\W_]*([A-Za-z]+)[\W_]*?:")
+
+
+def _names_its_speaker(text: str) -> bool:
+    match = _SPEAKER.match(text)
+    return match is not None and (
+        usual_role(match[1]) is not None or match[1].lower() in {"q", "a", "question", "answer"}
+    )
+
+
+def _are_messages(value: object, row: Row) -> bool:
+    """Tell whether a value looks like a list of messages, or like the JSON text of one."""
+    if isinstance(value, str):
+        return value.lstrip().startswith(("[", '"['))
+    first = value[0] if isinstance(value, list) and value else None
+    if not isinstance(first, dict):
+        return isinstance(first, str)
+    renamed = row.names.renamed_message(first)
+    return not renamed.keys().isdisjoint(("role", "from", "content")) or pair_of(first, row) is not None
+
+
+def _hold_messages(text: str, row: Row) -> bool:
+    """Tell whether JSON text is a list of objects that look like messages, as that of any other list is none."""
+    try:
+        value = unwrapped_list(text)
+    except RowError:
+        return False
+    return isinstance(value, list) and value != [] and isinstance(value[0], dict) and _are_messages(value, row)
+
+
+def speaks_for_nobody(row: Row) -> bool:
+    """Tell whether a row holds a list of objects of which the first has no role: that one is not read as it is."""
+    first = first_message(row)
+    return isinstance(first, dict) and row.names.renamed_message(first).keys().isdisjoint(("role", "from"))
 
 
 def first_message(row: Row) -> Any:
@@ -50,10 +116,14 @@ def _fits_openai(row: Row) -> bool:
         return False
     first = first_message(row)
     if first is None:
-        return isinstance(row.get(name), str) and row.get(name).lstrip().startswith(("[", '"['))
+        value = row.get(name)
+        if not isinstance(value, str) or not _are_messages(value, row) or texts_fault(name, value) is not None:
+            return False
+        return name not in ANYTHING or _hold_messages(value, row)
     if isinstance(first, str):
         return first.lstrip().startswith("{")
-    return isinstance(first, dict) and not _is_sharegpt(first, row.names) and pair_of(first, row) is None
+    is_ours = isinstance(first, dict) and not _is_sharegpt(first, row.names) and pair_of(first, row) is None
+    return is_ours and _are_messages([first], row)
 
 
 def _fits_sharegpt(row: Row) -> bool:

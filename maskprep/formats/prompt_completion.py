@@ -9,6 +9,7 @@ from maskprep.errors import RowError
 from maskprep.formats.dialogue import read_dialogue
 from maskprep.formats.history import read_history
 from maskprep.formats.nested_json import unwrapped
+from maskprep.formats.question_answer import names_of
 from maskprep.formats.row import Row
 from maskprep.formats.shape import Shape
 from maskprep.formats.wording import kind
@@ -18,12 +19,27 @@ _ANSWERS = ("completion", "response")
 
 
 def _fits(row: Row) -> bool:
-    return row.get("prompt") is not None and row.first(_ANSWERS) is not None
+    answer = _answer(row)
+    if row.get("prompt") is None or answer is None:
+        return False
+    if not (_is_blank(row.get("prompt")) and _is_blank(row.get(answer))):
+        return True
+    other = names_of(row)  # of a table that has columns for several shapes
+    return other is None or all(_is_blank(row.get(key)) for key in other)
+
+
+def _answer(row: Row) -> str | None:
+    """Return the field of the answer; an empty one is that only where no other says something."""
+    return next((key for key in _ANSWERS if not _is_blank(row.get(key))), row.first(_ANSWERS))
+
+
+def _is_blank(value: object) -> bool:
+    return not (value.strip() if isinstance(value, str) else value)
 
 
 def read_prompt_completion(row: Row) -> Sequence[Message]:
     """Take the prompt and the completion. What the assistant says within the prompt is not in the loss."""
-    answer = row.first(_ANSWERS) or "completion"
+    answer = _answer(row) or "completion"
     history = read_history(row) if isinstance(row.get("prompt"), str) else []
     return [*history, *_side(row, "prompt", "user"), *_side(row, answer, "assistant")]
 

@@ -21,9 +21,13 @@ _HINT = 'Give {"question": "…", "answer": "…"}; columns: can map other names
 def names_of(row: Row) -> tuple[str, str] | None:
     """Return the fields of the question and of the answer, None where there is not exactly one of each."""
     lower = {key.lower(): key for key in reversed(list(row.fields)) if isinstance(row.fields[key], str)}
-    asked = [lower[name] for name in _QUESTIONS if name in lower]
-    said = [lower[name] for name in _ANSWERS if name in lower]
+    asked, said = (_saying([lower[name] for name in names if name in lower], row) for names in (_QUESTIONS, _ANSWERS))
     return (asked[0], said[0]) if len(asked) == 1 and len(said) == 1 else None
+
+
+def _saying(keys: list[str], row: Row) -> list[str]:
+    """Return those of the keys that hold a text; all of them where each is empty, as columns of a table may be."""
+    return [key for key in keys if row.fields[key].strip()] or keys
 
 
 def _read(row: Row) -> Sequence[Message]:

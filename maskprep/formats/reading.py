@@ -11,6 +11,7 @@ from maskprep.errors import RowError, UsageError
 from maskprep.formats.finish import COMMON_FIELDS, finish
 from maskprep.formats.names import MESSAGE_FIELDS, Names
 from maskprep.formats.nulls import filled_nulls, without_nulls
+from maskprep.formats.openai import OPENAI, list_name, speaks_for_nobody, texts_fault
 from maskprep.formats.preference import FIELDS, choose, is_preference, refuse_preference
 from maskprep.formats.registry import GUESSED, ROW_FIELDS, SHAPES
 from maskprep.formats.row import Row
@@ -68,19 +69,24 @@ class Reading:
         if not isinstance(row, dict):
             return None
         try:
-            found = self._shape(self._row(row))
+            read = self._row(row)
         except RowError:
             return None
-        return found.name if found else None
+        found = self._shape(read)
+        return None if found is None or (found is OPENAI and speaks_for_nobody(read)) else found.name
 
     def parse(self, row: object) -> Conversation:
         """Normalise a parsed row; the row itself is left as it is. Raises RowError."""
         read = self._row(row)
         shape = self._shape(read)
-        if shape is None:
+        is_ours = self.format in {AUTO, OPENAI.name}
+        if shape is None or (shape is OPENAI and is_ours and speaks_for_nobody(read)):
             shape = self._unknown(read)
         elif self.format not in {AUTO, shape.name}:
             raise self._another(shape.name)
+        return self._finished(read, shape)
+
+    def _finished(self, read: Row, shape: Shape) -> Conversation:
         messages = shape.read(read)
         conversation = finish(read, messages, tags=self.tags)
         if shape.name == "text":
@@ -124,22 +130,37 @@ class Reading:
 
     def _unknown(self, row: Row) -> Shape:
         """Return the shape by which to say what is wrong with a row that has none, or raise what it is."""
-        if isinstance(row.get("text"), str):
+        name = list_name(row)
+        if isinstance(row.get("text"), str) and not (name is not None and isinstance(row.get(name), list)):
             message = "the row has one text and no turns: nothing in it says what is asked, and what is answered"
             hint = "say format: text to train plain documents whole; else give messages, or prompt and completion"
             raise RowError("plain-text", message, hint)
-        if self.format != AUTO and row.fields.keys() & {*SHAPES[self.format].fields}:
-            return SHAPES[self.format]
+        fault = texts_fault(name, row.get(name)) if name is not None else None
+        if fault is not None and (self.format != "texts" or self.decided_by is not None):
+            hint = "give messages with their roles; format: texts reads such a list as it stands, the user's text first"
+            raise RowError("no-messages", fault, hint)
+        named = SHAPES.get(self.format)
+        is_told = named is not OPENAI or self.decided_by is not None
+        if named is not None and is_told and row.fields.keys() & {*named.fields}:
+            return named
         for columns in suggestions(row):
-            try:
-                replace(self, format=AUTO, columns={**self.columns, **columns}).parse(dict(row.fields))
-            except (RowError, UsageError):
+            if not self._is_read_with(columns, row):
                 continue
             keys = ", ".join(repr(key)[:40] for key in list(row.fields)[:8])
             mapped = ", ".join(f"{new}: {old}" for new, old in columns.items())
             hint = f"columns: {{{mapped}}} reads this row: it was tried"
             raise RowError("no-messages", f"the row has no fields of a known shape; it has {keys}", hint)
-        return SHAPES["openai"]
+        return OPENAI
+
+    def _is_read_with(self, columns: Mapping[str, str], row: Row) -> bool:
+        """Tell whether a row is read where its fields have these names as well."""
+        trial = replace(self, format=AUTO, columns={**self.columns, **columns})
+        try:
+            read = trial._row(dict(row.fields))  # noqa: SLF001 - a reading of the same kind
+            shape = trial._shape(read)  # noqa: SLF001
+            return shape is not None and bool(trial._finished(read, shape).messages)  # noqa: SLF001
+        except (RowError, UsageError):
+            return False
 
     def _another(self, shape: str) -> RowError:
         decided = f"that {self.decided_by} has" if self.decided_by else "that the configuration names"

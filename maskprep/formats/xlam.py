@@ -1,4 +1,4 @@
-"""xLAM's shape: a ``query``, the calls that answer it, ``answers``, and the ``tools``."""
+"""xLAM's shape: a ``query``, the calls that answer it, ``answers``, and the ``tools``, with ``history`` before them."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from maskprep.conversation import Message
 from maskprep.errors import RowError
+from maskprep.formats.history import read_history
 from maskprep.formats.nested_json import unwrapped
 from maskprep.formats.row import Row
 from maskprep.formats.shape import Shape
@@ -29,7 +30,7 @@ def _read(row: Row) -> Sequence[Message]:
         raise RowError("bad-tool-call", f"answers are no JSON of calls: {error.message}", _HINT) from error
     calls = read_tool_calls(answers, "answers", row.findings)
     said = {"role": "assistant", "content": "", **({"tool_calls": calls} if calls else {})}
-    return [Message({"role": "user", "content": asked or ""}), Message(said)]
+    return [*read_history(row), Message({"role": "user", "content": asked or ""}), Message(said)]
 
 
-XLAM = Shape("xlam", ("query", "answers"), _fits, _read, messages=False)
+XLAM = Shape("xlam", ("query", "answers", "history"), _fits, _read, messages=False)

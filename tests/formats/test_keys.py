@@ -12,10 +12,10 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 from test_docs import ROOT
 
-from maskprep.conversation import NOTHING_LEFT, Conversation
+from maskprep.conversation import NOTHING_LEFT, Conversation, Where
 from maskprep.errors import RowError
-from maskprep.formats import Reading
-from maskprep.formats.keys import MEANINGLESS, MEDIA, speaks_of
+from maskprep.formats import Reading, detect
+from maskprep.formats.keys import MEANINGLESS, MEDIA, Speaks, speaks_of
 from maskprep.formats.names import MESSAGE_FIELDS
 from maskprep.formats.registry import ROW_FIELDS
 from maskprep.formats.weights import MASKED_KEYS, TRAINED_KEYS
@@ -153,6 +153,51 @@ def test_a_row_that_judges_its_answers_is_not_trained_over(key: str, value: obje
     assert read(chat(**{key: value}), ignore=(key,)).messages == read(chat()).messages
 
 
+@pytest.mark.parametrize(
+    ("key", "value"),
+    [
+        *(("kto_tag", False), ("good", False), ("bad", True), ("rejected", True), ("preferred", False)),
+        *(("is_chosen", 0), ("isCorrect", False), ("learn", False), ("supervised", 0), ("skip", True)),
+        ("exclude", "true"),
+    ],
+)
+def test_a_verdict_against_an_answer_rejects_the_row_and_one_for_it_is_named(key: str, value: object) -> None:
+    other = {"true": "false", "false": "true"}.get(value) if isinstance(value, str) else not value
+    assert refused(chat(**{key: value})).code == "unread-field"
+    assert refused(chat({key: value})).code == "unread-field"
+    assert read(chat(**{key: other})).account.unread == (key,)
+
+
+@pytest.mark.parametrize(
+    ("key", "value"),
+    [
+        *(("sample_weight", 0), ("weights", [0, 1]), ("sampleWeight", 0.5), ("train_on_roles", ["assistant"])),
+        *(("loss_scale", ["ignore"]), ("loss_scale", "ignore"), ("mask", "User"), ("masked_tokens", [0, 1])),
+        *(("loss", 0.0), ("loss", 1.0), ("loss", 1.7)),
+    ],
+)
+def test_what_a_row_says_of_its_loss_in_words_of_its_own_rejects_it(key: str, value: object) -> None:
+    assert refused(chat(**{key: value})).code == "unread-field"
+
+
+@pytest.mark.parametrize(
+    ("key", "value"),
+    [
+        *(("turns", 1), ("chat", True), ("history", 0.5), ("documents_id", "x"), ("passage_id", "x")),
+        *(("is_reasoning_complete", [True, False]), ("has_reasoning", "yes"), ("cot_type", "math")),
+        *(("reasoning_tokens", "12"), ("thinkingLen", "3"), ("chosen-model", "m"), ("chosen_model", "m")),
+        *(("chosen-rating", "5"), ("rejected_score", "1"), ("loss_type", 1), ("conversation", "abc")),
+    ],
+)
+def test_what_tells_about_something_else_is_only_named(key: str, value: object) -> None:
+    assert read(chat(**{key: value})).account.unread == (key,)
+
+
+@pytest.mark.parametrize("value", [False, True, "false", "true"])
+def test_a_yes_or_a_no_under_loss_is_the_weight_of_the_row(value: object) -> None:
+    assert read(chat(loss=value)).messages[1].in_loss is (value in {True, "true"})
+
+
 def test_a_row_out_of_the_loss_trains_nothing() -> None:
     for row in (chat(train=False), chat(masked=True), chat(trainable="false"), chat(loss_mask=0)):
         assert not read(row).messages[1].in_loss
@@ -162,12 +207,30 @@ def test_a_row_out_of_the_loss_trains_nothing() -> None:
 
 
 @pytest.mark.parametrize(
-    "key", ["history", "instruction", "context", "documents_json", "persona", "few_shot", "query", "retrieved", "input"]
+    "key",
+    [
+        *("history", "instruction", "context", "documents_json", "persona", "few_shot", "query", "retrieved", "input"),
+        *("options", "meta_instruction", "preamble", "custom_instruction", "customInstructions", "developer"),
+        *("sysprompt", "few_shot_examples", "article", "table", "schema", "premise", "passage", "passage_text"),
+    ],
 )
 def test_context_that_no_shape_reads_rejects_the_row(key: str) -> None:
     error = refused(chat(**{key: "You stand on a pier."}))
     assert error.code == "unread-field"
     assert "context" in error.message
+
+
+@pytest.mark.parametrize(
+    "key", ["tool_invocations", "toolInvocations", "parts", "system", "history", "tool_uses", "context"]
+)
+def test_context_that_a_message_holds_rejects_the_row(key: str) -> None:
+    assert refused(chat({key: [{"text": "x"}]})).code == "unread-field"
+    assert read(chat({key: True})).account.unread == (f"messages[].{key}",)
+
+
+@pytest.mark.parametrize("key", ["tool_call", "toolCalls", "functionCall", "toolInvocations"])
+def test_calls_by_another_name_speak(key: str) -> None:
+    assert speaks_of(key, {"name": "f"}, in_message=True) is Speaks.CONTEXT
 
 
 @pytest.mark.parametrize("key", ["prompt", "instruction", "answer", "response"])
@@ -225,7 +288,9 @@ def test_a_rows_reasoning_is_that_of_its_only_answer(key: str) -> None:
     assert refused(two).code == "unread-field"  # whose it is, nobody can tell
 
 
-@pytest.mark.parametrize("key", ["cot", "Complex_CoT", "chain_of_thought", "rationale", "thought", "thinkingText"])
+@pytest.mark.parametrize(
+    "key", ["cot", "Complex_CoT", "chain_of_thought", "rationale", "thought", "thinkingText", "think", "complexCoT"]
+)
 def test_reasoning_by_another_name_can_be_mapped_or_rejects_the_row(key: str) -> None:
     row = {"prompt": "a", "completion": "b", key: "Because."}
     error = refused(row)
@@ -322,6 +387,53 @@ def test_a_row_of_unknown_keys_is_answered_with_a_mapping_that_was_tried() -> No
     hint = refused(listed).hint
     assert hint == "columns: {messages: log, role: speaker, content: line} reads this row: it was tried"
     assert "was tried" not in refused({"only": "one text"}).hint
+
+
+HEARD = [("human", "a"), ("ai", "b")]
+
+
+@pytest.mark.parametrize(
+    ("row", "mapping"),
+    [
+        ({"messages": [{"type": who, "content": text} for who, text in HEARD]}, "role: type"),
+        ({"messages": [{"speaker": who, "text": text} for who, text in HEARD]}, "role: speaker, content: text"),
+        ({"messages": [{"author": who, "content": text} for who, text in HEARD]}, "role: author"),
+        ({"turns": [{"by": who, "id": "7", "says": text} for who, text in HEARD]}, "role: by, content: says"),
+        ({"frage": "a", "antwort": "b", "sys_text": "c"}, "prompt: frage, completion: antwort, system: sys_text"),
+        ({"q": "a", "a": "b", "cot_text": "c"}, "prompt: q, completion: a, reasoning_content: cot_text"),
+        ({"prompt": "a", "antwort": "b"}, "completion: antwort"),
+        ({"frage": "a", "erwiderung": "b", "frage_id": "c"}, "prompt: frage, completion: erwiderung"),
+    ],
+)
+def test_a_mapping_is_advised_where_it_reads_all_that_the_row_says(row: Row, mapping: str) -> None:
+    for reading in (Reading(), Reading(format="openai"), detect([(Where("f", 1, 0), row)], Reading())):
+        with pytest.raises(RowError) as caught:
+            reading.parse(row)
+        assert caught.value.hint == f"columns: {{{mapping}}} reads this row: it was tried"
+
+
+@pytest.mark.parametrize(
+    "row",
+    [
+        {"prompt": "a", "model_a": "m"},
+        {"prompt": "a", "model_a": "m", "model_b": "n", "response_a": "b", "response_b": "c"},
+        {"prompt": "a", "response_0": "b", "response_1": "c"},
+        {"system": "s", "chat": "USER: a ASSISTANT: b"},
+        {"problem_type": "algebra", "expected_answer": "4"},
+        {"problem": "a", "solution": "b", "answer": "4"},
+        {"context": [ASK], "response1": "b", "response2": "c"},
+        {"frage": "a", "kontext": "c", "antwort": "b"},
+        {"frage": "a", "antwort": "b", "belege": ["c"]},
+        {"frage": "a", "kontext": "c"},
+        {"one": "a", "two": "b"},
+        {"log": [{"by": "user", "says": "a", "means": "c"}, {"by": "bot", "says": "b"}]},
+        {"one": [ASK, SAY], "two": [ASK, SAY]},
+    ],
+)
+def test_no_mapping_is_advised_that_would_lose_what_the_row_says(row: Row) -> None:
+    error = refused(row)
+    assert error.code == "no-messages"
+    assert "was tried" not in error.hint
 
 
 def texts(conversation: Conversation) -> list[str]:

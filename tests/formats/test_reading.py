@@ -62,6 +62,18 @@ def test_the_first_row_of_a_known_shape_decides(shape: str) -> None:
         ({"prompt": "a", "response": "b"}, "prompt_completion"),
         ({"instruction": "a", "response": "b"}, "alpaca"),
         ({"prompt": MESSAGES["messages"], "completion": "x"}, "prompt_completion"),
+        ({"question": "a", "answer": "b", "input": ""}, "question_answer"),
+        ({"problem": "a", "solution": "b", "output": " "}, "question_answer"),
+        ({"prompt": "", "completion": "", "question": "a", "answer": "b"}, "question_answer"),
+        ({**PROMPT, "items": [{"sku": 1}]}, "prompt_completion"),
+        ({**PROMPT, "items": ["milk", "eggs"]}, "prompt_completion"),
+        ({**PROMPT, "items": '["milk", "eggs"]'}, "prompt_completion"),
+        ({**PROMPT, "items": '[{"sku": 1}]'}, "prompt_completion"),
+        ({"items": json.dumps(MESSAGES["messages"])}, "openai"),
+        ({"items": MESSAGES["messages"]}, "openai"),
+        ({"messages": "", "conversations": MESSAGES["messages"]}, "openai"),
+        ({"conversations": "abc", "dialog": MESSAGES["messages"]}, "openai"),
+        ({"messages": [], "dialog": ["a", "b"]}, "texts"),
     ],
 )
 def test_a_row_tells_its_shape(row: dict[str, Any], shape: str) -> None:
@@ -80,6 +92,27 @@ def test_a_file_of_unknown_rows_is_read_so_that_each_has_its_reason() -> None:
             reading.parse(row)
         codes.add(caught.value.code)
     assert codes == {"no-messages", "not-an-object", "plain-text", "bad-message"}
+
+
+@pytest.mark.parametrize(
+    ("row", "said"),
+    [
+        ({"turns": ["Write a verse.", "Write it again."]}, "questions alone"),
+        ({"turns": '["Write a verse.", "Write it again."]'}, "questions alone"),
+        ({"dialog": ["Human: hi", "Assistant: hello"]}, "begin with who says them"),
+        ({"messages": ["### User: hi", "### Bot: hello"]}, "begin with who says them"),
+    ],
+)
+def test_texts_that_may_be_no_turns_are_read_only_where_the_format_says_so(row: dict[str, Any], said: str) -> None:
+    decided = [detect(numbered(ROWS[shape], row), DEFAULT) for shape in ROWS]
+    decided.append(detect(numbered({"dialog": ["a", "b"]}), DEFAULT))
+    for reading in (DEFAULT, detect(numbered(row), DEFAULT), Reading(format="openai"), *decided):
+        with pytest.raises(RowError) as caught:
+            reading.parse(row)
+        assert caught.value.code == "no-messages"
+        assert said in caught.value.message
+        assert "format: texts" in caught.value.hint
+    assert [each.role for each in Reading(format="texts").parse(row).messages] == ["user", "assistant"]
 
 
 @pytest.mark.parametrize("first", list(ROWS))

@@ -271,6 +271,13 @@ def test_what_the_assistant_says_in_the_prompt_is_not_trained() -> None:
     assert texts(mixed)[-1] == ("assistant", "done", 1)
 
 
+def test_an_empty_completion_is_none_where_the_response_says_something() -> None:
+    for empty in ("", " ", None, []):
+        assert texts(read({"prompt": "a", "completion": empty, "response": "x"}))[-1] == ("assistant", "x", 1)
+    assert texts(read({"prompt": "a", "completion": ""}))[-1] == ("assistant", "", 1)
+    assert texts(read({"prompt": "a", "completion": "", "response": ""}))[-1] == ("assistant", "", 1)
+
+
 @pytest.mark.parametrize(
     ("row", "code", "said"),
     [
@@ -294,8 +301,32 @@ def test_a_system_prompt_beside_the_messages_comes_first() -> None:
     row = openai([("a", "b")], None)
     assert texts(read({**row, "system": "s"}))[0] == ("system", "s", 1)
     both = openai([("a", "b")], "s")
+    assert read({**both, "system": "s \n"}) == read(both)
+    assert texts(read({**row, "system": "s", "system_prompt": "s "}))[0] == ("system", "s", 1)
     assert read({**both, "system": "s"}) == read(both)
     assert "another one" in refused({**both, "system": "t"}).message
+
+
+@pytest.mark.parametrize(("key", "code"), [("documents", "bad-documents"), ("chat_template_kwargs", "bad-kwargs")])
+def test_a_text_that_is_no_json_is_named_by_what_it_should_be(key: str, code: str) -> None:
+    error = refused({"prompt": "a", "completion": "b", key: "text"})
+    assert error.code == code
+    assert key in error.hint
+
+
+def test_a_yes_under_reasoning_is_no_thought() -> None:
+    row = {"prompt": "a", "completion": "b"}
+    assert read({**row, "reasoning": []}) == read(row)
+    assert read({**row, "thinking": True}).account.unread == ("thinking",)
+    both = read({**row, "thinking": True, "reasoning": "So."})
+    assert both.messages[1].fields["reasoning_content"] == "So."
+
+
+def test_a_history_precedes_calls() -> None:
+    row = {"query": "a", "answers": '[{"name": "f", "arguments": {}}]', "tools": [TOOL], "history": [["x", "y"]]}
+    conversation = read(row)
+    assert texts(conversation)[:3] == [("user", "x", 1), ("assistant", "y", 1), ("user", "a", 1)]
+    assert len(conversation.messages[3].fields["tool_calls"]) == 1
 
 
 def test_one_text_is_explained() -> None:

@@ -13,6 +13,7 @@ from maskprep.formats.keys import MEDIA, is_switch, says_nothing
 from maskprep.formats.names import REASONING_KEYS
 from maskprep.formats.nested_json import unwrapped
 from maskprep.formats.parts import joined_text
+from maskprep.formats.reasoning import once
 from maskprep.formats.row import Row
 from maskprep.formats.tags import untagged
 from maskprep.formats.tools import TOOL_FIELDS, as_tools, read_objects, read_tools
@@ -45,7 +46,7 @@ def finish(row: Row, messages: Sequence[Message], *, tags: bool = True) -> Conve
     tools = read_tools(row)
     if tags:
         listed, told = untagged(listed, row.findings)
-        tools = tools or (as_tools(told) if told else None)
+        tools = _one_of(tools, as_tools(told) if told else None)
     listed = _with_reasoning(row, listed)
     check_prefix(listed, "the row")
     return Conversation(
@@ -56,6 +57,19 @@ def finish(row: Row, messages: Sequence[Message], *, tags: bool = True) -> Conve
         findings=tuple(row.findings),
         account=row.account(listed),
     )
+
+
+def _one_of(tools: list[Any] | None, told: list[Any] | None) -> list[Any] | None:
+    """Return the tools of a row, which its text may list as well. Raises RowError where these are others."""
+    if tools and told and sorted(map(_name_of, tools)) != sorted(map(_name_of, told)):
+        text = "the row has tools, and others between <tools> and </tools> in its text"
+        raise RowError("bad-tools", text, "Keep one of the two, or say tool_tags: keep.")
+    return tools or told
+
+
+def _name_of(tool: dict[str, Any]) -> str:
+    function = tool.get("function")
+    return str(function.get("name") if isinstance(function, dict) else tool.get("name"))
 
 
 def _with_system(row: Row, messages: list[Message]) -> list[Message]:
@@ -110,7 +124,9 @@ def _with_reasoning(row: Row, messages: list[Message]) -> list[Message]:
     text = texts.pop()
     if held is not None and answer.fields[held] != text:
         raise RowError("bad-message", f"the row's {keys[0]} is not the {held} of its answer", "Keep one of the two.")
-    fields = answer.fields if held else {**answer.fields, "reasoning_content": text}
+    fields = dict(answer.fields) if held else {**answer.fields, "reasoning_content": text}
+    if not answer.ranges:
+        once(fields, f"messages[{answers[0]}]", row.findings)
     return [*messages[: answers[0]], replace(answer, fields=fields), *messages[answers[0] + 1 :]]
 
 

@@ -295,3 +295,18 @@ def test_an_instruction_with_its_input_is_one_question() -> None:
 
 def test_an_object_that_is_no_tool_is_none() -> None:
     assert refused(chat(SAY, tools={"search": {"description": "x"}})).code == "bad-tools"
+
+
+def test_a_rows_thought_that_stands_in_its_answer_is_used_once() -> None:
+    row = {"prompt": "Tide?", "completion": "<think>\nLook.\n</think>\n\nHigh.", "reasoning": "Look."}
+    answer = read(row).messages[1]
+    assert answer.fields == {"role": "assistant", "content": "High.", "reasoning_content": "Look."}
+    assert [finding.code for finding in read(row).findings] == ["reasoning-twice"]
+
+
+def test_tools_of_the_row_and_of_its_text_must_be_the_same() -> None:
+    tool = {"type": "function", "function": {"name": "tide"}}
+    system = {"role": "system", "content": f"<tools>{json.dumps(tool)}</tools>Call them."}
+    row = {"messages": [system, ASK, SAY]}
+    assert read({**row, "tools": [tool]}).tools == read(row).tools == [tool]
+    assert refused({**row, "tools": [{"name": "wind"}]}).code == "bad-tools"

@@ -13,8 +13,12 @@ _MERGE = "tag:yaml.org,2002:merge"  # `<<`, whose keys may be said again: that i
 _SAFE: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
 
+class KeyTwiceError(yaml.constructor.ConstructorError):
+    """A key stands twice in one mapping: that is YAML, but not what anyone means."""
+
+
 class EachOnceLoader(_SAFE):  # type: ignore[misc]  # chosen when the module is loaded
-    """A safe loader that raises ``yaml.MarkedYAMLError`` where a key stands twice, and names both lines."""
+    """A safe loader that raises ``KeyTwiceError`` where a key stands twice, and names both lines."""
 
     def construct_mapping(self, node: Any, deep: bool = False) -> Any:  # noqa: FBT001, FBT002 - PyYAML's signature
         """Return the mapping of a node."""
@@ -27,6 +31,6 @@ class EachOnceLoader(_SAFE):  # type: ignore[misc]  # chosen when the module is 
                 break  # the loader itself says what is wrong with that
             if key in lines:
                 problem = f"the key {key!r} stands twice, first on line {lines[key]}: keep one of the two"
-                raise yaml.constructor.ConstructorError(None, None, problem, key_node.start_mark)
+                raise KeyTwiceError(None, None, problem, key_node.start_mark)
             lines[key] = key_node.start_mark.line + 1
         return super().construct_mapping(node, deep)

@@ -11,7 +11,7 @@ from typing import Any
 import yaml
 from pydantic import ValidationError
 
-from maskprep.config.each_once import EachOnceLoader
+from maskprep.config.each_once import EachOnceLoader, KeyTwiceError
 from maskprep.config.model import Config
 from maskprep.config.sections import Adapt, Packing, Section, Source, TokenizerChoice, Train
 from maskprep.errors import UsageError
@@ -62,7 +62,7 @@ def _read(file: str) -> dict[str, Any]:
     except (yaml.YAMLError, ValueError, RecursionError) as error:  # YAML's own dates and nesting may fail, too
         mark = getattr(error, "problem_mark", None)
         where = f"{file}:{mark.line + 1}" if mark else file
-        what = "" if isinstance(error, yaml.constructor.ConstructorError) else "not YAML: "
+        what = "" if isinstance(error, KeyTwiceError) else "not YAML: "
         raise UsageError(f"{where}: {what}{getattr(error, 'problem', None) or error}") from error
     if values is None:
         return {}
@@ -96,7 +96,8 @@ def _set(values: dict[str, Any], setting: str) -> None:
         value = yaml.load(text, EachOnceLoader)  # noqa: S506 - one of the safe ones
     except (yaml.YAMLError, ValueError, RecursionError) as error:
         problem = getattr(error, "problem", None)
-        raise UsageError(f"--set {setting}: the value is not YAML{f': {problem}' if problem else ''}") from error
+        what = "" if isinstance(error, KeyTwiceError) else "the value is not YAML"
+        raise UsageError(f"--set {setting}: {': '.join(filter(None, (what, problem)))}") from error
     for key in keys[:-1]:
         if values.get(key) is None:
             values[key] = {}

@@ -229,18 +229,23 @@ class Alone:
         """Tell whether ids are what the tokenizer makes of a completion that they do not decode to.
 
         It changes the text, or knows some of its characters not. The completion then has the ids that it has behind
-        its prompt, or, where these do not begin with those of the prompt alone, behind some other text.
+        its prompt, or, where these do not begin with those of the prompt alone, behind some other text. Where its stop
+        token is one that only the next turn writes, all that the template renders of it stands before that token.
         """
-        if self._encode(continued)[:end] == ids[:end]:
+        rendered, borrowed = self._encode(continued), self._decode(ids[end - 1 : end]) in self._stops
+        if rendered[:end] == ids[:end] or (borrowed and rendered == ids[: end - 1]):
             return True
         bare = self._bare(self._text(ids, start, end))
         if rest is None:
-            return bare in self._decode(self._encode(continued))
+            return bare in self._decode(rendered)
         if self._escaped and _words(rest).startswith(_words(bare)):
             return True
         for lead in _LEADS if self._puts_blank_first else ("", "x\n", *_LEADS):
             before, both = self._encode(lead), self._encode(lead + rest)
-            if both[: len(before)] == before and both[len(before) :][: end - start] == ids[start:end]:
+            own = both[len(before) :]
+            if both[: len(before)] == before and (
+                own[: end - start] == ids[start:end] or (borrowed and own == ids[start : end - 1])
+            ):
                 return True
         return False
 

@@ -49,10 +49,11 @@ class Turns:
         self.unasked.add(message)
         self.findings.append(Finding("assistant-first", f"messages[{message}]: {why}"))
 
-    def leave_out_empty(self, message: int) -> None:
-        """Leave out a turn that says nothing."""
+    def leave_out_empty(self, message: int, *, prefix: bool) -> None:
+        """Leave out a turn that says nothing; ``prefix`` tells whether it is so because all is given to the model."""
         self.empty.add(message)
-        why = "it says nothing, and only a stop token would be trained"
+        said = "all of it is given to the model (prefix)" if prefix else "it says nothing"
+        why = f"{said}, and only a stop token would be trained"
         self.findings.append(Finding("empty-answer", f"messages[{message}]: {why}"))
 
 
@@ -120,7 +121,7 @@ def _answer(  # noqa: PLR0913 - a turn, and what is known of it
             raise
         turn = None
     if silent and not (turn and _speaks_anyhow(turn, conversation.messages[index])):
-        turns.leave_out_empty(index)
+        turns.leave_out_empty(index, prefix=conversation.messages[index].prefix)
     return turn
 
 
@@ -157,7 +158,9 @@ def nothing_trained(
         policy: what is trained.
     """
     if turns.empty:
-        said = f"{len(turns.empty)} of {len(messages)} messages say nothing, and nothing else is trained"
+        begun = any(messages[index].prefix for index in turns.empty)
+        what = "say nothing, or are only begun (prefix)" if begun else "say nothing"
+        said = f"{len(turns.empty)} of {len(messages)} messages {what}, and nothing else is trained"
         return RowError("empty-answer", said, "leave such rows out, or give the answers a content")
     return RowError("nothing-to-train", _why([message.role for message in messages], chosen, wanted, policy))
 

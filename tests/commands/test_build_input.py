@@ -22,6 +22,7 @@ RAISES = """{%- for m in messages -%}
 {%- if add_generation_prompt -%}{{- '<|im_start|>assistant\\n' -}}{%- endif -%}"""
 
 GOOD = chat("question", "answer")
+CALL = {"function": {"name": "look", "arguments": {}}}
 
 
 def message(**fields: object) -> dict[str, object]:
@@ -48,7 +49,8 @@ BAD = {
     "an image": (message(content=[{"type": "image_url", "image_url": {"url": "u"}}]), "media-part"),
     "weight a string": (message(content="a", weight="heavy"), "bad-weight"),
     "call without a name": (message(content="", tool_calls=[{"function": {"arguments": {}}}]), "bad-tool-call"),
-    "calls of a user": ({"messages": [{"role": "user", "content": "x", "tool_calls": [{}]}]}, "bad-message"),
+    "calls of a user": ({"messages": [{"role": "user", "content": "x", "tool_calls": [CALL]}]}, "bad-message"),
+    "no call of a user": ({"messages": [{"role": "user", "content": "x", "tool_calls": [{}]}]}, "bad-tool-call"),
     "tools a number": ({**GOOD, "tools": 3}, "bad-tools"),
     "kwargs a list": ({**GOOD, "chat_template_kwargs": ["x"]}, "bad-kwargs"),
     "reserved kwarg": ({**GOOD, "chat_template_kwargs": {"chat_template": "{{ 1 }}"}}, "reserved-kwarg"),

@@ -143,6 +143,7 @@ def test_shapes_of_standard_input_are_told_by_its_first_rows(build):
         "format": "prompt_completion",
         "columns": {},
         "roles": {},
+        "not_read": {},
         "weight": 1.0,
         "max_rows": None,
         "files": 0,

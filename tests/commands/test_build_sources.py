@@ -181,10 +181,20 @@ def test_a_folder_may_hold_files_of_several_kinds_and_shapes(place, build):
 
 def test_the_summary_announces_what_was_understood(place, build):
     name = write_csv(place, [{"question": "a", "answer": "b"}] * 3)
-    settings = ("--set", "columns={prompt: question, completion: answer}", "--set", "roles={bot: assistant}")
+    outcome = build(name, "--output", "out", "--set", "columns={prompt: question, completion: answer}")
+    assert outcome.code == 0, outcome
+    wanted = "rows.csv: CSV, shape prompt_completion, columns prompt=question, completion=answer"
+    assert f"{wanted}, 3 rows\n" in outcome.stdout
+    assert "3 conversations read, 3 used, 0 rejected, 2 of them duplicates\n" in outcome.stdout
+
+
+def test_the_summary_announces_the_roles_that_were_understood(place, build):
+    told = json.dumps([{"role": "user", "content": "a"}, {"role": "bot", "content": "b"}])
+    name = write_csv(place, [{"dialog": told}] * 3)
+    settings = ("--set", "columns={messages: dialog}", "--set", "roles={bot: assistant}")
     outcome = build(name, "--output", "out", *settings)
     assert outcome.code == 0, outcome
-    wanted = "rows.csv: CSV, shape prompt_completion, columns prompt=question, completion=answer, roles bot=assistant"
+    wanted = "rows.csv: CSV, shape openai, columns messages=dialog, roles bot=assistant"
     assert f"{wanted}, 3 rows\n" in outcome.stdout
     assert "3 conversations read, 3 used, 0 rejected, 2 of them duplicates\n" in outcome.stdout
 

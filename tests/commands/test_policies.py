@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
-from builds import chat
+from builds import chat, rejects
 from datasets import load_from_disk
 from typer.testing import CliRunner
 
@@ -40,9 +42,9 @@ ROWS = (
         ("train.turns=last", "max_rejects=0.5"),
         ("train.turns=2 last",),
         ("train.turns=first", "max_rejects=0.5"),
-        ("train.turns=since_last_user",),
-        ("train.turns=since_last_user", "history=mask"),
-        ("train.turns=since_last_user", "history=rendered", "train.roles=[assistant, tool]"),
+        ("train.turns=since_last_user", "max_rejects=0.5"),
+        ("train.turns=since_last_user", "history=mask", "max_rejects=0.5"),
+        ("train.turns=since_last_user", "history=rendered", "train.roles=[assistant, tool]", "max_rejects=0.5"),
         ("train.roles=[user]",),
         ("train.roles=[assistant, user, tool, system]",),
         ("train.parts=[content, stop]",),
@@ -65,6 +67,14 @@ def test_what_is_asked_for_is_built_and_verifies(build, source, settings):
     assert outcome.json["totals"]["rows_used"] >= 1
     result = CliRunner().invoke(app, ["verify", "out", "--device", "cpu", "--json"])
     assert result.exit_code == 0, result.stdout
+
+
+def test_an_answer_that_is_only_begun_is_all_that_its_row_asks_for_and_rejects_it(build, source):
+    assert build(source(*ROWS), "--output", "out", "--set", "train.turns=since_last_user").code == 1
+    assert build(source(*ROWS), "--output", "out", "--set", "train.turns=last", "--max-rejects", "0.5").code == 0
+    (found,) = rejects(Path("out"))
+    assert (found["line"], found["code"]) == (3, "empty-answer")
+    assert "1 of 4 messages say nothing, or are only begun (prefix)" in found["message"]
 
 
 def test_a_mask_a_weight_and_a_prefix_of_the_data_reach_the_rows(build, source):

@@ -21,6 +21,9 @@ ACTS = re.compile("[\x00-\x09\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028\u2029\u2
 NAME = EVIL.replace("/", "|")
 """The same as the name of a file."""
 
+ROLE, DOCUMENTS = EVIL + "!", EVIL + "?"
+"""What rows call the user's role and their documents; a configuration says so."""
+
 LONG = "wide " * 800
 
 
@@ -32,13 +35,13 @@ def rows() -> list[Any]:
         {
             "messages": [
                 {"role": "system", "content": EVIL, "name": EVIL, EVIL: EVIL},
-                {"role": "user", "content": [{"type": "text", "text": EVIL}, {"type": "text", "text": LONG}]},
+                {"role": ROLE, "content": [{"type": "text", "text": EVIL}, {"type": "text", "text": LONG}]},
                 {"role": "assistant", "reasoning_content": EVIL, "content": EVIL, "tool_calls": [call]},
                 {"role": "tool", "content": EVIL, "tool_call_id": EVIL, "name": EVIL},
                 {"role": "assistant", "content": f"{EVIL} {LONG}"},
             ],
             "tools": [{"type": "function", "function": schema}],
-            "documents": [{"title": EVIL, "text": EVIL}],
+            DOCUMENTS: [{"title": EVIL, "text": EVIL}],
             "chat_template_kwargs": {EVIL: EVIL, "mood": EVIL},
         },
         chat(EVIL, "A plain answer."),
@@ -60,7 +63,7 @@ def rows() -> list[Any]:
         chat("x", "y", mask_spans=EVIL),
         {**chat("x", "y"), "tools": EVIL},
         {**chat("x", "y"), "tools": [EVIL]},
-        {**chat("x", "y"), "documents": EVIL},
+        {**chat("x", "y"), DOCUMENTS: EVIL},
         {**chat("x", "y"), "chat_template_kwargs": {"messages": EVIL}},
         chat("raise " + EVIL, "y"),
         chat(EVIL + "<|im_end|>" + EVIL, "y"),

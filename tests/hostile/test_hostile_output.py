@@ -8,7 +8,7 @@ import shutil
 from pathlib import Path
 
 import pytest
-from planted import ACTS, EVIL, NAME, TOKENIZER, chat, plant_tokenizer, rows
+from planted import ACTS, DOCUMENTS, EVIL, NAME, ROLE, TOKENIZER, chat, plant_tokenizer, rows
 from typer.testing import CliRunner
 
 from maskprep.cli import app
@@ -26,8 +26,8 @@ def template(tmp_path_factory):
         "sources": [SOURCE],
         "tokenizer": f"tokenizer {NAME}",
         "template_kwargs": {EVIL: EVIL},
-        "roles": {EVIL + "!": "user"},
-        "columns": {"context": EVIL + "!"},
+        "roles": {ROLE: "user"},
+        "columns": {"documents": DOCUMENTS},
         "stop_tokens": [EVIL + "|token|"],
         "max_rejects": 1,
         "history": "mask",

@@ -7,7 +7,9 @@ from dataclasses import replace
 import numpy as np
 import pytest
 from law.comparing import NOW
+from law.templates import LAWS
 from law.tokenizers_built import CHATML, Kind, built
+from law.tokenizers_here import tokenizer
 
 from maskprep.errors import RowError
 from maskprep.formats import DEFAULT
@@ -75,6 +77,34 @@ def test_a_fault_of_rows_that_are_finished_together_is_found(fault):
     assert caught.value.code == "unproved"
     preparing.begin()
     preparing.check(two, made)
+
+
+@pytest.mark.parametrize("law", ["next_role_ends", "next_role_ends_thoughts", "last_never_ends"])
+@pytest.mark.parametrize("fault", [None, "other id", "lost end"])
+def test_a_stop_token_that_the_next_turn_writes_excuses_no_other_id(law, fault):
+    laws = LAWS[law]
+    preparing = Preparer(
+        tokenizer("sentencepiece", laws.eos, laws.stops), now=NOW, policy=Policy(), template=laws.text,
+        audit=AuditMode.FIRST,
+    )  # fmt: skip
+    one = proved(preparing, "Oslo, of course.", "Stockholm.")
+    made = preparing.finish(one, preparing.policy.history)
+    sequence = made.sequences[0]
+    row = sequence.labelled
+    spans = [span for span in row.spans if span.message == 1 and span.trained]
+    stop = spans[-1].end - 1
+    assert preparing.loaded.tokenizer.decode(row.input_ids[stop]) in preparing.loaded.stop_tokens
+    ids, labels = row.input_ids.copy(), row.labels.copy()
+    if fault == "other id":
+        ids[stop - 1] = labels[stop - 1] = ids[stop - 2]
+    elif fault == "lost end":
+        ids[stop - 1] = labels[stop - 1] = ids[stop]
+    broken = replace(sequence, labelled=replace(row, labels=labels, input_ids=ids))
+    if fault is None:
+        preparing.check(one, made)
+        return
+    with pytest.raises(RowError, match="completion decodes to"):
+        preparing.check(one, replace(made, sequences=(broken, *made.sequences[1:])))
 
 
 def test_the_first_row_of_a_kind_is_checked_and_the_next_one_is_not(checked):

@@ -120,6 +120,8 @@ def _answer(  # noqa: PLR0913 - a turn, and what is known of it
         elif wanted and not silent:
             raise
         turn = None
+    if turn is not None and wanted and turn.start == 0:
+        turns.leave_out_unasked(index, "the template writes nothing before it, so no model can be asked for it")
     if silent and not (turn and _speaks_anyhow(turn, conversation.messages[index])):
         turns.leave_out_empty(index, prefix=conversation.messages[index].prefix)
     return turn

@@ -184,6 +184,15 @@ def test_a_greeting_that_a_server_can_ask_for_is_trained():
     assert "assistant-first" not in findings
 
 
+def test_a_greeting_before_which_the_template_writes_nothing_is_not_trained():
+    law = Law(
+        "{% for m in messages if m.role != 'system' %}<|im_start|>{{ m.role }}\n{{ m.content }}<|im_end|>\n{% endfor %}"
+    )
+    sequences, findings = made(law, GREETING)
+    assert [trained for _, trained in sequences] == ["<|im_start|>assistant\nHello.<|im_end|>"]
+    assert "messages[1]" in findings["assistant-first"]
+
+
 def test_a_later_turn_that_fails_still_rejects_the_row():
     law = Law(
         "{% if messages|length > 3 and add_generation_prompt %}{{ raise_exception('too many') }}{% endif %}"

@@ -131,7 +131,8 @@ class Alone:
         else:
             # White space that the tokenizer leaves out at the end of a prompt, it may put into the answer.
             white = len(prompt.rstrip()) if not self._decode(asked)[-1:].isspace() else len(prompt)
-            rendered = any((prompt[at:] + rest).startswith((text, bare)) for at in range(white, len(prompt) + 1))
+            own = [prompt[at:] + rest for at in range(white, len(prompt) + 1)]
+            rendered = any(one.startswith(text) or one.rstrip() == bare.rstrip() for one in own)
         if not rendered and not self._stands_for(ids, start, end - loose, continued, rest):
             if self._lenient:
                 yield from self._as_rendered(chat, ids[:start], ids[:end], continued, asked)

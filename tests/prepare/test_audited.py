@@ -130,3 +130,23 @@ def test_of_a_long_row_some_turns_are_checked_and_with_all_every_one(checked):
     preparer().prepare(chat(*["hi"] * 9))
     preparer(audit=AuditMode.ALL).prepare(chat(*["hi"] * 9))
     assert checked == [[1, 5, 11, 17], [*range(1, 18, 2)]]
+
+
+def test_an_answer_that_is_cut_short_before_its_stop_token_is_found():
+    preparing = preparer()
+    one = proved(preparing, "hi he a")
+    made = preparing.finish_all([one])[0]
+    sequence = made.sequences[0]
+    row = sequence.labelled
+    lost = int(np.flatnonzero(row.labels != -100)[-1]) - 1  # what stands before the stop token
+    spans = [s._replace(start=s.start - (s.start > lost), end=s.end - (s.end > lost)) for s in row.spans]
+    cut = replace(
+        row,
+        input_ids=np.delete(row.input_ids, lost),
+        labels=np.delete(row.labels, lost),
+        spans=type(row.spans)(spans),
+        weights=None if row.weights is None else np.delete(row.weights, lost),
+    )
+    broken = replace(made, sequences=(replace(sequence, labelled=cut),))
+    with pytest.raises(RowError, match="completion decodes to"):
+        preparing.check(one, broken)

@@ -79,17 +79,19 @@ class ChatTemplate:
         return environment, self._compile(environment)
 
     @cached_property
+    def _tree(self) -> jinja2.nodes.Template:
+        return self._plain_environment.parse(self.source)
+
+    @cached_property
     def _asks_for(self) -> frozenset[str]:
         # Every name that occurs: what the environment itself provides, such as the clock, does not count as undeclared.
-        tree = self._plain_environment.parse(self.source)
-        return frozenset(node.name for node in tree.find_all(jinja2.nodes.Name))
+        return frozenset(node.name for node in self._tree.find_all(jinja2.nodes.Name))
 
     @cached_property
     def mentioned(self) -> frozenset[str]:
         """Every name and every word that stands in the template: what is not among these it never looks up."""
-        tree = self._plain_environment.parse(self.source)
-        words = {node.value for node in tree.find_all(jinja2.nodes.Const) if isinstance(node.value, str)}
-        return self._asks_for | words | {node.attr for node in tree.find_all(jinja2.nodes.Getattr)}
+        words = {node.value for node in self._tree.find_all(jinja2.nodes.Const) if isinstance(node.value, str)}
+        return self._asks_for | words | {node.attr for node in self._tree.find_all(jinja2.nodes.Getattr)}
 
     @cached_property
     def looked_up(self) -> frozenset[str]:

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import json
 import string
-from typing import Any
 
 import pytest
 from formats.accounts import unaccounted
+from formats.readings import Row, read, refused
 from hypothesis import assume, given
 from hypothesis import strategies as st
 from test_docs import ROOT
@@ -20,21 +20,8 @@ from maskprep.formats.names import MESSAGE_FIELDS
 from maskprep.formats.registry import ROW_FIELDS
 from maskprep.formats.weights import MASKED_KEYS, TRAINED_KEYS
 
-Row = dict[str, Any]
-
 ASK = {"role": "user", "content": "How deep is the harbour?"}
 SAY = {"role": "assistant", "content": "Nine metres."}
-
-
-def read(row: Row, **keys: Any) -> Conversation:
-    return Reading(**keys).parse(row)
-
-
-def refused(row: Row, **keys: Any) -> RowError:
-    with pytest.raises(RowError) as caught:
-        read(row, **keys)
-    assert caught.value.hint
-    return caught.value
 
 
 def chat(message: Row | None = None, **row: object) -> Row:

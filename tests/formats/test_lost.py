@@ -6,26 +6,12 @@ import json
 from typing import Any
 
 import pytest
+from formats.readings import Row, read, refused
 
 from maskprep.conversation import Conversation
-from maskprep.errors import RowError
-from maskprep.formats import Reading
-
-Row = dict[str, Any]
 
 ASK, SAY = {"role": "user", "content": "Tide?"}, {"role": "assistant", "content": "High."}
 CALL = {"name": "tide", "arguments": {"at": "Oslo"}}
-
-
-def read(row: Row, **keys: Any) -> Conversation:
-    return Reading(**keys).parse(row)
-
-
-def refused(row: Row, **keys: Any) -> RowError:
-    with pytest.raises(RowError) as caught:
-        read(row, **keys)
-    assert caught.value.hint
-    return caught.value
 
 
 def chat(*messages: Row, **row: object) -> Row:

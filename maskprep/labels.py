@@ -6,58 +6,16 @@ A token is trained exactly when all of its characters lie in trained completions
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from itertools import pairwise
-from typing import NamedTuple
 
 import numpy as np
 
+from maskprep.arrays import Floats, Ints, Kinds, byte_limits, holders
 from maskprep.conversation import Message
-from maskprep.segments import PARTS, Floats, Ints, Kinds, Marked, MaskPolicy, Runs, Segments, cut, cut_all
+from maskprep.labelled import IGNORED, Labelled, Span, weights_or_none
+from maskprep.segments import PARTS, Marked, MaskPolicy, Runs, Segments, cut, cut_all
 from maskprep.sequences import TrainingSequence
-from maskprep.tokenizer.together import Together, byte_limits, holders
-
-IGNORED = -100
-"""The label of a token that is not trained, as PyTorch's cross-entropy has it."""
-
-
-class Span(NamedTuple):
-    """Tokens ``start:end`` of one kind; spans tile a row. ``message`` is -1 for text that belongs to none.
-
-    Messages are numbered as they are given to the template: where `adapt` changes a conversation, as it is then.
-    """
-
-    role: str
-    part: str
-    message: int
-    start: int
-    end: int
-    trained: bool
-
-
-@dataclass(frozen=True, slots=True)
-class Labelled:
-    """A finished sequence: ``input_ids`` and unshifted ``labels``, of one length, and the spans that tile them.
-
-    ``weights``, of the same length, is what each token counts in the loss, 0 where it is not trained; None where every
-    trained token counts 1.
-    """
-
-    input_ids: Ints
-    labels: Ints
-    spans: tuple[Span, ...]
-    weights: Floats | None = None
-
-    @property
-    def trained_tokens(self) -> int:
-        """Number of tokens that are trained."""
-        return int((self.labels != IGNORED).sum())
-
-    def beginning(self, size: int) -> Labelled:
-        """Return the first ``size`` tokens, with the spans that tile these."""
-        spans = tuple(span._replace(end=min(span.end, size)) for span in self.spans if span.start < size)
-        weights = None if self.weights is None else _weights(self.weights[:size])
-        return Labelled(self.input_ids[:size], self.labels[:size], spans, weights)
+from maskprep.tokenizer.together import Together
 
 
 def label(sequence: TrainingSequence, messages: Sequence[Message], policy: MaskPolicy) -> Labelled:
@@ -114,14 +72,9 @@ def _labelled(
     labels = np.where(trained, ids, IGNORED)
     plain = bool(((weights == 1) | ~trained).all())
     return [
-        Labelled(ids[low:high], labels[low:high], own, None if plain else _weights(weights[low:high]))
+        Labelled(ids[low:high], labels[low:high], own, None if plain else weights_or_none(weights[low:high]))
         for own, (low, high) in zip(spans, pairwise(limits.tolist()), strict=True)
     ]
-
-
-def _weights(weights: Floats) -> Floats | None:
-    """Return the weights of a sequence, None where every token that is trained counts 1."""
-    return None if (weights[weights > 0] == 1).all() else weights
 
 
 def _tiled(segments: Segments, limits: Ints, starts: Ints, ends: Ints) -> tuple[Kinds, Floats]:

@@ -14,8 +14,8 @@ from operator import attrgetter
 from typing import NamedTuple
 
 import numpy as np
-import numpy.typing as npt
 
+from maskprep.arrays import Bools, Floats, Ints, Kinds, limits_of
 from maskprep.conversation import Message, Part
 from maskprep.errors import RowError
 from maskprep.sequences import Stretch
@@ -29,12 +29,6 @@ from maskprep.template.source import (
     part_of,
     shade_of,
 )
-from maskprep.tokenizer.together import limits_of
-
-Ints = npt.NDArray[np.int64]
-Floats = npt.NDArray[np.float32]
-Kinds = npt.NDArray[np.int32]
-Bools = npt.NDArray[np.bool_]
 
 PARTS = tuple(Part)
 """The parts, by the numbers that kinds are made of: ``(message + 1) * len(PARTS) + part``."""

@@ -17,12 +17,12 @@ from typing import NamedTuple
 
 import numpy as np
 
+from maskprep.arrays import byte_limits
 from maskprep.conversation import Finding
 from maskprep.errors import RowError
 from maskprep.template.rendered import Rendered
 from maskprep.template.turn import Turn
 from maskprep.tokenizer.encode import Context, Encoded, Encoder
-from maskprep.tokenizer.together import byte_limits
 
 
 class History(StrEnum):

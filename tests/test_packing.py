@@ -9,9 +9,10 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from pack_reference import pack_row
 
-from maskprep.labels import IGNORED, Labelled, Span
-from maskprep.packing import pack, pack_row
+from maskprep.labelled import IGNORED, Labelled, Span
+from maskprep.packing import pack
 
 LENGTHS = st.lists(st.integers(1, 40), max_size=200)
 STRATEGIES = ("best_fit", "in_order")

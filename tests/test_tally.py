@@ -10,7 +10,7 @@ import numpy as np
 
 from maskprep.conversation import Finding, Where
 from maskprep.errors import RowError
-from maskprep.labels import Labelled, Span
+from maskprep.labelled import Labelled, Span
 from maskprep.prepare import Prepared, PreparedSequence
 from maskprep.prepare.prepared import Loss
 from maskprep.tally import Tally

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from maskprep.labels import IGNORED, Span
+from maskprep.labelled import IGNORED, Span
 from maskprep.shards.schema import ShardRow
 
 

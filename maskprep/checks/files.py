@@ -15,7 +15,7 @@ import numpy as np
 from maskprep.checks.manifest import contradictions
 from maskprep.checks.result import Faults, Result
 from maskprep.errors import BuildError
-from maskprep.labels import IGNORED
+from maskprep.labelled import IGNORED
 from maskprep.profiles import PROFILES, Profile
 from maskprep.shards.columns import Columns, batches, ends_whole
 from maskprep.shards.names import MARKS, SPLITS

@@ -10,7 +10,7 @@ from maskprep.checks.examples import Example
 from maskprep.checks.formula import token_nll
 from maskprep.checks.result import Faults, Result, skipped
 from maskprep.checks.runner import Runner
-from maskprep.labels import IGNORED
+from maskprep.labelled import IGNORED
 
 _ADVICE = "look at the rows with `maskprep inspect`; a loss that does not fall on a handful of rows teaches nothing"
 _ROWS, _TOKENS = 4, 256  # of a step, and of each row in it

@@ -9,7 +9,8 @@ from typing import Any
 
 import numpy as np
 
-from maskprep.shards.columns import Columns, Ints
+from maskprep.arrays import Ints
+from maskprep.shards.columns import Columns
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,18 +13,16 @@ from itertools import accumulate, pairwise
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
+from maskprep.arrays import Ints
 from maskprep.checks.result import Faults, Result, skipped
 from maskprep.checks.runner import Floats, Runner
-from maskprep.labels import IGNORED
+from maskprep.labelled import IGNORED
 
 _ADVICE = (
     "documents in a pack must not see each other: pack again; train with position_ids that start at 0 in each "
     "document, without an attention mask, and with -100 as the first label of each"
 )
-
-Ints = npt.NDArray[np.int64]
 
 
 @dataclass(frozen=True, slots=True)

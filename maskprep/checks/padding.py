@@ -13,7 +13,7 @@ from maskprep.checks.examples import Example
 from maskprep.checks.formula import token_nll
 from maskprep.checks.result import Faults, Result, skipped
 from maskprep.checks.runner import Runner
-from maskprep.labels import IGNORED
+from maskprep.labelled import IGNORED
 
 _ADVICE = (
     "a batch would train other tokens than its rows: pad on the right, with an attention mask, and fill labels with "

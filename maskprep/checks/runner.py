@@ -15,7 +15,7 @@ import torch
 
 from maskprep.checks.examples import Example
 from maskprep.checks.formula import masked_mean_nll, token_nll
-from maskprep.labels import IGNORED
+from maskprep.labelled import IGNORED
 
 CHUNK = {"cpu": 2**22}
 """Logits held at once in the pass over a whole row: 16 MiB in float32, of which the pass holds about four copies.

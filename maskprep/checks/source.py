@@ -14,7 +14,7 @@ import numpy as np
 from maskprep.checks.result import Faults, Result, skipped
 from maskprep.errors import BuildError, RowError, UsageError
 from maskprep.formats import DEFAULT, Line, Reading, parse
-from maskprep.labels import IGNORED, Labelled
+from maskprep.labelled import IGNORED, Labelled
 from maskprep.pipeline import guarded
 from maskprep.prepare import PreparedSequence, Preparer
 from maskprep.prepare.alone import Alone

@@ -11,11 +11,12 @@ from typing import Any
 
 import numpy as np
 
+from maskprep.arrays import Bools, Ints
 from maskprep.checks.order import Arrangement, Order
 from maskprep.checks.result import Faults, Result
 from maskprep.errors import BuildError
-from maskprep.labels import IGNORED
-from maskprep.shards.columns import Bools, Columns, Ints, batches
+from maskprep.labelled import IGNORED
+from maskprep.shards.columns import Columns, batches
 from maskprep.shards.stored import StoredShard
 
 _ADVICE = "build it again with maskprep; should the same fault come back, report it with the row that is named"

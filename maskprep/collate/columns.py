@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from maskprep.labels import IGNORED
+from maskprep.labelled import IGNORED
 
 Row = Mapping[str, Any]
 """``input_ids`` and ``labels``, one item a token each; ``loss_weights`` likewise, where there are any; others are

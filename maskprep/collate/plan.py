@@ -16,9 +16,8 @@ from itertools import pairwise
 import numpy as np
 import numpy.typing as npt
 
+from maskprep.arrays import Ints
 from maskprep.packing import Strategy, pack
-
-Ints = npt.NDArray[np.int64]
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,11 +13,10 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
+from maskprep.arrays import Ints
 from maskprep.errors import BuildError, UsageError
-from maskprep.labels import IGNORED
+from maskprep.labelled import IGNORED
 from maskprep.shards.inside import check_inside
-
-Ints = npt.NDArray[np.int64]
 
 _COLUMNS = ("input_ids", "labels", "loss_weights")
 _PACKED = {"seq_lengths", "position_ids"}  # one of these is in packed rows, whichever trainer they were made for

@@ -14,11 +14,12 @@ from typing import Any
 
 import numpy as np
 
+from maskprep.arrays import Ints
 from maskprep.config import Config
 from maskprep.errors import UsageError
 from maskprep.packing import pack
 from maskprep.profiles import PROFILES
-from maskprep.shards.arrange import Ints, Staged, arrange, shuffled
+from maskprep.shards.arrange import Staged, arrange, shuffled
 from maskprep.shards.files import Receipt
 from maskprep.shards.final import FinalWriter
 from maskprep.shards.output import OutputFolder

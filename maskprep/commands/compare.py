@@ -16,7 +16,7 @@ from maskprep.commands.views import RowView, Viewer
 from maskprep.conversation import Where
 from maskprep.errors import RowError
 from maskprep.formats import parse
-from maskprep.labels import IGNORED, Labelled
+from maskprep.labelled import IGNORED, Labelled
 from maskprep.pipeline import guarded
 
 Key = tuple[str, int, int]

@@ -18,7 +18,7 @@ from maskprep.commands.views import RejectView, RowView, Viewer
 from maskprep.conversation import Where
 from maskprep.errors import BuildError, RowError, UsageError
 from maskprep.formats import Line, parse
-from maskprep.labels import IGNORED
+from maskprep.labelled import IGNORED
 from maskprep.pipeline import guarded
 from maskprep.prepare.advice import Adviser
 from maskprep.shards.reader import StoredDataSet

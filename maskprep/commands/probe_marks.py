@@ -12,7 +12,7 @@ import numpy as np
 from maskprep.commands.probe_prober import Prober, Statement, prove, quoted
 from maskprep.commands.probe_samples import ANSWERED, PLAIN, TWO
 from maskprep.errors import RowError
-from maskprep.labels import IGNORED, Labelled
+from maskprep.labelled import IGNORED, Labelled
 from maskprep.pipeline import guarded
 from maskprep.sequences import History
 from maskprep.template.render import ChatTemplate

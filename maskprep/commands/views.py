@@ -11,7 +11,7 @@ from typing import Any
 from maskprep.commands.excerpts import Excerpt, excerpt
 from maskprep.conversation import Where
 from maskprep.errors import RowError
-from maskprep.labels import IGNORED, Labelled
+from maskprep.labelled import IGNORED, Labelled
 from maskprep.tokenizer.encode import Encoder
 from maskprep.tokenizer.load import LoadedTokenizer
 

@@ -6,6 +6,5 @@ row        ids 5 + 2, labels, position_ids 0 1 2 3 4 0 1, seq_lengths 5 2
 """
 
 from maskprep.packing.packs import Packs, Strategy, pack
-from maskprep.packing.rows import PackedRow, PackedSpan, pack_row
 
-__all__ = ["PackedRow", "PackedSpan", "Packs", "Strategy", "pack", "pack_row"]
+__all__ = ["Packs", "Strategy", "pack"]

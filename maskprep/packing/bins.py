@@ -11,9 +11,8 @@ from __future__ import annotations
 from bisect import bisect_right
 
 import numpy as np
-import numpy.typing as npt
 
-Ints = npt.NDArray[np.int64]
+from maskprep.arrays import Ints
 
 
 def in_order(sizes: Ints, capacity: int) -> Ints:

@@ -9,9 +9,9 @@ from typing import Literal
 import numpy as np
 import numpy.typing as npt
 
+from maskprep.arrays import Ints
 from maskprep.packing.bins import best_fit, in_order
 
-Ints = npt.NDArray[np.int64]
 Strategy = Literal["best_fit", "in_order"]
 
 

@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 
-from maskprep.labels import IGNORED, Labelled
+from maskprep.labelled import IGNORED, Labelled
 from maskprep.prepare.chats import Chat
 from maskprep.template.limits import Exceeded, Limits
 from maskprep.template.render import refusal

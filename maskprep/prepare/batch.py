@@ -13,7 +13,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from maskprep.labels import Labelled, label_all
+from maskprep.labelled import Labelled
+from maskprep.labels import label_all
 from maskprep.prepare.control import ControlTokens
 from maskprep.prepare.prepared import Prepared, PreparedSequence
 from maskprep.prepare.proved import Proved

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from maskprep.conversation import Conversation
-from maskprep.labels import Labelled
+from maskprep.labelled import Labelled
 from maskprep.prepare.prepared import PreparedSequence
 
 

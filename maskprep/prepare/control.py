@@ -18,6 +18,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from maskprep.arrays import Ints, byte_limits, holders
 from maskprep.conversation import Conversation, Finding, Part
 from maskprep.errors import RowError
 from maskprep.prepare.forged import forged_unseen, strings_of
@@ -30,9 +31,6 @@ from maskprep.template.stops import Stops
 from maskprep.tokenizer.encode import Encoded
 from maskprep.tokenizer.load import LoadedTokenizer
 from maskprep.tokenizer.ordinary import Ordinary
-from maskprep.tokenizer.together import byte_limits, holders
-
-Ints = npt.NDArray[np.int64]
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from maskprep.conversation import Finding
-from maskprep.labels import Labelled
+from maskprep.labelled import Labelled
 from maskprep.sequences import TrainingSequence
 
 

@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-Ints = npt.NDArray[np.int64]
+from maskprep.arrays import Ints
 
 CARRIED = ["spans", "origin"]
 """Our columns that no trainer but hf's can have in its way."""

@@ -6,9 +6,9 @@ from typing import Any, ClassVar, Literal
 
 import numpy as np
 
-from maskprep.labels import IGNORED
-from maskprep.packing.rows import positions
-from maskprep.profiles.arrays import Ints, flat, lists, table
+from maskprep.arrays import Ints, positions
+from maskprep.labelled import IGNORED
+from maskprep.profiles.arrays import flat, lists, table
 from maskprep.profiles.masked import Masked
 from maskprep.profiles.profile import Container, Handover, Layout
 from maskprep.profiles.quoting import ending, quoted

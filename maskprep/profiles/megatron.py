@@ -10,9 +10,9 @@ from typing import Any, ClassVar, Literal
 import numpy as np
 import pyarrow as pa
 
-from maskprep.labels import IGNORED
-from maskprep.packing.rows import positions
-from maskprep.profiles.arrays import Ints, flat, ints, lists, table
+from maskprep.arrays import Ints, positions
+from maskprep.labelled import IGNORED
+from maskprep.profiles.arrays import flat, ints, lists, table
 from maskprep.profiles.profile import Container, Handover, Layout, Profile
 from maskprep.profiles.quoting import ending, quoted
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, ClassVar, Literal
 
-from maskprep.packing.rows import positions
+from maskprep.arrays import positions
 from maskprep.profiles.arrays import flat, ints, lists
 from maskprep.profiles.profile import Container, Handover, Layout, Profile
 from maskprep.profiles.program import loading, trainer

@@ -14,16 +14,14 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 import pyarrow as pa
 
+from maskprep.arrays import Ints
 from maskprep.shards.files import ROWS_PER_BATCH, TOKENS_PER_BATCH, staged_name
 from maskprep.shards.final import FinalWriter
 from maskprep.shards.packed import packed_batch
 from maskprep.shards.schema import Layout, with_weights
 from maskprep.shards.stored import StoredShard, read_stream
-
-Ints = npt.NDArray[np.int64]
 
 
 def shuffled(rows: int, seed: int) -> Ints:

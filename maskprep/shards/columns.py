@@ -11,13 +11,10 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
+from maskprep.arrays import Bools, Ints, positions
 from maskprep.errors import BuildError
-from maskprep.packing.rows import positions
 from maskprep.profiles.arrays import inner
 from maskprep.shards.stored import StoredShard, one_a_row
-
-Ints = npt.NDArray[np.int64]
-Bools = npt.NDArray[np.bool_]
 
 _END = b"\xff\xff\xff\xff\x00\x00\x00\x00"  # what an Arrow stream ends with
 

@@ -12,7 +12,7 @@ from typing import Any
 import pyarrow as pa
 
 from maskprep.conversation import Where
-from maskprep.labels import IGNORED
+from maskprep.labelled import IGNORED
 from maskprep.shards.schema import ShardRow, to_batch
 
 ROWS_PER_BATCH = 1000

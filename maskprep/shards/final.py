@@ -10,7 +10,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from maskprep.conversation import Where
-from maskprep.labels import IGNORED
+from maskprep.labelled import IGNORED
 from maskprep.profiles import Profile
 from maskprep.shards.files import HashingFile, Receipt
 

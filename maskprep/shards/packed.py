@@ -12,15 +12,12 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 import pyarrow as pa
 
-from maskprep.labels import IGNORED
-from maskprep.packing.rows import positions
+from maskprep.arrays import Ints, positions
+from maskprep.labelled import IGNORED
 from maskprep.profiles.arrays import flat, inner, lists
 from maskprep.shards.schema import Layout
-
-Ints = npt.NDArray[np.int64]
 
 
 def packed_batch(documents: Any, counts: Ints) -> Any:

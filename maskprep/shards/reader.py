@@ -15,7 +15,7 @@ import pyarrow as pa
 
 from maskprep.conversation import Where
 from maskprep.errors import BuildError, UsageError
-from maskprep.labels import IGNORED, Labelled, Span
+from maskprep.labelled import IGNORED, Labelled, Span
 from maskprep.shards.inside import check_inside
 from maskprep.shards.names import MARKS, SPLITS
 from maskprep.shards.schema import ShardRow

@@ -9,7 +9,7 @@ import numpy as np
 import pyarrow as pa
 
 from maskprep.conversation import Where
-from maskprep.labels import IGNORED, Labelled, Span
+from maskprep.labelled import IGNORED, Labelled, Span
 
 _IDS = pa.list_(pa.int32())
 _KIND = [("role", pa.string()), ("part", pa.string()), ("message", pa.int32())]

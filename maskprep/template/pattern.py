@@ -10,8 +10,9 @@ from itertools import accumulate
 
 import numpy as np
 
+from maskprep.arrays import Ints
 from maskprep.template.atoms import FIRST, SIZE
-from maskprep.template.rendered import Ints, Rendered
+from maskprep.template.rendered import Rendered
 from maskprep.template.runs import Runs
 
 _ATOM = re.compile(f"([{chr(FIRST)}-\U0010ffff])\\1{{{SIZE - 1}}}")

@@ -9,13 +9,11 @@ from dataclasses import dataclass, field
 from itertools import accumulate
 
 import numpy as np
-import numpy.typing as npt
 
+from maskprep.arrays import Ints
 from maskprep.conversation import Part
 from maskprep.template.runs import Runs, runs_of
 from maskprep.template.source import has_notation, is_lost, message_of, part_of
-
-Ints = npt.NDArray[np.int64]
 
 
 def solid(text: str) -> int:

@@ -19,8 +19,9 @@ from zlib import crc32
 
 import numpy as np
 
+from maskprep.arrays import Ints
 from maskprep.errors import BackendError, UsageError, first_line
-from maskprep.tokenizer.fast import Fastokens, Ints
+from maskprep.tokenizer.fast import Fastokens
 from maskprep.tokenizer.segments import encodes_itself
 
 if TYPE_CHECKING:

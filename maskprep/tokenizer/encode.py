@@ -18,22 +18,20 @@ from functools import cached_property
 from typing import TYPE_CHECKING
 
 import numpy as np
-import numpy.typing as npt
 
+from maskprep.arrays import Ints, begin_alike, limits_of, places_of
 from maskprep.errors import RowError
 from maskprep.tokenizer.backend import Backend, TransformersBackend
 from maskprep.tokenizer.leads import Leads, behind
 from maskprep.tokenizer.offsets import Offsets
 from maskprep.tokenizer.segments import Segments
 from maskprep.tokenizer.spelling import Spelling
-from maskprep.tokenizer.together import Together, begin_alike, limits_of, places_of
+from maskprep.tokenizer.together import Together
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
 
 _KNOWN_CHARACTERS = 8_000_000  # of text whose ids are remembered: about 25 MB, and most conversations of 100 turns
-
-Ints = npt.NDArray[np.int64]
 
 
 @dataclass(frozen=True, slots=True)

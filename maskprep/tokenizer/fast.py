@@ -7,14 +7,12 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import numpy.typing as npt
 
+from maskprep.arrays import Ints
 from maskprep.errors import BackendError, first_line
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
-
-Ints = npt.NDArray[np.int64]
 
 
 class Fastokens:

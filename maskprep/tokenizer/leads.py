@@ -13,9 +13,9 @@ from collections.abc import Callable, Iterator, Sequence
 from functools import cached_property
 
 import numpy as np
-import numpy.typing as npt
 
-Ints = npt.NDArray[np.int64]
+from maskprep.arrays import Ints
+
 Encode = Callable[[str], Ints]
 Spell = Callable[[Ints], bytes]
 

@@ -19,16 +19,14 @@ from itertools import pairwise
 from typing import TYPE_CHECKING
 
 import numpy as np
-import numpy.typing as npt
 
+from maskprep.arrays import Ints, limits_of
 from maskprep.errors import RowError
 from maskprep.tokenizer.spelling import Spelling
-from maskprep.tokenizer.together import limits_of
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
 
-Ints = npt.NDArray[np.int64]
 Normalize = Callable[[str], bytes | None]
 
 _NO_OFFSETS = "the tokenizer changes the text and tells no offsets: nobody can say which token holds which character"

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from maskprep.arrays import Ints
 from maskprep.errors import RowError
-from maskprep.tokenizer.fast import Ints
 from maskprep.tokenizer.spelling import Spelling
 
 if TYPE_CHECKING:

@@ -32,13 +32,13 @@ from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import numpy.typing as npt
+
+from maskprep.arrays import Ints
 
 if TYPE_CHECKING:
     from tokenizers import AddedToken
     from transformers import PreTrainedTokenizerBase
 
-Ints = npt.NDArray[np.int64]
 
 _FEW = 512  # tokens that one regular expression finds quickly
 

@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 import numpy.typing as npt
 
+from maskprep.arrays import Ints
+
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
-
-Ints = npt.NDArray[np.int64]
 
 
 class Spelling:

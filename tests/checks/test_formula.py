@@ -13,7 +13,7 @@ from maskprep.checks.formula import masked_mean_nll, token_nll
 from maskprep.checks.gradient import GradientCheck
 from maskprep.checks.loss import LossCheck
 from maskprep.checks.models import random_model
-from maskprep.labels import Span
+from maskprep.labelled import Span
 
 # Four tokens over a vocabulary of three. The logits are logarithms, so that probabilities can be read off:
 #

@@ -11,7 +11,7 @@ from maskprep.checks.gradient import GradientCheck
 from maskprep.checks.result import Result, Verdict
 from maskprep.checks.runner import Measured, Own
 from maskprep.checks.table import ModelTable
-from maskprep.labels import Span
+from maskprep.labelled import Span
 
 SPANS = (
     Span("user", "content", 0, 0, 4, False),

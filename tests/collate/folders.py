@@ -8,7 +8,7 @@ import numpy as np
 from finished import finish
 
 from maskprep.conversation import Where
-from maskprep.labels import IGNORED, Labelled
+from maskprep.labelled import IGNORED, Labelled
 from maskprep.shards import files
 from maskprep.shards.output import OutputFolder
 from maskprep.shards.schema import Layout, ShardRow

@@ -7,11 +7,11 @@ import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
+from pack_reference import pack_row
 from transformers import DataCollatorWithFlattening, LlamaConfig, LlamaForCausalLM
 
 from maskprep.collate import PackedCollator, block_mask, document_ids, flex_mask_mod
-from maskprep.labels import IGNORED, Labelled
-from maskprep.packing import pack_row
+from maskprep.labelled import IGNORED, Labelled
 
 KINDS = ("varlen", "positions", "sdpa", "eager", "flex")
 DOCUMENTS = st.lists(st.lists(st.integers(1, 7), min_size=1, max_size=4), min_size=1, max_size=4)

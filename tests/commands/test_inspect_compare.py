@@ -15,7 +15,7 @@ from inspections import SAMPLE, WITH_TOKENIZER, columns, facts, make, refused, s
 
 from maskprep.commands.compare import compare
 from maskprep.commands.views import RowView
-from maskprep.labels import Labelled, Span
+from maskprep.labelled import Labelled, Span
 
 COUNTS = ("rows", "equal", "differing", "only_first", "only_second", "other_ids")
 COUNTS += ("missing_in_first", "missing_in_second")

@@ -17,7 +17,7 @@ from law.templates import LAWS, chatml
 from law.tokenizers_here import tokenizer
 from maskprep.errors import RowError
 from maskprep.formats import DEFAULT
-from maskprep.labels import IGNORED
+from maskprep.labelled import IGNORED
 from maskprep.prepare import Control, Policy, Preparer
 from maskprep.sequences import History
 from maskprep.tokenizer.load import load_tokenizer

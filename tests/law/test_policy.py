@@ -15,7 +15,7 @@ from law.templates import CALLS, HEAD, LAWS, SAY, TAIL, Law, chatml
 from law.tokenizers_here import tokenizer
 from maskprep.conversation import Conversation, Message, Part, Range
 from maskprep.errors import RowError
-from maskprep.labels import IGNORED
+from maskprep.labelled import IGNORED
 from maskprep.prepare import Policy, Preparer
 from maskprep.sequences import History
 

@@ -10,7 +10,7 @@ from law.templates import LAWS
 from law.tokenizers_here import tokenizer
 
 from maskprep.conversation import Conversation, Message
-from maskprep.labels import IGNORED
+from maskprep.labelled import IGNORED
 from maskprep.prepare import Overflow, Policy, Preparer
 
 CHAT = (

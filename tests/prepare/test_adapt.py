@@ -14,7 +14,7 @@ from law.templates import LAWS
 from law.tokenizers_here import tokenizer
 
 from maskprep.conversation import Conversation, Message, Range
-from maskprep.labels import IGNORED
+from maskprep.labelled import IGNORED
 from maskprep.prepare import Adaptations, Policy, Preparer
 from maskprep.prepare.adapt import NONE, VALUES, adapt
 

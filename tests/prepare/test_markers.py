@@ -13,7 +13,7 @@ from law.tokenizers_here import tokenizer
 
 from maskprep.config import TokenizerChoice
 from maskprep.formats import DEFAULT
-from maskprep.labels import IGNORED
+from maskprep.labelled import IGNORED
 from maskprep.prepare import Policy, Preparer
 from maskprep.tokenizer.load import load_tokenizer
 

@@ -11,7 +11,7 @@ from law.shapes import assistant, call, system, tool, user
 
 from maskprep.conversation import Conversation, Message
 from maskprep.errors import RowError
-from maskprep.labels import IGNORED
+from maskprep.labelled import IGNORED
 from maskprep.prepare import Overflow, Policy
 from maskprep.sequences import History
 

@@ -6,7 +6,7 @@ import numpy as np
 from hypothesis import strategies as st
 
 from maskprep.conversation import Where
-from maskprep.labels import IGNORED, Labelled, Span
+from maskprep.labelled import IGNORED, Labelled, Span
 from maskprep.shards.packed import packed_batch
 from maskprep.shards.schema import Layout, ShardRow, to_batch, with_weights
 

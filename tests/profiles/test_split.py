@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from maskprep.errors import UsageError
-from maskprep.labels import IGNORED
+from maskprep.labelled import IGNORED
 from maskprep.profiles import PROFILES
 from maskprep.shards.schema import Layout
 

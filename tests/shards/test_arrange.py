@@ -7,7 +7,7 @@ import pyarrow as pa
 import pytest
 
 from maskprep.conversation import Where
-from maskprep.labels import Labelled, Span
+from maskprep.labelled import Labelled, Span
 from maskprep.profiles import PROFILES
 from maskprep.shards import arrange as module
 from maskprep.shards import files

@@ -14,7 +14,7 @@ from writing import write_shards
 
 from maskprep.conversation import Where
 from maskprep.errors import BuildError, UsageError
-from maskprep.labels import Labelled, Span
+from maskprep.labelled import Labelled, Span
 from maskprep.shards import files
 from maskprep.shards.files import ShardWriter
 from maskprep.shards.output import OutputFolder

@@ -8,10 +8,10 @@ import numpy as np
 import pyarrow as pa
 from hypothesis import given
 from hypothesis import strategies as st
+from pack_reference import pack_row
 
 from maskprep.conversation import Where
-from maskprep.labels import IGNORED, Labelled, Span
-from maskprep.packing import pack_row
+from maskprep.labelled import IGNORED, Labelled, Span
 from maskprep.shards.packed import packed_batch, unpacked_batch
 from maskprep.shards.schema import Layout, ShardRow, to_batch, with_weights
 

@@ -13,7 +13,7 @@ from writing import manifest_of, write_shards
 
 from maskprep.conversation import Where
 from maskprep.errors import BuildError, UsageError
-from maskprep.labels import IGNORED, Labelled, Span
+from maskprep.labelled import IGNORED, Labelled, Span
 from maskprep.shards.output import OutputFolder
 from maskprep.shards.reader import StoredDataSet
 from maskprep.shards.schema import SCHEMA, Layout, ShardRow

@@ -12,7 +12,7 @@ from writing import manifest_of, write_shards
 
 from maskprep.conversation import Where
 from maskprep.errors import UsageError
-from maskprep.labels import Labelled, Span
+from maskprep.labelled import Labelled, Span
 from maskprep.shards.output import OutputFolder
 from maskprep.shards.reader import StoredDataSet
 from maskprep.shards.schema import Layout, ShardRow

@@ -10,7 +10,7 @@ import pyarrow as pa
 import torch
 from transformers import AutoModelForCausalLM, TrainerCallback
 
-from maskprep.labels import IGNORED
+from maskprep.labelled import IGNORED
 from maskprep.profiles import PROFILES, Handover
 
 STEPS = 3

@@ -16,10 +16,8 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from maskprep.labels import IGNORED, Labelled
-
-Ints = npt.NDArray[np.int64]
-Floats = npt.NDArray[np.float32]
+from maskprep.arrays import Floats, Ints, positions
+from maskprep.labelled import IGNORED, Labelled
 
 
 class PackedSpan(NamedTuple):
@@ -83,9 +81,3 @@ def pack_row(documents: Sequence[Labelled], loss_weights: Sequence[npt.ArrayLike
         ),
         None if loss_weights is None else np.concatenate([np.asarray(w, np.float32) for w in loss_weights]),
     )
-
-
-def positions(lengths: npt.ArrayLike) -> Ints:
-    """Return 0, 1, 2 … for each document, end to end (int64, one item a token)."""
-    sizes = np.asarray(lengths, np.int64)
-    return np.arange(int(sizes.sum())) - np.repeat(np.cumsum(sizes) - sizes, sizes)

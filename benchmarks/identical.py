@@ -1,0 +1,93 @@
+"""What builds write, as digests, so that two versions of maskprep can be held against each other.
+
+    python benchmarks/identical.py --data FOLDER --tokenizers DIR [DIR ...] > before.txt
+    PYTHONPATH=OTHER_CHECKOUT python benchmarks/identical.py --data FOLDER --tokenizers DIR [DIR ...] > after.txt
+    diff before.txt after.txt
+
+Every file of the data folder is built with every tokenizer and under every way of treating history, and once for each
+profile, packed where the profile can be. A line is one build: the digest of all files that it wrote, and of what it
+said. From the manifest the versions are left out. Builds of both versions must stand in a folder of the same name, so
+each build is written to ``out`` in a temporary folder.
+"""
+
+from __future__ import annotations
+
+import argparse
+import hashlib
+import json
+import os
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+_NOW = "2026-01-01T00:00:00+00:00"
+_PROFILES = (
+    "profile=hf",
+    "profile=hf packing.length=2048",
+    "profile=trl packing.length=2048",
+    "profile=axolotl packing.length=2048",
+    "profile=llamafactory packing.length=2048",
+    "profile=megatron packing.length=2048",
+    "profile=together",
+    "max_length=600 overflow=split",
+    "max_length=600 overflow=truncate",
+    "max_length=600 overflow=drop_turns",
+    "shuffle=true split=0.1 duplicates=drop audit=all",
+    "control_tokens=escape prompt_mismatch=graft adapt.system=merge adapt.same_role=join",
+)
+
+
+def main() -> None:
+    """Print a line for each build."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--data", type=Path, required=True)
+    parser.add_argument("--tokenizers", type=Path, nargs="+", required=True)
+    parser.add_argument("--settings-on", default="tau_airline", help="the data file that all settings are tried on")
+    wanted = parser.parse_args()
+    with tempfile.TemporaryDirectory() as folder:
+        for name, digest in _digests(wanted, folder):
+            print(f"{digest}  {name}", flush=True)
+
+
+def _digests(wanted: argparse.Namespace, folder: str) -> Iterator[tuple[str, str]]:
+    for data in sorted(wanted.data.glob("*.json*")):
+        for tokenizer in wanted.tokenizers:
+            choices = [f"history={history}" for history in ("split", "mask", "rendered")]
+            if data.name.startswith(wanted.settings_on):
+                choices += _PROFILES
+            for settings in choices:
+                name = f"{data.name} {tokenizer.name} {settings}"
+                yield name, _build(data.resolve(), tokenizer.resolve(), settings.split(), folder)
+
+
+def _build(data: Path, tokenizer: Path, settings: list[str], folder: str) -> str:
+    """Build one data set, and return the digest of what was written and said."""
+    fixed = ["max_rejects=1", "max_expansion=1000", f"now={_NOW}", *settings]
+    given = [argument for setting in fixed for argument in ("--set", setting)]
+    command = [sys.executable, "-m", "maskprep", "build", str(data), "--tokenizer", str(tokenizer), "--output", "out"]
+    environment = os.environ | {"HF_HUB_OFFLINE": "1"}
+    done = subprocess.run(  # noqa: S603 - our own command
+        [*command, "--overwrite", "--json", *given], cwd=folder, env=environment, capture_output=True, check=False
+    )
+    out = Path(folder, "out")
+    digest = hashlib.sha256(f"exit {done.returncode}\n".encode())
+    if done.returncode:
+        digest.update(done.stdout + done.stderr)
+    for file in sorted(path for path in out.rglob("*") if path.is_file()):
+        content = file.read_bytes()
+        if file.name == "manifest.json":
+            content = json.dumps(_without_versions(json.loads(content)), sort_keys=True).encode()
+        if file.name == "report.html":
+            continue  # it shows the manifest, with versions
+        digest.update(f"{file.relative_to(out)} {len(content)}\n".encode() + content)
+    return digest.hexdigest()[:20]
+
+
+def _without_versions(manifest: dict[str, object]) -> dict[str, object]:
+    return {key: value for key, value in manifest.items() if key != "versions"}
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,75 @@
+"""Flat arrays of many things end to end: their types, where each thing begins, and which one each item is in.
+
+things    │ 0      │ 1  │ 2        │
+sizes       3        2    4
+offsets   0        3    5          9        ``limits_of``: thing ``i`` has the items ``offsets[i]:offsets[i + 1]``
+positions   0 1 2    0 1  0 1 2 3
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from itertools import pairwise
+
+import numpy as np
+import numpy.typing as npt
+
+Ints = npt.NDArray[np.int64]
+Floats = npt.NDArray[np.float32]
+Kinds = npt.NDArray[np.int32]
+Bools = npt.NDArray[np.bool_]
+
+_PIECE = 2**20  # characters
+
+
+def positions(lengths: npt.ArrayLike) -> Ints:
+    """Return 0, 1, 2 … for each document, end to end (int64, one item a token)."""
+    sizes = np.asarray(lengths, np.int64)
+    return np.arange(int(sizes.sum())) - np.repeat(np.cumsum(sizes) - sizes, sizes)
+
+
+def places_of(raw: bytes) -> Ints | None:
+    """Return at which byte of UTF-8 each character begins, and the end; None where all characters are one byte."""
+    units = np.frombuffer(raw, np.uint8)
+    first = (units & 0xC0) != 0x80  # noqa: PLR2004 - the bits that mark what follows in a character
+    if first.all():
+        return None
+    return np.append(np.flatnonzero(first), len(raw))
+
+
+def byte_limits(text: str, ends: Ints) -> Ints:
+    """Return where stretches that tile a text end in its bytes of UTF-8; ``ends`` is where they end in characters."""
+    if text.isascii():
+        return ends
+    return np.cumsum([_bytes_between(text, *edges) for edges in pairwise((0, *ends.tolist()))], dtype=np.int64)
+
+
+def _bytes_between(text: str, start: int, end: int) -> int:
+    """Return the size of a stretch of text in bytes. A long one is not copied as a whole."""
+    return sum(len(text[at : min(at + _PIECE, end)].encode()) for at in range(start, end, _PIECE))
+
+
+def limits_of(sizes: Iterable[int]) -> Ints:
+    """Return where stretches of these sizes begin, one behind the other, and where the last one ends."""
+    sizes = sizes if isinstance(sizes, np.ndarray) else np.fromiter(sizes, np.int64)
+    limits = np.zeros(len(sizes) + 1, np.int64)
+    np.cumsum(sizes, out=limits[1:])
+    return limits
+
+
+def holders(starts: Ints, ends: Ints, limits: Ints) -> tuple[Ints, Ints]:
+    """Return the first and the last of the stretches that end at ``limits`` in which each token stands."""
+    first = np.searchsorted(limits, starts, side="right")
+    last = np.searchsorted(limits, np.maximum(ends - 1, starts), side="right")
+    return np.minimum(first, len(limits) - 1), np.minimum(last, len(limits) - 1)
+
+
+def begin_alike(ids: Ints, firsts: Ints, rests: Sequence[Ints], limits: Ints) -> Bools:
+    """Tell of each of ``rests`` whether it stands in ``ids`` from the place in ``firsts`` on, ahead of its limit."""
+    edges = limits_of(map(len, rests))
+    sizes = np.diff(edges)
+    found = np.arange(int(edges[-1])) + np.repeat(firsts - edges[:-1], sizes)
+    differs = ids[np.minimum(found, len(ids) - 1)] != np.concatenate([*rests, np.zeros(0, np.int64)])
+    wrong = np.bincount(np.repeat(np.arange(len(rests)), sizes)[differs], minlength=len(rests))
+    alike: Bools = (wrong == 0) & (firsts + sizes <= limits)
+    return alike

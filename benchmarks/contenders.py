@@ -43,8 +43,8 @@ def maskprep(rows: Path, tokenizer: str, folder: Path, history: str) -> int:
     from maskprep.conversation import Where
     from maskprep.formats import Line
     from maskprep.pipeline.rows import Choice, Ledgers, RowWriter
-    from maskprep.prepare import Policy, Preparer
-    from maskprep.sequences import History
+    from maskprep.policy import History, Policy
+    from maskprep.prepare import Preparer
     from maskprep.shards.files import ShardWriter
     from maskprep.sparing import spare_collector, spare_pandas
     from maskprep.tokenizer.backend import choose_backend

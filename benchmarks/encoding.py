@@ -20,8 +20,8 @@ from maskprep.conversation import Conversation
 from maskprep.errors import RowError
 from maskprep.formats import DEFAULT
 from maskprep.formats.strict_json import loads
-from maskprep.prepare import Policy, Preparer
-from maskprep.sequences import History
+from maskprep.policy import History, Policy
+from maskprep.prepare import Preparer
 from maskprep.template.located import locate
 from maskprep.tokenizer.backend import TransformersBackend, choose_backend
 from maskprep.tokenizer.encode import Encoder

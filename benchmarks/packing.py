@@ -15,7 +15,8 @@ from collections.abc import Callable, Iterator
 
 import numpy as np
 
-from maskprep.packing import Strategy, pack
+from maskprep.packing import pack
+from maskprep.policy import Strategy
 from maskprep.shards.reader import StoredDataSet
 
 Ints = np.ndarray

@@ -30,8 +30,8 @@ from contenders import CONTENDERS, NOW
 from maskprep.conversation import Conversation, Message, Where
 from maskprep.errors import RowError
 from maskprep.formats import Line, parse
-from maskprep.prepare import Policy, Preparer
-from maskprep.sequences import History
+from maskprep.policy import History, Policy
+from maskprep.prepare import Preparer
 from maskprep.tokenizer.load import load_tokenizer
 
 _SYSTEMS = (

@@ -18,9 +18,8 @@ from datetime import UTC, datetime
 
 from maskprep.conversation import Conversation, Message
 from maskprep.errors import RowError
-from maskprep.prepare import Policy, Preparer
-from maskprep.sequences import History
-from maskprep.template.audit import AuditMode
+from maskprep.policy import AuditMode, History, Policy
+from maskprep.prepare import Preparer
 from maskprep.tokenizer.load import load_tokenizer
 
 TURNS = (2, 20, 200)

@@ -19,7 +19,8 @@ from typing import Any
 
 from maskprep.errors import RowError, UsageError
 from maskprep.formats import DEFAULT
-from maskprep.prepare import Policy, Preparer
+from maskprep.policy import Policy
+from maskprep.prepare import Preparer
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
 

@@ -9,11 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from enum import StrEnum
 from typing import Any
-
-ROLES = ("system", "developer", "user", "assistant", "tool")
-"""The roles that a message may have."""
 
 RESERVED_KWARGS = frozenset(
     {
@@ -31,18 +27,6 @@ RESERVED_KWARGS = frozenset(
     }
 )
 """Names that no ``template_kwargs`` may set: they are the renderer's own, or the tokenizer's."""
-
-
-class Part(StrEnum):
-    """What a stretch of text is, within its message or beside it."""
-
-    CONTENT = "content"
-    REASONING = "reasoning"
-    TOOL_CALL = "tool_call"
-    TOOLS = "tools"
-    DOCUMENTS = "documents"
-    SCAFFOLD = "scaffold"
-    STOP = "stop"
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,7 +79,7 @@ class Message:
 
     @property
     def role(self) -> str:
-        """The role, one of ``ROLES``."""
+        """The role, one of ``policy.ROLES``."""
         role: str = self.fields["role"]
         return role
 

@@ -13,12 +13,13 @@ import numpy as np
 from maskprep.arrays import Floats, Ints, Kinds, byte_limits, holders
 from maskprep.conversation import Message
 from maskprep.labelled import IGNORED, Labelled, Span, weights_or_none
-from maskprep.segments import PARTS, Marked, MaskPolicy, Runs, Segments, cut, cut_all
+from maskprep.policy import Policy
+from maskprep.segments import PARTS, Marked, Runs, Segments, cut, cut_all
 from maskprep.sequences import TrainingSequence
 from maskprep.tokenizer.together import Together
 
 
-def label(sequence: TrainingSequence, messages: Sequence[Message], policy: MaskPolicy) -> Labelled:
+def label(sequence: TrainingSequence, messages: Sequence[Message], policy: Policy) -> Labelled:
     """Return the labels and spans of a sequence.
 
     Args:
@@ -42,7 +43,7 @@ def label(sequence: TrainingSequence, messages: Sequence[Message], policy: MaskP
     return _labelled(ids, kinds, weights, np.asarray([0, len(ids)], np.int64), [messages])[0]
 
 
-def label_all(together: Together, many: Sequence[Marked], runs: Runs, policy: MaskPolicy) -> list[Labelled | None]:
+def label_all(together: Together, many: Sequence[Marked], runs: Runs, policy: Policy) -> list[Labelled | None]:
     """Return the labels and spans of many sequences, None for those that ``label`` is to be asked about.
 
     Args:

@@ -7,8 +7,7 @@ segments  ├─ scaffold ───┤├┤├─ scaffold ──────�
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
 from itertools import chain
 from operator import attrgetter
 from typing import NamedTuple
@@ -16,8 +15,9 @@ from typing import NamedTuple
 import numpy as np
 
 from maskprep.arrays import Bools, Floats, Ints, Kinds, limits_of
-from maskprep.conversation import Message, Part
+from maskprep.conversation import Message
 from maskprep.errors import RowError
+from maskprep.policy import Part, Policy
 from maskprep.sequences import Stretch
 from maskprep.template.rendered import Rendered
 from maskprep.template.source import (
@@ -34,35 +34,23 @@ PARTS = tuple(Part)
 """The parts, by the numbers that kinds are made of: ``(message + 1) * len(PARTS) + part``."""
 
 
-@dataclass(frozen=True, slots=True)
-class MaskPolicy:
-    """What is trained within the completions that a sequence trains.
+def weight_of(policy: Policy, message: Message, part: Part, source: int) -> float:
+    """Return what text of ``message`` counts in the loss.
 
-    ``parts`` are the parts that are; ``empty_thoughts`` tells whether an empty thought that the template inserts is,
-    ``call_ids`` whether the ids of tool calls are.
+    Raises:
+        RowError: the data tells stretches of the message apart, and the template has mixed them.
     """
-
-    parts: Collection[Part]
-    empty_thoughts: bool = True
-    call_ids: bool = True
-
-    def weight(self, message: Message, part: Part, source: int) -> float:
-        """Return what text of ``message`` counts in the loss.
-
-        Raises:
-            RowError: the data tells stretches of the message apart, and the template has mixed them.
-        """
-        if part not in self.parts:
-            return 0.0
-        shade = shade_of(source)
-        if shade == CALL_ID and not self.call_ids:
-            return 0.0
-        if shade >= FIRST_RANGE:
-            return message.ranges[shade - FIRST_RANGE].weight
-        if is_lost(source) and (message.ranges or not self.call_ids):
-            msg = "the template mixes this text in a way that hides which of its characters are masked"
-            raise RowError("provenance-lost", msg, "use a template that prints message text as it is")
-        return message.weight
+    if part not in policy.parts:
+        return 0.0
+    shade = shade_of(source)
+    if shade == CALL_ID and not policy.call_ids:
+        return 0.0
+    if shade >= FIRST_RANGE:
+        return message.ranges[shade - FIRST_RANGE].weight
+    if is_lost(source) and (message.ranges or not policy.call_ids):
+        msg = "the template mixes this text in a way that hides which of its characters are masked"
+        raise RowError("provenance-lost", msg, "use a template that prints message text as it is")
+    return message.weight
 
 
 class Segments(NamedTuple):
@@ -85,7 +73,7 @@ class Marked(NamedTuple):
     messages: Sequence[Message]
 
 
-def cut(marked: Marked, policy: MaskPolicy) -> Segments:
+def cut(marked: Marked, policy: Policy) -> Segments:
     """Return the segments of one sequence.
 
     Raises:
@@ -112,7 +100,7 @@ def runs_of(texts: Sequence[Rendered]) -> Runs:
     return Runs(np.cumsum(sizes), sources, limits_of(map(len, texts)))
 
 
-def cut_all(many: Sequence[Marked], runs: Runs, policy: MaskPolicy) -> Segments:
+def cut_all(many: Sequence[Marked], runs: Runs, policy: Policy) -> Segments:
     """Return the segments of many sequences, their texts one behind the other.
 
     Odd are those that hold text of which stretches are told apart, or that is lost, or foreign text.
@@ -163,7 +151,7 @@ def _within(starts: Ints, begins: Ints, ends: Ints) -> Ints:
     return np.where(starts >= np.append(begins, _NEVER)[found], found, -1)
 
 
-def _one_by_one(marked: Marked, runs: Runs, ends: Ints, policy: MaskPolicy) -> Segments:
+def _one_by_one(marked: Marked, runs: Runs, ends: Ints, policy: Policy) -> Segments:
     """Return the segments of a sequence, each looked at by itself. Raises ``RowError``."""
     run_ends, sources, _ = runs
     stretches = marked.stretches
@@ -185,7 +173,7 @@ def _one_by_one(marked: Marked, runs: Runs, ends: Ints, policy: MaskPolicy) -> S
                 part = Part.STOP
             emptied = not policy.empty_thoughts and stretch.thought[0] <= start < stretch.thought[1]
             if stretch.trained and not emptied:
-                weight = policy.weight(marked.messages[message], part, source)
+                weight = weight_of(policy, marked.messages[message], part, source)
         kinds.append((message + 1) * len(PARTS) + PARTS.index(part))
         weights.append(weight)
     return Segments(ends, np.asarray(kinds, np.int32), np.asarray(weights, np.float32), np.zeros(1, np.bool_))

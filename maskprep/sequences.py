@@ -12,7 +12,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from enum import StrEnum
 from typing import NamedTuple
 
 import numpy as np
@@ -20,17 +19,10 @@ import numpy as np
 from maskprep.arrays import byte_limits
 from maskprep.conversation import Finding
 from maskprep.errors import RowError
+from maskprep.policy import History
 from maskprep.template.rendered import Rendered
 from maskprep.template.turn import Turn
 from maskprep.tokenizer.encode import Context, Encoded, Encoder
-
-
-class History(StrEnum):
-    """What to do where no single rendering trains every turn faithfully."""
-
-    SPLIT = "split"
-    MASK = "mask"
-    RENDERED = "rendered"
 
 
 class Stretch(NamedTuple):

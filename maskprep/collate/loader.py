@@ -25,7 +25,7 @@ from maskprep.collate.packed import PackedCollator
 from maskprep.collate.plan import Order, Plan
 from maskprep.collate.stored import StoredDocuments
 from maskprep.errors import UsageError
-from maskprep.packing import Strategy
+from maskprep.policy import Strategy
 
 Batch = dict[str, Any]
 
@@ -77,7 +77,7 @@ class PackedLoader(IterableDataset[Batch]):
         world_size: int = 1,
         shuffle: bool = True,
         seed: int = 0,
-        strategy: Strategy = "best_fit",
+        strategy: str = Strategy.BEST_FIT,
         window: int = 100_000,
         look_ahead: int = 16,
         workers: int = 1,
@@ -92,13 +92,13 @@ class PackedLoader(IterableDataset[Batch]):
             raise UsageError(f"rank {rank} of world_size {world_size}: must be from 0 to {world_size - 1}")
         if min(length, batch_size, window, look_ahead) < 1 or min(workers, seed) < 0:
             raise UsageError("length, batch_size, window and look_ahead start at 1, workers and seed at 0")
-        if strategy not in {"best_fit", "in_order"}:
-            raise UsageError(f"strategy {strategy!r}: must be best_fit or in_order")
+        if strategy not in set(Strategy):
+            raise UsageError(f"strategy {strategy!r}: must be {' or '.join(Strategy)}")
         self._documents = StoredDocuments(folders)
         self._plan = Plan(
             self._documents.lengths,
             self._documents.edges,
-            Order(shares, length, batch_size, world_size, seed, shuffle, strategy, window),
+            Order(shares, length, batch_size, world_size, seed, shuffle, Strategy(strategy), window),
         )
         self._check_lengths(length)
         self._rank, self._workers, self._look_ahead, self._start_method = rank, workers, look_ahead, start_method

@@ -17,7 +17,8 @@ import numpy as np
 import numpy.typing as npt
 
 from maskprep.arrays import Ints
-from maskprep.packing import Strategy, pack
+from maskprep.packing import pack
+from maskprep.policy import Strategy
 
 
 @dataclass(frozen=True, slots=True)

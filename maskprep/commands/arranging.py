@@ -18,6 +18,7 @@ from maskprep.arrays import Ints
 from maskprep.config import Config
 from maskprep.errors import UsageError
 from maskprep.packing import pack
+from maskprep.policy import Strategy
 from maskprep.profiles import PROFILES
 from maskprep.shards.arrange import Staged, arrange, shuffled
 from maskprep.shards.files import Receipt
@@ -84,7 +85,7 @@ def _arranged(rows: Staged, order: Ints, output: OutputFolder, split: str, confi
     if config.packing is not None:
         chosen = config.packing
         # The best fit begins with the longest documents: another order of the packs, so that training does not.
-        seed = config.seed % 2**63 if chosen.strategy == "best_fit" else None
+        seed = config.seed % 2**63 if chosen.strategy == Strategy.BEST_FIT else None
         packs = pack(rows.lengths()[order], chosen.length, chosen.strategy, chosen.window, seed)
         order, counts = order[packs.order], np.diff(packs.offsets)
     writer = FinalWriter(output.shards(split), output.companions(split), output.profile, config.shard_bytes)

@@ -35,6 +35,7 @@ from maskprep.pipeline.chunk import Chunk
 from maskprep.pipeline.receipt import ledger_name
 from maskprep.pipeline.setup import backend_named
 from maskprep.pipeline.worker import Counts, Task, Worker, WorkerSetup, unwritable
+from maskprep.policy import Duplicates
 from maskprep.shards.schema import Layout
 from maskprep.sources.streams import STDIN
 from maskprep.sparing import spare_pandas
@@ -144,7 +145,7 @@ class _Running:
         """Have every chunk done that was not."""
         config = self.inputs.config
         task = Task(config, self.goal.place, self.goal.output.splits)
-        if config.duplicates == "drop":
+        if config.duplicates == Duplicates.DROP:
             with Replay(chunks, lambda: self.inputs.feed.chunks(self.target), STDIN in self.inputs.sources) as replay:
                 names: list[str] = []
                 self._run(replace(task, survey=True), unsurveyed(replay.first(), self.goal.place, names), Silent())

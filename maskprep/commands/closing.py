@@ -21,6 +21,7 @@ from maskprep.commands.views import Viewer
 from maskprep.errors import RejectedError
 from maskprep.pipeline.place import Place
 from maskprep.pipeline.rows import Choice, Tallies
+from maskprep.policy import Duplicates
 from maskprep.shards.arrange import Staged
 from maskprep.shards.files import Receipt, write_empty
 from maskprep.shards.output import OutputFolder
@@ -45,7 +46,7 @@ def close(inputs: Inputs, goal: Destination, listing: Listing, target: int, writ
     config, output, place = inputs.config, goal.output, goal.place
     tallies = Tallies(splits={split: Tally() for split in output.splits if split})
     found = gather(place, listing.count, tallies, output.splits)
-    drop = config.duplicates == "drop"
+    drop = config.duplicates == Duplicates.DROP
     repeats = [] if drop else note_repeats(place, found, Choice(config.split, config.seed, output.splits[0]))
     with output.rejects.open("wb") as file:
         write_ledger(place, found, "rejects", file)

@@ -11,6 +11,7 @@ from maskprep.engines import LocalEngine, RayEngine, available_workers
 from maskprep.engines.job import Engine, Setup
 from maskprep.pipeline.chunk import Chunk
 from maskprep.pipeline.worker import Counts
+from maskprep.policy import EngineName
 from maskprep.tokenizer.load import needs_torch
 
 _SMALL = 8 * 2**20  # bytes: more processes would take longer to start than one takes to do the work
@@ -40,7 +41,7 @@ def engine_of(config: Config, total: int | None) -> tuple[Engine, int]:
     Without a word about ``workers``, little and what is piped in is done in this process; else every processor works.
     """
     patience, memory = config.worker_seconds, config.worker_memory
-    if config.engine == "ray":
+    if config.engine == EngineName.RAY:
         return RayEngine(config.ray_address, config.workers, patience, memory), _AHEAD * (config.workers or 64)
     workers = config.workers
     if workers is None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from maskprep.config import Config
+from maskprep.policy import BackendChoice
 from maskprep.sources import HUB, total_bytes
 from maskprep.tokenizer.backend import Backend, TransformersBackend, choose_backend
 from maskprep.tokenizer.load import LoadedTokenizer
@@ -25,7 +26,7 @@ def backend_for(config: Config, loaded: LoadedTokenizer, names: Iterable[str]) -
         UsageError: fastokens was asked for and cannot be used.
     """
     choice = config.tokenizer.backend
-    if choice == "auto":
+    if choice == BackendChoice.AUTO:
         sizes = {name: total_bytes(name) for name in names if not name.startswith(HUB)}
         if None in sizes.values():
             return TransformersBackend(loaded.tokenizer, "a source can be read only once")

@@ -9,8 +9,8 @@ from dataclasses import asdict, dataclass
 from maskprep.errors import BuildError, RowError
 from maskprep.formats import Line, parse
 from maskprep.pipeline import guarded
+from maskprep.policy import History
 from maskprep.prepare import Prepared, Preparer
-from maskprep.sequences import History
 
 SAMPLE_ROWS = 200
 SAMPLE_BYTES = 64 * 2**20

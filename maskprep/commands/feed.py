@@ -14,6 +14,7 @@ from maskprep.config import Config, Source
 from maskprep.errors import BuildError, RowError, UsageError
 from maskprep.formats import Line, Reading, detect, loads
 from maskprep.pipeline.chunk import Chunk, InputFile
+from maskprep.policy import Preference, ToolTags
 from maskprep.sources import HUB, find, open_source, total_bytes
 from maskprep.sources.files import facts_of
 from maskprep.sources.mixture import copies
@@ -217,8 +218,8 @@ def reading_of(config: Config, source: Source) -> Reading:
         drop_nulls=config.drop_nulls,
         mixed=config.mixed_formats,
         ignore=(*config.ignore, *source.ignore),
-        chosen=config.preference == "chosen",
-        tags=config.tool_tags == "read",
+        chosen=config.preference == Preference.CHOSEN,
+        tags=config.tool_tags == ToolTags.READ,
     )
 
 

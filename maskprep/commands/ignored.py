@@ -14,6 +14,7 @@ from typing import Any
 
 from maskprep.config import Config
 from maskprep.pipeline.setup import longest_allowed
+from maskprep.policy import EngineName, Strategy, Trained
 from maskprep.profiles import PROFILES
 from maskprep.template.lookups import unasked
 from maskprep.template.render import ChatTemplate
@@ -69,7 +70,7 @@ def idle_settings(config: Config, made: Collection[str], workers: int | None) ->
     """Return the settings of who does the work that nobody heeds; ``workers`` are none, some, or those of a cluster."""
     alone = "the command works by itself, without worker processes: see `workers`"
     noted = (
-        ("ray_address", config.engine != "ray", "the engine is local"),
+        ("ray_address", config.engine != EngineName.RAY, "the engine is local"),
         ("worker_memory", workers == 0, alone),
         ("worker_seconds", workers == 0, alone),
     )
@@ -88,7 +89,7 @@ def _of_rows(config: Config) -> _Noted:
         for key in getattr(config, name):
             own = all(key in getattr(source, name) for source in config.sources)
             yield name, own, f"{key!r}: every source says its own"
-    packed_at_random = config.packing is not None and config.packing.strategy == "best_fit"
+    packed_at_random = config.packing is not None and config.packing.strategy == Strategy.BEST_FIT
     fractions = any(source.weight % 1 for source in config.sources)
     chance = config.shuffle or config.split or packed_at_random or fractions
     yield "seed", not chance, "nothing is random without shuffle, split, a fractional weight or packing by best_fit"
@@ -98,9 +99,9 @@ def _of_rendering(config: Config, templates: Collection[ChatTemplate]) -> _Noted
     parts = config.train.parts
     yield "now", not any(template.uses_clock for template in templates), "the template never asks for the time"
     yield "max_expansion", config.history is not None, "history was chosen, so that nothing is measured first"
-    masked = config.train.empty_reasoning == "mask"
+    masked = config.train.empty_reasoning == Trained.MASK
     yield "train.empty_reasoning", masked and "scaffold" not in parts, "train.parts has no scaffold, which it would be"
-    masked = config.train.tool_call_ids == "mask"
+    masked = config.train.tool_call_ids == Trained.MASK
     yield "train.tool_call_ids", masked and "tool_call" not in parts, "train.parts has no tool_call, which they are in"
 
 

@@ -20,6 +20,7 @@ from maskprep.errors import BuildError, RowError, UsageError
 from maskprep.formats import Line, parse
 from maskprep.labelled import IGNORED
 from maskprep.pipeline import guarded
+from maskprep.prepare.adapt import adapt
 from maskprep.prepare.advice import Adviser
 from maskprep.shards.reader import StoredDataSet
 from maskprep.shards.schema import ShardRow
@@ -202,7 +203,7 @@ def _prepare(inputs: Inputs, viewer: Viewer, adviser: Adviser, number: int, line
     try:
         with guarded():
             conversation = parse(line, line.reading)
-            adapted = preparer.policy.adapted(conversation) is not conversation
+            adapted = adapt(conversation, preparer.policy) is not conversation
             prepared = preparer.prepare(conversation)
     except RowError as error:
         told = adviser.advise(error, line.where, partial(parse, line, line.reading))

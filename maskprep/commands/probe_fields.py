@@ -23,8 +23,8 @@ from maskprep.commands.probe_samples import (
     user,
     with_tool,
 )
-from maskprep.conversation import Part
 from maskprep.errors import RowError
+from maskprep.policy import Part
 from maskprep.template.rendered import Rendered
 
 RENDERED, PARTLY, PRINTED, DROPPED, REFUSED, UNCLEAR = (

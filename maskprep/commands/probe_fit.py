@@ -8,10 +8,10 @@ from typing import Any
 from maskprep.commands.probe_prober import Prober, Sample, Statement, quoted
 from maskprep.commands.probe_samples import PLAIN, THOUGHT, TWO
 from maskprep.errors import RowError
+from maskprep.policy import Mismatch
 from maskprep.prepare.remedies import TRIED
 from maskprep.prepare.remedies import variables as variable_remedies
 from maskprep.template.rendered import Rendered
-from maskprep.template.turn import Mismatch
 from maskprep.template.variables import free_variables
 
 

@@ -24,10 +24,9 @@ from maskprep.commands.probe_samples import (
     user,
     with_tool,
 )
-from maskprep.conversation import Part
 from maskprep.errors import RowError
 from maskprep.pipeline import guarded
-from maskprep.sequences import History
+from maskprep.policy import History, Part
 from maskprep.template.rendered import Rendered
 
 _AROUND = 24  # characters shown on either side of where two renderings part

@@ -14,7 +14,7 @@ from maskprep.commands.probe_samples import ANSWERED, PLAIN, TWO
 from maskprep.errors import RowError
 from maskprep.labelled import IGNORED, Labelled
 from maskprep.pipeline import guarded
-from maskprep.sequences import History
+from maskprep.policy import History
 from maskprep.template.render import ChatTemplate
 
 _LATER = timedelta(days=400, hours=5, minutes=7, seconds=11)

@@ -12,15 +12,16 @@ from datetime import datetime
 from functools import cached_property
 from typing import Any
 
-from maskprep.conversation import Conversation, Message, Part
+from maskprep.conversation import Conversation, Message
 from maskprep.errors import RowError
 from maskprep.pipeline import guarded
-from maskprep.prepare import Policy, Preparer
+from maskprep.policy import Mismatch, Part, Policy
+from maskprep.prepare import Preparer
 from maskprep.template.reading import readable
 from maskprep.template.render import ChatTemplate
 from maskprep.template.rendered import Rendered
 from maskprep.template.source import is_lost, message_of, part_of
-from maskprep.template.turn import Mismatch, Turn
+from maskprep.template.turn import Turn
 from maskprep.template.turns import TurnFinder, generation_prompt
 
 

@@ -9,8 +9,8 @@ from dataclasses import asdict
 from maskprep.commands.probe_fields import DROPPED, PARTLY, REFUSED, RENDERED, UNCLEAR, Verdict, verdict
 from maskprep.commands.probe_prober import Prober, Sample, Statement, own
 from maskprep.commands.probe_samples import ARGUMENTS, CALLED, SYSTEM, assistant, call, message, user, with_tool
-from maskprep.conversation import Part
 from maskprep.errors import RowError
+from maskprep.policy import Part
 from maskprep.template.reading import readable
 from maskprep.template.rendered import Rendered
 

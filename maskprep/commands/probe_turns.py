@@ -16,8 +16,8 @@ from maskprep.commands.probe_samples import (
     message,
     user,
 )
-from maskprep.conversation import Part
 from maskprep.errors import RowError
+from maskprep.policy import Part
 from maskprep.template.located import locate
 from maskprep.template.rendered import Rendered
 from maskprep.template.turn import Turn

@@ -19,7 +19,8 @@ from maskprep.config import Config
 from maskprep.errors import BuildError, MaskprepError, UsageError
 from maskprep.formats import Reading
 from maskprep.pipeline.setup import limits_of, policy_of
-from maskprep.prepare import TRAINABLE, Preparer
+from maskprep.policy import TRAINABLE, Control, History, Mismatch, Trained
+from maskprep.prepare import Preparer
 from maskprep.prepare.alone import Alone
 from maskprep.shards.reader import StoredDataSet
 from maskprep.tokenizer.load import LoadedTokenizer, load_tokenizer
@@ -144,9 +145,9 @@ def _rebuild(data: StoredDataSet, loaded: LoadedTokenizer) -> Rebuild:
         loaded.tokenizer,
         loaded.stop_tokens,
         whole=set(config.train.parts) == set(map(str, TRAINABLE))
-        and (config.train.empty_reasoning, config.train.tool_call_ids) == ("train", "train"),
-        lenient=config.history == "rendered" or config.prompt_mismatch == "train",
-        escaped=config.control_tokens == "escape",
+        and {config.train.empty_reasoning, config.train.tool_call_ids} == {Trained.TRAIN},
+        lenient=config.history == History.RENDERED or config.prompt_mismatch == Mismatch.TRAIN,
+        escaped=config.control_tokens == Control.ESCAPE,
         limits=limits,
     )
     preparer = Preparer(loaded, now=now, policy=policy_of(config), variables=variables, limits=limits)

@@ -10,6 +10,7 @@ from typing import Any
 
 import yaml
 from pydantic import ValidationError
+from pydantic_core import ErrorDetails
 
 from maskprep.config.each_once import EachOnceLoader, KeyTwiceError
 from maskprep.config.model import Config
@@ -123,7 +124,16 @@ def _explain(error: ValidationError, file: str | None) -> Iterator[str]:
             options = {"sources": "SOURCE", "tokenizer": "--tokenizer", "tokenizer.name": "--tokenizer"}
             yield f"{key} is missing: give {options.get(key, key)}, or set it in the configuration"
         else:
-            yield f"{where}{key}: {fault['msg'].removeprefix('Value error, ')}, not {fault['input']!r:.80}"
+            told = fault["msg"].removeprefix("Value error, ")
+            yield f"{where}{key}: {told}, not {fault['input']!r:.80}{_near_choice(fault)}"
+
+
+def _near_choice(fault: ErrorDetails) -> str:
+    """Return which choice was meant, where the input is nearly one."""
+    if fault["type"] != "enum" or not isinstance(fault["input"], str):
+        return ""
+    near = difflib.get_close_matches(fault["input"], _CHOICE.findall(fault["ctx"]["expected"]), n=1, cutoff=0.4)
+    return f": did you mean {near[0]!r}?" if near else ""
 
 
 def _keys(path: Sequence[str]) -> list[str]:
@@ -135,3 +145,7 @@ def _line_of(file: str, key: str) -> int | None:
     lines = Path(file).read_text(encoding="utf-8").split("\n")
     pattern = re.compile(rf"\s*[\"']?{re.escape(key)}[\"']?\s*:")
     return next((number for number, line in enumerate(lines, 1) if pattern.match(line)), None)
+
+
+_CHOICE = re.compile(r"'([^']+)'")
+"""A choice in pydantic's list of those that there are."""

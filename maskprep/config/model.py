@@ -6,12 +6,26 @@ import hashlib
 import json
 from collections.abc import Mapping
 from datetime import datetime
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 
 from pydantic import Field, field_validator
 
-from maskprep.config.sections import Adapt, Name, Packing, RoleName, Section, Source, TokenizerChoice, Train
+from maskprep.config.sections import Adapt, Name, Packing, Section, Source, TokenizerChoice, Train
 from maskprep.conversation import RESERVED_KWARGS
+from maskprep.policy import (
+    AuditMode,
+    Control,
+    Duplicates,
+    EngineName,
+    Format,
+    History,
+    Mismatch,
+    Overflow,
+    Preference,
+    ProfileName,
+    Role,
+    ToolTags,
+)
 
 
 class Config(Section):
@@ -20,15 +34,15 @@ class Config(Section):
     sources: Annotated[tuple[Source, ...], Field(min_length=1)]
     tokenizer: TokenizerChoice
     output: Name | None = None
-    format: Name = "auto"
+    format: Format = Format.AUTO
     columns: Mapping[str, str] = {}
-    roles: Mapping[str, RoleName] = {}
+    roles: Mapping[str, Role] = {}
     ignore: tuple[Name, ...] = ()
-    preference: Literal["reject", "chosen"] = "reject"
-    tool_tags: Literal["read", "keep"] = "read"
+    preference: Preference = Preference.REJECT
+    tool_tags: ToolTags = ToolTags.READ
     mixed_formats: bool = False
     drop_nulls: bool = False
-    duplicates: Literal["keep", "drop"] = "keep"
+    duplicates: Duplicates = Duplicates.KEEP
     shuffle: bool = False
     seed: int = 0
     split: Annotated[float, Field(ge=0, lt=1)] = 0.0
@@ -36,24 +50,24 @@ class Config(Section):
     template_kwargs: Mapping[str, Any] = {}
     now: datetime | None = None
     stop_tokens: tuple[str, ...] = ()
-    history: Literal["split", "mask", "rendered"] | None = None
+    history: History | None = None
     max_expansion: Annotated[float, Field(ge=1)] = 2.0
-    prompt_mismatch: Literal["reject", "graft", "train"] = "reject"
+    prompt_mismatch: Mismatch = Mismatch.REJECT
     adapt: Adapt = Adapt()
-    control_tokens: Literal["reject", "escape", "keep"] = "reject"
+    control_tokens: Control = Control.REJECT
     train: Train = Train()
     max_length: Annotated[int, Field(ge=2)] | None = None
-    overflow: Literal["reject", "drop_turns", "truncate", "split"] = "reject"
+    overflow: Overflow = Overflow.REJECT
     packing: Packing | None = None
-    profile: Literal["hf", "trl", "axolotl", "llamafactory", "megatron", "together"] = "hf"
+    profile: ProfileName = ProfileName.HF
     max_rejects: Annotated[float, Field(ge=0, le=1)] = 0.01
-    audit: Literal["first", "sample", "all"] = "sample"
+    audit: AuditMode = AuditMode.SAMPLE
     template_seconds: Annotated[float, Field(gt=0)] = 2.0
     template_bytes: Annotated[int, Field(ge=1)] = 64 * 2**20
     max_row_bytes: Annotated[int, Field(ge=1)] = 16 * 2**20
     shard_bytes: Annotated[int, Field(ge=1)] = 256 * 10**6
     workers: Annotated[int, Field(ge=0, le=100_000)] | None = None
-    engine: Literal["local", "ray"] = "local"
+    engine: EngineName = EngineName.LOCAL
     ray_address: Name | None = None
     worker_memory: Annotated[int, Field(ge=2**28)] | None = None
     worker_seconds: Annotated[float, Field(gt=0)] = 300.0

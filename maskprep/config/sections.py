@@ -4,9 +4,25 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
+
+from maskprep.policy import (
+    TRAINABLE,
+    Arguments,
+    BackendChoice,
+    CallIds,
+    FirstAssistant,
+    Format,
+    Part,
+    Role,
+    SameRole,
+    Strategy,
+    SystemMessages,
+    ToolResults,
+    Trained,
+)
 
 
 def _a_name(value: str) -> str:
@@ -21,9 +37,14 @@ def _turns(value: str) -> str:
     return value
 
 
+def _trainable(value: Any) -> Any:
+    if isinstance(value, str) and value not in TRAINABLE:
+        raise ValueError(f"must be one of {', '.join(TRAINABLE)}")
+    return value
+
+
 Name = Annotated[str, AfterValidator(_a_name)]
-PartName = Literal["content", "reasoning", "tool_call", "scaffold", "stop"]
-RoleName = Literal["system", "developer", "user", "assistant", "tool"]
+TrainedPart = Annotated[Part, BeforeValidator(_trainable)]
 
 
 class Section(BaseModel):
@@ -36,9 +57,9 @@ class Source(Section):
     """One of the sources. ``None`` and empty values are those of the whole configuration."""
 
     path: Name
-    format: Name | None = None
+    format: Format | None = None
     columns: Mapping[str, str] = {}
-    roles: Mapping[str, RoleName] = {}
+    roles: Mapping[str, Role] = {}
     ignore: tuple[Name, ...] = ()
     weight: Annotated[float, Field(gt=0)] = 1.0
     max_rows: Annotated[int, Field(ge=1)] | None = None
@@ -53,7 +74,7 @@ class TokenizerChoice(Section):
     """Which tokenizer, and what is added to it."""
 
     name: Name
-    backend: Literal["auto", "fastokens", "transformers"] = "auto"
+    backend: BackendChoice = BackendChoice.AUTO
     add_tokens: tuple[Name, ...] = ()
     add_tokens_file: Name | None = None
     add_special_tokens: tuple[Name, ...] = ()
@@ -70,33 +91,27 @@ class TokenizerChoice(Section):
 class Adapt(Section):
     """What is changed about conversations so that a chat template takes them; ``keep`` changes nothing."""
 
-    system: Literal["keep", "merge", "user", "user_all"] = "keep"
-    same_role: Literal["keep", "join"] = "keep"
-    tool_call_ids: Literal["keep", "short"] = "keep"
-    tool_results: Literal["keep", "user"] = "keep"
-    arguments: Literal["keep", "object", "text"] = "keep"
-    first_assistant: Literal["keep", "drop"] = "keep"
+    system: SystemMessages = SystemMessages.KEEP
+    same_role: SameRole = SameRole.KEEP
+    tool_call_ids: CallIds = CallIds.KEEP
+    tool_results: ToolResults = ToolResults.KEEP
+    arguments: Arguments = Arguments.KEEP
+    first_assistant: FirstAssistant = FirstAssistant.KEEP
 
 
 class Packing(Section):
     """Several documents a row: how long a row is, and how documents are put together."""
 
     length: Annotated[int, Field(ge=2)]
-    strategy: Literal["best_fit", "in_order"] = "best_fit"
+    strategy: Strategy = Strategy.BEST_FIT
     window: Annotated[int, Field(ge=1)] | None = None
 
 
 class Train(Section):
     """Which tokens of a conversation are trained."""
 
-    roles: Annotated[tuple[RoleName, ...], Field(min_length=1)] = ("assistant",)
+    roles: Annotated[tuple[Role, ...], Field(min_length=1)] = (Role.ASSISTANT,)
     turns: Annotated[str, AfterValidator(_turns)] = "all"
-    parts: Annotated[tuple[PartName, ...], Field(min_length=1)] = (
-        "content",
-        "reasoning",
-        "tool_call",
-        "scaffold",
-        "stop",
-    )
-    empty_reasoning: Literal["train", "mask"] = "train"
-    tool_call_ids: Literal["train", "mask"] = "train"
+    parts: Annotated[tuple[TrainedPart, ...], Field(min_length=1)] = TRAINABLE
+    empty_reasoning: Trained = Trained.TRAIN
+    tool_call_ids: Trained = Trained.TRAIN

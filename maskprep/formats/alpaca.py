@@ -13,6 +13,7 @@ from maskprep.errors import RowError
 from maskprep.formats.history import read_history
 from maskprep.formats.row import Row
 from maskprep.formats.shape import Shape
+from maskprep.policy import Format
 
 _HINT = 'An Alpaca row is {"instruction": "…", "input": "…", "output": "…"}; columns: can map other names.'
 _FIELDS = ("instruction", "input", "context", "output", "response", "history")
@@ -34,4 +35,4 @@ def _read(row: Row) -> Sequence[Message]:
     return [*read_history(row), asks, says]
 
 
-ALPACA = Shape("alpaca", _FIELDS, _fits, _read, messages=False)
+ALPACA = Shape(Format.ALPACA, _FIELDS, _fits, _read, messages=False)

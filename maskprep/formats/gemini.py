@@ -12,6 +12,7 @@ from maskprep.formats.nested_json import unwrapped_list
 from maskprep.formats.row import Row
 from maskprep.formats.shape import Shape
 from maskprep.formats.wording import kind
+from maskprep.policy import Format
 
 _HINT = 'Give {"contents": [{"role": "user", "parts": [{"text": "…"}]}, …]}.'
 
@@ -39,4 +40,4 @@ def _read(row: Row) -> Sequence[Message]:
     return read_dialogue([as_message(each, f"contents[{i}]") for i, each in enumerate(listed)], "contents", row)
 
 
-GEMINI = Shape("gemini", ("contents",), _fits, _read)
+GEMINI = Shape(Format.GEMINI, ("contents",), _fits, _read)

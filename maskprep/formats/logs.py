@@ -23,6 +23,7 @@ from maskprep.formats.responses import as_messages
 from maskprep.formats.row import Row
 from maskprep.formats.shape import Shape
 from maskprep.formats.wording import kind
+from maskprep.policy import Format
 
 _REQUESTS = ("request", "input", "inputs", "body", "request_body", "kwargs")
 _ANSWERS = ("response", "output", "outputs", "completion", "answer", "choices", "response_body")
@@ -140,4 +141,4 @@ def _with_rest(messages: list[Any], around: Mapping[str, Any], key: str) -> list
     return [*messages[:-1], {**rest, **messages[-1]}] if messages else messages
 
 
-LOGS = Shape("log", (*_REQUESTS, *_ANSWERS, *_ASKED), _fits, _read)
+LOGS = Shape(Format.LOG, (*_REQUESTS, *_ANSWERS, *_ASKED), _fits, _read)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from maskprep.conversation import ROLES, Message
+from maskprep.conversation import Message
 from maskprep.errors import RowError
 from maskprep.formats.names import CALL, MESSAGE_FIELDS, REASONING_KEYS, REASONING_LISTS
 from maskprep.formats.parts import Parts, Result, read_parts, result_text
@@ -15,6 +15,7 @@ from maskprep.formats.row import Row
 from maskprep.formats.tool_calls import read_call_text, read_tool_calls
 from maskprep.formats.weights import DETAIL_KEYS, WEIGHT_KEYS, read_weight
 from maskprep.formats.wording import kind, quote
+from maskprep.policy import ROLES
 
 _OURS = frozenset({"role", "content", "refusal", "mask_spans", *REASONING_LISTS, *WEIGHT_KEYS, *DETAIL_KEYS})
 """The keys that never reach the template as they are."""

@@ -6,10 +6,10 @@ from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from maskprep.conversation import ROLES
 from maskprep.errors import RowError
 from maskprep.formats.weights import DETAIL_KEYS, WEIGHT_KEYS
 from maskprep.formats.wording import kind, quote
+from maskprep.policy import ROLES
 
 CALL = "function_call"
 """The role, in data, of a message that is the JSON of an assistant's tool calls."""

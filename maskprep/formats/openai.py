@@ -14,6 +14,7 @@ from maskprep.formats.nested_json import unwrapped, unwrapped_list
 from maskprep.formats.row import Row
 from maskprep.formats.shape import Shape
 from maskprep.formats.wording import quote
+from maskprep.policy import Format
 
 LISTS = ("messages", "conversations", "conversation", "dialog", "dialogue", "turns", "items", "chat")
 """Where a row may hold its messages."""
@@ -137,5 +138,5 @@ def _is_sharegpt(message: Mapping[str, Any], names: Names) -> bool:
     return "from" in renamed and "role" not in renamed
 
 
-OPENAI = Shape("openai", LISTS, _fits_openai, read_list)
-SHAREGPT = Shape("sharegpt", LISTS, _fits_sharegpt, read_list)
+OPENAI = Shape(Format.OPENAI, LISTS, _fits_openai, read_list)
+SHAREGPT = Shape(Format.SHAREGPT, LISTS, _fits_sharegpt, read_list)

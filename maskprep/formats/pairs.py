@@ -19,6 +19,7 @@ from maskprep.formats.prompt_completion import PROMPT_COMPLETION
 from maskprep.formats.question_answer import QUESTION_ANSWER
 from maskprep.formats.row import Row
 from maskprep.formats.shape import Shape
+from maskprep.policy import Format
 
 _TEXTS = (*LISTS, "data")
 _OTHERS = (PROMPT_COMPLETION, ALPACA, QUESTION_ANSWER)
@@ -50,5 +51,5 @@ def _read_texts(row: Row) -> Sequence[Message]:
     return read_dialogue(row.take(name), name, row)
 
 
-PAIRS = Shape("pairs", LISTS, _fits_pairs, read_list)
-TEXTS = Shape("texts", _TEXTS, _fits_texts, _read_texts)
+PAIRS = Shape(Format.PAIRS, LISTS, _fits_pairs, read_list)
+TEXTS = Shape(Format.TEXTS, _TEXTS, _fits_texts, _read_texts)

@@ -13,6 +13,7 @@ from maskprep.formats.question_answer import names_of
 from maskprep.formats.row import Row
 from maskprep.formats.shape import Shape
 from maskprep.formats.wording import kind
+from maskprep.policy import Format
 
 _HINT = 'Give {"prompt": "…", "completion": "…"}, or lists of messages; columns: can map other names.'
 _ANSWERS = ("completion", "response")
@@ -70,4 +71,4 @@ def _as_messages(text: str) -> object:
     return value if are_messages else text
 
 
-PROMPT_COMPLETION = Shape("prompt_completion", ("prompt", *_ANSWERS, "history"), _fits, read_prompt_completion)
+PROMPT_COMPLETION = Shape(Format.PROMPT_COMPLETION, ("prompt", *_ANSWERS, "history"), _fits, read_prompt_completion)

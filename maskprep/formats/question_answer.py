@@ -12,6 +12,7 @@ from maskprep.conversation import Message
 from maskprep.formats.history import read_history
 from maskprep.formats.row import Row
 from maskprep.formats.shape import Shape
+from maskprep.policy import Format
 
 _QUESTIONS = ("question", "query", "problem", "user", "human", "input", "inputs", "prompt", "instruction")
 _ANSWERS = ("answer", "response", "output", "completion", "solution", "assistant", "gpt", "target", "targets", "reply")
@@ -38,5 +39,9 @@ def _read(row: Row) -> Sequence[Message]:
 
 
 QUESTION_ANSWER = Shape(
-    "question_answer", (*_QUESTIONS, *_ANSWERS, "history"), lambda row: names_of(row) is not None, _read, messages=False
+    Format.QUESTION_ANSWER,
+    (*_QUESTIONS, *_ANSWERS, "history"),
+    lambda row: names_of(row) is not None,
+    _read,
+    messages=False,
 )

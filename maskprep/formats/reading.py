@@ -17,9 +17,7 @@ from maskprep.formats.registry import GUESSED, ROW_FIELDS, SHAPES
 from maskprep.formats.row import Row
 from maskprep.formats.shape import Shape
 from maskprep.formats.suggest import suggestions
-
-AUTO = "auto"
-"""The format of which each row tells its shape."""
+from maskprep.policy import Format
 
 FORMATS = tuple(SHAPES)
 """The names of the shapes."""
@@ -36,10 +34,10 @@ class Reading:
     ``chosen``: whether a preference row is read as its good answer; otherwise it is refused. ``tags``: whether calls,
     tools and results that stand as tags in the text are read. ``drop_nulls``: take null values out of tool arguments
     and schemas. ``mixed``: rows may have several shapes. ``decided_by``: the row that told the format, None where it
-    was chosen, or where each row tells. Raises UsageError where ``format`` or ``columns`` name what does not exist.
+    was chosen, or where each row tells. Raises UsageError where ``columns`` names what does not exist.
     """
 
-    format: str = AUTO
+    format: Format = Format.AUTO
     columns: Mapping[str, str] = field(default_factory=dict)
     roles: Mapping[str, str] = field(default_factory=dict)
     drop_nulls: bool = False
@@ -50,11 +48,7 @@ class Reading:
     tags: bool = True
 
     def __post_init__(self) -> None:
-        """Check the names."""
-        known = (AUTO, *FORMATS)
-        if self.format not in known:
-            message = f"format: there is no shape {self.format!r}"
-            raise UsageError(message, f"{_meant(self.format, known)} See Input in README.md for what each holds.")
+        """Check the names of the columns."""
         for name in self.columns:
             if name not in _FIELDS:
                 message = f"columns: there is no field {name!r}"
@@ -64,7 +58,7 @@ class Reading:
         """Return what the data calls things."""
         return Names(self.columns, self.roles, ROW_FIELDS, frozenset(self.ignore))
 
-    def shape_of(self, row: object) -> str | None:
+    def shape_of(self, row: object) -> Format | None:
         """Return the shape of a row, ``format`` if it fits; None where the row fits none."""
         if not isinstance(row, dict):
             return None
@@ -79,17 +73,17 @@ class Reading:
         """Normalise a parsed row; the row itself is left as it is. Raises RowError."""
         read = self._row(row)
         shape = self._shape(read)
-        is_ours = self.format in {AUTO, OPENAI.name}
+        is_ours = self.format in {Format.AUTO, OPENAI.name}
         if shape is None or (shape is OPENAI and is_ours and speaks_for_nobody(read)):
             shape = self._unknown(read)
-        elif self.format not in {AUTO, shape.name}:
+        elif self.format not in {Format.AUTO, shape.name}:
             raise self._another(shape.name)
         return self._finished(read, shape)
 
     def _finished(self, read: Row, shape: Shape) -> Conversation:
         messages = shape.read(read)
         conversation = finish(read, messages, tags=self.tags)
-        if shape.name == "text":
+        if shape.name == Format.TEXT:
             return replace(conversation, plain_text=True)
         if self.drop_nulls:
             return without_nulls(conversation)
@@ -98,7 +92,7 @@ class Reading:
 
     def reads(self, column: str) -> bool:
         """Tell whether the shape that was decided on ever reads a field, of the row or of its messages."""
-        if self.format == AUTO:
+        if self.format == Format.AUTO:
             return True
         shape = SHAPES[self.format]
         own = {*shape.fields, *COMMON_FIELDS, *FIELDS, *(MESSAGE_FIELDS if shape.messages else ())}
@@ -114,7 +108,7 @@ class Reading:
         return read
 
     def _shape(self, row: Row) -> Shape | None:
-        if self.format != AUTO and SHAPES[self.format].fits(row):
+        if self.format != Format.AUTO and SHAPES[self.format].fits(row):
             return SHAPES[self.format]
         return next((shape for shape in GUESSED if shape.fits(row)), None)
 
@@ -122,7 +116,7 @@ class Reading:
         """Return the error of a preference row, which says whether its good answer can be read: that is tried."""
         refused = refuse_preference(read)
         try:
-            replace(self, chosen=True, format=AUTO).parse(row)
+            replace(self, chosen=True, format=Format.AUTO).parse(row)
         except RowError as error:
             hint = f"preference: chosen trains the good answers of such rows; this one has none: {error.message}"
             return RowError(refused.code, refused.message, hint)
@@ -136,7 +130,7 @@ class Reading:
             hint = "say format: text to train plain documents whole; else give messages, or prompt and completion"
             raise RowError("plain-text", message, hint)
         fault = texts_fault(name, row.get(name)) if name is not None else None
-        if fault is not None and (self.format != "texts" or self.decided_by is not None):
+        if fault is not None and (self.format != Format.TEXTS or self.decided_by is not None):
             hint = "give messages with their roles; format: texts reads such a list as it stands, the user's text first"
             raise RowError("no-messages", fault, hint)
         named = SHAPES.get(self.format)
@@ -154,7 +148,7 @@ class Reading:
 
     def _is_read_with(self, columns: Mapping[str, str], row: Row) -> bool:
         """Tell whether a row is read where its fields have these names as well."""
-        trial = replace(self, format=AUTO, columns={**self.columns, **columns})
+        trial = replace(self, format=Format.AUTO, columns={**self.columns, **columns})
         try:
             read = trial._row(dict(row.fields))  # noqa: SLF001 - a reading of the same kind
             shape = trial._shape(read)  # noqa: SLF001
@@ -179,7 +173,7 @@ def detect(rows: Sequence[tuple[Where, object]], reading: Reading) -> Reading:
     Rows of no known shape do not decide; where there is no other, the format is ``openai``, so that each of them is
     rejected with its reason. With ``mixed`` it stays ``auto``: each row tells. Raises UsageError where two rows differ.
     """
-    if reading.format != AUTO or reading.mixed:
+    if reading.format != Format.AUTO or reading.mixed:
         return reading
     decided: Reading | None = None
     for where, row in rows:
@@ -192,7 +186,7 @@ def detect(rows: Sequence[tuple[Where, object]], reading: Reading) -> Reading:
             message = f"{decided.decided_by} has the shape {decided.format}, but {where} the shape {shape}"
             hint = "Say mixed_formats: true if each row shall tell its shape, or name one with format:."
             raise UsageError(message, hint)
-    return decided or replace(reading, format="openai")
+    return decided or replace(reading, format=Format.OPENAI)
 
 
 def _meant(name: str, known: Collection[str]) -> str:

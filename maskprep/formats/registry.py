@@ -15,6 +15,7 @@ from maskprep.formats.responses import RESPONSES
 from maskprep.formats.shape import Shape
 from maskprep.formats.text import TEXT
 from maskprep.formats.xlam import XLAM
+from maskprep.policy import Format
 
 GUESSED = (
     *(LOGS, SHAREGPT, OPENAI, PAIRS, TEXTS, RESPONSES, GEMINI),
@@ -22,7 +23,7 @@ GUESSED = (
 )
 """The shapes that a row may tell by itself; one that fits several has the first of them, unless another was named."""
 
-SHAPES: dict[str, Shape] = {shape.name: shape for shape in (*GUESSED, TEXT)}
+SHAPES: dict[Format, Shape] = {shape.name: shape for shape in (*GUESSED, TEXT)}
 """All shapes, by name."""
 
 ROW_FIELDS = frozenset({field for shape in SHAPES.values() for field in shape.fields} | {*COMMON_FIELDS, *FIELDS})

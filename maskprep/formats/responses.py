@@ -16,6 +16,7 @@ from maskprep.formats.parts import joined_text, result_text
 from maskprep.formats.row import Row
 from maskprep.formats.shape import Shape
 from maskprep.formats.wording import kind, quote
+from maskprep.policy import Format
 
 _HINT = 'Give {"input": "…" or a list of items, "output": [{"type": "message", …}, …]}.'
 
@@ -105,4 +106,4 @@ def _given(item: dict[str, Any], name: object, at: str) -> dict[str, Any]:
     raise RowError("bad-message", f"{at} is an item of the type {shown}, which is not supported", _HINT)
 
 
-RESPONSES = Shape("responses", ("input", "output", "instructions"), _fits, _read)
+RESPONSES = Shape(Format.RESPONSES, ("input", "output", "instructions"), _fits, _read)

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from maskprep.conversation import Message
 from maskprep.formats.row import Row
+from maskprep.policy import Format
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,7 +22,7 @@ class Shape:
         messages: whether a row holds messages, which have fields of their own.
     """
 
-    name: str
+    name: Format
     fields: tuple[str, ...]
     fits: Callable[[Row], bool]
     read: Callable[[Row], Sequence[Message]]

@@ -8,6 +8,7 @@ from maskprep.conversation import Message
 from maskprep.errors import RowError
 from maskprep.formats.row import Row
 from maskprep.formats.shape import Shape
+from maskprep.policy import Format
 
 _HINT = 'Give {"text": "…"}; columns: {text: body} maps another name.'
 
@@ -19,4 +20,4 @@ def _read(row: Row) -> Sequence[Message]:
     return [Message({"role": "assistant", "content": text})]
 
 
-TEXT = Shape("text", ("text",), lambda row: isinstance(row.get("text"), str), _read, messages=False)
+TEXT = Shape(Format.TEXT, ("text",), lambda row: isinstance(row.get("text"), str), _read, messages=False)

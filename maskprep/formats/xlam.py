@@ -11,6 +11,7 @@ from maskprep.formats.nested_json import unwrapped
 from maskprep.formats.row import Row
 from maskprep.formats.shape import Shape
 from maskprep.formats.tool_calls import read_tool_calls
+from maskprep.policy import Format
 
 _HINT = 'Give {"query": "…", "answers": [{"name": "…", "arguments": {…}}], "tools": […]}.'
 
@@ -33,4 +34,4 @@ def _read(row: Row) -> Sequence[Message]:
     return [*read_history(row), Message({"role": "user", "content": asked or ""}), Message(said)]
 
 
-XLAM = Shape("xlam", ("query", "answers", "history"), _fits, _read, messages=False)
+XLAM = Shape(Format.XLAM, ("query", "answers", "history"), _fits, _read, messages=False)

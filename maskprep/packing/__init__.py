@@ -5,6 +5,6 @@ packs      [1 2] [0 3 4]    document numbers; no document is cut, none is left o
 row        ids 5 + 2, labels, position_ids 0 1 2 3 4 0 1, seq_lengths 5 2
 """
 
-from maskprep.packing.packs import Packs, Strategy, pack
+from maskprep.packing.packs import Packs, pack
 
-__all__ = ["Packs", "Strategy", "pack"]
+__all__ = ["Packs", "pack"]

@@ -4,15 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Literal
 
 import numpy as np
 import numpy.typing as npt
 
 from maskprep.arrays import Ints
 from maskprep.packing.bins import best_fit, in_order
-
-Strategy = Literal["best_fit", "in_order"]
+from maskprep.policy import Strategy
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +53,7 @@ class Packs:
 def pack(
     lengths: npt.ArrayLike,
     capacity: int,
-    strategy: Strategy = "best_fit",
+    strategy: Strategy = Strategy.BEST_FIT,
     window: int | None = None,
     seed: int | Sequence[int] | None = None,
 ) -> Packs:

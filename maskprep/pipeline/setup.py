@@ -6,13 +6,16 @@ from datetime import datetime
 from pathlib import Path
 
 from maskprep.config import Config
-from maskprep.conversation import Part
 from maskprep.errors import UsageError
-from maskprep.prepare import Adaptations, Control, Overflow, Policy, Preparer
-from maskprep.sequences import History
-from maskprep.template.audit import AuditMode
+from maskprep.policy import (
+    Adaptations,
+    BackendChoice,
+    History,
+    Policy,
+    Trained,
+)
+from maskprep.prepare import Preparer
 from maskprep.template.limits import Limits
-from maskprep.template.turn import Mismatch
 from maskprep.tokenizer.backend import Backend, TransformersBackend, choose_backend
 from maskprep.tokenizer.load import LoadedTokenizer
 
@@ -34,7 +37,7 @@ def preparer_of(config: Config, loaded: LoadedTokenizer, now: datetime, template
         template=text,
         named=named,
         variables=dict(config.template_kwargs),
-        audit=AuditMode(config.audit),
+        audit=config.audit,
         limits=limits_of(config),
     )
 
@@ -47,16 +50,16 @@ def limits_of(config: Config) -> Limits:
 def policy_of(config: Config) -> Policy:
     """Return what ``config`` wants trained."""
     return Policy(
-        history=History(config.history or History.SPLIT),
-        mismatch=Mismatch(config.prompt_mismatch),
+        history=config.history or History.SPLIT,
+        mismatch=config.prompt_mismatch,
         roles=frozenset(config.train.roles),
         turns=config.train.turns,
-        parts=frozenset(map(Part, config.train.parts)),
-        empty_thoughts=config.train.empty_reasoning == "train",
-        call_ids=config.train.tool_call_ids == "train",
+        parts=frozenset(config.train.parts),
+        empty_thoughts=config.train.empty_reasoning is Trained.TRAIN,
+        call_ids=config.train.tool_call_ids is Trained.TRAIN,
         max_length=longest_allowed(config),
-        overflow=Overflow(config.overflow),
-        control=Control(config.control_tokens),
+        overflow=config.overflow,
+        control=config.control_tokens,
         adaptations=Adaptations(**dict(config.adapt)),
     )
 
@@ -93,5 +96,5 @@ def backend_named(name: str, loaded: LoadedTokenizer, note: str = "") -> Backend
         UsageError: it is not to be had here.
     """
     if name == "fastokens":
-        return choose_backend(loaded.tokenizer, "fastokens", first=0)
+        return choose_backend(loaded.tokenizer, BackendChoice.FASTOKENS, first=0)
     return TransformersBackend(loaded.tokenizer, note)

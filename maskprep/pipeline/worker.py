@@ -18,7 +18,9 @@ from maskprep.pipeline.place import Place
 from maskprep.pipeline.receipt import SURVEY, ChunkReceipt, ledger_name, receipt_name, shard_name
 from maskprep.pipeline.rows import Choice, Ledgers, RowWriter, guarded
 from maskprep.pipeline.setup import Template, backend_named, policy_of, preparer_of
-from maskprep.prepare import Policy, Preparer
+from maskprep.policy import Policy
+from maskprep.prepare import Preparer
+from maskprep.prepare.adapt import adapt
 from maskprep.shards.files import Receipt, ShardWriter
 from maskprep.sparing import spare_collector, spare_pandas
 from maskprep.tokenizer.backend import COMPARED
@@ -230,7 +232,7 @@ def _digests(line: Line, policy: Policy) -> Iterator[bytes]:
     """Yield the digest of a row, if it can be read: of the conversation that is prepared."""
     try:
         with guarded():
-            yield digest(policy.adapted(parse(line, line.reading)))
+            yield digest(adapt(parse(line, line.reading), policy))
     except RowError:
         return  # it is rejected when it is prepared
 

@@ -1,7 +1,6 @@
 """From a conversation to sequences ready to be written: each step proved, or the row rejected with the reason."""
 
-from maskprep.prepare.adapt import Adaptations
-from maskprep.prepare.policy import TRAINABLE, Control, Overflow, Policy
+from maskprep.policy import TRAINABLE, Adaptations, Control, Overflow, Policy
 from maskprep.prepare.prepared import Loss, Prepared, PreparedSequence
 from maskprep.prepare.preparer import Preparer
 from maskprep.prepare.proved import Proved

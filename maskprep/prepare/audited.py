@@ -15,15 +15,13 @@ from contextlib import nullcontext
 from zlib import crc32
 
 from maskprep.errors import RowError
+from maskprep.policy import TRAINABLE, AuditMode, Control, History, Mismatch, Policy
 from maskprep.prepare.alone import Alone
 from maskprep.prepare.chats import Chats
 from maskprep.prepare.clock import clock
-from maskprep.prepare.policy import TRAINABLE, Control, Policy
 from maskprep.prepare.prepared import Prepared, PreparedSequence
 from maskprep.prepare.proved import Proved
-from maskprep.sequences import History
-from maskprep.template.audit import Audit, AuditMode
-from maskprep.template.turn import Mismatch
+from maskprep.template.audit import Audit
 from maskprep.tokenizer.load import LoadedTokenizer
 
 _FIRST, _DRAWN = 4, 1  # turns of a row

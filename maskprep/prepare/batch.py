@@ -15,10 +15,11 @@ import numpy as np
 
 from maskprep.labelled import Labelled
 from maskprep.labels import label_all
+from maskprep.policy import Policy
 from maskprep.prepare.control import ControlTokens
 from maskprep.prepare.prepared import Prepared, PreparedSequence
 from maskprep.prepare.proved import Proved
-from maskprep.segments import Marked, MaskPolicy, runs_of
+from maskprep.segments import Marked, runs_of
 from maskprep.sequences import Draft, TrainingSequence
 from maskprep.tokenizer.encode import Encoded, Encoder
 from maskprep.tokenizer.together import Together
@@ -28,7 +29,7 @@ Drafted = tuple[Proved, Draft]
 
 
 def finish_all(
-    many: Sequence[Drafted], encoder: Encoder, control: ControlTokens, policy: MaskPolicy
+    many: Sequence[Drafted], encoder: Encoder, control: ControlTokens, policy: Policy
 ) -> list[Prepared | None]:
     """Return what becomes of many conversations, None for those that are to be finished one by one.
 

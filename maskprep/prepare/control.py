@@ -19,10 +19,10 @@ import numpy as np
 import numpy.typing as npt
 
 from maskprep.arrays import Ints, byte_limits, holders
-from maskprep.conversation import Conversation, Finding, Part
+from maskprep.conversation import Conversation, Finding
 from maskprep.errors import RowError
+from maskprep.policy import Control, Part
 from maskprep.prepare.forged import forged_unseen, strings_of
-from maskprep.prepare.policy import Control
 from maskprep.prepare.written import written_in_completions
 from maskprep.sequences import TrainingSequence
 from maskprep.template.render import ChatTemplate

@@ -9,7 +9,8 @@ none to begin with, the first token of the document is not trained: nothing prec
 
 from __future__ import annotations
 
-from maskprep.conversation import Conversation, Finding, Part
+from maskprep.conversation import Conversation, Finding
+from maskprep.policy import Part
 from maskprep.prepare.proved import Proved
 from maskprep.template.render import ChatTemplate
 from maskprep.template.rendered import Rendered

@@ -21,8 +21,8 @@ import numpy as np
 
 from maskprep.conversation import Conversation, Finding
 from maskprep.errors import RowError
+from maskprep.policy import Overflow
 from maskprep.prepare.exchanges import Exchange, exchanges
-from maskprep.prepare.policy import Overflow
 from maskprep.prepare.prepared import Loss, Prepared, PreparedSequence
 from maskprep.tokenizer.encode import Encoded
 

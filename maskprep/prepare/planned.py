@@ -11,11 +11,12 @@ from zlib import crc32
 
 from maskprep.conversation import Conversation
 from maskprep.errors import RowError
+from maskprep.policy import AuditMode
 from maskprep.prepare.forms import Form, form_of, twin_of
 from maskprep.prepare.planning import make_plan
 from maskprep.prepare.plans import Filling, Plan
 from maskprep.prepare.proved import Proved
-from maskprep.template.audit import Audit, AuditMode, check_plainly, drawn_by, one_in, shape, surroundings
+from maskprep.template.audit import Audit, check_plainly, drawn_by, one_in, shape, surroundings
 from maskprep.template.located import locate
 from maskprep.template.reading import readable
 from maskprep.template.render import ChatTemplate

@@ -8,9 +8,11 @@ from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
-from maskprep.conversation import Conversation, Finding, Part
+from maskprep.conversation import Conversation, Finding
 from maskprep.errors import RowError
 from maskprep.labels import label
+from maskprep.policy import AuditMode, Control, History, Part, Policy
+from maskprep.prepare.adapt import adapt
 from maskprep.prepare.audited import SequenceAudit
 from maskprep.prepare.batch import finish_all
 from maskprep.prepare.compared import Comparison, try_out
@@ -19,13 +21,12 @@ from maskprep.prepare.document import prove_document
 from maskprep.prepare.markers import markers_told
 from maskprep.prepare.overflow import fit
 from maskprep.prepare.planned import Planner
-from maskprep.prepare.policy import Control, Policy
 from maskprep.prepare.prepared import Prepared, PreparedSequence
 from maskprep.prepare.proved import Proved
 from maskprep.prepare.proving import nothing_trained, prove_turns, read_as_chosen
 from maskprep.prepare.unasked import with_unasked
-from maskprep.sequences import Draft, History, Located, Row, SequenceBuilder, draft
-from maskprep.template.audit import Audit, AuditMode, shape, surroundings
+from maskprep.sequences import Draft, Located, Row, SequenceBuilder, draft
+from maskprep.template.audit import Audit, shape, surroundings
 from maskprep.template.limits import Limits
 from maskprep.template.located import locate
 from maskprep.template.render import ChatTemplate
@@ -150,7 +151,7 @@ class Preparer:
         drafts = [self._draft(proved) for proved in many]
         drafted = [(proved, draft) for proved, draft in zip(many, drafts, strict=True) if draft is not None]
         control = next(iter(self._control.values()))
-        made = iter(finish_all(drafted, self.encoder, control, self.policy.mask))
+        made = iter(finish_all(drafted, self.encoder, control, self.policy))
         limit = self.policy.max_length
         found = [None if draft is None else next(made) for draft in drafts]
         return [None if each and limit is not None and len(each.sequences[0]) > limit else each for each in found]
@@ -182,7 +183,7 @@ class Preparer:
                 raise RowError("nothing-to-train", "the document has weight 0")
             return prove_document(conversation, template, self.loaded)
         if wanted is None:
-            conversation = with_unasked(self.policy.adapted(conversation), template)
+            conversation = with_unasked(adapt(conversation, self.policy), template)
             planned = self._planned[template.source].prove(conversation)
             if planned is not None:
                 return planned
@@ -259,7 +260,7 @@ class Preparer:
         row: Row = self._builder.build(history, proved.whole, proved.turns, proved.selected, located)
         control, mode = self._control[proved.template.source], self.policy.control
         settled = [control.settle(sequence, proved.conversation, mode) for sequence in row.sequences]
-        labelled = (label(sequence, messages, self.policy.mask) for sequence in settled)
+        labelled = (label(sequence, messages, self.policy) for sequence in settled)
         made = map(PreparedSequence.of, labelled, settled)
         sequences = tuple(sequence for sequence in made if sequence is not None)
         if not sequences:

@@ -14,7 +14,7 @@ from dataclasses import dataclass, field, replace
 
 from maskprep.conversation import Conversation, Finding, Message
 from maskprep.errors import RowError
-from maskprep.prepare.policy import SINCE_LAST_USER, Policy, last_user
+from maskprep.policy import SINCE_LAST_USER, Policy, last_user
 from maskprep.template.completion import written
 from maskprep.template.given import REASONING_NAMES
 from maskprep.template.reading import readable

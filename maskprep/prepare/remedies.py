@@ -8,10 +8,8 @@ from itertools import combinations, product
 from typing import Any
 
 from maskprep.conversation import Conversation
-from maskprep.prepare.adapt import VALUES
-from maskprep.prepare.policy import Policy
+from maskprep.policy import ADAPTATIONS, Mismatch, Policy
 from maskprep.template.render import ChatTemplate
-from maskprep.template.turn import Mismatch
 from maskprep.template.variables import free_variables
 
 TRIED = (False, True)
@@ -57,7 +55,7 @@ def adaptations(policy: Policy) -> list[Remedy]:
     """Return every adaptation that ``policy`` does not have."""
     return [
         Remedy(((f"{_ADAPT}{name}", value),))
-        for name, values in VALUES.items()
+        for name, values in ADAPTATIONS.items()
         for value in values
         if getattr(policy.adaptations, name) != value
     ]

@@ -9,6 +9,7 @@ from typing import Self
 
 from maskprep.conversation import Conversation
 from maskprep.errors import MaskprepError, RowError
+from maskprep.prepare.adapt import adapt
 from maskprep.prepare.preparer import Preparer
 from maskprep.prepare.remedies import Remedy, adaptations
 
@@ -19,9 +20,9 @@ _REASONING = ("reasoning_content", "reasoning", "thinking")
 
 def changing(preparer: Preparer, conversation: Conversation) -> list[str]:
     """Return the adaptations, as they are typed, each of which alone would change a conversation."""
-    messages = preparer.policy.adapted(conversation).messages
+    messages = adapt(conversation, preparer.policy).messages
     policies = {str(remedy): remedy.policy(preparer.policy) for remedy in adaptations(preparer.policy)}
-    return [name for name, policy in policies.items() if policy.adapted(conversation).messages != messages]
+    return [name for name, policy in policies.items() if adapt(conversation, policy).messages != messages]
 
 
 class Trial:
@@ -40,7 +41,7 @@ class Trial:
         self.policy = preparer.policy
         self.template = preparer.templates[conversation.tools is not None]
         self._streams = self.template.streams
-        self._made = [preparer.policy.adapted(conversation).messages]
+        self._made = [adapt(conversation, preparer.policy).messages]
         self._met: set[Hashable] = {(0, ())}
         self._left = _MOST_TRIES
         self._keys: dict[str, None] = {}
@@ -101,7 +102,7 @@ class Trial:
 
     def _is_met(self, remedy: Remedy) -> bool:
         """Tell whether the same was tried before: the same conversation, the same other settings."""
-        messages = remedy.policy(self.policy).adapted(self._conversation).messages
+        messages = adapt(self._conversation, remedy.policy(self.policy)).messages
         if messages not in self._made:
             self._made.append(messages)
         others = tuple(setting for setting in remedy.settings if self._is_beside(setting))

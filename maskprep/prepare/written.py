@@ -7,11 +7,11 @@ from typing import Any
 
 from maskprep.conversation import Conversation, Message
 from maskprep.errors import RowError
+from maskprep.policy import Mismatch
 from maskprep.template.reading import readable
 from maskprep.template.render import ChatTemplate
 from maskprep.template.rendered import Rendered
 from maskprep.template.stops import Stops
-from maskprep.template.turn import Mismatch
 from maskprep.template.turns import TurnFinder
 from maskprep.tokenizer.load import LoadedTokenizer
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import ClassVar, Literal
 
+from maskprep.policy import ProfileName
 from maskprep.profiles.masked import Masked
 from maskprep.profiles.profile import Container, Handover, Layout
 from maskprep.profiles.quoting import ending, quoted
@@ -12,7 +13,7 @@ from maskprep.profiles.quoting import ending, quoted
 class Axolotl(Masked):
     """The profile ``axolotl``. Its multipack joins every column of a row: structs would break it."""
 
-    name: ClassVar[str] = "axolotl"
+    name: ClassVar[ProfileName] = ProfileName.AXOLOTL
     title: ClassVar[str] = "Axolotl"
     container: ClassVar[Container] = "arrow"
     language: ClassVar[Literal["python", "yaml", "bash"]] = "yaml"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any, ClassVar, Literal
 
+from maskprep.policy import ProfileName
 from maskprep.profiles.profile import Container, Handover, Layout, Profile
 from maskprep.profiles.program import loading, trainer
 
@@ -29,7 +30,7 @@ class WeightedTrainer(Trainer):
 class HuggingFace(Profile):
     """The profile ``hf``: every column stays in the folder."""
 
-    name: ClassVar[str] = "hf"
+    name: ClassVar[ProfileName] = ProfileName.HF
     title: ClassVar[str] = "transformers.Trainer"
     container: ClassVar[Container] = "arrow"
     language: ClassVar[Literal["python", "yaml", "bash"]] = "python"

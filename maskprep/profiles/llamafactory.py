@@ -8,6 +8,7 @@ import numpy as np
 
 from maskprep.arrays import Ints, positions
 from maskprep.labelled import IGNORED
+from maskprep.policy import ProfileName
 from maskprep.profiles.arrays import flat, lists, table
 from maskprep.profiles.masked import Masked
 from maskprep.profiles.profile import Container, Handover, Layout
@@ -26,7 +27,7 @@ class LlamaFactory(Masked):
     labels           - - c d - f g -
     """
 
-    name: ClassVar[str] = "llamafactory"
+    name: ClassVar[ProfileName] = ProfileName.LLAMAFACTORY
     title: ClassVar[str] = "LLaMA-Factory"
     container: ClassVar[Container] = "dict"
     language: ClassVar[Literal["python", "yaml", "bash"]] = "yaml"

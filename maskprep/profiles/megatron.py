@@ -12,6 +12,7 @@ import pyarrow as pa
 
 from maskprep.arrays import Ints, positions
 from maskprep.labelled import IGNORED
+from maskprep.policy import ProfileName
 from maskprep.profiles.arrays import flat, ints, lists, table
 from maskprep.profiles.profile import Container, Handover, Layout, Profile
 from maskprep.profiles.quoting import ending, quoted
@@ -25,7 +26,7 @@ class Megatron(Profile):
     loss_mask       0 1 1 0 1 1 0           c and d, f and g are trained: rolled by one in each document
     """
 
-    name: ClassVar[str] = "megatron"
+    name: ClassVar[ProfileName] = ProfileName.MEGATRON
     title: ClassVar[str] = "Megatron-Bridge"
     container: ClassVar[Container] = "parquet"
     language: ClassVar[Literal["python", "yaml", "bash"]] = "python"

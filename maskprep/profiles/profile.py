@@ -10,6 +10,7 @@ from typing import Any, ClassVar, Literal, Protocol
 import pyarrow as pa
 
 from maskprep.errors import UsageError
+from maskprep.policy import ProfileName
 from maskprep.profiles.arrays import CARRIED, empty, ours
 
 Container = Literal["arrow", "dict", "parquet"]
@@ -86,7 +87,7 @@ class Profile(ABC):
     file. ``companion``: something of a row is left over that the trainer cannot have in its way.
     """
 
-    name: ClassVar[str]
+    name: ClassVar[ProfileName]
     title: ClassVar[str]
     container: ClassVar[Container]
     language: ClassVar[Literal["python", "yaml", "bash"]]

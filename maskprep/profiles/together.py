@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import ClassVar, Literal
 
+from maskprep.policy import ProfileName
 from maskprep.profiles.masked import Masked
 from maskprep.profiles.profile import Container, Handover, Layout
 from maskprep.profiles.quoting import quoted, shell_quoted
@@ -12,7 +13,7 @@ from maskprep.profiles.quoting import quoted, shell_quoted
 class Together(Masked):
     """The profile ``together``."""
 
-    name: ClassVar[str] = "together"
+    name: ClassVar[ProfileName] = ProfileName.TOGETHER
     title: ClassVar[str] = "Together"
     container: ClassVar[Container] = "parquet"
     language: ClassVar[Literal["python", "yaml", "bash"]] = "bash"

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any, ClassVar, Literal
 
 from maskprep.arrays import positions
+from maskprep.policy import ProfileName
 from maskprep.profiles.arrays import flat, ints, lists
 from maskprep.profiles.profile import Container, Handover, Layout, Profile
 from maskprep.profiles.program import loading, trainer
@@ -13,7 +14,7 @@ from maskprep.profiles.program import loading, trainer
 class Trl(Profile):
     """The profile ``trl``: ``input_ids``, ``labels``, and ``seq_lengths`` where rows are packed."""
 
-    name: ClassVar[str] = "trl"
+    name: ClassVar[ProfileName] = ProfileName.TRL
     title: ClassVar[str] = "TRL"
     container: ClassVar[Container] = "arrow"
     language: ClassVar[Literal["python", "yaml", "bash"]] = "python"

@@ -10,7 +10,7 @@ from rich.console import Console
 
 from maskprep.commands.committing import BuildReport
 from maskprep.errors import MaskprepError
-from maskprep.sequences import History
+from maskprep.policy import History
 from maskprep.show.handing import show_packing, show_too_long, show_trainer
 from maskprep.show.sources import show_sources
 from maskprep.show.tables import add_row, count, line, make_table, percent

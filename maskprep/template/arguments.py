@@ -11,8 +11,9 @@ from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
 
-from maskprep.conversation import Conversation, Finding, Message, Part
+from maskprep.conversation import Conversation, Finding, Message
 from maskprep.errors import RowError
+from maskprep.policy import Part
 from maskprep.template.render import ChatTemplate
 from maskprep.template.rendered import Rendered
 

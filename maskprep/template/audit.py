@@ -7,11 +7,11 @@ that it is the same for any number of workers.
 from __future__ import annotations
 
 from collections.abc import Collection, Hashable
-from enum import StrEnum
 from zlib import crc32
 
 from maskprep.conversation import Conversation, Message
 from maskprep.errors import RowError
+from maskprep.policy import AuditMode
 from maskprep.template.render import ChatTemplate
 from maskprep.template.rendered import Rendered
 
@@ -19,14 +19,6 @@ _ONE_IN = 200
 _AUDITS = 8  # of the turns of one row are drawn at most, about: each is rendered as a whole
 _TAIL = 400  # characters by which a conversation is drawn
 _MOST_KINDS = 10_000  # known at a time: strange data may make any number
-
-
-class AuditMode(StrEnum):
-    """How much is checked once more."""
-
-    FIRST = "first"
-    SAMPLE = "sample"
-    ALL = "all"
 
 
 class Audit:

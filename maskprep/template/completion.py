@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from maskprep.conversation import Conversation, Finding, Message, Part
+from maskprep.conversation import Conversation, Finding, Message
 from maskprep.errors import RowError
+from maskprep.policy import Part
 from maskprep.template.given import REASONING_NAMES
 from maskprep.template.render import ChatTemplate
 from maskprep.template.rendered import Rendered

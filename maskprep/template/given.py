@@ -6,7 +6,8 @@ from collections.abc import Iterable, Iterator, Mapping
 from itertools import pairwise
 from typing import Any
 
-from maskprep.conversation import Message, Part, Range
+from maskprep.conversation import Message, Range
+from maskprep.policy import Part
 from maskprep.template.source import CALL_ID, FIRST_RANGE, shaded, source_of
 from maskprep.template.tracked import Tracked
 from maskprep.template.values import track

@@ -14,8 +14,9 @@ from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
 
-from maskprep.conversation import Conversation, Finding, Message, Part
+from maskprep.conversation import Conversation, Finding, Message
 from maskprep.errors import RowError
+from maskprep.policy import Part
 from maskprep.template.arguments import with_arguments
 from maskprep.template.given import REASONING_NAMES, reasoning_of
 from maskprep.template.render import ChatTemplate

@@ -11,8 +11,9 @@ import jinja2
 import jinja2.nodes
 import orjson
 
-from maskprep.conversation import Conversation, Part
+from maskprep.conversation import Conversation
 from maskprep.errors import RowError, UsageError
+from maskprep.policy import Part
 from maskprep.template.environment import PlainEnvironment, TrackingEnvironment
 from maskprep.template.given import aliased, tracked_message
 from maskprep.template.limits import Exceeded, Limits

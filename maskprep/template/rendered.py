@@ -11,7 +11,7 @@ from itertools import accumulate
 import numpy as np
 
 from maskprep.arrays import Ints
-from maskprep.conversation import Part
+from maskprep.policy import Part
 from maskprep.template.runs import Runs, runs_of
 from maskprep.template.source import has_notation, is_lost, message_of, part_of
 

@@ -14,7 +14,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from maskprep.conversation import Part
+from maskprep.policy import Part
 
 TEMPLATE = 0
 _PARTS = (Part.CONTENT, Part.REASONING, Part.TOOL_CALL, Part.TOOLS, Part.DOCUMENTS)

@@ -9,8 +9,9 @@ from __future__ import annotations
 import re
 from dataclasses import replace
 
-from maskprep.conversation import Conversation, Message, Part
+from maskprep.conversation import Conversation, Message
 from maskprep.errors import RowError
+from maskprep.policy import Part
 from maskprep.template.render import ChatTemplate
 from maskprep.template.rendered import Rendered
 from maskprep.template.source import message_of, part_of

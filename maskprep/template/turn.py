@@ -5,17 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import StrEnum
 
-from maskprep.conversation import Finding, Part
+from maskprep.conversation import Finding
+from maskprep.policy import Part
 from maskprep.template.rendered import Rendered
 from maskprep.template.source import part_of
-
-
-class Mismatch(StrEnum):
-    """What to do where the prompt does not stand before the turn's own text."""
-
-    REJECT = "reject"
-    GRAFT = "graft"
-    TRAIN = "train"
 
 
 class Fit(StrEnum):

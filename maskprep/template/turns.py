@@ -15,6 +15,7 @@ from functools import cached_property
 
 from maskprep.conversation import Conversation
 from maskprep.errors import RowError
+from maskprep.policy import Mismatch
 from maskprep.template.audit import Audit, check_plainly, drawn_by, one_in, shape, surroundings
 from maskprep.template.completion import check_completion
 from maskprep.template.ending import Ending, lost_text
@@ -24,7 +25,7 @@ from maskprep.template.runs import merge
 from maskprep.template.source import TEMPLATE
 from maskprep.template.stops import Stops
 from maskprep.template.thought import EmptyThoughts
-from maskprep.template.turn import Fit, Mismatch, Turn
+from maskprep.template.turn import Fit, Turn
 
 
 class TurnFinder:

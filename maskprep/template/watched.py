@@ -17,7 +17,8 @@ from jinja2.compiler import Frame
 from jinja2.filters import do_default
 from jinja2.runtime import Context, Macro
 
-from maskprep.conversation import Conversation, Part
+from maskprep.conversation import Conversation
+from maskprep.policy import Part
 from maskprep.template.atoms import FIRST, SIZE, Atom, AtomDict, Watch
 from maskprep.template.environment import TrackingEnvironment, TrackingGenerator
 from maskprep.template.limits import Limits

@@ -14,20 +14,20 @@ from __future__ import annotations
 from collections.abc import Sequence
 from functools import cached_property
 from itertools import islice
-from typing import TYPE_CHECKING, Any, Literal, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 from zlib import crc32
 
 import numpy as np
 
 from maskprep.arrays import Ints
 from maskprep.errors import BackendError, UsageError, first_line
+from maskprep.policy import BackendChoice
 from maskprep.tokenizer.fast import Fastokens
 from maskprep.tokenizer.segments import encodes_itself
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
 
-Choice = Literal["auto", "fastokens", "transformers"]
 
 COMPARED = 256  # distinct texts, the first of a build, each of which is compared
 EVERY = 1000  # of all texts, one in so many is compared
@@ -238,7 +238,7 @@ def _is_drawn(text: str) -> bool:
     return crc32(text.encode("utf-8", "surrogatepass")) % EVERY == 0
 
 
-def choose_backend(tokenizer: PreTrainedTokenizerBase, choice: Choice, *, first: int = COMPARED) -> Backend:
+def choose_backend(tokenizer: PreTrainedTokenizerBase, choice: BackendChoice, *, first: int = COMPARED) -> Backend:
     """Return the backend for a tokenizer: with ``auto``, fastokens where it takes it.
 
     Args:
@@ -250,13 +250,13 @@ def choose_backend(tokenizer: PreTrainedTokenizerBase, choice: Choice, *, first:
         UsageError: fastokens was asked for and cannot be used.
     """
     reference = TransformersBackend(tokenizer)
-    if choice == "transformers":
+    if choice == BackendChoice.TRANSFORMERS:
         return reference
     try:
         return WatchedBackend(Fastokens(tokenizer), reference, first=first)
     except Exception as error:  # it raises what its parser raises
         reason = first_line(error)
-        if choice == "fastokens":
+        if choice == BackendChoice.FASTOKENS:
             msg = f"tokenizer.backend: fastokens cannot be used: {reason}"
             raise UsageError(msg, "leave tokenizer.backend out") from error
         return TransformersBackend(tokenizer, f"fastokens cannot be used: {reason}")

@@ -12,7 +12,8 @@ from refusals import ASKED, called, row
 from maskprep.conversation import Where
 from maskprep.errors import RowError
 from maskprep.formats import DEFAULT
-from maskprep.prepare import Adaptations, Policy, Preparer
+from maskprep.policy import Adaptations, Policy
+from maskprep.prepare import Preparer
 from maskprep.prepare.advice import Adviser
 from maskprep.tokenizer.load import load_tokenizer
 

@@ -15,8 +15,8 @@ from tokenizers import Tokenizer
 from maskprep.errors import RowError
 from maskprep.formats import DEFAULT
 from maskprep.formats.strict_json import loads
-from maskprep.prepare import Control, Policy, Preparer
-from maskprep.template.turn import Mismatch
+from maskprep.policy import Control, Mismatch, Policy
+from maskprep.prepare import Preparer
 from maskprep.tokenizer.load import load_tokenizer
 
 pytestmark = pytest.mark.assets

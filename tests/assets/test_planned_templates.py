@@ -17,9 +17,8 @@ from law.shapes import TOOLS
 from assets.cells import sweep, tokenizer_for
 from maskprep.conversation import Conversation, Message
 from maskprep.errors import RowError, UsageError
-from maskprep.prepare import Control, Policy, Preparer
-from maskprep.sequences import History
-from maskprep.template.audit import AuditMode
+from maskprep.policy import AuditMode, Control, History, Policy
+from maskprep.prepare import Preparer
 
 pytestmark = pytest.mark.assets
 

@@ -13,7 +13,8 @@ import pytest
 from assets.cells import tokenizer_for
 from maskprep.commands.probe import STATEMENTS, statements
 from maskprep.commands.probe_prober import Prober
-from maskprep.prepare import Policy, Preparer
+from maskprep.policy import Policy
+from maskprep.prepare import Preparer
 
 pytestmark = pytest.mark.assets
 

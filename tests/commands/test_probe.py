@@ -14,7 +14,8 @@ from unmarked import ACTS
 from maskprep.cli import app
 from maskprep.commands.probe import STATEMENTS, statements
 from maskprep.commands.probe_prober import Prober
-from maskprep.prepare import Policy, Preparer
+from maskprep.policy import Policy
+from maskprep.prepare import Preparer
 from maskprep.tokenizer.load import load_tokenizer
 
 NOW = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)

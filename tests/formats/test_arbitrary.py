@@ -8,11 +8,12 @@ from typing import Any
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from maskprep.conversation import ROLES, Conversation, Where
+from maskprep.conversation import Conversation, Where
 from maskprep.errors import RowError, UsageError
 from maskprep.formats import FORMATS, Reading, detect
 from maskprep.formats.names import CALL, MESSAGE_FIELDS
 from maskprep.formats.registry import ROW_FIELDS
+from maskprep.policy import ROLES
 
 WORDS = st.sampled_from(
     ["user", "gpt", "tool", CALL, "text", "image", '{"name": "f"}', "[]", "[1]", '{"a": null}', "", "é😀"]

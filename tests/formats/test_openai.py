@@ -8,9 +8,10 @@ from typing import Any
 
 import pytest
 
-from maskprep.conversation import RESERVED_KWARGS, ROLES, Conversation
+from maskprep.conversation import RESERVED_KWARGS, Conversation
 from maskprep.errors import RowError
 from maskprep.formats import DEFAULT
+from maskprep.policy import ROLES
 
 ASK = {"role": "user", "content": "2+2?"}
 CALL = {"id": "c1", "type": "function", "function": {"name": "f", "arguments": {"a": 1}}}

@@ -8,9 +8,10 @@ import re
 from collections import Counter
 from pathlib import Path
 
-from maskprep.conversation import ROLES, Conversation, Where
+from maskprep.conversation import Conversation, Where
 from maskprep.errors import BuildError, RowError, UsageError
 from maskprep.formats import Line, Reading, detect, loads, parse
+from maskprep.policy import ROLES
 from maskprep.sources import open_source
 
 MAX_BYTES = 1 << 16

@@ -23,9 +23,10 @@ sys.path[:0] = [str(HERE), str(HERE.parents[1])]
 with atheris.instrument_imports(include=["maskprep"]):
     from invariants import MAX_BYTES, SUFFIXES, read_file, read_row
 
-    from maskprep.conversation import ROLES, Where
+    from maskprep.conversation import Where
     from maskprep.formats import FORMATS, Line, Reading
     from maskprep.formats.names import MESSAGE_FIELDS, ROW_FIELDS
+    from maskprep.policy import ROLES
 
 WORDS = (
     *(f'"{name}":' for name in dict.fromkeys((*ROW_FIELDS, *MESSAGE_FIELDS, "type", "text", "begin", "end", "field"))),

@@ -28,11 +28,10 @@ from maskprep.commands.verify import _rebuild
 from maskprep.config import Config
 from maskprep.errors import BuildError, RowError, UsageError
 from maskprep.formats import DEFAULT
-from maskprep.prepare import Control, Policy, Preparer
-from maskprep.sequences import History
+from maskprep.policy import Control, History, Mismatch, Policy
+from maskprep.prepare import Preparer
 from maskprep.shards.reader import StoredDataSet
 from maskprep.show.page import write_page
-from maskprep.template.turn import Mismatch
 from maskprep.tokenizer.load import load_tokenizer
 
 TOKENIZER = Path(__file__).parents[2] / "sample_data" / "tokenizer"

@@ -19,9 +19,8 @@ from law.comparing import NOW
 from law.tokenizers_built import CHATML, LETTERS, MODELS, NORMALIZERS, SPLITS, Kind, built
 from maskprep.errors import RowError
 from maskprep.formats import DEFAULT
-from maskprep.prepare import Policy, Preparer
-from maskprep.sequences import History
-from maskprep.template.audit import AuditMode
+from maskprep.policy import AuditMode, History, Policy
+from maskprep.prepare import Preparer
 
 FUSED = [
     Kind("unigram", fallback=True, split="always"),

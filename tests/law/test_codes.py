@@ -8,10 +8,10 @@ from law.comparing import NOW
 from law.shapes import SHAPES, TOOLS, assistant, call, tool, user
 from law.templates import CALLS, HEAD, LAWS, SAY, TAIL, chatml
 from law.tokenizers_here import tokenizer
-from maskprep.conversation import Part
 from maskprep.errors import RowError
 from maskprep.formats import DEFAULT
-from maskprep.prepare import Policy, Preparer
+from maskprep.policy import Part, Policy
+from maskprep.prepare import Preparer
 
 
 def refused(template, row, law=None, **policy):

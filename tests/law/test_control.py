@@ -18,8 +18,8 @@ from law.tokenizers_here import tokenizer
 from maskprep.errors import RowError
 from maskprep.formats import DEFAULT
 from maskprep.labelled import IGNORED
-from maskprep.prepare import Control, Policy, Preparer
-from maskprep.sequences import History
+from maskprep.policy import Control, History, Policy
+from maskprep.prepare import Preparer
 from maskprep.tokenizer.load import load_tokenizer
 
 END, START = "<|im_end|>", "<|im_start|>"

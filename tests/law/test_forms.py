@@ -9,12 +9,10 @@ from law.comparing import NOW
 from law.shapes import TOOLS, assistant, call, system, tool, user
 from law.templates import HEAD, LAWS, SAY, TAIL, Law, chatml
 from law.tokenizers_here import tokenizer
-from maskprep.conversation import Part
 from maskprep.errors import RowError
 from maskprep.formats import DEFAULT
-from maskprep.prepare import Policy, Preparer
-from maskprep.sequences import History
-from maskprep.template.turn import Mismatch
+from maskprep.policy import History, Mismatch, Part, Policy
+from maskprep.prepare import Preparer
 
 ASKED = "<|im_start|>user\nHi<|im_end|>\n"
 PLAIN = {"messages": [user("Hi"), assistant("Hello.")]}

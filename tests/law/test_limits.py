@@ -21,7 +21,8 @@ from law.templates import LAWS
 from law.tokenizers_here import tokenizer
 from maskprep.errors import RowError, UsageError
 from maskprep.formats import DEFAULT
-from maskprep.prepare import Policy, Preparer
+from maskprep.policy import Policy
+from maskprep.prepare import Preparer
 from maskprep.template import limits
 from maskprep.template.limits import Exceeded, Limits
 from maskprep.template.meter import Meter

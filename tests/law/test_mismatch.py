@@ -10,9 +10,8 @@ from law.shapes import assistant, user
 from law.templates import HEAD, LAWS, SAY, TAIL, THINK, Law, chatml
 from law.tokenizers_here import tokenizer
 from maskprep.formats import DEFAULT
-from maskprep.prepare import Policy, Preparer
-from maskprep.sequences import History
-from maskprep.template.turn import Mismatch
+from maskprep.policy import History, Mismatch, Policy
+from maskprep.prepare import Preparer
 
 ONE = {"messages": [user("Hi"), assistant("Hello.")]}
 TWO = {"messages": [user("Hi"), assistant("Hello."), user("Bye"), assistant("So long.")]}

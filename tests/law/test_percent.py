@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from maskprep.conversation import Part
+from maskprep.policy import Part
 from maskprep.template.markup import TrackedMarkup
 from maskprep.template.percent import percent
 from maskprep.template.runs import runs_of

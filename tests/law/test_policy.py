@@ -13,11 +13,11 @@ from law.comparing import NOW
 from law.shapes import assistant, call, system, tool, user
 from law.templates import CALLS, HEAD, LAWS, SAY, TAIL, Law, chatml
 from law.tokenizers_here import tokenizer
-from maskprep.conversation import Conversation, Message, Part, Range
+from maskprep.conversation import Conversation, Message, Range
 from maskprep.errors import RowError
 from maskprep.labelled import IGNORED
-from maskprep.prepare import Policy, Preparer
-from maskprep.sequences import History
+from maskprep.policy import History, Part, Policy
+from maskprep.prepare import Preparer
 
 LAWS_HERE = {
     **LAWS,

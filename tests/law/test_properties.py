@@ -14,8 +14,8 @@ from law.templates import ADDED, LAWS, SPECIAL
 from law.tokenizers_here import tokenizer
 from maskprep.errors import RowError
 from maskprep.formats import DEFAULT
-from maskprep.prepare import Policy, Preparer
-from maskprep.sequences import History
+from maskprep.policy import History, Policy
+from maskprep.prepare import Preparer
 
 MARKED = {OPEN, CLOSE, OPEN_BLANK, CLOSE_BLANK}
 PIECES = (

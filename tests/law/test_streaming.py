@@ -14,8 +14,9 @@ from law.templates import HEAD, LAWS, SAY, TAIL, chatml
 from law.tokenizers_here import tokenizer
 from maskprep.errors import RowError
 from maskprep.formats import DEFAULT
-from maskprep.prepare import Policy, Preparer
-from maskprep.template.audit import Audit, AuditMode
+from maskprep.policy import AuditMode, Policy
+from maskprep.prepare import Preparer
+from maskprep.template.audit import Audit
 from maskprep.template.messages import ALL, Messages, Seen
 from maskprep.template.render import ChatTemplate
 from maskprep.template.rendered import Beginning

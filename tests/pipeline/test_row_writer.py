@@ -15,8 +15,8 @@ from maskprep.conversation import Where
 from maskprep.formats import Line
 from maskprep.pipeline import rows as writing
 from maskprep.pipeline.rows import Choice, Ledgers, RowWriter
-from maskprep.prepare import Policy, Preparer
-from maskprep.sequences import History
+from maskprep.policy import History, Policy
+from maskprep.prepare import Preparer
 
 
 class Shard:

@@ -11,7 +11,8 @@ from law.tokenizers_here import tokenizer
 
 from maskprep.conversation import Conversation, Message
 from maskprep.labelled import IGNORED
-from maskprep.prepare import Overflow, Policy, Preparer
+from maskprep.policy import Overflow, Policy
+from maskprep.prepare import Preparer
 
 CHAT = (
     system("Be brief."),

@@ -15,8 +15,9 @@ from law.tokenizers_here import tokenizer
 
 from maskprep.conversation import Conversation, Message, Range
 from maskprep.labelled import IGNORED
-from maskprep.prepare import Adaptations, Policy, Preparer
-from maskprep.prepare.adapt import NONE, VALUES, adapt
+from maskprep.policy import ADAPTATIONS, Adaptations, Policy
+from maskprep.prepare import Preparer
+from maskprep.prepare.adapt import adapt
 
 TRAINED = frozenset({"assistant"})
 
@@ -30,8 +31,12 @@ def call(*ids, **arguments):
     return [{**({"id": id_} if id_ else {}), "type": "function", "function": dict(function)} for id_ in ids]
 
 
+def policy(trained=TRAINED, **chosen):
+    return Policy(roles=frozenset(trained), adaptations=Adaptations(**chosen))
+
+
 def adapted(*messages, trained=TRAINED, **chosen):
-    return adapt(Conversation(tuple(messages)), Adaptations(**chosen), trained)
+    return adapt(Conversation(tuple(messages)), policy(trained, **chosen))
 
 
 def told(conversation):
@@ -44,13 +49,13 @@ def codes(conversation):
 
 def test_nothing_is_changed_unless_it_is_asked_for():
     conversation = Conversation((say("assistant", "Hi"), say("assistant", "Hi"), say("system", "x"), say("tool", "1")))
-    assert adapt(conversation, NONE, TRAINED) is conversation
+    assert adapt(conversation, policy()) is conversation
 
 
-@pytest.mark.parametrize(("name", "value"), [(name, value) for name, values in VALUES.items() for value in values])
+@pytest.mark.parametrize(("name", "value"), [(name, value) for name, values in ADAPTATIONS.items() for value in values])
 def test_a_conversation_that_needs_no_adaptation_is_left_as_it_is(name, value):
     conversation = Conversation((say("user", "Hi"), say("assistant", "Hello.")))
-    assert adapt(conversation, replace(NONE, **{name: value}), TRAINED) is conversation
+    assert adapt(conversation, policy(**{name: value})) is conversation
 
 
 def test_later_system_messages_go_into_the_first_one():
@@ -275,7 +280,7 @@ def test_arguments_take_the_form_that_is_asked_for():
     text = adapted(say("assistant", tool_calls=call("a", city="Åre")), arguments="text")
     assert text.messages[0].fields["tool_calls"][0]["function"]["arguments"] == '{"city": "Åre"}'
     assert codes(text) == ["arguments-changed"]
-    back = adapt(replace(text, findings=()), Adaptations(arguments="object"), TRAINED)
+    back = adapt(replace(text, findings=()), policy(arguments="object"))
     assert back.messages[0].fields["tool_calls"][0]["function"]["arguments"] == {"city": "Åre"}
     loose = call("a")
     loose[0]["function"]["arguments"] = "no JSON"
@@ -290,7 +295,7 @@ def test_what_an_assistant_says_before_anybody_asks_is_left_out(system):
     assert found.messages == (*system, *rest)
     assert codes(found) == ["first-assistant-dropped"]
     alone = Conversation((*system, *greeting))
-    assert adapt(alone, Adaptations(first_assistant="drop"), TRAINED) is alone, "nothing would be left"
+    assert adapt(alone, policy(first_assistant="drop")) is alone, "nothing would be left"
 
 
 def test_what_other_adaptations_bring_together_is_joined():

@@ -11,9 +11,9 @@ from refusals import ASKED, REFUSALS, TEMPLATES, called, row
 from maskprep.conversation import Conversation, Where
 from maskprep.errors import RowError
 from maskprep.formats import DEFAULT
-from maskprep.prepare import Adaptations, Policy, Preparer
+from maskprep.policy import Adaptations, Mismatch, Policy
+from maskprep.prepare import Preparer
 from maskprep.prepare.advice import Adviser
-from maskprep.template.turn import Mismatch
 
 HERE = Where("rows.jsonl", 1, 0)
 

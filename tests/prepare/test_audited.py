@@ -13,9 +13,9 @@ from law.tokenizers_here import tokenizer
 
 from maskprep.errors import RowError
 from maskprep.formats import DEFAULT
-from maskprep.prepare import Policy, Preparer
+from maskprep.policy import AuditMode, Policy
+from maskprep.prepare import Preparer
 from maskprep.prepare.alone import Alone
-from maskprep.template.audit import AuditMode
 from maskprep.tokenizer.encode import Encoder
 
 PLAIN = Kind("bpe", split="byte_level", breaks=True)

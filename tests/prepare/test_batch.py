@@ -12,8 +12,8 @@ from law.tokenizers_here import tokenizer
 
 from maskprep.errors import RowError
 from maskprep.formats import DEFAULT
-from maskprep.prepare import Control, Policy, Preparer
-from maskprep.sequences import History
+from maskprep.policy import Control, History, Policy
+from maskprep.prepare import Preparer
 
 ROWS = [
     *SHAPES.values(),

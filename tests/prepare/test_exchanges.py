@@ -5,7 +5,8 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from maskprep.conversation import ROLES, Message
+from maskprep.conversation import Message
+from maskprep.policy import ROLES
 from maskprep.prepare.exchanges import exchanges
 
 

@@ -14,7 +14,8 @@ from law.tokenizers_here import tokenizer
 from maskprep.config import TokenizerChoice
 from maskprep.formats import DEFAULT
 from maskprep.labelled import IGNORED
-from maskprep.prepare import Policy, Preparer
+from maskprep.policy import Policy
+from maskprep.prepare import Preparer
 from maskprep.tokenizer.load import load_tokenizer
 
 ROW = DEFAULT.parse({"messages": [user("Hi"), assistant("Hello.")]})

@@ -12,8 +12,7 @@ from law.shapes import assistant, call, system, tool, user
 from maskprep.conversation import Conversation, Message
 from maskprep.errors import RowError
 from maskprep.labelled import IGNORED
-from maskprep.prepare import Overflow, Policy
-from maskprep.sequences import History
+from maskprep.policy import History, Overflow, Policy
 
 
 def test_a_row_that_fits_is_left_alone():

@@ -12,11 +12,10 @@ from law.tokenizers_here import tokenizer
 
 from maskprep.conversation import Conversation, Message
 from maskprep.errors import RowError
-from maskprep.prepare import Control, Policy, Preparer
+from maskprep.policy import AuditMode, Control, History, Policy
+from maskprep.prepare import Preparer
 from maskprep.prepare.forms import form_of, twin_of
-from maskprep.sequences import History
 from maskprep.template.atoms import spelt
-from maskprep.template.audit import AuditMode
 
 TEXTS = (
     "Oslo, of course.",

@@ -6,8 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from maskprep.conversation import ROLES
-from maskprep.prepare import Policy
+from maskprep.policy import ROLES, Policy
 
 NAMES = {"s": "system", "d": "developer", "u": "user", "a": "assistant", "t": "tool"}
 

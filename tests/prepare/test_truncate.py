@@ -10,8 +10,7 @@ from law.shapes import assistant, user
 from maskprep.conversation import Conversation, Message
 from maskprep.errors import RowError
 from maskprep.labelled import IGNORED
-from maskprep.prepare import Overflow, Policy
-from maskprep.sequences import History
+from maskprep.policy import History, Overflow, Policy
 
 
 def test_the_end_is_cut_off_behind_a_completion():

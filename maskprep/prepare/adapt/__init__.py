@@ -7,42 +7,50 @@ Pure functions from conversation to conversation. Each leaves a finding where it
 
 from __future__ import annotations
 
-from collections.abc import Collection
-
 from maskprep.conversation import Conversation
+from maskprep.policy import (
+    NO_ADAPTATIONS,
+    Arguments,
+    CallIds,
+    FirstAssistant,
+    Policy,
+    SameRole,
+    SystemMessages,
+    ToolResults,
+)
 from maskprep.prepare.adapt.arguments import change_arguments
 from maskprep.prepare.adapt.call_ids import shorten_ids
-from maskprep.prepare.adapt.choices import NONE, VALUES, Adaptations
 from maskprep.prepare.adapt.greeting import drop_greeting
 from maskprep.prepare.adapt.neighbours import join_neighbours
 from maskprep.prepare.adapt.results import results_to_user
 from maskprep.prepare.adapt.systems import move_systems
 
-__all__ = ["NONE", "VALUES", "Adaptations", "adapt"]
+__all__ = ["adapt"]
 
 
-def adapt(conversation: Conversation, chosen: Adaptations, trained: Collection[str]) -> Conversation:
+def adapt(conversation: Conversation, policy: Policy) -> Conversation:
     """Return the conversation with the chosen adaptations, the very same one where none changes it.
 
     Neighbours are joined last of all that moves text about: the others can make neighbours of one role.
 
     Args:
         conversation: the conversation as the data has it.
-        chosen: what is to be changed.
-        trained: the roles whose messages are trained: text that comes to such a role is not trained for that.
+        policy: what is to be changed, and the roles whose messages are trained: text that comes to a message of such a
+            role is not trained for that.
     """
-    if chosen == NONE:
+    chosen, trained = policy.adaptations, policy.roles
+    if chosen == NO_ADAPTATIONS:
         return conversation
-    if chosen.first_assistant == "drop":
+    if chosen.first_assistant == FirstAssistant.DROP:
         conversation = drop_greeting(conversation)
-    if chosen.system != "keep":
+    if chosen.system != SystemMessages.KEEP:
         conversation = move_systems(conversation, chosen.system, trained)
-    if chosen.tool_results == "user":
+    if chosen.tool_results == ToolResults.USER:
         conversation = results_to_user(conversation, trained)
-    if chosen.same_role == "join":
+    if chosen.same_role == SameRole.JOIN:
         conversation = join_neighbours(conversation)
-    if chosen.tool_call_ids == "short":
+    if chosen.tool_call_ids == CallIds.SHORT:
         conversation = shorten_ids(conversation)
-    if chosen.arguments != "keep":
+    if chosen.arguments != Arguments.KEEP:
         conversation = change_arguments(conversation, chosen.arguments)
     return conversation

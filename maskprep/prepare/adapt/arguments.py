@@ -5,19 +5,20 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from dataclasses import replace
-from typing import Any, Literal
+from typing import Any
 
 from maskprep.conversation import Conversation, Finding, Message
+from maskprep.policy import Arguments
 from maskprep.prepare.adapt.joining import with_calls
 from maskprep.template.arguments import with_text_arguments
 
 
-def change_arguments(conversation: Conversation, form: Literal["object", "text"]) -> Conversation:
+def change_arguments(conversation: Conversation, form: Arguments) -> Conversation:
     """Return the conversation with the arguments of its calls as objects, or as JSON text.
 
     Text that is no JSON of an object stays text.
     """
-    change = with_text_arguments if form == "text" else _with_objects
+    change = with_text_arguments if form == Arguments.TEXT else _with_objects
     messages = tuple(map(change, conversation.messages))
     if messages == conversation.messages:
         return conversation

@@ -6,13 +6,13 @@ from collections.abc import Collection, Iterator
 from dataclasses import replace
 
 from maskprep.conversation import Conversation, Finding, Message
-from maskprep.prepare.adapt.choices import Systems
+from maskprep.policy import SystemMessages
 from maskprep.prepare.adapt.joining import given_to, joined
 
 _SYSTEM = ("system", "developer")
 
 
-def move_systems(conversation: Conversation, where: Systems, trained: Collection[str]) -> Conversation:
+def move_systems(conversation: Conversation, where: SystemMessages, trained: Collection[str]) -> Conversation:
     """Return the conversation with its later system messages in the first one, or with user messages.
 
     Args:
@@ -22,11 +22,11 @@ def move_systems(conversation: Conversation, where: Systems, trained: Collection
             ``user_all``: the one at the beginning as well.
         trained: the roles whose messages are trained.
     """
-    first = 0 if where == "user_all" else 1
+    first = 0 if where == SystemMessages.USER_ALL else 1
     moved = sum(message.role in _SYSTEM for message in conversation.messages[first:])
     if not moved:
         return conversation
-    if where == "merge":
+    if where == SystemMessages.MERGE:
         messages = _merged(conversation.messages, trained)
         place = "the first system message"
     else:

@@ -1,0 +1,298 @@
+"""The choices: every vocabulary of the configuration once, and the policy that says what is trained of a conversation.
+
+    configuration        policy.History …       what works with it
+    history: mask   ─▶   History.MASK      ─▶   examples/sequences.py
+
+To add a value to a choice, name it here; the configuration, its error messages and its help read it from here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from types import MappingProxyType
+
+
+class Role(StrEnum):
+    """The roles that a message may have."""
+
+    SYSTEM = "system"
+    DEVELOPER = "developer"
+    USER = "user"
+    ASSISTANT = "assistant"
+    TOOL = "tool"
+
+
+ROLES: tuple[str, ...] = tuple(role.value for role in Role)
+"""The names of the roles."""
+
+
+class Part(StrEnum):
+    """What a stretch of text is, within its message or beside it."""
+
+    CONTENT = "content"
+    REASONING = "reasoning"
+    TOOL_CALL = "tool_call"
+    TOOLS = "tools"
+    DOCUMENTS = "documents"
+    SCAFFOLD = "scaffold"
+    STOP = "stop"
+
+
+TRAINABLE = (Part.CONTENT, Part.REASONING, Part.TOOL_CALL, Part.SCAFFOLD, Part.STOP)
+"""The parts that a completion can consist of."""
+
+
+class Format(StrEnum):
+    """The formats that rows may have; ``auto``: each file's first rows tell."""
+
+    AUTO = "auto"
+    LOG = "log"
+    SHAREGPT = "sharegpt"
+    OPENAI = "openai"
+    PAIRS = "pairs"
+    TEXTS = "texts"
+    RESPONSES = "responses"
+    GEMINI = "gemini"
+    PROMPT_COMPLETION = "prompt_completion"
+    ALPACA = "alpaca"
+    XLAM = "xlam"
+    QUESTION_ANSWER = "question_answer"
+    TEXT = "text"
+
+
+class Preference(StrEnum):
+    """What becomes of a row that has a good and a bad answer."""
+
+    REJECT = "reject"
+    CHOSEN = "chosen"
+
+
+class ToolTags(StrEnum):
+    """Whether tool calls, tools and results that stand as tags in a text are read, or kept as text."""
+
+    READ = "read"
+    KEEP = "keep"
+
+
+class Duplicates(StrEnum):
+    """What becomes of a conversation that was there before."""
+
+    KEEP = "keep"
+    DROP = "drop"
+
+
+class History(StrEnum):
+    """What to do where no single rendering trains every turn faithfully."""
+
+    SPLIT = "split"
+    MASK = "mask"
+    RENDERED = "rendered"
+
+
+class Mismatch(StrEnum):
+    """What to do where the prompt does not stand before the turn's own text."""
+
+    REJECT = "reject"
+    GRAFT = "graft"
+    TRAIN = "train"
+
+
+class Overflow(StrEnum):
+    """What becomes of a sequence that is too long."""
+
+    REJECT = "reject"
+    DROP_TURNS = "drop_turns"
+    TRUNCATE = "truncate"
+    SPLIT = "split"
+
+
+class Control(StrEnum):
+    """What becomes of control tokens that data spells."""
+
+    REJECT = "reject"
+    ESCAPE = "escape"
+    KEEP = "keep"
+
+
+class AuditMode(StrEnum):
+    """How many rows and turns are checked once more in the slow way: see ``template/turns/audit.py``."""
+
+    FIRST = "first"
+    SAMPLE = "sample"
+    ALL = "all"
+
+
+class Trained(StrEnum):
+    """Whether a kind of text is trained where it stands in a completion."""
+
+    TRAIN = "train"
+    MASK = "mask"
+
+
+class BackendChoice(StrEnum):
+    """Which library encodes; ``auto``: fastokens where it gains time and encodes as transformers does."""
+
+    AUTO = "auto"
+    FASTOKENS = "fastokens"
+    TRANSFORMERS = "transformers"
+
+
+class Strategy(StrEnum):
+    """How documents are put together into packed rows."""
+
+    BEST_FIT = "best_fit"
+    IN_ORDER = "in_order"
+
+
+class ProfileName(StrEnum):
+    """The trainers that a data set can be written for."""
+
+    HF = "hf"
+    TRL = "trl"
+    AXOLOTL = "axolotl"
+    LLAMAFACTORY = "llamafactory"
+    MEGATRON = "megatron"
+    TOGETHER = "together"
+
+
+class EngineName(StrEnum):
+    """Where the worker processes run."""
+
+    LOCAL = "local"
+    RAY = "ray"
+
+
+class SystemMessages(StrEnum):
+    """``adapt.system``: what becomes of system and developer messages behind the beginning.
+
+    They become part of the first one (``merge``), or of the next user message (``user``: all but one that the
+    conversation begins with; ``user_all``: that one, too).
+    """
+
+    KEEP = "keep"
+    MERGE = "merge"
+    USER = "user"
+    USER_ALL = "user_all"
+
+
+class SameRole(StrEnum):
+    """``adapt.same_role``: whether neighbours of one role become one message."""
+
+    KEEP = "keep"
+    JOIN = "join"
+
+
+class CallIds(StrEnum):
+    """``adapt.tool_call_ids``: whether ids of tool calls become nine letters and digits."""
+
+    KEEP = "keep"
+    SHORT = "short"
+
+
+class ToolResults(StrEnum):
+    """``adapt.tool_results``: whether results of tools become user messages."""
+
+    KEEP = "keep"
+    USER = "user"
+
+
+class Arguments(StrEnum):
+    """``adapt.arguments``: whether arguments of tool calls are always an object, or always JSON text."""
+
+    KEEP = "keep"
+    OBJECT = "object"
+    TEXT = "text"
+
+
+class FirstAssistant(StrEnum):
+    """``adapt.first_assistant``: whether an assistant's message that answers nobody is left out."""
+
+    KEEP = "keep"
+    DROP = "drop"
+
+
+@dataclass(frozen=True, slots=True)
+class Adaptations:
+    """What is changed about a conversation so that a chat template takes it; ``keep`` leaves it as the data has it."""
+
+    system: SystemMessages = SystemMessages.KEEP
+    same_role: SameRole = SameRole.KEEP
+    tool_call_ids: CallIds = CallIds.KEEP
+    tool_results: ToolResults = ToolResults.KEEP
+    arguments: Arguments = Arguments.KEEP
+    first_assistant: FirstAssistant = FirstAssistant.KEEP
+
+
+NO_ADAPTATIONS = Adaptations()
+"""A conversation as the data has it."""
+
+ADAPTATIONS: Mapping[str, tuple[StrEnum, ...]] = MappingProxyType(
+    {
+        "same_role": (SameRole.JOIN,),
+        "system": (SystemMessages.MERGE, SystemMessages.USER, SystemMessages.USER_ALL),
+        "tool_call_ids": (CallIds.SHORT,),
+        "arguments": (Arguments.OBJECT, Arguments.TEXT),
+        "tool_results": (ToolResults.USER,),
+        "first_assistant": (FirstAssistant.DROP,),
+    }
+)
+"""Every adaptation that can be chosen; those first that take least away from a conversation."""
+
+SINCE_LAST_USER = "since_last_user"
+"""The choice of turns that agents are trained with: call, result, call, … up to the answer."""
+
+
+@dataclass(frozen=True, slots=True)
+class Policy:
+    """What the user wants trained, and what to do where the template or the length stands in the way.
+
+    ``roles``: whose messages. ``turns``: ``all`` of them, the ``first`` or the ``last`` one, ``N last``, or those
+    ``since_last_user``: behind the last message of a user's.
+    ``empty_thoughts`` and ``call_ids``: whether empty thoughts that the template inserts are trained, and the ids of
+    tool calls. ``max_length``: the longest sequence, in tokens. ``adaptations``: what is changed about a conversation
+    before it is rendered.
+    """
+
+    history: History = History.SPLIT
+    mismatch: Mismatch = Mismatch.REJECT
+    roles: frozenset[str] = frozenset({"assistant"})
+    turns: str = "all"
+    parts: frozenset[Part] = frozenset(TRAINABLE)
+    empty_thoughts: bool = True
+    call_ids: bool = True
+    max_length: int | None = None
+    overflow: Overflow = Overflow.REJECT
+    control: Control = Control.REJECT
+    adaptations: Adaptations = NO_ADAPTATIONS
+
+    @property
+    def whole(self) -> bool:
+        """Whether all of a completion is trained."""
+        return self.parts == frozenset(TRAINABLE) and self.empty_thoughts and self.call_ids
+
+    def speaking(self, roles: Sequence[str]) -> list[int]:
+        """Return which messages of a conversation are of the roles that are trained; ``roles`` are those of all."""
+        return [index for index, role in enumerate(roles) if role in self.roles]
+
+    def choose(self, roles: Sequence[str]) -> set[int]:
+        """Return which messages of a conversation are trained turns; ``roles`` are those of all its messages.
+
+        Without any user message there is none that anything could follow: ``since_last_user`` then chooses nothing.
+        """
+        speaking = self.speaking(roles)
+        if self.turns == "all":
+            return set(speaking)
+        if self.turns == "first":
+            return set(speaking[:1])
+        if self.turns == SINCE_LAST_USER:
+            last = last_user(roles)
+            return set() if last is None else {index for index in speaking if index > last}
+        count = int(self.turns.removesuffix("last") or 1)
+        return set(speaking[-count:])
+
+
+def last_user(roles: Sequence[str]) -> int | None:
+    """Return the last message of a user's in a conversation of messages of these roles, None where there is none."""
+    return max((index for index, role in enumerate(roles) if role == "user"), default=None)

@@ -40,13 +40,14 @@ def measured() -> Iterator[None]:
 
 def maskprep(rows: Path, tokenizer: str, folder: Path, history: str) -> int:
     """Prepare the rows and write the shards, as a worker of a build does."""
+    from maskprep.build.ledgers import Ledgers
+    from maskprep.build.row_writer import Choice, RowWriter
     from maskprep.conversation import Where
+    from maskprep.dataset.files import ShardWriter
+    from maskprep.examples import Preparer
     from maskprep.formats import Line
-    from maskprep.pipeline.rows import Choice, Ledgers, RowWriter
+    from maskprep.light_imports import spare_collector, spare_pandas
     from maskprep.policy import History, Policy
-    from maskprep.prepare import Preparer
-    from maskprep.shards.files import ShardWriter
-    from maskprep.sparing import spare_collector, spare_pandas
     from maskprep.tokenizer.backend import choose_backend
     from maskprep.tokenizer.load import load_tokenizer
 

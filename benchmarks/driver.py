@@ -27,22 +27,23 @@ from typing import Any
 
 from simulated import CHUNK, MadeUpPlace, SimulatedEngine, chunks
 
-from maskprep.commands.committing import commit
-from maskprep.commands.driving import Silent, run
-from maskprep.commands.feed import Feed
-from maskprep.commands.gathering import Gathered, gather, note_repeats, write_ledger
-from maskprep.commands.listing import Listing
+from maskprep.build.commit import commit
+from maskprep.build.gather import Gathered, gather, note_repeats, write_ledger
+from maskprep.build.progress import Silent
+from maskprep.build.receipt import receipt_name
+from maskprep.build.resume import Listing
+from maskprep.build.row_writer import Choice, Tallies
+from maskprep.build.run_chunks import run
+from maskprep.build.work_folder import WORK, LocalPlace
+from maskprep.build.worker import Counts
 from maskprep.config import load
-from maskprep.pipeline.place import WORK, LocalPlace
-from maskprep.pipeline.receipt import receipt_name
-from maskprep.pipeline.rows import Choice, Tallies
-from maskprep.pipeline.worker import Counts
-from maskprep.shards.files import Receipt
-from maskprep.shards.output import OutputFolder
-from maskprep.shards.reader import FORMAT_VERSION, StoredDataSet
-from maskprep.shards.schema import Layout
+from maskprep.dataset.files import Receipt
+from maskprep.dataset.output import OutputFolder
+from maskprep.dataset.reader import FORMAT_VERSION, StoredDataSet
+from maskprep.dataset.schema import Layout
+from maskprep.examples.tally import Tally
+from maskprep.sources.feed import Feed
 from maskprep.sources.parts import divide
-from maskprep.tally import Tally
 
 _FILES = 1000  # that are really written
 

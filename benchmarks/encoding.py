@@ -18,20 +18,20 @@ from typing import TYPE_CHECKING
 
 from maskprep.conversation import Conversation
 from maskprep.errors import RowError
+from maskprep.examples import Preparer
 from maskprep.formats import DEFAULT
 from maskprep.formats.strict_json import loads
 from maskprep.policy import History, Policy
-from maskprep.prepare import Preparer
-from maskprep.template.located import locate
+from maskprep.template.turns.locate import locate
 from maskprep.tokenizer.backend import TransformersBackend, choose_backend
 from maskprep.tokenizer.encode import Encoder
 from maskprep.tokenizer.load import LoadedTokenizer, load_tokenizer
-from maskprep.tokenizer.segments import Segments
+from maskprep.tokenizer.split_points import Segments
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from maskprep.prepare.preparer import Proved
+    from maskprep.examples.preparer import Proved
 
 
 def conversations(path: str, rows: int | None) -> Iterator[Conversation]:

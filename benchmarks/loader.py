@@ -18,7 +18,7 @@ import numpy as np
 import torch
 
 from maskprep.collate import PackedLoader
-from maskprep.shards.reader import StoredDataSet
+from maskprep.dataset.reader import StoredDataSet
 
 RESUMED = 100
 

@@ -15,9 +15,9 @@ from collections.abc import Callable, Iterator
 
 import numpy as np
 
-from maskprep.packing import pack
+from maskprep.dataset.packing import pack
+from maskprep.dataset.reader import StoredDataSet
 from maskprep.policy import Strategy
-from maskprep.shards.reader import StoredDataSet
 
 Ints = np.ndarray
 MILLION = 1_000_000

@@ -29,9 +29,9 @@ from contenders import CONTENDERS, NOW
 
 from maskprep.conversation import Conversation, Message, Where
 from maskprep.errors import RowError
+from maskprep.examples import Preparer
 from maskprep.formats import Line, parse
 from maskprep.policy import History, Policy
-from maskprep.prepare import Preparer
 from maskprep.tokenizer.load import load_tokenizer
 
 _SYSTEMS = (

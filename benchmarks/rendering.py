@@ -18,8 +18,8 @@ from datetime import UTC, datetime
 
 from maskprep.conversation import Conversation, Message
 from maskprep.errors import RowError
+from maskprep.examples import Preparer
 from maskprep.policy import AuditMode, History, Policy
-from maskprep.prepare import Preparer
 from maskprep.tokenizer.load import load_tokenizer
 
 TURNS = (2, 20, 200)

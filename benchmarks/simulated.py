@@ -19,19 +19,20 @@ from typing import Any
 
 import numpy as np
 
+from maskprep.build.ledgers import note
+from maskprep.build.receipt import ChunkReceipt, ledger_name, receipt_name, shard_name
+from maskprep.build.row_writer import Tallies
+from maskprep.build.worker import Counts
 from maskprep.conversation import Where
+from maskprep.dataset.files import Receipt
 from maskprep.engines.drive import Terms, drive
 from maskprep.engines.events import Alive, Beat, Event, Finished, Ready
 from maskprep.engines.job import Outcome, Progress, Setup, Stopping, ignore
+from maskprep.examples.tally import Noticed, Tally
 from maskprep.formats import Reading
-from maskprep.pipeline.chunk import Chunk, InputFile
-from maskprep.pipeline.receipt import ChunkReceipt, ledger_name, receipt_name, shard_name
-from maskprep.pipeline.rows import Tallies, note
-from maskprep.pipeline.worker import Counts
-from maskprep.shards.files import Receipt
 from maskprep.sources import Kind
-from maskprep.sources.parts import Part
-from maskprep.tally import Noticed, Tally
+from maskprep.sources.chunk import Chunk, InputFile
+from maskprep.sources.part import SourcePart
 
 CHUNK = 64 * 2**20  # bytes
 FILE = "s3://a-bucket/conversations/2026-11/part-00017-of-04096.jsonl"
@@ -50,7 +51,7 @@ def chunks(count: int) -> Iterator[Chunk]:
         if not own:
             name = FILE.replace("00017", f"{number // 16:05d}")
             file, facts = InputFile(name, 0, number // 16), (16 * CHUNK, "an-etag-of-32-characters-or-so-00", "today")
-        part = Part(name, Kind.JSONL, own * CHUNK, (own + 1) * CHUNK, 1 + own * _ROWS, CHUNK, name, facts)
+        part = SourcePart(name, Kind.JSONL, own * CHUNK, (own + 1) * CHUNK, 1 + own * _ROWS, CHUNK, name, facts)
         yield Chunk(number, file, name, Kind.JSONL, reading, 1.0, 0, CHUNK, part)
 
 

@@ -18,9 +18,9 @@ from pathlib import Path
 from typing import Any
 
 from maskprep.errors import RowError, UsageError
+from maskprep.examples import Preparer
 from maskprep.formats import DEFAULT
 from maskprep.policy import Policy
-from maskprep.prepare import Preparer
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 import pytest
 
 from maskprep.config import load
+from maskprep.dataset.profiles import PROFILES
 from maskprep.errors import UsageError
 from maskprep.formats.registry import SHAPES
 from maskprep.policy import TRAINABLE, Format, Part, ProfileName
-from maskprep.profiles import PROFILES
 
 LEAST = {"sources": ["rows.jsonl"], "tokenizer": "somewhere"}
 

@@ -7,7 +7,7 @@ import hashlib
 import pytest
 
 from maskprep.conversation import Conversation, Message, Range, Where
-from maskprep.duplicates import Repeat, digest, find_repeats, packed
+from maskprep.sources.duplicates import Repeat, digest, find_repeats, packed
 
 ASK = Message({"role": "user", "content": "a"})
 SAY = Message({"role": "assistant", "content": "b"})

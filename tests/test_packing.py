@@ -11,8 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pack_reference import pack_row
 
+from maskprep.dataset.packing import pack
 from maskprep.labelled import IGNORED, Labelled, Span
-from maskprep.packing import pack
 
 LENGTHS = st.lists(st.integers(1, 40), max_size=200)
 STRATEGIES = ("best_fit", "in_order")

@@ -12,7 +12,7 @@ PANDAS = """
 import sys
 import numpy as np
 import pyarrow as pa
-from maskprep.sparing import spare_pandas
+from maskprep.light_imports import spare_pandas
 
 spare_pandas()
 assert pa.array(["a"]).to_pylist() == ["a"]
@@ -28,7 +28,7 @@ spare_pandas()
 
 TORCH = """
 import sys
-from maskprep.sparing import spare_torch
+from maskprep.light_imports import spare_torch
 
 spare_torch()
 from maskprep.tokenizer.load import load_tokenizer

@@ -10,10 +10,10 @@ import numpy as np
 
 from maskprep.conversation import Finding, Where
 from maskprep.errors import RowError
+from maskprep.examples import Prepared, PreparedSequence
+from maskprep.examples.prepared import Loss
+from maskprep.examples.tally import Tally
 from maskprep.labelled import Labelled, Span
-from maskprep.prepare import Prepared, PreparedSequence
-from maskprep.prepare.prepared import Loss
-from maskprep.tally import Tally
 
 
 def prepared(*sequences: Sequence[Span], findings: Sequence[Finding] = (), unfaithful: int = 0) -> Prepared:

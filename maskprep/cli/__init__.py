@@ -14,9 +14,9 @@ from maskprep.cli.build import build
 from maskprep.cli.export import export
 from maskprep.cli.inspect import inspect
 from maskprep.cli.probe import probe
+from maskprep.cli.running import Words
 from maskprep.cli.verify import verify
-from maskprep.cli.words import Words
-from maskprep.sparing import spare_torch
+from maskprep.light_imports import spare_torch
 
 app = typer.Typer(
     cls=Words,

@@ -44,7 +44,7 @@ def build(  # noqa: PLR0913, PLR0917 - the options of the command
         "engine": engine,
     }
     with errors_shown(as_json=as_json):
-        from maskprep.commands.build import build as run  # noqa: PLC0415 - heavy: --help does without
+        from maskprep.build.command import build as run  # noqa: PLC0415 - heavy: --help does without
         from maskprep.config import load  # noqa: PLC0415
         from maskprep.show.page import write_page  # noqa: PLC0415
         from maskprep.show.progress import BuildProgress  # noqa: PLC0415

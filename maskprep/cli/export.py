@@ -23,8 +23,8 @@ def export(  # noqa: PLR0913, PLR0917 - the options of the command
 ) -> None:
     """Write a build anew for another trainer, or packed otherwise, without tokenizing."""
     with errors_shown(as_json=as_json):
-        from maskprep.commands.export import ExportOptions  # noqa: PLC0415 - heavy: --help does without
-        from maskprep.commands.export import export as run  # noqa: PLC0415
+        from maskprep.build.export import ExportOptions  # noqa: PLC0415 - heavy: --help does without
+        from maskprep.build.export import export as run  # noqa: PLC0415
         from maskprep.show.page import write_page  # noqa: PLC0415
         from maskprep.show.terminal import show_export  # noqa: PLC0415
         from maskprep.show.verify import VerifyProgress  # noqa: PLC0415

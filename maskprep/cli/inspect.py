@@ -15,10 +15,10 @@ from maskprep.cli.paging import show_paged
 from maskprep.cli.running import console, errors_shown, print_json
 
 if TYPE_CHECKING:
-    from maskprep.commands.compare import Comparison
-    from maskprep.commands.inputs import Inputs
-    from maskprep.commands.inspect import InspectReport, View
-    from maskprep.commands.selection import Selection
+    from maskprep.examples.inputs import Inputs
+    from maskprep.inspect.command import InspectReport, View
+    from maskprep.inspect.compare import Comparison
+    from maskprep.inspect.selection import Selection
 
 _PAGE_ROWS = 500  # rows of a page for which none were chosen
 _PAGE_REJECTS = 3  # rejected rows of each code
@@ -61,8 +61,8 @@ def inspect(  # noqa: PLR0913, PLR0917 - the options of the command
     choice: dict[str, Any] = {"row": row, "rows": rows, "random": random, "seed": seed, "find": find}
     choice |= {"origin": origin, "finding": finding, "limit": limit}
     with errors_shown(as_json=as_json):
-        from maskprep.commands.inspect import is_output  # noqa: PLC0415 - heavy: --help does without
-        from maskprep.commands.selection import Selection  # noqa: PLC0415
+        from maskprep.inspect.command import is_output  # noqa: PLC0415 - heavy: --help does without
+        from maskprep.inspect.selection import Selection  # noqa: PLC0415
 
         selection = Selection(**choice)
         asked = _Target(target, len(target) == 1 and is_output(target[0]), build_options, config, settings or [])
@@ -97,8 +97,8 @@ class _Target:
     settings: Sequence[str]
 
     def inputs(self) -> Inputs:
-        from maskprep.commands.inputs import look_at  # noqa: PLC0415
         from maskprep.config import load  # noqa: PLC0415
+        from maskprep.examples.inputs import look_at  # noqa: PLC0415
         from maskprep.sources import expand  # noqa: PLC0415
 
         expand(self.names)  # a name that is not there is told before a tokenizer that is missing
@@ -124,14 +124,14 @@ def _check(target: _Target, selection: Selection, *, stats: bool, compare: str |
 
 
 def _report(target: _Target, selection: Selection) -> InspectReport:
-    from maskprep.commands.inspect import inspect_output, inspect_source  # noqa: PLC0415
+    from maskprep.inspect.command import inspect_output, inspect_source  # noqa: PLC0415
 
     return inspect_output(target.names[0], selection) if target.built else inspect_source(target.inputs(), selection)
 
 
 def _write_page(target: _Target, selection: Selection, html: str, *, as_json: bool) -> None:
-    from maskprep.commands.inspect import Output, source_views  # noqa: PLC0415
-    from maskprep.commands.statistics import statistics  # noqa: PLC0415
+    from maskprep.dataset.statistics import statistics  # noqa: PLC0415
+    from maskprep.inspect.command import Output, source_views  # noqa: PLC0415
 
     chosen = selection if selection.given else replace(selection, rows=f":{_PAGE_ROWS}")
     if not target.built:
@@ -156,12 +156,12 @@ def _write(html: str, title: str, rows: Iterable[Any], figures: Any, *, as_json:
 
 
 def _compared(target: _Target, other: str, limit: int) -> Comparison:
-    from maskprep.commands.compare import compare, prepared, stored  # noqa: PLC0415
-    from maskprep.commands.inputs import look_at  # noqa: PLC0415
-    from maskprep.commands.inspect import Output, is_output  # noqa: PLC0415
-    from maskprep.commands.views import Viewer  # noqa: PLC0415
     from maskprep.config import load  # noqa: PLC0415
     from maskprep.errors import UsageError  # noqa: PLC0415
+    from maskprep.examples.inputs import look_at  # noqa: PLC0415
+    from maskprep.inspect.command import Output, is_output  # noqa: PLC0415
+    from maskprep.inspect.compare import compare, prepared, stored  # noqa: PLC0415
+    from maskprep.inspect.views import Viewer  # noqa: PLC0415
 
     if target.built:
         output = Output.open(target.names[0])
@@ -197,8 +197,8 @@ def _show_rows(report: InspectReport, *, full: bool, tokens: bool, find: str | N
 
 
 def _show_statistics(path: str, *, as_json: bool) -> None:
-    from maskprep.commands.opening import open_build  # noqa: PLC0415
-    from maskprep.commands.statistics import statistics  # noqa: PLC0415
+    from maskprep.dataset.open_build import open_build  # noqa: PLC0415
+    from maskprep.dataset.statistics import statistics  # noqa: PLC0415
     from maskprep.show.statistics import show_statistics  # noqa: PLC0415
 
     measured = statistics(open_build(path))

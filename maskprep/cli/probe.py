@@ -32,9 +32,9 @@ def probe(  # noqa: PLR0913, PLR0917 - the options of the command
         "max_length": max_length,
     }
     with errors_shown(as_json=as_json):
-        from maskprep.commands.inputs import look_at  # noqa: PLC0415 - heavy: --help does without
-        from maskprep.commands.probe import probe as run  # noqa: PLC0415
         from maskprep.config import load  # noqa: PLC0415
+        from maskprep.examples.inputs import look_at  # noqa: PLC0415 - heavy: --help does without
+        from maskprep.probe.command import probe as run  # noqa: PLC0415
         from maskprep.show.probe import show_probe  # noqa: PLC0415
 
         # A configuration has sources; without any, standard input stands in, which is not read then.

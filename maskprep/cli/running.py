@@ -1,4 +1,7 @@
-"""What surrounds every command: consoles, errors, exit codes."""
+"""What surrounds every command: consoles, errors, exit codes, and words that are not understood.
+
+Such words are quoted in errors, and are as little to be trusted as any text.
+"""
 
 from __future__ import annotations
 
@@ -10,6 +13,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 import typer
+from typer.core import TyperGroup
 
 from maskprep.errors import BuildError, BuildInterrupt, MaskprepError, UsageError
 
@@ -61,3 +65,31 @@ def _show(error: MaskprepError, *, as_json: bool) -> None:
         print_json({"error": error.message, "hint": error.hint, **getattr(error, "facts", {})})
     else:
         show_error(console(stderr=True), error)
+
+
+_UsageError: Any = typer.BadParameter.__base__  # click's, which typer brings along or not, according to its version
+
+
+class Words(TyperGroup):
+    """The commands. A glob of the shell may have made an option of a stranger's file name: errors spell it out."""
+
+    def make_context(self, *args: Any, **more: Any) -> Any:
+        """Read what stands before the command."""
+        with _spelt_out():
+            return super().make_context(*args, **more)
+
+    def invoke(self, *args: Any, **more: Any) -> Any:
+        """Find the command, read what stands behind it, and run it."""
+        with _spelt_out():
+            return super().invoke(*args, **more)
+
+
+@contextmanager
+def _spelt_out() -> Iterator[None]:
+    try:
+        yield
+    except _UsageError as error:
+        from maskprep.show.safe import safe  # noqa: PLC0415 - wanted only here
+
+        error.message = safe(error.message)
+        raise

@@ -32,10 +32,10 @@ def verify(  # noqa: PLR0913, PLR0917 - the options of the command
     with errors_shown(as_json=as_json):
         from pathlib import Path  # noqa: PLC0415 - heavy: --help does without
 
-        from maskprep.commands.verify import verify as run  # noqa: PLC0415
-        from maskprep.commands.verify_options import VerifyOptions  # noqa: PLC0415
         from maskprep.show.verify import VerifyProgress, show_verification  # noqa: PLC0415
         from maskprep.show.verify_page import page  # noqa: PLC0415
+        from maskprep.verify.command import verify as run  # noqa: PLC0415
+        from maskprep.verify.options import VerifyOptions  # noqa: PLC0415
 
         if html is not None and (Path(html).is_dir() or not Path(html).parent.is_dir()):
             raise UsageError(f"--html {html}: no file can be written there", "give a file name in a folder that exists")

@@ -44,7 +44,7 @@ class PackedLoader(IterableDataset[Batch]):
         world_size: how many processes train together.
         shuffle: whether documents and packs come in a random order, another one each epoch.
         seed: decides it.
-        strategy: ``best_fit`` or ``in_order``, see ``maskprep.packing.pack``.
+        strategy: ``best_fit`` or ``in_order``, see ``maskprep.dataset.packing.pack``.
         window: so many documents are packed at a time.
         look_ahead: batches that wait for training at most, beside two a worker.
         workers: processes that read and pack; 0 does it here, when a batch is asked for.

@@ -17,7 +17,7 @@ import numpy as np
 import numpy.typing as npt
 
 from maskprep.arrays import Ints
-from maskprep.packing import pack
+from maskprep.dataset.packing import pack
 from maskprep.policy import Strategy
 
 

@@ -14,9 +14,9 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from maskprep.arrays import Ints
+from maskprep.dataset.inside import check_inside
 from maskprep.errors import BuildError, UsageError
 from maskprep.labelled import IGNORED
-from maskprep.shards.inside import check_inside
 
 _COLUMNS = ("input_ids", "labels", "loss_weights")
 _PACKED = {"seq_lengths", "position_ids"}  # one of these is in packed rows, whichever trainer they were made for

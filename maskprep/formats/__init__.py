@@ -11,8 +11,7 @@ from a row is meaningless (``keys.py`` has the table), is named in the summary, 
 from __future__ import annotations
 
 from maskprep.conversation import Conversation
-from maskprep.formats.lines import Line
-from maskprep.formats.reading import DEFAULT, FORMATS, Reading, detect
+from maskprep.formats.reading import DEFAULT, FORMATS, Line, Reading, detect
 from maskprep.formats.strict_json import loads
 
 __all__ = ["DEFAULT", "FORMATS", "Line", "Reading", "detect", "loads", "parse"]

@@ -1,4 +1,4 @@
-"""How the rows of one source are read: the shape they have, and what the data calls things."""
+"""How the rows of one source are read: the line as it comes, the shape it has, and what the data calls things."""
 
 from __future__ import annotations
 
@@ -192,3 +192,17 @@ def detect(rows: Sequence[tuple[Where, object]], reading: Reading) -> Reading:
 def _meant(name: str, known: Collection[str]) -> str:
     near = difflib.get_close_matches(name, known, n=1, cutoff=0.4)
     return f"Did you mean {near[0]!r}?" if near else f"Known are {', '.join(known)}."
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """One row: its bytes as JSON, or ``fault`` where it could not be read.
+
+    ``reading`` says how to understand it, ``copies`` how many times it is used.
+    """
+
+    where: Where
+    data: bytes
+    fault: RowError | None = None
+    reading: Reading = DEFAULT
+    copies: int = 1

@@ -7,8 +7,8 @@ from itertools import groupby
 from rich.console import Console
 from rich.text import Text
 
-from maskprep.commands.compare import Comparison
-from maskprep.commands.views import RowView, TokenView
+from maskprep.inspect.compare import Comparison
+from maskprep.inspect.views import RowView, TokenView
 from maskprep.show.marks import CLOSE, OPEN, pieces
 from maskprep.show.tables import count, line
 

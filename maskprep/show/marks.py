@@ -6,7 +6,7 @@ import unicodedata
 from collections.abc import Callable, Iterator, Sequence
 from itertools import groupby
 
-from maskprep.commands.views import TokenView
+from maskprep.inspect.views import TokenView
 from maskprep.show.safe import safe
 
 OPEN, CLOSE, SPLIT = "⟦", "⟧", "╎"

@@ -15,7 +15,7 @@ from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
-from maskprep.commands.views import RejectView, RowView
+from maskprep.inspect.views import RejectView, RowView
 from maskprep.show.page_data import PageData
 from maskprep.show.safe import safe
 

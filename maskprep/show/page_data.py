@@ -13,8 +13,8 @@ from typing import Any
 
 import numpy as np
 
-from maskprep.commands.statistics import Distribution
-from maskprep.commands.views import RejectView, RowView, TokenView
+from maskprep.dataset.statistics import Distribution
+from maskprep.inspect.views import RejectView, RowView, TokenView
 
 VERSION = 1
 _BLOCK_TOKENS = 65_536  # the page unpacks a block at once to show one of its rows: some 10 ms

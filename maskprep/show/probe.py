@@ -5,8 +5,7 @@ from __future__ import annotations
 from rich.console import Console
 from rich.text import Text
 
-from maskprep.commands.probe import ProbeReport
-from maskprep.commands.probe_rows import FirstRows
+from maskprep.probe.command import FirstRows, ProbeReport
 from maskprep.show.safe import safe
 from maskprep.show.tables import count, line, make_table, percent
 from maskprep.show.terminal import show_noticed

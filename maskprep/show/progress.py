@@ -16,7 +16,7 @@ from rich.progress import (
     TimeRemainingColumn,
 )
 
-from maskprep.pipeline.worker import Counts
+from maskprep.build.worker import Counts
 
 _EVERY = 0.1  # seconds between two updates of the counts
 

@@ -9,7 +9,7 @@ from typing import Any
 from rich.console import Console
 from rich.text import Text
 
-from maskprep.commands.views import RejectView
+from maskprep.inspect.views import RejectView
 from maskprep.show.marks import CLOSE, OPEN, one_line
 from maskprep.show.tables import line
 

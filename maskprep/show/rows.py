@@ -9,8 +9,8 @@ from itertools import groupby
 from rich.console import Console
 from rich.text import Text
 
-from maskprep.commands.inspect import InspectReport
-from maskprep.commands.views import RejectView, RowView, TokenView
+from maskprep.inspect.command import InspectReport
+from maskprep.inspect.views import RejectView, RowView, TokenView
 from maskprep.show.marks import CLOSE, MARKS, OPEN, SPLIT, pieces, token_text
 from maskprep.show.rejected import show_reject
 from maskprep.show.tables import add_row, line, make_table

@@ -6,10 +6,9 @@ from itertools import pairwise
 
 from rich.console import Console
 
-from maskprep.commands.statistics import Distribution, Statistics
-from maskprep.show.sources import show_not_read
+from maskprep.dataset.statistics import Distribution, Statistics
 from maskprep.show.tables import add_row, line, make_table, percent
-from maskprep.show.terminal import show_noticed, show_totals
+from maskprep.show.terminal import show_not_read, show_noticed, show_totals
 
 _WIDTH = 40  # characters of the longest bar
 _BLOCKS = " ▏▎▍▌▋▊▉█"

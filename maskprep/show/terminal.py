@@ -1,20 +1,21 @@
-"""Reports and errors as text for people. Every cell is plain text: markup in data stays data."""
+"""Reports and errors as text for people: figures, sources, vocabulary, and what the trainer must be told.
+
+Every cell is plain text: markup in data stays data.
+"""
 
 from __future__ import annotations
 
 import shlex
-from collections.abc import Mapping
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from rich.console import Console
 
-from maskprep.commands.committing import BuildReport
+from maskprep.build.commit import BuildReport
 from maskprep.errors import MaskprepError
 from maskprep.policy import History
-from maskprep.show.handing import show_packing, show_too_long, show_trainer
-from maskprep.show.sources import show_sources
 from maskprep.show.tables import add_row, count, line, make_table, percent
-from maskprep.show.vocabulary import show_notes, show_vocabulary
 
 _LONGEST_MESSAGE = 700
 _MEANING = {
@@ -148,3 +149,111 @@ def _show_histories(console: Console, facts: Mapping[str, Any]) -> None:
 
 def _short(text: str) -> str:
     return text if len(text) <= _LONGEST_MESSAGE else f"{text[:_LONGEST_MESSAGE]} …"
+
+
+_LANGUAGES = {"python": "Python", "yaml": "YAML", "bash": "shell"}
+
+
+def show_trainer(console: Console, trainer: Mapping[str, Any]) -> None:
+    """Print settings to paste, as they are, and those that would change the loss without an error."""
+    line(console, f"settings for {trainer['name']}, to paste ({_LANGUAGES[trainer['language']]}):", "bold")
+    line(console, "")
+    for text in trainer["settings"].splitlines():
+        line(console, text)
+    line(console, "")
+    line(console, "what would change the loss, without an error:", "bold")
+    for pitfall in trainer["pitfalls"]:
+        line(console, f"  - {pitfall}")
+
+
+def show_packing(console: Console, packing: Mapping[str, Any] | None) -> None:
+    """Print how rows were packed, if they were."""
+    if packing and packing["rows"]:
+        length = packing["slots"] // packing["rows"]
+        line(console, f"packed into {count(packing['rows'], 'row')} of {length:,} tokens, {packing['fill']:.3%} filled")
+
+
+def show_too_long(console: Console, facts: Mapping[str, Any]) -> None:
+    """Print what became of rows that were too long, if there were any."""
+    if facts["rows"]:
+        tokens = f"{facts['tokens_before']:,} tokens became {facts['tokens']:,}"
+        trained = f"{facts['trained_tokens_before']:,} trained ones became {facts['trained_tokens']:,}"
+        kept = percent(facts["trained_tokens"], facts["trained_tokens_before"])
+        line(console, f"{count(facts['rows'], 'row')} too long: their {tokens}, {trained} ({kept})", "yellow")
+
+
+_MOST = 6  # files of a source that are named one by one
+
+
+def show_sources(
+    console: Console, sources: Iterable[Mapping[str, Any]], left_out: Iterable[Mapping[str, str]] = ()
+) -> None:
+    """Print the kind, the shape and the rows of each source, then what of its folder is not read."""
+    for source in sources:
+        line(console, f"{source['source']}: {', '.join(_said(source))}")
+        show_not_read(console, source.get("not_read"), "  ")
+    by_source = defaultdict[str, list[Mapping[str, str]]](list)
+    for each in left_out:
+        by_source[each["source"]].append(each)
+    for name, files in by_source.items():
+        line(console, f"{name}: left out: {_listed(files)}")
+
+
+def _listed(files: Sequence[Mapping[str, str]]) -> str:
+    """Name some files with the reason of each, or count them by reason."""
+    if len(files) <= _MOST:
+        return ", ".join(f"{each['file']} ({each['reason']})" for each in files)
+    return ", ".join(
+        f"{count(number, 'file')} ({reason})" for reason, number in Counter(each["reason"] for each in files).items()
+    )
+
+
+def show_not_read(console: Console, keys: Mapping[str, int] | None, indent: str = "") -> None:
+    """Print the keys that nothing read, if there are any, and how many rows have each."""
+    if keys:
+        told = (f"{path} ({count(rows, 'row')})" for path, rows in keys.items())
+        line(console, f"{indent}not read: {', '.join(told)}", "yellow")
+
+
+def _said(source: Mapping[str, Any]) -> Iterable[str]:
+    if len(source["files"]) > 1:
+        yield count(len(source["files"]), "file")
+    yield source["kind"] + (f", under {source['under']}" if source.get("under") else "")
+    if source.get("splits"):
+        yield f"split {', '.join(source['splits'])}"
+    yield "each row tells its shape" if source["format"] == "auto" else f"shape {source['format']}"
+    for name in ("columns", "roles"):
+        if source[name]:
+            yield f"{name} {', '.join(f'{ours}={theirs}' for ours, theirs in source[name].items())}"
+    yield count(source["rows"], "row") + (" (the first)" if source["rows"] == source["max_rows"] else "")
+    if source["weight"] != 1:
+        yield f"weight {source['weight']:g}: {source['rows_chosen']:,} of them used"
+
+
+def show_vocabulary(console: Console, facts: Mapping[str, Any]) -> None:
+    """Print what was added to the tokenizer, if anything, and the pad token, if the tokenizer had none."""
+    new = facts["added"] + facts["added_special"]
+    if new:
+        special = f", {facts['added_special']:,} of them special" if facts["added_special"] else ""
+        line(console, f"{count(new, 'token')} added{special}: the vocabulary grew to {facts['size']:,}")
+    if facts["already_there"] or facts["repeated"]:
+        known, again = facts["already_there"], facts["repeated"]
+        line(console, f"tokens that were there already: {known:,}; named more than once: {again:,}")
+    if new or facts["rounded_size"] != facts["size"]:
+        size = facts["rounded_size"]
+        line(console, "  before training, where the model's embedding has fewer rows:")
+        line(console, f"  model.resize_token_embeddings({size})", "yellow")
+    if facts.get("eos_from") == "configuration":
+        line(console, f"the tokenizer's eos_token is {facts['eos_token']}, as configured")
+    if facts["pad_from"] == "eos_token":
+        token = facts["pad_token"]
+        line(console, f"the tokenizer has no pad token: {token} pads, with labels of -100 by position")
+    if facts["pad_from"] == "nowhere":
+        line(console, "the tokenizer has no pad token: set tokenizer.pad_token before batches are padded", "yellow")
+
+
+def show_notes(console: Console, notes: Sequence[Mapping[str, str]]) -> None:
+    """Print what must be known of the data set as a whole, each with a way out."""
+    for note in notes:
+        line(console, f"note: {note['message']}", "yellow")
+        line(console, f"    way out: {note['hint']}")

@@ -8,9 +8,9 @@ from typing import Any, Self
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
 
-from maskprep.checks.result import Result, Verdict
-from maskprep.commands.verify import VerifyReport
 from maskprep.show.tables import add_row, count, line, make_table
+from maskprep.verify.command import VerifyReport
+from maskprep.verify.result import Result, Verdict
 
 _MARK = {Verdict.PASSED: ("✓", "green"), Verdict.FAILED: ("✗", "bold red"), Verdict.SKIPPED: ("–", "dim")}
 _INDENT = " " * 13

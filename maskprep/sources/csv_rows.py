@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator
 
 from maskprep.conversation import Where
 from maskprep.errors import RowError, UsageError
-from maskprep.formats.lines import Line
+from maskprep.formats.reading import Line
 from maskprep.formats.wording import quote
 from maskprep.sources.jsonl import BOM, cut, too_large
 

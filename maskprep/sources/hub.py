@@ -9,7 +9,7 @@ from typing import Any
 
 from maskprep.conversation import Where
 from maskprep.errors import BuildError, RowError, UsageError
-from maskprep.formats.lines import Line
+from maskprep.formats.reading import Line
 from maskprep.sources.names import HUB
 from maskprep.sources.splits import choose_split
 from maskprep.sources.values import to_json

@@ -20,7 +20,7 @@ import orjson
 
 from maskprep.conversation import Where
 from maskprep.errors import RowError
-from maskprep.formats.lines import Line
+from maskprep.formats.reading import Line
 from maskprep.formats.strict_json import loads
 from maskprep.sources.json_head import TOKENS
 from maskprep.sources.jsonl import BOM, cut, too_large

@@ -14,7 +14,7 @@ from itertools import chain
 
 from maskprep.conversation import Where
 from maskprep.errors import RowError
-from maskprep.formats.lines import Line
+from maskprep.formats.reading import Line
 from maskprep.formats.strict_json import loads
 from maskprep.sources.json_array import ElementScan, element_lines
 from maskprep.sources.json_head import ROW_KEYS, jq, scan

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Iterator
 
 from maskprep.conversation import Where
 from maskprep.errors import RowError
-from maskprep.formats.lines import Line
+from maskprep.formats.reading import Line
 
 BOM = b"\xef\xbb\xbf"
 

@@ -8,7 +8,7 @@ from functools import partial
 from pathlib import Path
 
 from maskprep.errors import UsageError
-from maskprep.formats.lines import Line
+from maskprep.formats.reading import Line
 from maskprep.sources import streams
 from maskprep.sources.csv_rows import read_csv
 from maskprep.sources.files import is_folder, sizes_within

@@ -1,6 +1,6 @@
 """Sources in parts: stretches that can be read by themselves, so that several processes read one file.
 
-    divide ─▶ Part │ Part │ Part ─▶ read_part ─▶ Line
+    divide ─▶ SourcePart │ SourcePart │ … ─▶ read_part ─▶ Line
 
 The lines of all parts, one after the other, are those of the whole source: numbers, offsets and faults included. Only
 what is found to be a bomb while it is read ends its part, and not the file.
@@ -10,37 +10,16 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import closing
-from dataclasses import dataclass
 from itertools import pairwise
 
 from maskprep.errors import RowError, UsageError
-from maskprep.formats.lines import Line
-from maskprep.sources.files import Facts, Unchanged, is_folder, open_file, reading, stretch
+from maskprep.formats.reading import Line
+from maskprep.sources.files import Unchanged, is_folder, open_file, reading, stretch
 from maskprep.sources.jsonl import read_jsonl
 from maskprep.sources.kinds import TABLES, Kind, table_kind, text_kind
 from maskprep.sources.names import HUB
+from maskprep.sources.part import SourcePart
 from maskprep.sources.streams import STDIN, Progress, blocks, is_plain
-
-
-@dataclass(frozen=True, slots=True)
-class Part:
-    """A stretch of one source that can be read by itself.
-
-    ``start:end`` are bytes of JSONL, and the rows those of the lines that begin in them; of tables they are rows,
-    counted from 0. ``first`` is the number of the first line, or row. ``size`` is how many bytes of the file, as it
-    lies on disk, it stands for. ``file`` is the file that holds it, with the ``facts`` that it had when the source was
-    divided, and ``at`` where in it the pieces of a table are.
-    """
-
-    name: str
-    kind: Kind
-    start: int
-    end: int
-    first: int
-    size: int
-    file: str
-    facts: Facts
-    at: tuple[int, int] = (0, 0)
 
 
 def divide(
@@ -48,7 +27,7 @@ def divide(
     target: int,
     max_bytes: int,  # noqa: ARG001 - a part must not depend on it, and yet whoever divides knows it
     on_progress: Progress | None = None,
-) -> list[Part] | None:
+) -> list[SourcePart] | None:
     """Cut a source into parts of about ``target`` bytes on disk, in order; their sizes add up to that of the source.
 
     None: it can be read only from its start, by ``open_source``: standard input, the Hub, compressed text, CSV, a JSON
@@ -76,7 +55,7 @@ def divide(
         return None
 
 
-def read_part(part: Part, max_bytes: int, on_progress: Progress | None = None) -> Iterator[Line]:
+def read_part(part: SourcePart, max_bytes: int, on_progress: Progress | None = None) -> Iterator[Line]:
     """Yield the rows of a part.
 
     ``on_progress`` is told how many of its ``size`` bytes have been read so far. Raises BuildError where the file is
@@ -89,7 +68,7 @@ def read_part(part: Part, max_bytes: int, on_progress: Progress | None = None) -
     return _read_text(part, max_bytes, on_progress)
 
 
-def _divide_text(name: str, target: int, on_progress: Progress | None) -> list[Part] | None:
+def _divide_text(name: str, target: int, on_progress: Progress | None) -> list[SourcePart] | None:
     unchanged = Unchanged(name)
     if not is_plain(name):
         return None
@@ -103,12 +82,12 @@ def _divide_text(name: str, target: int, on_progress: Progress | None) -> list[P
         found = edges(forward, unchanged.size, target, on_progress)
     unchanged()
     return [
-        Part(name, kind, start, end, first, end - start, name, unchanged.facts)
+        SourcePart(name, kind, start, end, first, end - start, name, unchanged.facts)
         for (start, first), (end, _) in pairwise([*found, (unchanged.size, 0)])
     ]
 
 
-def _read_text(part: Part, max_bytes: int, on_progress: Progress | None) -> Iterator[Line]:
+def _read_text(part: SourcePart, max_bytes: int, on_progress: Progress | None) -> Iterator[Line]:
     from maskprep.sources.jsonl_parts import first_line, lines_from  # noqa: PLC0415 - imports numpy
 
     unchanged = Unchanged(part.file, part.facts)

@@ -6,11 +6,11 @@ from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 
-from maskprep.formats.lines import Line
+from maskprep.formats.reading import Line
 from maskprep.sources.bounds import check_rows
 from maskprep.sources.files import Unchanged, check_regular
 from maskprep.sources.kinds import Kind
-from maskprep.sources.parts import Part
+from maskprep.sources.part import SourcePart
 from maskprep.sources.streams import Progress
 from maskprep.sources.table_files import Extent
 from maskprep.sources.table_rows import Wanted
@@ -21,9 +21,9 @@ _AT_ONCE = 16  # files of a folder in an object store whose headers are read
 _Run = tuple[int, tuple[int, int], int]  # rows, their place, and the bytes that they stand for
 
 
-def divide_table(name: str, kind: Kind, target: int, on_progress: Progress | None) -> list[Part] | None:
+def divide_table(name: str, kind: Kind, target: int, on_progress: Progress | None) -> list[SourcePart] | None:
     """Return the parts of a table; None where something in it is damaged. See ``parts.divide``."""
-    found: list[Part] = []
+    found: list[SourcePart] = []
     row, done = 0, 0
 
     def planned(file: tuple[str, Kind]) -> tuple[Unchanged, list[_Run]]:
@@ -41,7 +41,7 @@ def divide_table(name: str, kind: Kind, target: int, on_progress: Progress | Non
             files = table_files(name) if kind is Kind.FOLDER else [(name, kind)]
             for (path, _), (unchanged, runs) in zip(files, pool.map(planned, files), strict=True):
                 for rows, at, size in runs:
-                    found.append(Part(name, kind, row, row + rows, row + 1, size, path, unchanged.facts, at))
+                    found.append(SourcePart(name, kind, row, row + rows, row + 1, size, path, unchanged.facts, at))
                     row += rows
                 done += unchanged.size
                 if on_progress is not None:
@@ -68,7 +68,7 @@ def _runs(extents: Sequence[Extent], target: int, size: int) -> Iterator[_Run]:
             held, begun = [], piece.end
 
 
-def read_table_part(part: Part, max_bytes: int, on_progress: Progress | None) -> Iterator[Line]:
+def read_table_part(part: SourcePart, max_bytes: int, on_progress: Progress | None) -> Iterator[Line]:
     """Yield the rows of a part. See ``parts.read_part``."""
     unchanged = Unchanged(part.file, part.facts)
     unchanged()

@@ -11,7 +11,7 @@ import pyarrow as pa
 
 from maskprep.conversation import Where
 from maskprep.errors import RowError
-from maskprep.formats.lines import Line
+from maskprep.formats.reading import Line
 from maskprep.formats.strict_json import loads_text
 from maskprep.sources.bounds import spread
 from maskprep.sources.values import to_json

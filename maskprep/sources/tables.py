@@ -15,7 +15,7 @@ import pyarrow as pa
 
 from maskprep.conversation import Where
 from maskprep.errors import RowError, UsageError
-from maskprep.formats.lines import Line
+from maskprep.formats.reading import Line
 from maskprep.sources.bounds import check_rows
 from maskprep.sources.files import Unchanged, check_regular, within
 from maskprep.sources.kinds import Kind

@@ -1,12 +1,15 @@
-"""Reading on while what was read is worked on: several requests under way, in order."""
+"""Several requests under way at a time, their answers in order: an object store takes its time for each.
+
+``Ahead`` reads bytes on while what was read is worked on; ``several`` has any calls made.
+"""
 
 from __future__ import annotations
 
 import io
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 if TYPE_CHECKING:
     from _typeshed import WriteableBuffer
@@ -57,3 +60,28 @@ class Ahead(io.RawIOBase):
             self._size = min(2 * self._size, _MOST)
         self._window = min(self._window + 1, _AT_ONCE)
         return self._waiting.popleft().result() if self._waiting else b""
+
+
+T = TypeVar("T")
+R = TypeVar("R")
+
+_CALLS = 32
+
+
+def several(act: Callable[[T], R], items: Iterable[T], most: int = _CALLS) -> Iterator[R]:
+    """Yield what ``act`` returns for each item, in order; at most ``most`` results are there or under way at a time.
+
+    Raises what ``act`` raises, in its turn.
+    """
+    waiting: deque[Future[R]] = deque()
+    with ThreadPoolExecutor(most, thread_name_prefix="several") as pool:
+        try:
+            for item in items:
+                waiting.append(pool.submit(act, item))
+                if len(waiting) >= most:
+                    yield waiting.popleft().result()
+            while waiting:
+                yield waiting.popleft().result()
+        finally:
+            for future in waiting:
+                future.cancel()

@@ -8,7 +8,7 @@ from functools import lru_cache
 from typing import Any
 
 from maskprep.errors import UsageError
-from maskprep.storage.told import told
+from maskprep.storage.store_errors import told
 from maskprep.storage.urls import split
 
 TRIES = 5

@@ -11,7 +11,7 @@ from typing import Any
 from maskprep.errors import UsageError
 from maskprep.storage.connect import connect
 from maskprep.storage.remote_file import RemoteFile
-from maskprep.storage.told import told
+from maskprep.storage.store_errors import told
 
 _BLOCK = 8 << 20  # bytes downloaded at a time
 _AT_ONCE = 8  # requests that delete

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from maskprep.storage.ahead import Ahead
 from maskprep.storage.connect import connect
-from maskprep.storage.told import told
+from maskprep.storage.store_errors import told
 
 if TYPE_CHECKING:
     from _typeshed import WriteableBuffer

@@ -22,17 +22,17 @@ from jinja2.compiler import Frame
 from jinja2.exceptions import SecurityError
 from jinja2.runtime import Context, LoopContext, Macro
 
-from maskprep.template.filters import COMPUTING, KEEPING, TRACKED, computed, lossy
-from maskprep.template.guarded import OF_LOOPS, OF_TEXTS, GuardedEnvironment, GuardedGenerator
-from maskprep.template.limits import Limits
-from maskprep.template.markup import TrackedMarkup
-from maskprep.template.messages import Messages
-from maskprep.template.percent import percent
-from maskprep.template.printing import TrackedFormatter, concat, to_text
-from maskprep.template.streaming import StreamingLoop, loop_context
-from maskprep.template.tracked import Tracked
-from maskprep.template.values import TrackedDict, TrackedFloat, TrackedInt, TrackedList
-from maskprep.template.watching import Watcher, watched
+from maskprep.template.hooks import Watcher, watched
+from maskprep.template.prefix_reuse import StreamingLoop, loop_context
+from maskprep.template.sandbox.environment import OF_LOOPS, OF_TEXTS, GuardedEnvironment, GuardedGenerator
+from maskprep.template.sandbox.limits import Limits
+from maskprep.template.strings.filters import COMPUTING, KEEPING, TRACKED, computed, lossy
+from maskprep.template.strings.markup import TrackedMarkup
+from maskprep.template.strings.message_list import Messages
+from maskprep.template.strings.percent import percent
+from maskprep.template.strings.printing import TrackedFormatter, concat, to_text
+from maskprep.template.strings.string import Tracked
+from maskprep.template.strings.values import TrackedDict, TrackedFloat, TrackedInt, TrackedList
 
 
 class _Generation(jinja2.ext.Extension):

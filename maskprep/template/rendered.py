@@ -12,8 +12,8 @@ import numpy as np
 
 from maskprep.arrays import Ints
 from maskprep.policy import Part
-from maskprep.template.runs import Runs, runs_of
-from maskprep.template.source import has_notation, is_lost, message_of, part_of
+from maskprep.template.strings.origin import has_notation, is_lost, message_of, part_of
+from maskprep.template.strings.runs import Runs, runs_of
 
 
 def solid(text: str) -> int:

@@ -6,8 +6,8 @@ from jinja2 import meta, nodes
 from jinja2.exceptions import TemplateError
 
 from maskprep.conversation import RESERVED_KWARGS
+from maskprep.template.chat_template import ChatTemplate
 from maskprep.template.environment import PlainEnvironment
-from maskprep.template.render import ChatTemplate
 
 
 def free_variables(template: ChatTemplate) -> list[str]:

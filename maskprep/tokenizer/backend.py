@@ -23,7 +23,7 @@ from maskprep.arrays import Ints
 from maskprep.errors import BackendError, UsageError, first_line
 from maskprep.policy import BackendChoice
 from maskprep.tokenizer.fast import Fastokens
-from maskprep.tokenizer.segments import encodes_itself
+from maskprep.tokenizer.split_points import encodes_itself
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase

@@ -22,11 +22,11 @@ import numpy as np
 from maskprep.arrays import Ints, begin_alike, limits_of, places_of
 from maskprep.errors import RowError
 from maskprep.tokenizer.backend import Backend, TransformersBackend
+from maskprep.tokenizer.batch import Together
 from maskprep.tokenizer.leads import Leads, behind
 from maskprep.tokenizer.offsets import Offsets
-from maskprep.tokenizer.segments import Segments
 from maskprep.tokenizer.spelling import Spelling
-from maskprep.tokenizer.together import Together
+from maskprep.tokenizer.split_points import Segments
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from maskprep.config import TokenizerChoice
 from maskprep.errors import UsageError, first_line
-from maskprep.sparing import import_transformers
+from maskprep.light_imports import import_transformers
 from maskprep.tokenizer.added import Vocabulary, extend
 
 if TYPE_CHECKING:

@@ -15,7 +15,7 @@ from law.tokenizers_here import tokenizer
 
 from maskprep.errors import RowError, UsageError
 from maskprep.formats import DEFAULT
-from maskprep.template.render import ChatTemplate
+from maskprep.template.chat_template import ChatTemplate
 
 MARKERS = re.compile(
     r"<\|[^|<>\s{}'\"]{1,40}\|>|<｜[^｜\s{}'\"]{1,40}｜>|<\|[a-z_]+>|<[a-z_]+\|>|\[/?[A-Za-z_]*[A-Z]{2,}[A-Za-z_]*\]"

@@ -11,10 +11,10 @@ from refusals import ASKED, called, row
 
 from maskprep.conversation import Where
 from maskprep.errors import RowError
+from maskprep.examples import Preparer
+from maskprep.examples.advice import Adviser
 from maskprep.formats import DEFAULT
 from maskprep.policy import Adaptations, Policy
-from maskprep.prepare import Preparer
-from maskprep.prepare.advice import Adviser
 from maskprep.tokenizer.load import load_tokenizer
 
 pytestmark = pytest.mark.assets

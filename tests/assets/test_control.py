@@ -13,10 +13,10 @@ from law.shapes import TOOLS, assistant, call, system, tool, user
 from tokenizers import Tokenizer
 
 from maskprep.errors import RowError
+from maskprep.examples import Preparer
 from maskprep.formats import DEFAULT
 from maskprep.formats.strict_json import loads
 from maskprep.policy import Control, Mismatch, Policy
-from maskprep.prepare import Preparer
 from maskprep.tokenizer.load import load_tokenizer
 
 pytestmark = pytest.mark.assets

@@ -17,8 +17,8 @@ from law.shapes import TOOLS
 from assets.cells import sweep, tokenizer_for
 from maskprep.conversation import Conversation, Message
 from maskprep.errors import RowError, UsageError
+from maskprep.examples import Preparer
 from maskprep.policy import AuditMode, Control, History, Policy
-from maskprep.prepare import Preparer
 
 pytestmark = pytest.mark.assets
 

@@ -11,10 +11,10 @@ from pathlib import Path
 import pytest
 
 from assets.cells import tokenizer_for
-from maskprep.commands.probe import STATEMENTS, statements
-from maskprep.commands.probe_prober import Prober
+from maskprep.examples import Preparer
 from maskprep.policy import Policy
-from maskprep.prepare import Preparer
+from maskprep.probe.command import STATEMENTS, statements
+from maskprep.probe.prober import Prober
 
 pytestmark = pytest.mark.assets
 

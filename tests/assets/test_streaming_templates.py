@@ -13,7 +13,7 @@ from law.streams import LONG, compare_beginnings
 from assets.cells import SHAPE_NAMES, sweep, tokenizer_for
 from maskprep.errors import UsageError
 from maskprep.formats import DEFAULT
-from maskprep.template.render import ChatTemplate
+from maskprep.template.chat_template import ChatTemplate
 
 pytestmark = pytest.mark.assets
 

@@ -6,7 +6,7 @@ import planting
 import pytest
 import torch
 
-from maskprep.checks.models import random_model
+from maskprep.verify.models import random_model
 
 
 @pytest.fixture(scope="session", autouse=True)

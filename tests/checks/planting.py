@@ -14,12 +14,12 @@ import pyarrow as pa
 from typer.testing import CliRunner
 
 from maskprep.cli import app
-from maskprep.commands.modelled import Modelled
-from maskprep.commands.verify import check_all, verify
-from maskprep.commands.verify_options import VerifyOptions
-from maskprep.shards.reader import StoredDataSet
-from maskprep.shards.schema import SCHEMA
-from maskprep.shards.sealed import SEAL, seal_of
+from maskprep.dataset.reader import StoredDataSet
+from maskprep.dataset.schema import SCHEMA
+from maskprep.dataset.sealed import SEAL, seal_of
+from maskprep.verify.command import check_all, verify
+from maskprep.verify.options import VerifyOptions
+from maskprep.verify.with_model import Modelled
 
 ROOT = Path(__file__).parents[2]
 TOKENIZER = ROOT / "sample_data" / "tokenizer"

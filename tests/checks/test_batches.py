@@ -11,12 +11,12 @@ from planting import TOKENIZER
 from test_formula import row
 from transformers import AutoTokenizer
 
-from maskprep.checks.learning import check_learning
-from maskprep.checks.models import choose_device, enough_memory, random_model, real_model
-from maskprep.checks.packing import Pack, check_packing
-from maskprep.checks.padding import check_padding
-from maskprep.checks.runner import Runner
 from maskprep.errors import UsageError
+from maskprep.verify.learning import check_learning
+from maskprep.verify.model_runner import Runner
+from maskprep.verify.models import choose_device, enough_memory, random_model, real_model
+from maskprep.verify.packing import Pack, check_packing
+from maskprep.verify.padding import check_padding
 
 
 @pytest.fixture(scope="module")

@@ -8,12 +8,12 @@ import numpy as np
 import pytest
 import torch
 
-from maskprep.checks.examples import Example
-from maskprep.checks.formula import masked_mean_nll, token_nll
-from maskprep.checks.gradient import GradientCheck
-from maskprep.checks.loss import LossCheck
-from maskprep.checks.models import random_model
 from maskprep.labelled import Span
+from maskprep.verify.examples import Example
+from maskprep.verify.formula import masked_mean_nll, token_nll
+from maskprep.verify.gradient import GradientCheck
+from maskprep.verify.loss import LossCheck
+from maskprep.verify.models import random_model
 
 # Four tokens over a vocabulary of three. The logits are logarithms, so that probabilities can be read off:
 #
@@ -61,7 +61,7 @@ def row(length, vocabulary, seed=0, first=3):
 
 
 def test_the_two_ways_to_the_loss_of_a_model_agree(runner, monkeypatch):
-    monkeypatch.setattr("maskprep.checks.runner.CHUNK", {"cpu": 300 * 5})  # five tokens at a time
+    monkeypatch.setattr("maskprep.verify.model_runner.CHUNK", {"cpu": 300 * 5})  # five tokens at a time
     example = row(33, 300)
     own, measured = runner.own(example), runner.measure(example)
     assert own.measured.loss == pytest.approx(own.formula, rel=1e-6)
@@ -80,8 +80,8 @@ def test_labels_shifted_by_one_have_another_loss_than_what_is_meant(runner):
 
 
 def test_logits_are_never_held_for_a_whole_row(monkeypatch):
-    monkeypatch.setattr("maskprep.checks.runner.CHUNK", {"cpu": 4_000})
-    monkeypatch.setattr("maskprep.checks.runner.OWN", {"cpu": 8_000})
+    monkeypatch.setattr("maskprep.verify.model_runner.CHUNK", {"cpu": 4_000})
+    monkeypatch.setattr("maskprep.verify.model_runner.OWN", {"cpu": 8_000})
     runner = random_model(1_000, 700, torch.device("cpu"), seed=0)
     sizes = []
     runner.head.register_forward_hook(lambda module, inputs, output: sizes.append(output.numel()))

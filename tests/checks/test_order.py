@@ -7,7 +7,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from maskprep.checks.order import Arrangement, Order
+from maskprep.verify.order import Arrangement, Order
 
 
 def see(order, *rows):

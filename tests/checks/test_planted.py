@@ -26,7 +26,7 @@ from planting import (
     write_rows,
 )
 
-from maskprep.shards.schema import SCHEMA
+from maskprep.dataset.schema import SCHEMA
 
 
 def test_a_clean_build_passes_every_check(clean):

@@ -6,12 +6,12 @@ import numpy as np
 import pytest
 from test_formula import row
 
-from maskprep.checks.examples import Example
-from maskprep.checks.gradient import GradientCheck
-from maskprep.checks.result import Result, Verdict
-from maskprep.checks.runner import Measured, Own
-from maskprep.checks.table import ModelTable
 from maskprep.labelled import Span
+from maskprep.verify.examples import Example
+from maskprep.verify.gradient import GradientCheck
+from maskprep.verify.model_runner import Measured, Own
+from maskprep.verify.result import Result, Verdict
+from maskprep.verify.table import ModelTable
 
 SPANS = (
     Span("user", "content", 0, 0, 4, False),

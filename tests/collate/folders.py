@@ -8,10 +8,10 @@ import numpy as np
 from finished import finish
 
 from maskprep.conversation import Where
+from maskprep.dataset import files
+from maskprep.dataset.output import OutputFolder
+from maskprep.dataset.schema import Layout, ShardRow
 from maskprep.labelled import IGNORED, Labelled
-from maskprep.shards import files
-from maskprep.shards.output import OutputFolder
-from maskprep.shards.schema import Layout, ShardRow
 
 
 def make_document(name, size):

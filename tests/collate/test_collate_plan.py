@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from maskprep.collate import plan
 from maskprep.collate.plan import Order, Plan
-from maskprep.packing import pack
+from maskprep.dataset.packing import pack
 
 LENGTH = 20
 

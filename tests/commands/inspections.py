@@ -27,10 +27,10 @@ from builds import LOUD, ROOT, TOKENIZER, Outcome
 from typer.testing import CliRunner
 
 from maskprep.cli import app
-from maskprep.commands.modelled import Modelled
-from maskprep.commands.verify import check_all
-from maskprep.commands.verify_options import VerifyOptions
-from maskprep.shards.reader import StoredDataSet
+from maskprep.dataset.reader import StoredDataSet
+from maskprep.verify.command import check_all
+from maskprep.verify.options import VerifyOptions
+from maskprep.verify.with_model import Modelled
 
 SAMPLE = ROOT / "sample_data" / "conversations.jsonl"
 WITH_TOKENIZER = ("--tokenizer", str(TOKENIZER))

@@ -10,7 +10,7 @@ from builds import TOKENIZER, chat, rejects, tree
 from refusals import REFUSALS, TEMPLATES
 from typer.testing import CliRunner
 
-import maskprep.commands.plan as plan
+import maskprep.build.plan as plan
 from maskprep.cli import app
 
 MIDDLE = REFUSALS["one system message"][1]

@@ -10,10 +10,10 @@ import pytest
 from builds import NOW, TOKENIZER, chat, tree
 from loaded import Loaded
 
-from maskprep.commands import encoding
+from maskprep.build.worker import Task, WorkerSetup
 from maskprep.config import load
 from maskprep.errors import BackendError
-from maskprep.pipeline.worker import Task, WorkerSetup
+from maskprep.examples import backend as encoding
 from maskprep.tokenizer import backend
 from maskprep.tokenizer.load import load_tokenizer
 

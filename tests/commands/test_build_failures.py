@@ -63,7 +63,7 @@ def test_a_failed_build_can_be_repeated_when_the_rows_are_mended(build, source, 
 
 @pytest.mark.parametrize("step", ["prove", "finish"])
 def test_a_fault_of_maskprep_costs_the_row_that_met_it(build, source, place, monkeypatch, step):
-    from maskprep.prepare import Preparer
+    from maskprep.examples import Preparer
 
     honest = getattr(Preparer, step)
 
@@ -101,7 +101,7 @@ def test_an_existing_data_set_is_refused_and_left_alone(build, source, place):
 
 
 def test_overwrite_replaces_all_of_the_old_data_set(build, source, place, monkeypatch):
-    monkeypatch.setattr("maskprep.shards.files.ROWS_PER_BATCH", 2)
+    monkeypatch.setattr("maskprep.dataset.files.ROWS_PER_BATCH", 2)
     assert build(source(*[GOOD] * 6), "--output", "out", "--set", "shard_bytes=1").code == 0
     assert len(list((place / "out").glob("data-*"))) == 3
     assert build(source(GOOD), "--output", "out", "--overwrite").code == 0
@@ -263,7 +263,7 @@ def test_a_full_disk_leaves_no_data_set_and_is_told(build, source, place, monkey
     def full(*_):
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(f"maskprep.shards.files.{step}", full)
+    monkeypatch.setattr(f"maskprep.dataset.files.{step}", full)
     try:
         outcome = build(source(GOOD, {}), "--output", "out", "--max-rejects", "1")
     finally:
@@ -281,7 +281,7 @@ def test_a_commit_that_fails_before_its_last_step_is_none(build, source, place, 
         seen.append(sorted(entry.name for entry in (place / "out").iterdir()))
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("maskprep.shards.sealed.sync", stop)
+    monkeypatch.setattr("maskprep.dataset.sealed.sync", stop)
     outcome = build(source(GOOD), "--output", "out")
     assert outcome.code == 130
     assert seen == [["data-00000-of-00001.arrow", "dataset_info.json", "maskprep", "state.json.partial", "tokenizer"]]

@@ -137,7 +137,7 @@ def test_findings_are_kept_by_row_and_counted(quickstart):
 
 
 def test_receipts_hold_the_hash_and_the_counts_of_each_shard(build, source, place, monkeypatch):
-    monkeypatch.setattr("maskprep.shards.files.ROWS_PER_BATCH", 10)
+    monkeypatch.setattr("maskprep.dataset.files.ROWS_PER_BATCH", 10)
     rows = [chat(f"question {index}", f"answer {index}" * (index % 3 + 1)) for index in range(35)]
     # A size that any batch exceeds: a shard for every ten rows.
     outcome = build(source(*rows), "--output", "out", "--set", "shard_bytes=1", "--json")
@@ -284,10 +284,10 @@ def test_the_summary_names_what_happened_and_what_to_do_next(build, place):
 
 
 def test_a_page_of_many_rows_has_none_that_is_too_long_for_it(quickstart, monkeypatch):
-    from maskprep.commands.inspect import Output
+    from maskprep.inspect.command import Output
 
     output = Output.open(str(quickstart[0]))
     lengths = output.data.lengths()[0]
     assert output.examples(50, 2) == [*range(50)]
-    monkeypatch.setattr("maskprep.commands.inspect._LONGEST", int(lengths[0]))
+    monkeypatch.setattr("maskprep.inspect.command._LONGEST", int(lengths[0]))
     assert output.examples(50, 2) == [number for number in range(50) if lengths[number] <= lengths[0]] != [*range(50)]

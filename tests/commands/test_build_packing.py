@@ -15,12 +15,12 @@ from inspections import Quiet, run, shown, verified
 from inspections import facts as shown_facts
 from packs import LENGTH, ROWS, built, documents, facts, table
 
-from maskprep.commands.modelled import Modelled
-from maskprep.commands.verify import check_all
-from maskprep.commands.verify_options import VerifyOptions
+from maskprep.dataset.reader import StoredDataSet
+from maskprep.dataset.sealed import SEAL, seal_of
 from maskprep.errors import UsageError
-from maskprep.shards.reader import StoredDataSet
-from maskprep.shards.sealed import SEAL, seal_of
+from maskprep.verify.command import check_all
+from maskprep.verify.options import VerifyOptions
+from maskprep.verify.with_model import Modelled
 
 
 @pytest.fixture(scope="module")

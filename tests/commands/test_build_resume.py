@@ -15,7 +15,7 @@ from builds import NOW, ROOT, TOKENIZER, chat, jsonl, rejects, tree
 from datasets import load_from_disk
 
 # Small chunks, so that little data makes many of them: workers are told of chunks, they do not cut any.
-MAIN = "import maskprep.commands.plan as plan; plan._LEAST = 20_000; from maskprep.cli import main; main()"
+MAIN = "import maskprep.build.plan as plan; plan._LEAST = 20_000; from maskprep.cli import main; main()"
 
 
 def piped():
@@ -120,7 +120,7 @@ def test_killed_again_and_again_a_build_ends_with_the_same_bytes(place, source, 
 
 
 def test_killed_while_it_commits_a_build_ends_with_the_same_bytes(place, source, expected):
-    stop = "import maskprep.shards.sealed as o, os; o.sync = lambda _: os.kill(os.getpid(), 9); "
+    stop = "import maskprep.dataset.sealed as o, os; o.sync = lambda _: os.kill(os.getpid(), 9); "
     Build(place, before=stop).end(-signal.SIGKILL)
     assert (place / "out" / "maskprep" / "manifest.json").exists()
     assert not (place / "out" / "state.json").exists()
@@ -157,7 +157,7 @@ def test_ctrl_c_twice_ends_at_once(place, source):
 
 
 def test_work_that_was_left_beside_a_finished_data_set_is_cleared_away(place, source, expected):
-    keep = "import maskprep.pipeline.place as p, os; p.LocalPlace.clear = lambda _: os.kill(os.getpid(), 9); "
+    keep = "import maskprep.build.work_folder as p, os; p.LocalPlace.clear = lambda _: os.kill(os.getpid(), 9); "
     Build(place, before=keep).end(-signal.SIGKILL)
     assert load_from_disk(str(place / "out"))
     assert "already holds a data set" in Build(place).end(2)

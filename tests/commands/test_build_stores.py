@@ -16,7 +16,7 @@ from builds import NOW, ROOT, TOKENIZER, chat, jsonl
 
 from maskprep.storage import Remote
 
-SMALL = "import maskprep.commands.plan as plan; plan._LEAST = 20_000; from maskprep.cli import main; main()"
+SMALL = "import maskprep.build.plan as plan; plan._LEAST = 20_000; from maskprep.cli import main; main()"
 
 
 def rows(count=500):

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from builds import TOKENIZER
 
-from maskprep.commands import committing
-from maskprep.commands.build import build as make
-from maskprep.commands.driving import Silent
+from maskprep.build import commit as committing
+from maskprep.build.command import build as make
+from maskprep.build.progress import Silent
 from maskprep.config import load
 
 ROW = {"messages": [{"role": "user", "content": "hello"}, {"role": "assistant", "content": "good day to you"}]}

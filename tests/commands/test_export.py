@@ -10,7 +10,7 @@ from builds import chat, jsonl, tree
 from inspections import run, verified
 from packs import LENGTH, ROWS, built, facts, settings, table
 
-from maskprep.shards.reader import StoredDataSet
+from maskprep.dataset.reader import StoredDataSet
 
 
 @pytest.fixture(scope="module")

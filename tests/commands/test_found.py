@@ -6,7 +6,7 @@ import tracemalloc
 
 import pytest
 
-from maskprep.commands.found import Found
+from maskprep.inspect.finding_index import Found
 
 
 def entry(code, line, message="seen", file="a"):
@@ -31,7 +31,7 @@ def test_the_first_rows_with_each_code_are_kept():
 
 
 def test_rows_whose_keys_fall_together_are_told_apart(monkeypatch):
-    monkeypatch.setattr("maskprep.commands.found._key", lambda place: 1)
+    monkeypatch.setattr("maskprep.inspect.finding_index._key", lambda place: 1)
     table = found(entry("x", 1, "one"), entry("y", 2, "two"))
     assert table.of(("a", 2)) == [("y", "two")]
     assert not table.has(("a", 2), "x")

@@ -5,9 +5,9 @@ from __future__ import annotations
 import pytest
 import yaml
 
-from maskprep.commands.handing import hand_over
-from maskprep.profiles import PROFILES
-from maskprep.shards.schema import Layout
+from maskprep.dataset.handover import hand_over
+from maskprep.dataset.profiles import PROFILES
+from maskprep.dataset.schema import Layout
 
 PLAIN = Layout()
 WORDS = {

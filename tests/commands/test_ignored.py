@@ -8,10 +8,10 @@ from datetime import UTC, datetime
 import pytest
 from builds import chat, jsonl
 
-from maskprep.commands.ignored import idle_settings, ignored_settings, made_in
+from maskprep.build.ignored import idle_settings, ignored_settings, made_in
 from maskprep.config import Config, TokenizerChoice, Train, load
 from maskprep.config.sections import Packing
-from maskprep.template.render import ChatTemplate
+from maskprep.template.chat_template import ChatTemplate
 
 PLAIN = "{% for m in messages %}{{ m.content }}{% endfor %}{% if enable_thinking %}!{% endif %}"
 CLOCK = PLAIN + "{{ strftime_now('%Y') }}"

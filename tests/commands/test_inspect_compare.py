@@ -13,8 +13,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from inspections import SAMPLE, WITH_TOKENIZER, columns, facts, make, refused, sample_build, shown
 
-from maskprep.commands.compare import compare
-from maskprep.commands.views import RowView
+from maskprep.inspect.compare import compare
+from maskprep.inspect.views import RowView
 from maskprep.labelled import Labelled, Span
 
 COUNTS = ("rows", "equal", "differing", "only_first", "only_second", "other_ids")
@@ -25,7 +25,7 @@ class PlainViewer:
     """Makes views without a tokenizer."""
 
     def view(self, number, where, sequence, labelled, findings=()):
-        from maskprep.commands.views import TokenView
+        from maskprep.inspect.views import TokenView
 
         trained = (labelled.labels != -100).tolist()
         tokens = [
@@ -127,7 +127,7 @@ def test_streams_in_one_order_are_read_side_by_side():
 
 
 def test_what_was_missed_is_held_as_bits_beyond_a_limit(monkeypatch):
-    monkeypatch.setattr("maskprep.commands.compare._SHOWABLE", 2)
+    monkeypatch.setattr("maskprep.inspect.compare._SHOWABLE", 2)
     mine = [row(line, trained=(0, 1, 1)) for line in range(1, 6)]
     theirs = [row(line, file="g") for line in range(1, 3)] + [row(line) for line in (5, 4, 3, 2, 1)]
     found = compared(mine, [*theirs[:2], row(9), *theirs[2:]])
@@ -240,7 +240,7 @@ class Clock(datetime):
 
 
 def test_a_template_that_is_told_the_time_does_not_differ_by_it(place, source, monkeypatch):
-    monkeypatch.setattr("maskprep.commands.inputs.datetime", Clock)
+    monkeypatch.setattr("maskprep.examples.inputs.datetime", Clock)
     (place / "clock.jinja").write_text(
         "{{ strftime_now('%Y %S') }}{% for m in messages %}<|im_start|>{{ m.role }}\n{{ m.content }}<|im_end|>\n"
         "{% endfor %}{% if add_generation_prompt %}<|im_start|>assistant\n{% endif %}"

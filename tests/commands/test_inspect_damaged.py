@@ -11,7 +11,7 @@ from builds import chat
 from inspections import columns, facts, inspect, make, refused, sample_build
 from unmarked import ACTS
 
-from maskprep.shards.schema import SCHEMA
+from maskprep.dataset.schema import SCHEMA
 
 EVIL = "\x1b[2J\u202e[/red]"
 EVERY_WAY = (
@@ -69,7 +69,7 @@ def test_what_lacks_a_part_is_no_build(build, missing):
 def test_the_tokenizer_of_a_build_is_never_sought_on_the_hub(build, monkeypatch):
     """``built/tokenizer`` would be the id of a model there."""
     shutil.rmtree(build / "tokenizer")
-    monkeypatch.setattr("maskprep.commands.inspect.load_tokenizer", pytest.fail)
+    monkeypatch.setattr("maskprep.inspect.command.load_tokenizer", pytest.fail)
     assert "it lacks the folder tokenizer" in refused("built")
 
 

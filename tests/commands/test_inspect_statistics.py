@@ -10,7 +10,7 @@ import pytest
 from builds import chat
 from inspections import columns, facts, make, manifest, sample_build, shown
 
-from maskprep.commands.statistics import PERCENTILES, Distribution
+from maskprep.dataset.statistics import PERCENTILES, Distribution
 
 
 def recomputed(build):

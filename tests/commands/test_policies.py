@@ -10,7 +10,7 @@ from datasets import load_from_disk
 from typer.testing import CliRunner
 
 from maskprep.cli import app
-from maskprep.shards.reader import StoredDataSet
+from maskprep.dataset.reader import StoredDataSet
 
 CALL = {"id": "call-8f3a", "type": "function", "function": {"name": "look_up", "arguments": {"what": "the sea"}}}
 ROWS = (

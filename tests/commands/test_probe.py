@@ -12,10 +12,10 @@ from typer.testing import CliRunner
 from unmarked import ACTS
 
 from maskprep.cli import app
-from maskprep.commands.probe import STATEMENTS, statements
-from maskprep.commands.probe_prober import Prober
+from maskprep.examples import Preparer
 from maskprep.policy import Policy
-from maskprep.prepare import Preparer
+from maskprep.probe.command import STATEMENTS, statements
+from maskprep.probe.prober import Prober
 from maskprep.tokenizer.load import load_tokenizer
 
 NOW = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)

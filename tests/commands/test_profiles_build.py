@@ -8,7 +8,7 @@ from datasets import Dataset, DatasetDict, load_dataset, load_from_disk
 from inspections import run, verified
 from packs import COLUMNS, LENGTH, ROWS, built, facts, table
 
-from maskprep.shards.reader import StoredDataSet
+from maskprep.dataset.reader import StoredDataSet
 
 CASES = [(profile, packed, divided) for profile, packed in COLUMNS for divided in (False, True)]
 

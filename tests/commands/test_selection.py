@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from maskprep.commands.selection import Selection
 from maskprep.errors import UsageError
+from maskprep.inspect.selection import Selection
 
 ENDS = st.one_of(st.none(), st.integers(-12, 12))
 

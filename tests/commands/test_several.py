@@ -7,7 +7,7 @@ from threading import Barrier, Lock
 
 import pytest
 
-from maskprep.commands.several import several
+from maskprep.storage.ahead import several
 
 
 def test_results_come_in_order_though_items_take_unequal_times():

@@ -12,7 +12,7 @@ from transformers import AutoTokenizer
 from typer.testing import CliRunner
 
 from maskprep.cli import app
-from maskprep.commands.stops import eos_of, notes_of, told_to_model
+from maskprep.dataset.stops import eos_of, notes_of, told_to_model
 
 END, TEXT = {"token": "<|im_end|>", "id": 7}, {"token": "<|endoftext|>", "id": 5}
 CALL = {"token": "<|call|>", "id": 9}

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from maskprep.commands.unused import unused_entries
+from maskprep.build.unused import unused_entries
 
 
 def test_entries_that_were_used_are_not_told():

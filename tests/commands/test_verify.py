@@ -141,7 +141,7 @@ def test_a_folder_that_is_no_build(run, place):
 
 
 def test_without_torch_it_says_how_to_get_it(run, built, monkeypatch):
-    monkeypatch.setattr("maskprep.commands.verify_options.find_spec", lambda name: None)
+    monkeypatch.setattr("maskprep.verify.options.find_spec", lambda name: None)
     outcome = run(built)
     assert outcome.code == 2
     assert "verify needs torch" in outcome.stderr

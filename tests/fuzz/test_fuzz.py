@@ -19,20 +19,20 @@ from hypothesis import strategies as st
 from invariants import MAX_BYTES, SUFFIXES, check_message, read_file
 from strategies import conversations, files, templates
 
-from maskprep.checks.files import check_files
-from maskprep.checks.result import Verdict
-from maskprep.checks.source import check_source
-from maskprep.checks.structure import Expected, check_structure
-from maskprep.commands.build import build
-from maskprep.commands.verify import _rebuild
+from maskprep.build.command import build
 from maskprep.config import Config
+from maskprep.dataset.reader import StoredDataSet
 from maskprep.errors import BuildError, RowError, UsageError
+from maskprep.examples import Preparer
 from maskprep.formats import DEFAULT
 from maskprep.policy import Control, History, Mismatch, Policy
-from maskprep.prepare import Preparer
-from maskprep.shards.reader import StoredDataSet
 from maskprep.show.page import write_page
 from maskprep.tokenizer.load import load_tokenizer
+from maskprep.verify.command import _rebuild
+from maskprep.verify.files import check_files
+from maskprep.verify.result import Verdict
+from maskprep.verify.source import check_source
+from maskprep.verify.structure import Expected, check_structure
 
 TOKENIZER = Path(__file__).parents[2] / "sample_data" / "tokenizer"
 NOW = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)

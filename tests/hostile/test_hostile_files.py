@@ -14,10 +14,10 @@ import pytest
 import zstandard
 from planted import TOKENIZER, chat
 
-from maskprep.commands.feed import Feed
 from maskprep.config import Config
 from maskprep.errors import BuildError, UsageError
 from maskprep.sources import expand, open_source
+from maskprep.sources.feed import Feed
 from maskprep.sources.streams import FREE
 
 MIB = 1 << 20

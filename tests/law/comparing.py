@@ -8,8 +8,8 @@ from typing import NamedTuple
 from reference import IGNORED, Reference, Refused, Unknown
 
 from maskprep.errors import RowError
+from maskprep.examples import Preparer
 from maskprep.policy import Control, History, Policy
-from maskprep.prepare import Preparer
 
 NOW = datetime(2026, 2, 3, 4, 5, 6, tzinfo=UTC)
 HISTORIES = ("split", "mask", "rendered")

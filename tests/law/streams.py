@@ -6,7 +6,7 @@ from collections import Counter
 
 from law.shapes import assistant, call, tool, user
 from maskprep.errors import RowError
-from maskprep.template.render import _FEW
+from maskprep.template.chat_template import _FEW
 from maskprep.template.rendered import Beginning
 
 _TALK = [

@@ -18,9 +18,9 @@ from hypothesis import strategies as st
 from law.comparing import NOW
 from law.tokenizers_built import CHATML, LETTERS, MODELS, NORMALIZERS, SPLITS, Kind, built
 from maskprep.errors import RowError
+from maskprep.examples import Preparer
 from maskprep.formats import DEFAULT
 from maskprep.policy import AuditMode, History, Policy
-from maskprep.prepare import Preparer
 
 FUSED = [
     Kind("unigram", fallback=True, split="always"),

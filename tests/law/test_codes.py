@@ -9,9 +9,9 @@ from law.shapes import SHAPES, TOOLS, assistant, call, tool, user
 from law.templates import CALLS, HEAD, LAWS, SAY, TAIL, chatml
 from law.tokenizers_here import tokenizer
 from maskprep.errors import RowError
+from maskprep.examples import Preparer
 from maskprep.formats import DEFAULT
 from maskprep.policy import Part, Policy
-from maskprep.prepare import Preparer
 
 
 def refused(template, row, law=None, **policy):

@@ -16,10 +16,10 @@ from law.shapes import TOOLS, assistant, call, system, tool, user
 from law.templates import LAWS, chatml
 from law.tokenizers_here import tokenizer
 from maskprep.errors import RowError
+from maskprep.examples import Preparer
 from maskprep.formats import DEFAULT
 from maskprep.labelled import IGNORED
 from maskprep.policy import Control, History, Policy
-from maskprep.prepare import Preparer
 from maskprep.tokenizer.load import load_tokenizer
 
 END, START = "<|im_end|>", "<|im_start|>"

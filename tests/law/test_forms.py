@@ -10,9 +10,9 @@ from law.shapes import TOOLS, assistant, call, system, tool, user
 from law.templates import HEAD, LAWS, SAY, TAIL, Law, chatml
 from law.tokenizers_here import tokenizer
 from maskprep.errors import RowError
+from maskprep.examples import Preparer
 from maskprep.formats import DEFAULT
 from maskprep.policy import History, Mismatch, Part, Policy
-from maskprep.prepare import Preparer
 
 ASKED = "<|im_start|>user\nHi<|im_end|>\n"
 PLAIN = {"messages": [user("Hi"), assistant("Hello.")]}

@@ -20,13 +20,13 @@ from law.shapes import assistant, user
 from law.templates import LAWS
 from law.tokenizers_here import tokenizer
 from maskprep.errors import RowError, UsageError
+from maskprep.examples import Preparer
 from maskprep.formats import DEFAULT
 from maskprep.policy import Policy
-from maskprep.prepare import Preparer
-from maskprep.template import limits
-from maskprep.template.limits import Exceeded, Limits
-from maskprep.template.meter import Meter
-from maskprep.template.render import ChatTemplate
+from maskprep.template.chat_template import ChatTemplate
+from maskprep.template.sandbox import limits
+from maskprep.template.sandbox.limits import Exceeded, Limits
+from maskprep.template.sandbox.meter import Meter
 
 # The timer may go off within a callback of the garbage collector, which loses the exception; it goes off again soon.
 pytestmark = pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")

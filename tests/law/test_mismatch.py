@@ -9,9 +9,9 @@ from law.comparing import NOW
 from law.shapes import assistant, user
 from law.templates import HEAD, LAWS, SAY, TAIL, THINK, Law, chatml
 from law.tokenizers_here import tokenizer
+from maskprep.examples import Preparer
 from maskprep.formats import DEFAULT
 from maskprep.policy import History, Mismatch, Policy
-from maskprep.prepare import Preparer
 
 ONE = {"messages": [user("Hi"), assistant("Hello.")]}
 TWO = {"messages": [user("Hi"), assistant("Hello."), user("Bye"), assistant("So long.")]}

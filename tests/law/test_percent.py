@@ -5,12 +5,12 @@ from __future__ import annotations
 import pytest
 
 from maskprep.policy import Part
-from maskprep.template.markup import TrackedMarkup
-from maskprep.template.percent import percent
-from maskprep.template.runs import runs_of
-from maskprep.template.source import TEMPLATE, is_lost, source_of
-from maskprep.template.tracked import Tracked
-from maskprep.template.values import track, untrack
+from maskprep.template.strings.markup import TrackedMarkup
+from maskprep.template.strings.origin import TEMPLATE, is_lost, source_of
+from maskprep.template.strings.percent import percent
+from maskprep.template.strings.runs import runs_of
+from maskprep.template.strings.string import Tracked
+from maskprep.template.strings.values import track, untrack
 
 ONE, TWO = source_of(1, Part.CONTENT), source_of(2, Part.TOOL_CALL)
 A, B = Tracked("a%sb", ONE), Tracked("é", TWO)

@@ -15,9 +15,9 @@ from law.templates import CALLS, HEAD, LAWS, SAY, TAIL, Law, chatml
 from law.tokenizers_here import tokenizer
 from maskprep.conversation import Conversation, Message, Range
 from maskprep.errors import RowError
+from maskprep.examples import Preparer
 from maskprep.labelled import IGNORED
 from maskprep.policy import History, Part, Policy
-from maskprep.prepare import Preparer
 
 LAWS_HERE = {
     **LAWS,

@@ -13,9 +13,9 @@ from law.comparing import NOW, compare, preparers, reference_of
 from law.templates import ADDED, LAWS, SPECIAL
 from law.tokenizers_here import tokenizer
 from maskprep.errors import RowError
+from maskprep.examples import Preparer
 from maskprep.formats import DEFAULT
 from maskprep.policy import History, Policy
-from maskprep.prepare import Preparer
 
 MARKED = {OPEN, CLOSE, OPEN_BLANK, CLOSE_BLANK}
 PIECES = (

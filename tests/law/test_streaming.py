@@ -13,13 +13,13 @@ from law.streams import LONG, compare_beginnings
 from law.templates import HEAD, LAWS, SAY, TAIL, chatml
 from law.tokenizers_here import tokenizer
 from maskprep.errors import RowError
+from maskprep.examples import Preparer
 from maskprep.formats import DEFAULT
 from maskprep.policy import AuditMode, Policy
-from maskprep.prepare import Preparer
-from maskprep.template.audit import Audit
-from maskprep.template.messages import ALL, Messages, Seen
-from maskprep.template.render import ChatTemplate
+from maskprep.template.chat_template import ChatTemplate
 from maskprep.template.rendered import Beginning
+from maskprep.template.strings.message_list import ALL, Messages, Seen
+from maskprep.template.turns.audit import Audit
 
 TALK = DEFAULT.parse(LONG["talk"])
 SAYS = "{{ m.role }}: {{ m.content }}\n"

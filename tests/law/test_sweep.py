@@ -15,7 +15,7 @@ from law.templates import LAWS, LOSSY
 from law.tokenizers_here import tokenizer
 from maskprep.errors import RowError
 from maskprep.formats import DEFAULT
-from maskprep.template.render import ChatTemplate
+from maskprep.template.chat_template import ChatTemplate
 
 OTHER_TOKENIZERS = ("nfc", "sentencepiece")
 FINDINGS = {

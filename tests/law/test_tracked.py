@@ -15,11 +15,11 @@ from hypothesis import strategies as st
 
 from law.comparing import NOW
 from maskprep.template.environment import TrackingEnvironment
-from maskprep.template.printing import to_text, tojson
-from maskprep.template.runs import deep_sources, runs_of
-from maskprep.template.source import NOTATION, TEMPLATE, is_lost
-from maskprep.template.tracked import Tracked
-from maskprep.template.values import track
+from maskprep.template.strings.origin import NOTATION, TEMPLATE, is_lost
+from maskprep.template.strings.printing import to_text, tojson
+from maskprep.template.strings.runs import deep_sources, runs_of
+from maskprep.template.strings.string import Tracked
+from maskprep.template.strings.values import track
 
 OWN = {16: "абвгдß", 32: "жзийкﬁ", 48: "λμνξοİ", 64: "ღყშჩცŉ"}
 SHARED = " \n\t.,'\"\\&<>{}[]\u2028\x00\u0301🙂"

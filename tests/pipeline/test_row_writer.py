@@ -11,12 +11,13 @@ from law.shapes import assistant, user
 from law.templates import LAWS
 from law.tokenizers_here import tokenizer
 
+from maskprep.build import row_writer as writing
+from maskprep.build.ledgers import Ledgers
+from maskprep.build.row_writer import Choice, RowWriter
 from maskprep.conversation import Where
+from maskprep.examples import Preparer
 from maskprep.formats import Line
-from maskprep.pipeline import rows as writing
-from maskprep.pipeline.rows import Choice, Ledgers, RowWriter
 from maskprep.policy import History, Policy
-from maskprep.prepare import Preparer
 
 
 class Shard:

@@ -10,9 +10,9 @@ from law.templates import LAWS
 from law.tokenizers_here import tokenizer
 
 from maskprep.conversation import Conversation, Message
+from maskprep.examples import Preparer
 from maskprep.labelled import IGNORED
 from maskprep.policy import Overflow, Policy
-from maskprep.prepare import Preparer
 
 CHAT = (
     system("Be brief."),

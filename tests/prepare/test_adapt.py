@@ -14,10 +14,10 @@ from law.templates import LAWS
 from law.tokenizers_here import tokenizer
 
 from maskprep.conversation import Conversation, Message, Range
+from maskprep.examples import Preparer
+from maskprep.examples.adapt import adapt
 from maskprep.labelled import IGNORED
 from maskprep.policy import ADAPTATIONS, Adaptations, Policy
-from maskprep.prepare import Preparer
-from maskprep.prepare.adapt import adapt
 
 TRAINED = frozenset({"assistant"})
 

@@ -10,10 +10,10 @@ from refusals import ASKED, REFUSALS, TEMPLATES, called, row
 
 from maskprep.conversation import Conversation, Where
 from maskprep.errors import RowError
+from maskprep.examples import Preparer
+from maskprep.examples.advice import Adviser
 from maskprep.formats import DEFAULT
 from maskprep.policy import Adaptations, Mismatch, Policy
-from maskprep.prepare import Preparer
-from maskprep.prepare.advice import Adviser
 
 HERE = Where("rows.jsonl", 1, 0)
 

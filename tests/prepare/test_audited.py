@@ -12,10 +12,10 @@ from law.tokenizers_built import CHATML, Kind, built
 from law.tokenizers_here import tokenizer
 
 from maskprep.errors import RowError
+from maskprep.examples import Preparer
+from maskprep.examples.oracle import Alone
 from maskprep.formats import DEFAULT
 from maskprep.policy import AuditMode, Policy
-from maskprep.prepare import Preparer
-from maskprep.prepare.alone import Alone
 from maskprep.tokenizer.encode import Encoder
 
 PLAIN = Kind("bpe", split="byte_level", breaks=True)

@@ -11,9 +11,9 @@ from law.templates import LAWS
 from law.tokenizers_here import tokenizer
 
 from maskprep.errors import RowError
+from maskprep.examples import Preparer
 from maskprep.formats import DEFAULT
 from maskprep.policy import Control, History, Policy
-from maskprep.prepare import Preparer
 
 ROWS = [
     *SHAPES.values(),

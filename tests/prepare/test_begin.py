@@ -8,9 +8,9 @@ from law.templates import LAWS
 from law.tokenizers_here import tokenizer
 
 from maskprep.conversation import Conversation, Message
+from maskprep.examples import Preparer
+from maskprep.examples import preparer as preparers
 from maskprep.policy import AuditMode, Policy
-from maskprep.prepare import Preparer
-from maskprep.prepare import preparer as preparers
 
 
 def counted(preparer):

@@ -6,8 +6,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from maskprep.conversation import Message
+from maskprep.examples.overflow import exchanges
 from maskprep.policy import ROLES
-from maskprep.prepare.exchanges import exchanges
 
 
 def of(roles):

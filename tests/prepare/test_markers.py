@@ -12,10 +12,10 @@ from law.templates import ADDED, HEAD, LAWS, SAY, SPECIAL, TAIL, THINK, chatml
 from law.tokenizers_here import tokenizer
 
 from maskprep.config import TokenizerChoice
+from maskprep.examples import Preparer
 from maskprep.formats import DEFAULT
 from maskprep.labelled import IGNORED
 from maskprep.policy import Policy
-from maskprep.prepare import Preparer
 from maskprep.tokenizer.load import load_tokenizer
 
 ROW = DEFAULT.parse({"messages": [user("Hi"), assistant("Hello.")]})

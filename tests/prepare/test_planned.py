@@ -12,10 +12,10 @@ from law.tokenizers_here import tokenizer
 
 from maskprep.conversation import Conversation, Message
 from maskprep.errors import RowError
+from maskprep.examples import Preparer
 from maskprep.policy import AuditMode, Control, History, Policy
-from maskprep.prepare import Preparer
-from maskprep.prepare.forms import form_of, twin_of
-from maskprep.template.atoms import spelt
+from maskprep.template.symbolic.placeholder import spelt
+from maskprep.template.symbolic.signature import form_of, twin_of
 
 TEXTS = (
     "Oslo, of course.",

@@ -12,9 +12,9 @@ from test_docs import ROOT
 
 from maskprep.config import TokenizerChoice
 from maskprep.conversation import Where
+from maskprep.examples import Preparer
 from maskprep.formats import Reading, detect
 from maskprep.policy import Policy
-from maskprep.prepare import Preparer
 from maskprep.tokenizer.load import load_tokenizer
 
 WORDS = ["tide", "harbour", "chart", "pier", "wind", "Ø", "潮", "9.5", "m,", "ok!", "\n(so)", "café"]

@@ -6,9 +6,9 @@ import numpy as np
 from hypothesis import strategies as st
 
 from maskprep.conversation import Where
+from maskprep.dataset.pack_rows import packed_batch
+from maskprep.dataset.schema import Layout, ShardRow, to_batch, with_weights
 from maskprep.labelled import IGNORED, Labelled, Span
-from maskprep.shards.packed import packed_batch
-from maskprep.shards.schema import Layout, ShardRow, to_batch, with_weights
 
 LAYOUTS = [Layout(weighted, packed) for weighted in (False, True) for packed in (False, True)]
 PLAIN = [layout for layout in LAYOUTS if not layout.weighted]

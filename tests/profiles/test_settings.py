@@ -15,8 +15,8 @@ from batches import LAYOUTS
 from hypothesis import given
 from hypothesis import strategies as st
 
-from maskprep.profiles import PROFILES, Handover
-from maskprep.profiles.quoting import quoted, shell_quoted
+from maskprep.dataset.profiles import PROFILES, Handover
+from maskprep.dataset.profiles.quoting import quoted, shell_quoted
 
 HANDED = Handover(folder="/data/out", tokenizer="/data/out/tokenizer", max_length=4096)
 HOSTILE = "x\"'\\\n  - $(boom)`boom` #\u202e\U0001f600\x1b[31m: {%"

@@ -12,10 +12,10 @@ from batches import LAYOUTS, PLAIN, batch_of, batches, document
 from hypothesis import given
 from hypothesis import strategies as st
 
+from maskprep.dataset.profiles import PROFILES
+from maskprep.dataset.schema import Layout
 from maskprep.errors import UsageError
 from maskprep.labelled import IGNORED
-from maskprep.profiles import PROFILES
-from maskprep.shards.schema import Layout
 
 NAMES = sorted(PROFILES)
 COLUMNS = {

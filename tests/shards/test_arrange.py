@@ -7,14 +7,14 @@ import pyarrow as pa
 import pytest
 
 from maskprep.conversation import Where
+from maskprep.dataset import arrange as module
+from maskprep.dataset import files
+from maskprep.dataset.arrange import Staged, arrange, shuffled
+from maskprep.dataset.files import ShardWriter
+from maskprep.dataset.final import FinalWriter
+from maskprep.dataset.profiles import PROFILES
+from maskprep.dataset.schema import ShardRow
 from maskprep.labelled import Labelled, Span
-from maskprep.profiles import PROFILES
-from maskprep.shards import arrange as module
-from maskprep.shards import files
-from maskprep.shards.arrange import Staged, arrange, shuffled
-from maskprep.shards.files import ShardWriter
-from maskprep.shards.final import FinalWriter
-from maskprep.shards.schema import ShardRow
 
 
 def make_row(number: int) -> ShardRow:

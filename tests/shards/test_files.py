@@ -13,12 +13,12 @@ from datasets import load_from_disk
 from writing import write_shards
 
 from maskprep.conversation import Where
+from maskprep.dataset import files
+from maskprep.dataset.files import ShardWriter
+from maskprep.dataset.output import OutputFolder
+from maskprep.dataset.schema import SCHEMA, Layout, ShardRow, to_batch
 from maskprep.errors import BuildError, UsageError
 from maskprep.labelled import Labelled, Span
-from maskprep.shards import files
-from maskprep.shards.files import ShardWriter
-from maskprep.shards.output import OutputFolder
-from maskprep.shards.schema import SCHEMA, Layout, ShardRow, to_batch
 
 MANIFEST = {"config": {}, "any": "facts"}
 FINGERPRINT = "0123456789abcdef0123"

@@ -6,7 +6,7 @@ import json
 
 import pytest
 
-from maskprep.shards.long_json import compact, indented
+from maskprep.dataset.sealed import compact, indented
 
 SHARD = {"file": "data-0 \u2028\n", "first": {"line": 1}, "sha256": None}
 

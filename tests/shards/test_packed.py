@@ -11,9 +11,9 @@ from hypothesis import strategies as st
 from pack_reference import pack_row
 
 from maskprep.conversation import Where
+from maskprep.dataset.pack_rows import packed_batch, unpacked_batch
+from maskprep.dataset.schema import Layout, ShardRow, to_batch, with_weights
 from maskprep.labelled import IGNORED, Labelled, Span
-from maskprep.shards.packed import packed_batch, unpacked_batch
-from maskprep.shards.schema import Layout, ShardRow, to_batch, with_weights
 
 
 def document(number, size, weighted):

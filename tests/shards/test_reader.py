@@ -12,11 +12,11 @@ from datasets import load_from_disk
 from writing import manifest_of, write_shards
 
 from maskprep.conversation import Where
+from maskprep.dataset.output import OutputFolder
+from maskprep.dataset.reader import StoredDataSet
+from maskprep.dataset.schema import SCHEMA, Layout, ShardRow
 from maskprep.errors import BuildError, UsageError
 from maskprep.labelled import IGNORED, Labelled, Span
-from maskprep.shards.output import OutputFolder
-from maskprep.shards.reader import StoredDataSet
-from maskprep.shards.schema import SCHEMA, Layout, ShardRow
 
 SIZES = (5, 1, 0, 300, 2, 7, 0)
 
@@ -43,7 +43,7 @@ ROWS = [make_row(number, size) for number, size in enumerate(SIZES * 3)]
 @pytest.fixture(params=[1, 10**9], ids=["a shard a batch", "one shard"])
 def folder(request, tmp_path, monkeypatch):
     """Return a finished data set of ``ROWS``."""
-    monkeypatch.setattr("maskprep.shards.files.ROWS_PER_BATCH", 4)
+    monkeypatch.setattr("maskprep.dataset.files.ROWS_PER_BATCH", 4)
     output = OutputFolder(str(tmp_path / "out"))
     output.claim()
     receipts = write_shards(output.path, ROWS, request.param)

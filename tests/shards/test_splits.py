@@ -11,11 +11,11 @@ from datasets import DatasetDict, load_from_disk
 from writing import manifest_of, write_shards
 
 from maskprep.conversation import Where
+from maskprep.dataset.output import OutputFolder
+from maskprep.dataset.reader import StoredDataSet
+from maskprep.dataset.schema import Layout, ShardRow
 from maskprep.errors import UsageError
 from maskprep.labelled import Labelled, Span
-from maskprep.shards.output import OutputFolder
-from maskprep.shards.reader import StoredDataSet
-from maskprep.shards.schema import Layout, ShardRow
 
 SIZES = {"train": [3, 4, 5], "validation": [6]}
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from finished import finish
 
-from maskprep.shards.files import ShardWriter
+from maskprep.dataset.files import ShardWriter
 
 
 def write_shards(folder, rows, shard_bytes=10**9):

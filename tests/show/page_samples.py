@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from maskprep.commands.views import RejectView, RowView, TokenView
 from maskprep.conversation import Where
+from maskprep.inspect.views import RejectView, RowView, TokenView
 
 BEL, ESC, RLO, PDF = "\x07", "\x1b", "\u202e", "\u202c"
 HOSTILE = (

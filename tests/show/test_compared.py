@@ -9,7 +9,7 @@ from page_samples import HOSTILE, row
 from rich.console import Console
 from unmarked import ACTS, stripped, styled
 
-from maskprep.commands.compare import Comparison
+from maskprep.inspect.compare import Comparison
 from maskprep.show.compared import show_comparison
 
 COUNTS = dict.fromkeys(

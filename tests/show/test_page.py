@@ -16,8 +16,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from page_samples import EVIL, HOSTILE, MISMATCH, PLAIN, VIEWS, conversation, row
 
-from maskprep.commands.views import RejectView, RowView, TokenView
 from maskprep.conversation import Where
+from maskprep.inspect.views import RejectView, RowView, TokenView
 from maskprep.show import page_data
 from maskprep.show.page import write_page
 from maskprep.show.page_data import PageData

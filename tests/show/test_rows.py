@@ -15,10 +15,10 @@ from rich.style import Style
 from rich.text import Text
 from unmarked import ACTS, stripped, styled, unmark
 
-from maskprep.commands.excerpts import Excerpt
-from maskprep.commands.inspect import InspectReport
-from maskprep.commands.views import RejectView
 from maskprep.conversation import Where
+from maskprep.inspect.command import InspectReport
+from maskprep.inspect.excerpt import Excerpt
+from maskprep.inspect.views import RejectView
 from maskprep.show.marks import token_text, visible
 from maskprep.show.rows import FOLDED, row_text, show_rows
 

@@ -10,7 +10,7 @@ import pytest
 from rich.console import Console
 from unmarked import ACTS, stripped
 
-from maskprep.commands.statistics import PERCENTILES, Distribution, Statistics
+from maskprep.dataset.statistics import PERCENTILES, Distribution, Statistics
 from maskprep.show.statistics import show_statistics
 
 HOSTILE = "\x1b[2J\x1b]8;;http://x\x07\u202e[/red]"

@@ -6,7 +6,7 @@ from collections import Counter
 
 import pytest
 
-from maskprep.sources.mixture import chance, copies
+from maskprep.sources.chunk import chance, copies
 
 
 @pytest.mark.parametrize("weight", [0.1, 0.5, 1, 1.25, 3])

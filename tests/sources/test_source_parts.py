@@ -20,7 +20,8 @@ from hypothesis import strategies as st
 
 from maskprep.errors import BuildError
 from maskprep.sources import Kind, jsonl_parts, open_source, parts, total_bytes
-from maskprep.sources.parts import Part, divide, read_part
+from maskprep.sources.part import SourcePart
+from maskprep.sources.parts import divide, read_part
 
 MIB = 1 << 20
 BOM = "\ufeff".encode()
@@ -294,7 +295,7 @@ def test_a_file_that_has_changed_since_is_an_error(tmp_path, write):
     path = tmp_path / "a"
     write(path, ROWS)
     (*_, part) = divide(str(path), 100, MIB)
-    assert isinstance(part, Part)
+    assert isinstance(part, SourcePart)
     file = Path(part.file)
     kept = file.read_bytes()
     file.write_bytes(kept + b"\n")

@@ -15,7 +15,7 @@ from stores import BUCKET, SECRET
 
 from maskprep.errors import BuildError, UsageError
 from maskprep.storage import Remote, RemoteFile, connect, is_remote
-from maskprep.storage.told import told
+from maskprep.storage.store_errors import told
 from maskprep.storage.urls import split
 
 MIB = 1 << 20

@@ -13,7 +13,7 @@ from tokenizers import AddedToken, Tokenizer, normalizers, pre_tokenizers
 from transformers import PreTrainedTokenizerFast
 
 from maskprep.tokenizer.encode import Encoder
-from maskprep.tokenizer.segments import Segments
+from maskprep.tokenizer.split_points import Segments
 
 PLAIN = {"normalized": False, "special": False}
 SPECIAL = {"normalized": False, "special": True}

@@ -8,7 +8,7 @@ import time
 from hypothesis import given
 from hypothesis import strategies as st
 
-from maskprep.template.literals import Literals
+from maskprep.template.turns.literals import Literals
 
 WORDS = st.lists(st.text("ab<|", max_size=4), max_size=6)
 

@@ -10,9 +10,9 @@ import pytest
 import torch
 from building import SAMPLE, built
 
-from maskprep.packing import pack
-from maskprep.shards.packed import packed_batch
-from maskprep.shards.schema import with_weights
+from maskprep.dataset.pack_rows import packed_batch
+from maskprep.dataset.packing import pack
+from maskprep.dataset.schema import with_weights
 
 LONGEST = 1024
 

@@ -10,8 +10,8 @@ import pyarrow as pa
 import torch
 from transformers import AutoModelForCausalLM, TrainerCallback
 
+from maskprep.dataset.profiles import PROFILES, Handover
 from maskprep.labelled import IGNORED
-from maskprep.profiles import PROFILES, Handover
 
 STEPS = 3
 EXACT = 1e-5

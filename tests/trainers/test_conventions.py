@@ -20,8 +20,8 @@ from steps import EXACT, OTHER, by_hand, stored
 from transformers import AutoModelForCausalLM, AutoTokenizer, DataCollatorForSeq2Seq
 
 from maskprep.collate import additive_mask, block_mask
+from maskprep.dataset.profiles import PROFILES
 from maskprep.labelled import IGNORED
-from maskprep.profiles import PROFILES
 
 pytestmark = pytest.mark.trainers
 ROWS = 4

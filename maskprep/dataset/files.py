@@ -1,0 +1,179 @@
+"""Writing shards: IPC stream files under a temporary name, hashed as they are written, renamed when all is there."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from dataclasses import dataclass, replace
+from io import RawIOBase
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+
+from maskprep.conversation import Where
+from maskprep.dataset.schema import ShardRow, to_batch
+from maskprep.labelled import IGNORED
+
+ROWS_PER_BATCH = 1000
+TOKENS_PER_BATCH = 4_000_000  # bounds the memory that very long rows take while they wait
+
+
+@dataclass(frozen=True, slots=True)
+class Receipt:
+    """What a shard holds. ``first`` and ``last`` are the source rows that it begins and ends with.
+
+    ``file`` is its name, in a data set of several splits behind the name of its split: ``train/data-…``. ``documents``
+    are the sequences in it, several a row where they are packed. ``companion`` is the file beside it that holds what
+    the trainer cannot carry, by the name that it has in its own folder.
+    """
+
+    file: str
+    rows: int
+    tokens: int
+    trained_tokens: int
+    bytes: int
+    sha256: str
+    first: Where | None
+    last: Where | None
+    documents: int = 0
+    companion: str | None = None
+    companion_bytes: int = 0
+    companion_sha256: str | None = None
+
+
+class HashingFile(RawIOBase):
+    """A file that hashes and counts what is written to it."""
+
+    def __init__(self, path: Path) -> None:
+        self._file = path.open("xb")
+        self._hash = hashlib.sha256()
+        self.size = 0
+
+    def writable(self) -> bool:
+        """Say that it is."""
+        return True
+
+    def write(self, data: Any, /) -> int:
+        """Write bytes, all of them, and return their number."""
+        view = memoryview(data).cast("B")
+        self._hash.update(view)
+        self._file.write(view)
+        self.size += len(view)
+        return len(view)
+
+    def digest(self) -> str:
+        """Return the sha256 of what was written."""
+        return self._hash.hexdigest()
+
+    def close(self) -> None:
+        """Close the file once its bytes are on the disk."""
+        if not self.closed:
+            try:
+                self._file.flush()
+                os.fsync(self._file.fileno())
+            finally:
+                self._file.close()
+                super().close()
+
+
+class ShardWriter:
+    """Writes rows into numbered shards of about ``shard_bytes`` each, under names that are not yet final.
+
+    The rows of a shard have all a weight for each token, or none has: where one comes that differs, a shard begins;
+    ``weighted`` tells whether any has.
+    """
+
+    def __init__(self, folder: Path, shard_bytes: int) -> None:
+        """Write into ``folder``, which exists."""
+        self._folder, self._shard_bytes = folder, shard_bytes
+        self._receipts: list[Receipt] = []
+        self._waiting: list[ShardRow] = []
+        self._waiting_tokens = 0
+        self._file: HashingFile | None = None
+        self._stream: Any = None
+        self._schema: Any = None
+        self._rows = self._tokens = self._trained = 0
+        self._first: Where | None = None
+        self._last: Where | None = None
+        self.weighted = False
+
+    def write(self, row: ShardRow) -> None:
+        """Add one row."""
+        self._waiting.append(row)
+        self._waiting_tokens += len(row.labelled.input_ids)
+        if len(self._waiting) >= ROWS_PER_BATCH or self._waiting_tokens >= TOKENS_PER_BATCH:
+            self._flush()
+
+    def close(self) -> list[Receipt]:
+        """Close the last shard, and return what all of them hold under the names that they have so far."""
+        self._flush()
+        if not self._receipts and self._file is None:
+            self._put(to_batch([]), None, None)
+        self._end()
+        return self._receipts
+
+    def abandon(self) -> None:
+        """Close without finishing, so that the unfinished files can be deleted."""
+        if self._file is not None:
+            self._file.close()
+
+    def _flush(self) -> None:
+        if self._waiting:
+            rows, self._waiting, self._waiting_tokens = self._waiting, [], 0
+            self._put(to_batch(rows), rows[0].where, rows[-1].where)
+
+    def _put(self, batch: Any, first: Where | None, last: Where | None) -> None:
+        """Write a batch, and begin another shard once this one is large enough."""
+        if self._file is not None and not self._schema.equals(batch.schema):
+            self._end()
+        self.weighted |= "loss_weights" in batch.schema.names
+        if self._file is None:
+            self._file, self._schema = HashingFile(self._folder / self._partial()), batch.schema
+            self._stream = pa.ipc.new_stream(self._file, batch.schema)
+        if batch.num_rows:
+            self._stream.write_batch(batch)
+        labels = batch.column("labels").flatten().to_numpy()
+        self._rows += batch.num_rows
+        self._tokens += len(labels)
+        self._trained += int((labels != IGNORED).sum())
+        self._first, self._last = self._first or first, last
+        if self._file.size >= self._shard_bytes:
+            self._end()
+
+    def _end(self) -> None:
+        if self._file is None:
+            return
+        self._stream.close()
+        self._file.close()
+        digest, size = self._file.digest(), self._file.size
+        counts = self._rows, self._tokens, self._trained
+        self._receipts.append(Receipt(self._partial(), *counts, size, digest, self._first, self._last, self._rows))
+        self._file = self._stream = self._first = None
+        self._rows = self._tokens = self._trained = 0
+
+    def _partial(self) -> str:
+        return staged_name(len(self._receipts))
+
+
+def staged_name(number: int) -> str:
+    """Return the name of a file of rows that wait to be arranged."""
+    return f"staged-{number:05d}.arrow.partial"
+
+
+def write_empty(folder: Path) -> Receipt:
+    """Write the only shard of a split without rows."""
+    writer = ShardWriter(folder, 1)
+    [receipt] = writer.close()
+    name = "data-00000-of-00001.arrow"
+    (folder / receipt.file).rename(folder / name)
+    return replace(receipt, file=name)
+
+
+def sync(path: Path) -> None:
+    """Have a file, or the names in a folder, on the disk before anything else is done."""
+    handle = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)

@@ -1,0 +1,128 @@
+"""Writing shards as a trainer reads them: its columns in its container, and beside them what it cannot carry."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from maskprep.conversation import Where
+from maskprep.dataset.files import HashingFile, Receipt
+from maskprep.dataset.profiles import Profile
+from maskprep.labelled import IGNORED
+
+
+class FinalWriter:
+    """Writes record batches of ours into numbered shards of about ``shard_bytes`` each, as a profile has them.
+
+    Args:
+        folder: where the shards go; it exists.
+        companions: where that goes which the trainer cannot carry; it exists if the profile has any.
+        profile: whose columns and container.
+        shard_bytes: when a shard is large enough.
+
+    The shards have their final names only after ``finish``, which alone knows how many there are.
+    """
+
+    def __init__(self, folder: Path, companions: Path, profile: Profile, shard_bytes: int) -> None:
+        """Begin with no shard; see the class."""
+        self._folder, self._companions, self._profile, self._shard_bytes = folder, companions, profile, shard_bytes
+        self._receipts: list[Receipt] = []
+        self._open: _Open | None = None
+
+    def write(self, batch: Any) -> None:
+        """Add a record batch of ours; all of them have one schema."""
+        if self._open is None:
+            number = len(self._receipts)
+            main, companion = self._profile.split(batch)
+            self._open = _Open(self._path(self._folder, number), main.schema, self._profile.container == "parquet")
+            if companion is not None:
+                self._open.beside = _Open(self._path(self._companions, number), companion.schema, parquet=False)
+        self._open.write(batch, *self._profile.split(batch))
+        if self._open.file.size >= self._shard_bytes and not self._profile.one_file:
+            self._end()
+
+    def finish(self) -> list[Receipt]:
+        """Close the last shard, give all of them their names, and return what they hold."""
+        self._end()
+        total = len(self._receipts)
+        ending = "parquet" if self._profile.container == "parquet" else "arrow"
+        named = []
+        for number, receipt in enumerate(self._receipts):
+            name = f"data-{number:05d}-of-{total:05d}"
+            self._path(self._folder, number).rename(self._folder / f"{name}.{ending}")
+            if receipt.companion is not None:
+                self._path(self._companions, number).rename(self._companions / f"{name}.arrow")
+                receipt = replace(receipt, companion=f"{name}.arrow")  # noqa: PLW2901 - the same one, with its names
+            named.append(replace(receipt, file=f"{name}.{ending}"))
+        return named
+
+    def abandon(self) -> None:
+        """Close without finishing, so that the unfinished files can be deleted."""
+        if self._open is not None:
+            self._open.abandon()
+
+    def _end(self) -> None:
+        if self._open is not None:
+            self._receipts.append(self._open.close())
+            self._open = None
+
+    @staticmethod
+    def _path(folder: Path, number: int) -> Path:
+        return folder / f"data-{number:05d}.partial"
+
+
+class _Open:
+    """One file that is being written, and the one beside it."""
+
+    def __init__(self, path: Path, schema: Any, parquet: bool) -> None:  # noqa: FBT001
+        self.file = HashingFile(path)
+        self.beside: _Open | None = None
+        self._writer = pq.ParquetWriter(self.file, schema) if parquet else pa.ipc.new_stream(self.file, schema)
+        self._parquet = parquet
+        self._rows = self._documents = self._tokens = self._trained = 0
+        self._first: Where | None = None
+        self._last: Where | None = None
+
+    def write(self, batch: Any, main: Any, companion: Any | None) -> None:
+        self.put(main)
+        if self.beside is not None:
+            self.beside.put(companion)
+        packed = "seq_lengths" in batch.schema.names
+        # Flattened, a column of lists of structs is a column of structs; one of structs would be a list of columns.
+        origins = batch.column("origin").flatten() if packed else batch.column("origin")
+        labels = batch.column("labels").flatten().to_numpy()
+        self._rows += batch.num_rows
+        self._documents += len(origins)
+        self._tokens += len(labels)
+        self._trained += int((labels != IGNORED).sum())
+        if len(origins):
+            self._first = self._first or _where(origins[0])
+            self._last = _where(origins[-1])
+
+    def put(self, batch: Any) -> None:
+        if batch.num_rows:
+            self._writer.write_batch(batch)
+
+    def close(self) -> Receipt:
+        self._writer.close()
+        self.file.close()
+        counts = self._rows, self._tokens, self._trained
+        receipt = Receipt("", *counts, self.file.size, self.file.digest(), self._first, self._last, self._documents)
+        if self.beside is None:
+            return receipt
+        beside = self.beside.close()
+        return replace(receipt, companion="", companion_bytes=beside.bytes, companion_sha256=beside.sha256)
+
+    def abandon(self) -> None:
+        self.file.close()
+        if self.beside is not None:
+            self.beside.abandon()
+
+
+def _where(origin: Any) -> Where:
+    place = origin.as_py()
+    return Where(place["file"], place["line"], -1)

@@ -1,0 +1,50 @@
+"""What the trainer must be told, filled in from a finished data set."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from maskprep.dataset.profiles import PROFILES, Handover
+from maskprep.dataset.schema import Layout
+from maskprep.dataset.stops import eos_of, told_to_model
+from maskprep.storage import is_remote
+
+
+def hand_over(folder: str, manifest: Mapping[str, Any], layout: Layout) -> dict[str, Any]:
+    """Return the trainer, its ``settings`` to paste and the settings that would change the loss, as JSON types.
+
+    Args:
+        folder: the data set, a folder or a URL.
+        manifest: what its manifest holds.
+        layout: which columns its rows have.
+    """
+    profile, config, words = PROFILES[manifest["config"]["profile"]], manifest["config"], manifest["vocabulary"]
+    longest = manifest["totals"]["longest_sequence"]
+    # A trainer that packs by itself makes rows as long as it is told that they may be.
+    most = config["packing"]["length"] if layout.packed else max(longest, config["max_length"] or 0)
+    grown = words["added"] or words["added_special"] or words["rounded_size"] != words["size"]
+    stops = manifest.get("stops") or {"trained": [], "generation": []}  # builds of an earlier version tell of none
+    # Settings are pasted elsewhere: there, another folder is the current one.
+    place = folder if is_remote(folder) else str(Path(folder).absolute())
+    handover = Handover(
+        folder=place,
+        tokenizer=f"{place}/tokenizer",
+        max_length=most,
+        weighted=layout.weighted,
+        packed=layout.packed,
+        divided=config["split"] > 0,
+        pad_token=words["pad_token"] if words["pad_from"] in {"configuration", "added"} else None,
+        vocabulary=words["rounded_size"] if grown else None,
+        stops=tuple(told_to_model(stops, words.get("eos_from", "tokenizer"))),
+        ends=tuple(stop["token"] for stop in stops["trained"]),
+        eos_token=eos_of(stops),
+    )
+    return {
+        "profile": profile.name,
+        "name": profile.title,
+        "language": profile.language,
+        "settings": profile.settings(handover),
+        "pitfalls": list(profile.pitfalls(layout)),
+    }

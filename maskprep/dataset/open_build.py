@@ -1,0 +1,49 @@
+"""Opening a build, whatever state it is in: what is damaged or foreign is an error that says so."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from pydantic import ValidationError
+
+from maskprep.dataset.reader import StoredDataSet, holds_split
+from maskprep.errors import BuildError, MaskprepError
+
+_REBUILD = "build the data set again"
+
+
+def is_output(path: str) -> bool:
+    """Tell whether ``path`` is the folder of a build, finished or not."""
+    folder = Path(path)
+    beside = folder / "tokenizer"  # what `save_to_disk` of datasets wrote has none
+    finished = (folder / "state.json").exists() and beside.is_dir()
+    return (folder / "maskprep").is_dir() or finished or holds_split(folder)
+
+
+def open_build(path: str) -> StoredDataSet:
+    """Open the finished build in folder ``path``.
+
+    Raises:
+        UsageError: there is none.
+        BuildError: there is one, but damaged.
+    """
+    with damage_told(path):
+        return StoredDataSet(path)
+
+
+@contextmanager
+def damage_told(path: str | Path) -> Iterator[None]:
+    """Raise what goes wrong while a build is read as a ``BuildError``: its files hold what no build of ours wrote."""
+    try:
+        yield
+    except MaskprepError:
+        raise
+    except ValidationError as error:
+        fault = error.errors(include_url=False)[0]
+        reason = f"{'.'.join(map(str, fault['loc']))}: {fault['msg']}"
+        raise BuildError(f"{str(path)!r}: the build is damaged: its manifest: {reason}", _REBUILD) from error
+    except (OSError, ValueError, LookupError, TypeError, AttributeError, ArithmeticError, RuntimeError) as error:
+        reason = f"{type(error).__name__}: {error}"
+        raise BuildError(f"{str(path)!r}: the build is damaged: {reason}", _REBUILD) from error

@@ -1,0 +1,143 @@
+"""What a profile knows, and what it is told when it is to print settings."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, ClassVar, Literal, Protocol
+
+import pyarrow as pa
+
+from maskprep.dataset.profiles.arrays import CARRIED, empty, ours
+from maskprep.errors import UsageError
+from maskprep.policy import ProfileName
+
+Container = Literal["arrow", "dict", "parquet"]
+"""``arrow``: a folder that ``load_from_disk`` reads as one data set; ``dict``: one that it reads as a data set of
+splits, be it ``train`` alone; ``parquet``: a folder of such files."""
+
+
+class Layout(Protocol):
+    """Which columns our rows have: ``shards.schema.Layout`` is one."""
+
+    @property
+    def weighted(self) -> bool:
+        """Whether each token has a weight."""
+
+    @property
+    def packed(self) -> bool:
+        """Whether a row is several documents."""
+
+    @property
+    def schema(self) -> Any:
+        """The Arrow schema."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Shape:
+    """The layout of a batch, told from its columns."""
+
+    schema: Any
+
+    @property
+    def weighted(self) -> bool:
+        return "loss_weights" in self.schema.names
+
+    @property
+    def packed(self) -> bool:
+        return "seq_lengths" in self.schema.names
+
+
+@dataclass(frozen=True, slots=True)
+class Handover:
+    """What settings are filled in with. All text is quoted wherever it stands: it may be anything.
+
+    Args:
+        folder: the data set, as the trainer is to be told of it.
+        tokenizer: the folder of the tokenizer, likewise.
+        max_length: tokens of the longest row.
+        pad_token: what pads, if that was chosen.
+        divided: whether there is a validation set beside the training set.
+        vocabulary: how many embeddings the model must have, if tokens were added.
+        stops: ids at which generation must stop, if the model as it was published does not stop at all of them.
+        ends: the tokens with which trained turns end.
+        eos_token: what ought to be the tokenizer's eos token, if it is another one.
+        model: the model to be trained.
+    """
+
+    folder: str
+    tokenizer: str
+    max_length: int
+    weighted: bool = False
+    packed: bool = False
+    divided: bool = False
+    pad_token: str | None = None
+    vocabulary: int | None = None
+    stops: tuple[int, ...] = ()
+    ends: tuple[str, ...] = ()
+    eos_token: str | None = None
+    model: str = "MODEL"
+
+
+class Profile(ABC):
+    """How one trainer is served.
+
+    ``title`` is what people call it, ``language`` that of its settings. ``one_file``: all rows of a split go into one
+    file. ``companion``: something of a row is left over that the trainer cannot have in its way.
+    """
+
+    name: ClassVar[ProfileName]
+    title: ClassVar[str]
+    container: ClassVar[Container]
+    language: ClassVar[Literal["python", "yaml", "bash"]]
+    one_file: ClassVar[bool] = False
+    companion: ClassVar[bool] = True
+
+    def refuses(self, layout: Layout) -> str | None:
+        """Return why rows of this layout cannot be handed over, and what to do instead; None where they can."""
+        if layout.weighted:
+            return (
+                f"{self.title} cannot weigh tokens: its loss would be the plain mean. Weights of 0 and 1 alone become "
+                "labels and need no column; for others take the profile hf"
+            )
+        return None
+
+    def split(self, batch: Any) -> tuple[Any, Any | None]:
+        """Return a record batch of ours as the trainer reads it, and the companion, of as many rows, if there is one.
+
+        Raises:
+            UsageError: the profile refuses the layout.
+        """
+        reason = self.refuses(_Shape(batch.schema))
+        if reason is not None:
+            raise UsageError(reason)
+        return self._main(batch), batch.select(CARRIED) if self.companion else None
+
+    def schema(self, layout: Layout) -> tuple[Any, Any | None]:
+        """Return the Arrow schemas of both parts that ``split`` gives, and raise what it raises."""
+        main, companion = self.split(empty(layout.schema))
+        return main.schema, None if companion is None else companion.schema
+
+    def restore(self, main: Any, companion: Any | None) -> Any:
+        """Return the record batch that ``split`` was given; both parts may have been in a file since."""
+        if companion is None:
+            return main
+        packed = pa.types.is_list(companion.schema.field("origin").type)
+        return ours(self._tokens(main, packed=packed), companion)
+
+    @abstractmethod
+    def settings(self, handover: Handover) -> str:
+        """Return what to paste into the trainer's configuration or program, in ASCII."""
+
+    @abstractmethod
+    def pitfalls(self, layout: Layout) -> Sequence[str]:
+        """Return the settings that would change the loss and raise no error, a sentence each."""
+
+    @abstractmethod
+    def _main(self, batch: Any) -> Any:
+        """Return what the trainer reads of a batch of ours."""
+
+    @abstractmethod
+    def _tokens(self, main: Any, *, packed: bool) -> dict[str, Any]:
+        """Return our columns of tokens, by name; ``packed``: rows are several documents."""

@@ -1,0 +1,136 @@
+"""The audit of finished sequences: some of a build are held against transformers alone, by the rule of ``verify``.
+
+    first row of a kind     up to 4 of its turns     what one row of a kind gets wrong, the others get wrong, too
+    1 row in 200            1 of its turns           drawn by its text
+    ``audit: all``          every turn
+
+Rows that are finished by themselves have kinds of their own: how an answer begins, and whether a token was split there.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Collection, Hashable, Iterator
+from contextlib import nullcontext
+from zlib import crc32
+
+from maskprep.errors import RowError
+from maskprep.examples.chats import Chats
+from maskprep.examples.clock import clock
+from maskprep.examples.oracle import Alone
+from maskprep.examples.prepared import Prepared, PreparedSequence
+from maskprep.policy import TRAINABLE, AuditMode, Control, History, Mismatch, Policy
+from maskprep.template.turns.audit import Audit
+from maskprep.template.turns.proved import Proved
+from maskprep.tokenizer.load import LoadedTokenizer
+
+_FIRST, _DRAWN = 4, 1  # turns of a row
+_FEW = 4  # messages: a conversation that has more is as one that has so many
+
+
+class SequenceAudit:
+    """Holds finished sequences against transformers alone.
+
+    Args:
+        loaded: the tokenizer.
+        policy: what is trained.
+        mode: how much is checked.
+    """
+
+    def __init__(self, loaded: LoadedTokenizer, policy: Policy, mode: AuditMode) -> None:
+        """Begin with no kind known; see the class."""
+        self._loaded, self._policy = loaded, policy
+        self._audit = Audit(mode)
+
+    def begin(self) -> None:
+        """Forget which kinds were checked."""
+        self._audit.begin()
+
+    def turns(self, *, new: bool) -> int:
+        """Return how many turns of a row are to be checked that is of a ``new`` kind, or was drawn."""
+        if self._audit.mode is AuditMode.ALL:
+            return sys.maxsize
+        return _FIRST if new else _DRAWN
+
+    def check(self, proved: Proved, prepared: Prepared, history: History, *, single: bool) -> None:
+        """Check some turns of a row, or none. ``single`` tells whether it was finished by itself.
+
+        Raises:
+            RowError: ``unproved`` where transformers alone finds anything wrong, ``render-differs`` where it cannot
+                render what was rendered here.
+        """
+        count, conversation = proved.audited, proved.conversation
+        # The first row of its kind may have been rejected before it came here.
+        kinds: set[Hashable] = {(conversation.tools is None, min(len(conversation.messages), _FEW))}
+        if single:
+            kinds |= {kind for made in prepared.sequences for kind in _kinds(made)}
+        if not self._audit.knows(kinds):
+            self._audit.wants(kinds, "")
+            count = max(count, self.turns(new=True))
+        if count:
+            self._check(proved, prepared, history, count)
+
+    def _check(self, proved: Proved, prepared: Prepared, history: History, count: int) -> None:
+        template, policy = proved.template, self._policy
+        alone = Alone(
+            self._loaded.tokenizer,
+            self._loaded.stop_tokens,
+            whole=policy.parts == frozenset(TRAINABLE) and policy.empty_thoughts and policy.call_ids,
+            lenient=history is History.RENDERED or policy.mismatch is Mismatch.TRAIN,
+            escaped=policy.control is Control.ESCAPE,
+            limits=template.limits,
+        )
+        chats = Chats(proved.conversation, template.variables, template.source)
+        chosen = _chosen(prepared, chats, count, proved.whole.text)
+        with clock(template.now) if template.uses_clock else nullcontext():
+            for number, only in chosen.items():
+                made = prepared.sequences[number]
+                try:
+                    fault = next(alone.faults(chats.of(made), chats.renumbered(made.labelled, made), only), None)
+                except RowError:
+                    # What is beyond the limits in transformers alone is no fault of the row where nobody asked it yet.
+                    if template.uses_clock:
+                        return
+                    raise
+                except Exception as error:  # whatever it refuses, we must not train
+                    msg = f"transformers cannot render this conversation: {type(error).__name__}: {error}"
+                    raise RowError("render-differs", msg) from error
+                if fault is not None:
+                    raise RowError("unproved", f"by transformers alone, {fault}")
+
+
+def _kinds(made: PreparedSequence) -> Iterator[Hashable]:
+    """Yield what the trained turns of a sequence have in common with others, as far as encoding goes."""
+    encoded, text = made.sequence.encoded, made.sequence.text.text
+    tiled = bool((encoded.starts[1:] == encoded.ends[:-1]).all())
+    for stretch in made.sequence.stretches:
+        if stretch.trained:
+            yield made.sequence.borders > 0, tiled, stretch.faithful, _class(text[stretch.start : stretch.start + 1])
+
+
+def _class(char: str) -> str:
+    """Return what kind of character it is: tokenizers treat those of one kind alike."""
+    if char.isspace():
+        return "blank"
+    return f"{'word' if char.isalnum() else 'mark'}{'' if char.isascii() else ', no ASCII'}"
+
+
+def _chosen(prepared: Prepared, chats: Chats, count: int, text: str) -> dict[int, Collection[int]]:
+    """Return which messages to check, by sequence: drawn by the ``text`` where it is one, else spread evenly."""
+    pairs = []
+    for number, made in enumerate(prepared.sequences):
+        # What a template makes of a text to go on from, transformers finds out by searching: it may fail.
+        prefix = chats.of(made).prefix
+        spans = chats.renumbered(made.labelled, made).spans
+        pairs += [(number, message) for message in sorted({s.message for s in spans if s.trained} - {prefix})]
+    if count < len(pairs):
+        last = len(pairs) - 1
+        if count == 1:
+            places = {crc32(text.encode("utf-8", "surrogatepass")) % len(pairs)}
+        else:
+            places = {index * last // (count - 1) for index in range(count)}
+        pairs = [pairs[place] for place in sorted(places)]
+    chosen: dict[int, Collection[int]] = {}
+    for number, message in pairs:
+        chosen[number] = {*chosen.get(number, ()), message}
+    return chosen

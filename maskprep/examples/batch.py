@@ -1,0 +1,68 @@
+"""Many proved conversations finished at once, where each becomes one sequence and nothing is unusual about it.
+
+    proved   row  row  row  row        drafts of one sequence each
+    batch    │ ids, labels, spans │     the same steps as for one row, on arrays that hold all of them
+    result   row  row  None row        None: to be finished by itself, by what says what must come out
+
+Unusual is whatever needs more than arrays: a token across a border, a control token in data, text whose origin is lost.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from maskprep.examples.control_tokens import ControlTokens
+from maskprep.examples.labels import label_all
+from maskprep.examples.mask import Marked, runs_of
+from maskprep.examples.prepared import Prepared, PreparedSequence
+from maskprep.examples.sequences import Draft, TrainingSequence
+from maskprep.labelled import Labelled
+from maskprep.policy import Policy
+from maskprep.template.turns.proved import Proved
+from maskprep.tokenizer.batch import Together
+from maskprep.tokenizer.encode import Encoded, Encoder
+
+Drafted = tuple[Proved, Draft]
+"""A proved conversation, and the one sequence that it may become."""
+
+
+def finish_all(
+    many: Sequence[Drafted], encoder: Encoder, control: ControlTokens, policy: Policy
+) -> list[Prepared | None]:
+    """Return what becomes of many conversations, None for those that are to be finished one by one.
+
+    Args:
+        many: the conversations.
+        encoder: encodes their texts.
+        control: finds the control tokens in them.
+        policy: what is trained.
+    """
+    texts = [draft.text for _, draft in many]
+    together = encoder.together([text.text for text in texts], [draft.starts for _, draft in many]) if many else None
+    if together is None:
+        # It is for one of them, maybe.
+        half = len(many) // 2
+        parts = (many[:half], many[half:]) if half else ()
+        return [each for part in parts for each in finish_all(part, encoder, control, policy)] or [None] * len(many)
+    runs = runs_of(texts)
+    starts, ends = together.edges[:-1], together.edges[1:]
+    spelt = control.from_data(together.ids, starts, ends, together.in_bytes(runs.ends), runs.sources)
+    odd = ~together.met
+    odd[np.searchsorted(together.tokens, spelt, side="right") - 1] = True
+    marked = [Marked(draft.text, draft.stretches, proved.conversation.messages) for proved, draft in many]
+    labelled = label_all(together, marked, runs, policy)
+    return [
+        None if one is None or alone else _prepared(*each, one, together, number)
+        for number, (each, one, alone) in enumerate(zip(many, labelled, odd.tolist(), strict=True))
+    ]
+
+
+def _prepared(proved: Proved, draft: Draft, labelled: Labelled, together: Together, number: int) -> Prepared | None:
+    """Return what one conversation becomes, None where nothing of it would be trained."""
+    low, high = together.tokens[number : number + 2].tolist()
+    edges = together.edges[low : high + 1] - together.bytes[number]
+    encoded = Encoded(labelled.input_ids, edges[:-1], edges[1:])
+    sequence = PreparedSequence.of(labelled, TrainingSequence(draft.text, draft.stretches, encoded))
+    return None if sequence is None else Prepared((sequence,), (*proved.findings, *draft.findings))

@@ -1,0 +1,73 @@
+"""What each way of treating history would cost, measured on the first rows, before anything is written."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from contextlib import suppress
+from dataclasses import asdict, dataclass
+
+from maskprep.errors import BuildError, RowError
+from maskprep.examples import Prepared, Preparer
+from maskprep.examples.guard import guarded
+from maskprep.formats import Line, parse
+from maskprep.policy import History
+
+SAMPLE_ROWS = 200
+SAMPLE_BYTES = 64 * 2**20
+
+
+@dataclass(slots=True)
+class Cost:
+    """What a history would make of the sampled rows. ``rows`` are those that it can use."""
+
+    rows: int = 0
+    sequences: int = 0
+    tokens: int = 0
+    trained_tokens: int = 0
+    unfaithful_tokens: int = 0
+
+    def add(self, prepared: Prepared) -> None:
+        """Count one row."""
+        self.rows += 1
+        for sequence in prepared.sequences:
+            self.sequences += 1
+            self.tokens += len(sequence.labelled.input_ids)
+            self.trained_tokens += sequence.labelled.trained_tokens
+            self.unfaithful_tokens += sequence.unfaithful
+
+
+def check_expansion(lines: Iterable[Line], preparer: Preparer, limit: float) -> None:
+    """Stop the build where ``split`` would make more than ``limit`` times the tokens of the whole conversations.
+
+    Raises:
+        BuildError: with the costs of the three histories among its facts.
+    """
+    costs = {history: Cost() for history in History}
+    sampled = plain = 0
+    for line in lines:
+        try:
+            with guarded():
+                proved = preparer.prove(parse(line, line.reading))
+        except RowError:
+            continue
+        sampled += 1
+        whole = len(preparer.encoder.ids(proved.whole.text))
+        plain += whole
+        for history, cost in costs.items():
+            with suppress(RowError), guarded():
+                cost.add(preparer.finish(proved, history))
+    expansion = costs[History.SPLIT].tokens / plain if plain else 1.0
+    if expansion <= limit:
+        return
+    raise BuildError(
+        f"this chat template renders earlier turns otherwise once later ones follow. Training every turn in its own "
+        f"context (history: split) makes {expansion:.1f} times the tokens on the first {sampled} rows, more than "
+        f"max_expansion {limit:g}: choose what you want",
+        "choose one with --history split|mask|rendered, or raise max_expansion",
+        facts={
+            "expansion": expansion,
+            "sampled_rows": sampled,
+            "whole_tokens": plain,
+            "histories": {str(history): asdict(cost) for history, cost in costs.items()},
+        },
+    )

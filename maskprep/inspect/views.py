@@ -1,0 +1,207 @@
+"""Rows as they are shown: token by token, with what each token is and whether it is trained."""
+
+from __future__ import annotations
+
+from bisect import bisect_left, bisect_right
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import accumulate
+from typing import Any
+
+from maskprep.conversation import Where
+from maskprep.errors import RowError
+from maskprep.inspect.excerpt import Excerpt, excerpt
+from maskprep.labelled import IGNORED, Labelled
+from maskprep.tokenizer.encode import Encoder
+from maskprep.tokenizer.load import LoadedTokenizer
+
+
+@dataclass(frozen=True, slots=True)
+class TokenView:
+    """One token. ``data`` are the bytes that it stands for: a part of a character, maybe, and then no text.
+
+    ``split``: a token of the undivided text was split here, at the border in front of a completion. ``other``: whether
+    the token is trained in the data set that this one is compared with, None without a comparison.
+    """
+
+    index: int
+    id: int
+    data: bytes
+    trained: bool
+    role: str
+    part: str
+    message: int
+    special: bool
+    split: bool = False
+    other: bool | None = None
+
+    @property
+    def text(self) -> str | None:
+        """The text of the token, None for a part of a character."""
+        try:
+            return self.data.decode()
+        except UnicodeDecodeError:
+            return None
+
+    def facts(self) -> dict[str, Any]:
+        """Return the token as JSON types; ``bytes`` stands in for the text of a part of a character."""
+        shown = {"text": self.text} if self.text is not None else {"bytes": self.data.hex()}
+        return {
+            "index": self.index,
+            "id": self.id,
+            **shown,
+            "label": self.id if self.trained else IGNORED,
+            "role": self.role,
+            "part": self.part,
+            "message": self.message,
+            "special": self.special,
+            **({"border_split": True} if self.split else {}),
+            **({"trained_in_other": self.other} if self.other is not None else {}),
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class RowView:
+    """One sequence. ``number`` is its place in the data set or, of a source, that of its row; both from 0.
+
+    ``place`` tells which packed row it stands in, and as which of its documents, both from 0; None: it is a row itself.
+    """
+
+    number: int
+    where: Where
+    sequence: int
+    tokens: tuple[TokenView, ...]
+    findings: tuple[tuple[str, str], ...] = ()
+    place: tuple[int, int] | None = None
+
+    @property
+    def trained(self) -> int:
+        """The number of trained tokens."""
+        return sum(token.trained for token in self.tokens)
+
+    @property
+    def text(self) -> str:
+        """The text of the row."""
+        return b"".join(token.data for token in self.tokens).decode(errors="replace")
+
+    def holding(self, text: str) -> set[int]:
+        """Return the indices of the tokens that hold ``text``, wherever it stands."""
+        if not text:
+            return set()
+        starts = [0, *accumulate(len(token.data) for token in self.tokens)]
+        wanted, joined = text.encode(errors="replace"), b"".join(token.data for token in self.tokens)
+        found: set[int] = set()
+        at = joined.find(wanted)
+        while at >= 0:
+            end = at + len(wanted)
+            found.update(range(bisect_right(starts, at) - 1, bisect_left(starts, end)))
+            at = joined.find(wanted, end)
+        return found
+
+    def facts(self) -> dict[str, Any]:
+        """Return the row as JSON types."""
+        return {
+            "row": self.number,
+            "origin": {"file": self.where.file, "line": self.where.line, "sequence": self.sequence},
+            **({"packed": {"row": self.place[0], "document": self.place[1]}} if self.place else {}),
+            "tokens": len(self.tokens),
+            "trained_tokens": self.trained,
+            "findings": [{"code": code, "detail": detail} for code, detail in self.findings],
+            "text": self.text,
+            "by_token": [token.facts() for token in self.tokens],
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class RejectView:
+    """A source row that cannot be used, and why.
+
+    ``source`` is the beginning of the line, ``around`` what stands around the fault; a build keeps neither. ``number``
+    is the row's place in the source, -1 where that is not known.
+    """
+
+    number: int
+    where: Where
+    code: str
+    message: str
+    hint: str
+    details: Mapping[str, Any]
+    source: str
+    around: Excerpt | None = None
+
+    @classmethod
+    def of(cls, number: int, where: Where, error: RowError, data: bytes, *, adapted: bool = False) -> RejectView:
+        """Describe a rejected line; ``adapted``: the messages that its error names are numbered otherwise in it."""
+        shown = data[:_SOURCE_SHOWN].decode(errors="backslashreplace")
+        around = excerpt(error, data, numbered=not adapted)
+        return cls(number, where, error.code, error.message, error.hint, error.facts, shown, around)
+
+    def facts(self) -> dict[str, Any]:
+        """Return the reject as JSON types."""
+        return {
+            "row": self.number if self.number >= 0 else None,
+            "origin": {"file": self.where.file, "line": self.where.line},
+            "rejected": {"code": self.code, "message": self.message, "hint": self.hint, "details": {**self.details}},
+            "source": self.source,
+            "around": self.around.facts() if self.around else None,
+        }
+
+
+_SOURCE_SHOWN = 2000  # bytes of a rejected line
+
+
+class Viewer:
+    """Makes views of labelled sequences with the tokenizer that encoded them."""
+
+    def __init__(self, loaded: LoadedTokenizer, encoder: Encoder) -> None:
+        """Look up which ids are special."""
+        self._encoder = encoder
+        self._special = frozenset(loaded.tokenizer.convert_tokens_to_ids(list(loaded.special_tokens)))
+
+    def text(self, ids: Iterable[int]) -> str:
+        """Return the text that ids stand for."""
+        return b"".join(self._encoder.spell(ids)).decode(errors="replace")
+
+    def view(
+        self,
+        number: int,
+        where: Where,
+        sequence: int,
+        labelled: Labelled,
+        findings: Sequence[tuple[str, str]] = (),
+    ) -> RowView:
+        """Return the view of one sequence."""
+        ids = labelled.input_ids.tolist()
+        spelled = self._encoder.spell(ids)
+        trained = (labelled.labels != IGNORED).tolist()
+        splits = self._splits(spelled, trained)
+        tokens = tuple(
+            TokenView(
+                index,
+                ids[index],
+                spelled[index],
+                trained[index],
+                span.role,
+                span.part,
+                span.message,
+                ids[index] in self._special,
+                index in splits,
+            )
+            for span in labelled.spans
+            for index in range(span.start, span.end)
+        )
+        return RowView(number, where, sequence, tokens, tuple(findings))
+
+    def _splits(self, spelled: Sequence[bytes], trained: Sequence[bool]) -> set[int]:
+        """Return the tokens with which a completion begins where the undivided text has no border of tokens."""
+        try:
+            natural = self._encoder.encode(b"".join(spelled).decode())
+        except (UnicodeDecodeError, RowError):
+            return set()
+        borders = {0, *natural.ends.tolist()}
+        found, position = set(), 0
+        for index, data in enumerate(spelled):
+            if index and trained[index] and not trained[index - 1] and position not in borders:
+                found.add(index)
+            position += len(data)
+        return found

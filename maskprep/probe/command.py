@@ -1,0 +1,102 @@
+"""``maskprep probe``: what a chat template does, found by running it on small conversations of our own.
+
+With a source, what would become of its first rows as well.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from functools import partial
+from itertools import islice
+from typing import Any
+
+from maskprep.errors import RowError
+from maskprep.examples import Preparer
+from maskprep.examples.advice import Adviser
+from maskprep.examples.guard import guarded
+from maskprep.examples.history_cost import SAMPLE_ROWS
+from maskprep.examples.inputs import Inputs
+from maskprep.examples.tally import Tally
+from maskprep.formats import Line, parse
+from maskprep.probe import fields as probe_fields
+from maskprep.probe import fit as probe_fit
+from maskprep.probe import history as probe_history
+from maskprep.probe import marks as probe_marks
+from maskprep.probe import rules as probe_rules
+from maskprep.probe import turns as probe_turns
+from maskprep.probe.prober import Prober, Statement
+
+STATEMENTS: tuple[Callable[[Prober], Statement], ...] = (
+    *probe_fields.STATEMENTS,
+    *probe_turns.STATEMENTS,
+    *probe_fit.STATEMENTS,
+    *probe_rules.STATEMENTS,
+    *probe_history.STATEMENTS,
+    *probe_marks.STATEMENTS,
+)
+"""What is told about a template, in this order."""
+
+
+@dataclass(frozen=True, slots=True)
+class ProbeReport:
+    """What was found. ``rows`` None: no source was given."""
+
+    tokenizer: str
+    templates: tuple[str, ...]
+    statements: tuple[Statement, ...]
+    rows: FirstRows | None
+
+    def facts(self) -> dict[str, Any]:
+        """Return the report as JSON types."""
+        return {
+            "tokenizer": self.tokenizer,
+            "templates_sha256": list(self.templates),
+            "statements": {statement.name: statement.facts() for statement in self.statements},
+            **({"rows": self.rows.facts()} if self.rows else {}),
+        }
+
+
+def probe(inputs: Inputs, *, rows: bool) -> ProbeReport:
+    """Probe the template of ``inputs``; with ``rows``, try the first rows of its sources as well."""
+    prober = Prober(inputs.preparer, inputs.now)
+    sources = sorted({template.source for template in inputs.preparer.templates.values()})
+    return ProbeReport(
+        tokenizer=inputs.loaded.name,
+        templates=tuple(hashlib.sha256(source.encode(errors="surrogatepass")).hexdigest() for source in sources),
+        statements=statements(prober),
+        rows=first_rows(inputs.lines(), inputs.preparer) if rows else None,
+    )
+
+
+def statements(prober: Prober) -> tuple[Statement, ...]:
+    """Return everything that is told about a template."""
+    return tuple(state(prober) for state in STATEMENTS)
+
+
+@dataclass(slots=True)
+class FirstRows:
+    """The counts of the first rows; ``split`` are those that became several sequences."""
+
+    tally: Tally = field(default_factory=Tally)
+    split: int = 0
+
+    def facts(self) -> dict[str, Any]:
+        """Return all counts as JSON types."""
+        return {**self.tally.facts(), "rows_split": self.split}
+
+
+def first_rows(lines: Iterable[Line], preparer: Preparer) -> FirstRows:
+    """Prepare the first rows as a build would, and write nothing."""
+    found, adviser = FirstRows(), Adviser(preparer)
+    for line in islice(lines, SAMPLE_ROWS):
+        try:
+            with guarded():
+                prepared = preparer.prepare(parse(line, line.reading))
+        except RowError as error:
+            found.tally.reject(line.where, adviser.advise(error, line.where, partial(parse, line, line.reading)))
+        else:
+            found.tally.use(line.where, prepared)
+            found.split += len(prepared.sequences) > 1
+    return found

@@ -1,0 +1,1 @@
+"""Strings, numbers and messages that remember who wrote each of their characters."""

@@ -1,0 +1,91 @@
+"""Which rows and turns are checked once more in the slow way: without anything taken over from another rendering.
+
+``first`` of each kind only, a ``sample`` besides (1 in 200), or ``all``. What is drawn is decided by the text alone, so
+that it is the same for any number of workers.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Hashable
+from zlib import crc32
+
+from maskprep.conversation import Conversation, Message
+from maskprep.errors import RowError
+from maskprep.policy import AuditMode
+from maskprep.template.chat_template import ChatTemplate
+from maskprep.template.rendered import Rendered
+
+_ONE_IN = 200
+_AUDITS = 8  # of the turns of one row are drawn at most, about: each is rendered as a whole
+_TAIL = 400  # characters by which a conversation is drawn
+_MOST_KINDS = 10_000  # known at a time: strange data may make any number
+
+
+class Audit:
+    """Decides what is checked, and remembers which kinds were."""
+
+    def __init__(self, mode: AuditMode = AuditMode.SAMPLE) -> None:
+        """Begin with no kind known."""
+        self.mode = mode
+        self._known: set[Hashable] = set()
+
+    def begin(self) -> None:
+        """Forget which kinds were checked."""
+        self._known.clear()
+
+    def wants(self, kinds: Collection[Hashable], text: str, one_in: int = 0) -> bool:
+        """Tell whether something is to be checked that is of these kinds.
+
+        Args:
+            kinds: what it has in common with others.
+            text: what it is drawn by.
+            one_in: for things of which there are very many: how many of them there are to one that is drawn.
+        """
+        unknown = set(kinds) - self._known
+        if len(self._known) < _MOST_KINDS:
+            self._known |= unknown
+        return bool(unknown) or self.draws(crc32(text.encode("utf-8", "surrogatepass")), one_in)
+
+    def knows(self, kinds: Collection[Hashable]) -> bool:
+        """Tell whether all of these kinds were checked."""
+        return self._known.issuperset(kinds)
+
+    def draws(self, number: int, one_in: int = 0) -> bool:
+        """Tell whether something is drawn whose text has the CRC ``number``."""
+        drawn = number % max(_ONE_IN, one_in) == 0
+        return self.mode is AuditMode.ALL or (self.mode is AuditMode.SAMPLE and drawn)
+
+
+def shape(message: Message) -> tuple[str, tuple[str, ...]]:
+    """Return what a message has in common with others: its role, and the fields that say something."""
+    return (message.role, tuple(sorted(name for name, value in message.fields.items() if value)))
+
+
+def surroundings(conversation: Conversation) -> Hashable:
+    """Return what a conversation has beside its messages."""
+    given = conversation.template_kwargs or {}
+    return (bool(conversation.tools), bool(conversation.documents), tuple(sorted(map(str, given))))
+
+
+def check_plainly(
+    template: ChatTemplate, conversation: Conversation, message: int, prompt: str, continued: str
+) -> None:
+    """Compare the texts of prompt(k) and continued(k) with the plain renderings.
+
+    Raises:
+        RowError: ``render-differs`` where they differ.
+    """
+    for upto, prompted, text in ((message, True, prompt), (message + 1, False, continued)):
+        if text != template.plain(conversation, upto, generation_prompt=prompted):
+            msg = f"messages[{message}]: the rendering with origins has another text than the plain one"
+            raise RowError("render-differs", msg, "please report the template and the row: a fault of maskprep")
+
+
+def drawn_by(whole: Rendered) -> str:
+    """Return the text by which the turns of a conversation are drawn, each with the number of its message behind it."""
+    return whole.between(max(0, len(whole) - _TAIL), len(whole))
+
+
+def one_in(conversation: Conversation) -> int:
+    """Return how many turns there are to one that is drawn, if that is more than usual."""
+    return len(conversation.messages) // _AUDITS

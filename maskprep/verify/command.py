@@ -1,0 +1,176 @@
+"""``maskprep verify``: prove that the loss a trainer computes on a build is the loss that is meant."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from maskprep.config import Config
+from maskprep.dataset.reader import StoredDataSet
+from maskprep.errors import BuildError, MaskprepError, UsageError
+from maskprep.examples import Preparer
+from maskprep.examples.oracle import Alone
+from maskprep.examples.setup import limits_of, policy_of
+from maskprep.formats import Reading
+from maskprep.policy import TRAINABLE, Control, History, Mismatch, Trained
+from maskprep.tokenizer.load import LoadedTokenizer, load_tokenizer
+from maskprep.verify.examples import sample
+from maskprep.verify.files import check_files
+from maskprep.verify.options import Progress, VerifyOptions
+from maskprep.verify.result import Faults, Result, Verdict, skipped
+from maskprep.verify.source import Rebuild, check_source
+from maskprep.verify.structure import Expected, check_structure
+
+if TYPE_CHECKING:
+    from maskprep.verify.with_model import Modelled
+
+_Given = TypeVar("_Given")
+
+_WITH_MODEL = ("loss", "gradient", "padding", "packing", "learning", "model")
+
+
+@dataclass(frozen=True, slots=True)
+class VerifyReport:
+    """What every check found, and what it was found with. ``run`` tells of the model, the device, speed and memory."""
+
+    path: str
+    results: tuple[Result, ...]
+    run: dict[str, Any]
+
+    @property
+    def passed(self) -> bool:
+        """Whether no check failed."""
+        return all(result.verdict is not Verdict.FAILED for result in self.results)
+
+    def facts(self) -> dict[str, Any]:
+        """Return the report as JSON types."""
+        checks = [result.as_json() for result in self.results]
+        return {"path": self.path, "passed": self.passed, "checks": checks, "run": self.run}
+
+
+def verify(options: VerifyOptions, progress: Progress) -> VerifyReport:
+    """Run all checks on a finished build.
+
+    Raises:
+        UsageError: there is no finished build, torch is not installed, or the model or device cannot be had.
+    """
+    options.check()
+    from maskprep.verify.with_model import Modelled  # noqa: PLC0415 - imports torch
+
+    began = time.monotonic()
+    data = _open(options.path)
+    modelled = Modelled(options, progress)
+    results = tuple(check_all(data, modelled) if isinstance(data, StoredDataSet) else _unreadable(data))
+    run = {**modelled.run, "seconds": round(time.monotonic() - began, 2)}
+    return VerifyReport(options.path, results, run)
+
+
+def check_all(data: StoredDataSet, modelled: Modelled) -> Iterator[Result]:
+    """Yield the result of every check, in order."""
+    options, progress = modelled.options, modelled.progress
+    loaded = _tokenizer(data)
+    shards = data.shards
+    progress.start("files", sum(shard.path.stat().st_size for shard in shards if shard.path.is_file()))
+    yield check_files(data.root, data.whole, loaded, progress.advance)
+    if loaded is None:
+        yield from _skipped("the tokenizer beside the shards cannot be loaded")
+        return
+    told = sum(shard["documents"] for shard in data.manifest["shards"])
+    progress.start("structure", told)
+    structure = _guarded(
+        "structure",
+        lambda: Expected.of(loaded.tokenizer, data.manifest["config"]),
+        lambda expected: check_structure(shards, expected, progress.advance),
+    )
+    yield structure
+    if structure.figures.get("rows") != told:
+        # Rows are read by their numbers with nothing checked: a damaged shard would end the program.
+        yield from _skipped("not all rows can be read", ("source", *_WITH_MODEL))
+        return
+    numbers = sample(len(data), options.wanted, options.seed)
+    progress.start("source", len(numbers))
+    yield _guarded(
+        "source",
+        lambda: _rebuild(data, loaded),
+        lambda rebuild: check_source(data, numbers, rebuild, progress.advance),
+    )
+    try:
+        yield from modelled.results(data, loaded, numbers, packed=data.manifest["config"]["packing"] is not None)
+    except BuildError as error:
+        yield from _skipped(f"the rows cannot be read: {error.message}", _WITH_MODEL)
+
+
+def _open(path: str) -> StoredDataSet | str:
+    """Open a data set, or return what is wrong with a manifest that is there but cannot be read."""
+    try:
+        return StoredDataSet(path)
+    except UsageError as error:
+        marks = ("state.json", "dataset_dict.json")
+        committed = any((Path(path) / mark).is_file() for mark in marks)
+        if not (committed and (Path(path) / "maskprep" / "manifest.json").is_file()):
+            raise
+        return error.message
+
+
+def _unreadable(reason: str) -> Iterator[Result]:
+    faults = Faults()
+    faults.add(reason)
+    yield faults.result("files", "", "the manifest cannot be read", "copy the folder again, or build it again")
+    yield from _skipped("the manifest cannot be read")
+
+
+def _skipped(reason: str, names: tuple[str, ...] = ("structure", "source", *_WITH_MODEL)) -> Iterator[Result]:
+    for name in names:
+        yield skipped(name, reason)
+
+
+def _tokenizer(data: StoredDataSet) -> LoadedTokenizer | None:
+    try:
+        return load_tokenizer(data.tokenizer, data.manifest.get("stop_tokens", []))
+    except (UsageError, TypeError):
+        return None
+
+
+def _rebuild(data: StoredDataSet, loaded: LoadedTokenizer) -> Rebuild:
+    """Return what builds the rows again, with the tokenizer and the template that lie beside them."""
+    config = Config.model_validate({**data.manifest["config"], "tokenizer": data.tokenizer, "chat_template": None})
+    now = datetime.fromisoformat(data.manifest["now"])
+    variables = dict(config.template_kwargs)
+    limits = limits_of(config)
+    alone = Alone(
+        loaded.tokenizer,
+        loaded.stop_tokens,
+        whole=set(config.train.parts) == set(map(str, TRAINABLE))
+        and {config.train.empty_reasoning, config.train.tool_call_ids} == {Trained.TRAIN},
+        lenient=config.history == History.RENDERED or config.prompt_mismatch == Mismatch.TRAIN,
+        escaped=config.control_tokens == Control.ESCAPE,
+        limits=limits,
+    )
+    preparer = Preparer(loaded, now=now, policy=policy_of(config), variables=variables, limits=limits)
+    return Rebuild(preparer, alone, variables, now, config.max_row_bytes, _readings(data.manifest))
+
+
+def _readings(manifest: Mapping[str, Any]) -> dict[str, Reading]:
+    """Return how the rows of each file were read, by its name."""
+    drop_nulls, mixed = manifest["config"]["drop_nulls"], manifest["config"]["mixed_formats"]
+    return {
+        file: Reading(entry["format"], entry["columns"], entry["roles"], drop_nulls, mixed)
+        for entry in manifest["sources"]
+        for file in entry["files"]
+    }
+
+
+def _guarded(name: str, make: Callable[[], _Given], check: Callable[[_Given], Result]) -> Result:
+    """Run a check with what the manifest tells it; where it tells no such thing, ``files`` has said so: skip it."""
+    try:
+        given = make()
+    except (MaskprepError, ValueError, KeyError, TypeError) as error:
+        return skipped(name, f"it cannot be made: {type(error).__name__}: {error}")
+    try:
+        return check(given)
+    except MaskprepError as error:
+        return skipped(name, f"it cannot be made: {error}")

@@ -1,0 +1,206 @@
+"""Rows against their sources: each is rebuilt from its line and must be equal; then transformers alone must agree."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from maskprep.dataset.reader import StoredDataSet
+from maskprep.dataset.schema import ShardRow
+from maskprep.errors import BuildError, RowError, UsageError
+from maskprep.examples import PreparedSequence, Preparer
+from maskprep.examples.chats import Chats
+from maskprep.examples.clock import clock
+from maskprep.examples.guard import guarded
+from maskprep.examples.oracle import Alone
+from maskprep.formats import DEFAULT, Line, Reading, parse
+from maskprep.labelled import IGNORED, Labelled
+from maskprep.sources import open_source, pick_rows, total_bytes
+from maskprep.sources.names import HUB
+from maskprep.sources.streams import STDIN
+from maskprep.storage import is_remote
+from maskprep.verify.result import Faults, Result, skipped
+
+_ADVICE = (
+    "the rows are not what their sources become: build again; if the source was edited since, that is the reason, "
+    "otherwise find out who changed the data set"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Rebuild:
+    """All that is needed to build a row again as the manifest says it was built.
+
+    ``variables`` are the configured ``template_kwargs``, ``now`` the time that templates are told, ``readings`` how the
+    rows of each source are read, by its name.
+    """
+
+    preparer: Preparer
+    alone: Alone
+    variables: Mapping[str, Any]
+    now: datetime
+    max_row_bytes: int
+    readings: Mapping[str, Reading]
+
+
+def check_source(
+    data: StoredDataSet, numbers: Sequence[int], rebuild: Rebuild, advance: Callable[[int], None]
+) -> Result:
+    """Rebuild the rows ``numbers`` of a data set and compare. ``advance`` is told how many more rows were seen."""
+    check = _Check(data, rebuild, advance)
+    wanted: dict[str, dict[int, list[int]]] = defaultdict(lambda: defaultdict(list))
+    for number in numbers:
+        where = data.row(number).where
+        wanted[where.file][where.line].append(number)
+    with clock(rebuild.now):
+        for file, lines in wanted.items():
+            check.file(file, lines)
+    if not check.rows:
+        return skipped("source", "; ".join(check.gone) or "there is no row")
+    alone = rebuild.alone
+    said = f"{check.rows:,} of {len(data):,} rows are what their source lines become, and transformers alone agrees"
+    flags = list(check.gone)
+    if alone.as_rendered:
+        flags.append(
+            f"{alone.as_rendered:,} turns are trained in a context that no server sends (as configured): by "
+            "transformers alone, they were compared with the rendering in which they stand"
+        )
+    return check.faults.result(
+        "source",
+        said,
+        "rows differ from what their source lines become",
+        _ADVICE,
+        figures={
+            "rows": check.rows,
+            "of": len(data),
+            "turns_proved": alone.proved,
+            "turns_as_rendered": alone.as_rendered,
+        },
+        flags=tuple(flags),
+    )
+
+
+class _Check:
+    def __init__(self, data: StoredDataSet, rebuild: Rebuild, advance: Callable[[int], None]) -> None:
+        self.data, self.rebuild, self.advance = data, rebuild, advance
+        self.faults = Faults()
+        self.gone: list[str] = []
+        self.rows = 0
+
+    def file(self, file: str, lines: Mapping[int, list[int]]) -> None:
+        waiting = dict(lines)
+        gone = _gone(file)
+        if gone:
+            count = sum(map(len, lines.values()))
+            self.gone.append(f"{gone}: {count:,} rows were not compared")
+            self.advance(count)
+            return
+        reading = self.rebuild.readings.get(file, DEFAULT)
+        try:
+            for line in pick_rows(file, lines.keys(), self.rebuild.max_row_bytes):
+                self._line(replace(line, reading=reading), waiting.pop(line.where.line))
+        except (UsageError, BuildError) as error:
+            self.faults.add(f"{file}: {error.message}")
+        for number, numbers in waiting.items():
+            self.rows += len(numbers)
+            self.faults.add(f"row {numbers[0]}: {file} has no line {number} any more", len(numbers))
+            self.advance(len(numbers))
+
+    def _line(self, line: Line, numbers: Sequence[int]) -> None:
+        self.rows += len(numbers)
+        preparer = self.rebuild.preparer
+        try:
+            with guarded():
+                proved = preparer.prove(parse(line, line.reading))
+                prepared = preparer.finish(proved, preparer.policy.history)
+        except RowError as error:
+            self.faults.add(f"row {numbers[0]}: {line.where} is rejected now: {error.message}", len(numbers))
+            self.advance(len(numbers))
+            return
+        chats = Chats(proved.conversation, self.rebuild.variables)
+        for number in numbers:
+            row = self.data.row(number)
+            made = prepared.sequences
+            if row.sequence >= len(made):
+                self.faults.add(
+                    f"row {number}: {line.where} gives {len(made)} sequences, this is number {row.sequence}"
+                )
+            else:
+                found = [
+                    *_differences(row.labelled, made[row.sequence].labelled),
+                    *(f"by transformers alone, {fault}" for fault in self._alone(chats, made[row.sequence], row)),
+                ]
+                if found:
+                    self.faults.add(f"row {number} ({line.where}): {'; '.join(found)}")
+            self.advance(1)
+
+    def _alone(self, chats: Chats, made: PreparedSequence, row: ShardRow) -> Iterator[str]:
+        try:
+            yield from self.rebuild.alone.faults(chats.of(made), chats.renumbered(row.labelled, made))
+        except Exception as error:  # noqa: BLE001 - a template is a program from a stranger
+            yield f"it cannot be rendered: {type(error).__name__}: {error}"
+
+
+def _gone(file: str) -> str:
+    """Say why a source cannot be read now, nothing where it can."""
+    if file == STDIN:
+        return "standard input cannot be read again"
+    if file.startswith(HUB):
+        try:
+            open_source(file, 1)
+        except UsageError as error:
+            return error.message
+        return ""
+    if is_remote(file):
+        try:
+            total_bytes(file)
+        except (UsageError, BuildError) as error:
+            return error.message
+        return ""
+    there = Path(file).exists()
+    return "" if there else f"the source {file} is not here (looked up from {Path.cwd()}, as the build was told)"
+
+
+def _differences(here: Labelled, there: Labelled) -> Iterator[str]:
+    """Yield how a stored row differs from the rebuilt one."""
+    if not np.array_equal(here.input_ids, there.input_ids):
+        if len(here.input_ids) != len(there.input_ids):
+            yield f"it has {len(here.input_ids):,} ids, the source gives {len(there.input_ids):,}"
+        else:
+            other = np.flatnonzero(here.input_ids != there.input_ids)
+            yield f"{len(other):,} ids are others, the first at token {int(other[0]):,}"
+    elif len(here.labels) != len(there.labels):
+        yield f"it has {len(here.labels):,} labels, the source gives {len(there.labels):,}"
+    elif not np.array_equal(here.labels, there.labels):
+        more = (here.labels != IGNORED) & (there.labels == IGNORED)
+        less = (here.labels == IGNORED) & (there.labels != IGNORED)
+        yield f"{int(more.sum()):,} tokens are trained that must not be{_at(more)}"
+        yield f"{int(less.sum()):,} are not that must{_at(less)}"
+    elif not _same_weights(here, there):
+        yield "the weights of its tokens are others"
+    elif here.spans != there.spans:
+        pairs = zip((*here.spans, None), (*there.spans, None), strict=False)
+        first = next((pair for pair in pairs if pair[0] != pair[1]), (None, None))
+        yield f"the spans are others, the first: {_span(first[0])} instead of {_span(first[1])}"
+
+
+def _same_weights(here: Labelled, there: Labelled) -> bool:
+    one, two = (
+        (row.labels != IGNORED).astype(np.float32) if row.weights is None else row.weights for row in (here, there)
+    )
+    return np.array_equal(one, two)
+
+
+def _at(mask: np.ndarray) -> str:
+    places = np.flatnonzero(mask)
+    return f" (token {int(places[0]):,})" if len(places) else ""
+
+
+def _span(span: Any) -> str:
+    return f"{span.role} {span.part} {span.start}:{span.end}" if span else "none"

@@ -1,0 +1,189 @@
+"""The checks of ``maskprep verify`` that need a model. Importing this imports torch."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+
+from maskprep.dataset.reader import StoredDataSet
+from maskprep.errors import UsageError
+from maskprep.tokenizer.load import LoadedTokenizer
+from maskprep.verify.examples import Example, example, sample, within
+from maskprep.verify.gradient import GradientCheck
+from maskprep.verify.learning import check_learning
+from maskprep.verify.loss import LossCheck
+from maskprep.verify.model_runner import Runner
+from maskprep.verify.models import choose_device, device_name, enough_memory, peak_memory, random_model, real_model
+from maskprep.verify.options import Progress, VerifyOptions
+from maskprep.verify.packing import Pack, check_packing
+from maskprep.verify.padding import check_padding
+from maskprep.verify.result import Result, Verdict, skipped
+from maskprep.verify.table import ModelTable
+
+_WORK = {"cpu": 2**32, "mps": 2**34, "cuda": 2**37}  # logits computed where no number of rows was asked for
+_SECONDS = 60  # likewise: no further row is begun after so long, once there are a few
+_FEW = 4
+_PACK = 8192  # tokens of a packed row that are run where the model is ours
+_PACKS = 3  # packed rows that are run, whole and document by document
+_KEPT = 6  # rows that are padded, batched and learnt
+_NO_MODEL = "no --model was given: what a random model thinks of the text says nothing"
+_NOT_ASKED = "not asked for: give --learn N for N training steps"
+
+
+class Modelled:
+    """Runs the rows of a data set through one model, once, and lets every check that needs them see them.
+
+    Args:
+        options: which model, which device.
+        progress: is told how far it has come.
+
+    ``run`` tells afterwards what it was run with and how fast.
+
+    Raises:
+        UsageError: the model or the device cannot be had.
+    """
+
+    def __init__(self, options: VerifyOptions, progress: Progress) -> None:
+        """Load the model, if one was named; see the class."""
+        self.options, self.progress = options, progress
+        self.run: dict[str, Any] = {}
+        self._device = choose_device(options.device)
+        with enough_memory(self._device):
+            self._real = real_model(options.model, self._device) if options.model is not None else None
+
+    def results(
+        self, data: StoredDataSet, loaded: LoadedTokenizer, numbers: Sequence[int], *, packed: bool
+    ) -> list[Result]:
+        """Check the rows ``numbers``; ``packed`` tells that the shards have the columns of a packed data set.
+
+        Raises:
+            BuildError: a row cannot be read.
+            UsageError: the model has not the ids of the data set, or the device not the memory for it.
+        """
+        with enough_memory(self._device):
+            return self._results(data, loaded, numbers, packed=packed)
+
+    def _results(
+        self, data: StoredDataSet, loaded: LoadedTokenizer, numbers: Sequence[int], *, packed: bool
+    ) -> list[Result]:
+        lengths = data.lengths()[0]
+        if self._real is not None:
+            _fit(self._real, data, numbers)
+        vocabulary = max(loaded.tokenizer.get_vocab().values(), default=0) + 1
+        longest = max(int(lengths.max(initial=0)), min(_pack_length(data), _PACK))
+        runner = self._real or random_model(vocabulary, longest, self._device, self.options.seed)
+        chosen = list(numbers)
+        if self.options.rows is None:
+            budget = _WORK[self._device.type] / runner.vocabulary
+            chosen = list(within(numbers, lambda number: int(lengths[number]), budget, self.options.seed))
+        began = time.monotonic()
+        passes = _Passes(runner, lambda token: str(loaded.tokenizer.decode([token])))
+        self.progress.start("loss, gradient", len(chosen))
+        for count, number in enumerate(chosen, 1):
+            passes.see(number, data)
+            self.progress.advance(1)
+            if self.options.rows is None and count >= _FEW and time.monotonic() - began > _SECONDS:
+                chosen = chosen[:count]
+                break
+        rows = passes.kept
+        self.progress.start("padding", 1)
+        padding = check_padding(runner, loaded.tokenizer, rows)
+        packing = check_packing(runner, list(_packs(data, runner, self.options)) if packed else [])
+        self._note(runner, time.monotonic() - began)
+        learning = skipped("learning", _NOT_ASKED)
+        if self.options.learn:
+            self.progress.start("learning", self.options.learn + 1)
+            real = self._real is not None
+            learning = check_learning(runner, rows, self.options.learn, self.progress.advance, trained=real)
+        self.run["peak_memory_bytes"] = peak_memory(self._device)
+        table = passes.table.result() if self._real else skipped("model", _NO_MODEL)
+        bounded = [passes.loss.result(), passes.gradient.result()]
+        return [*(_told(result, len(chosen), len(numbers)) for result in bounded), padding, packing, learning, table]
+
+    def _note(self, runner: Runner, seconds: float) -> None:
+        self.run |= {
+            "device": device_name(runner.device),
+            "dtype": str(runner.dtype).removeprefix("torch."),
+            "attention": str(runner.model.config._attn_implementation),  # noqa: SLF001 - it has no public name
+            "model": runner.name,
+            "vocabulary": runner.vocabulary,
+            "tokens": runner.tokens,
+            "tokens_per_second": round(runner.tokens / seconds, 1) if seconds else 0.0,
+        }
+
+
+class _Passes:
+    """One pass over each row, which the checks of loss, gradient and model all see."""
+
+    def __init__(self, runner: Runner, spell: Any) -> None:
+        self._runner = runner
+        self.loss, self.gradient = LossCheck(runner.tolerance), GradientCheck()
+        self.table = ModelTable(runner.name, spell)
+        self.kept: list[Example] = []
+        self._plain: bool | None = None
+
+    def see(self, number: int, data: StoredDataSet) -> None:
+        runner = self._runner
+        row = example(number, data.row(number), runner.vocabulary)
+        if isinstance(row, str):
+            self.loss.refuse(number, row)
+            return
+        if len(row) > runner.longest:
+            self.loss.shorten()
+            row = row.window(runner.longest)
+        window = row.window(runner.window)
+        if self._plain is None:
+            self._plain = runner.head_is_plain(row.window(16))
+        own = runner.own(window)
+        measured = own.measured if window is row else runner.measure(row) if self._plain else None
+        self.loss.see(row, measured, own, window)
+        self.gradient.see(row, measured, own, window)
+        self.table.see(*((window, own.measured) if measured is None else (row, measured)))
+        self.kept += [row] if len(self.kept) < _KEPT else []
+
+
+def _pack_length(data: StoredDataSet) -> int:
+    """Return the most tokens that a packed row may have, 0 where rows are not packed."""
+    packing = data.manifest["config"]["packing"]
+    return int(packing["length"]) if packing is not None else 0
+
+
+def _packs(data: StoredDataSet, runner: Runner, options: VerifyOptions) -> Iterator[Pack]:
+    """Yield a few packed rows, no longer than the model can take."""
+    total = sum(shard["rows"] for shard in data.manifest["shards"])
+    numbers = sample(total, _PACKS, options.seed)
+    for number, batch in zip(numbers, data.packs(numbers), strict=True):
+        ids, labels, positions, lengths = (
+            np.asarray(batch.column(name)[0].values.to_numpy(zero_copy_only=False), np.int64)
+            for name in ("input_ids", "labels", "position_ids", "seq_lengths")
+        )
+        fitting = int(np.searchsorted(np.cumsum(lengths), runner.longest, side="right")) or 1
+        end = int(lengths[:fitting].sum())
+        sound = end == len(ids) or fitting < len(lengths)
+        kept = lengths[:fitting] if sound else lengths
+        stop = end if sound else len(ids)
+        yield Pack(number, ids[:stop], labels[:stop], positions[:stop], tuple(kept.tolist()))
+
+
+def _fit(runner: Runner, data: StoredDataSet, numbers: Sequence[int]) -> None:
+    highest = max(_highest(data, numbers), default=0)
+    if highest >= runner.vocabulary:
+        msg = f"the model {runner.name!r} has {runner.vocabulary:,} ids, the data set holds {highest:,}"
+        raise UsageError(msg, "give the model that the tokenizer of the data set belongs to")
+
+
+def _highest(data: StoredDataSet, numbers: Sequence[int]) -> Iterator[int]:
+    for number in numbers:
+        yield int(data.row(number).labelled.input_ids.max(initial=0))
+
+
+def _told(result: Result, rows: int, sampled: int) -> Result:
+    """Say so where not all sampled rows were run through the model."""
+    if result.verdict is Verdict.SKIPPED or rows == sampled:
+        return result
+    flag = f"{rows:,} of the {sampled:,} sampled rows, to bound the time: --rows N runs N, however long"
+    return replace(result, flags=(*result.flags, flag))

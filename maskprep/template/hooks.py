@@ -47,7 +47,7 @@ class Watcher:
 
 
 def watched(tree: n.Template, environment: jinja2.Environment) -> n.Template:
-    """Put the hooks into a template."""
+    """Return the parsed template with the hooks put in."""
     if _is_fickle(tree):
         return tree
     for number, loop in enumerate(_loops(tree.body)):

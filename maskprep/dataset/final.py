@@ -28,7 +28,6 @@ class FinalWriter:
     """
 
     def __init__(self, folder: Path, companions: Path, profile: Profile, shard_bytes: int) -> None:
-        """Begin with no shard; see the class."""
         self._folder, self._companions, self._profile, self._shard_bytes = folder, companions, profile, shard_bytes
         self._receipts: list[Receipt] = []
         self._open: _Open | None = None

@@ -41,7 +41,6 @@ class StoredDataSet:
     """
 
     def __init__(self, path: str, *, committed: bool = True) -> None:
-        """Open the folder; see the class."""
         self.path = Path(path)
         own = self.path.name if holds_split(self.path) else None
         self.root = self.path.parent if own else self.path

@@ -34,7 +34,6 @@ class Row:
     """
 
     def __init__(self, raw: object, names: Names) -> None:
-        """Rename the fields; see the class."""
         self.names = names
         self.fields = names.row(as_object(raw))
         self.findings: list[Finding] = []

@@ -29,7 +29,6 @@ class Found:
     """
 
     def __init__(self, entries: Entries, read: Callable[[int], Mapping[str, Any]], examples: int = 10) -> None:
-        """Read all findings once; see the class."""
         self._read = read
         self._codes: dict[str, int] = {}
         self.first: dict[str, list[Place]] = defaultdict(list)

@@ -154,7 +154,6 @@ class Viewer:
     """Makes views of labelled sequences with the tokenizer that encoded them."""
 
     def __init__(self, loaded: LoadedTokenizer, encoder: Encoder) -> None:
-        """Look up which ids are special."""
         self._encoder = encoder
         self._special = frozenset(loaded.tokenizer.convert_tokens_to_ids(list(loaded.special_tokens)))
 

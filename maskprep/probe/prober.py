@@ -65,7 +65,6 @@ class Prober:
     """
 
     def __init__(self, preparer: Preparer, now: datetime) -> None:
-        """Keep both; see the class."""
         self._made, self.now = preparer, now
         self.loaded, self.stops = preparer.loaded, preparer.stops
         self._conversations: dict[str, Conversation] = {}

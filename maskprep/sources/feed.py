@@ -62,7 +62,6 @@ class Feed:
     """
 
     def __init__(self, config: Config) -> None:
-        """Look at the first rows of every source but standard input; see the class."""
         self._config = config
         self.found = [find(source.path) for source in config.sources]
         self.files = list(_files(config.sources, self.found))

@@ -4,8 +4,8 @@
     tokens  0                57         91                    164     all ids in one array, their places counted in
     bytes   0                210        333                   602     the bytes of all texts joined
 
-What is computed of one text alone costs some calls of numpy, each longer than its work; for a hundred short texts they
-are the same few calls. ``Encoder.encode`` and ``Encoder.contexts`` say what must come out.
+For a single short text numpy's calls take longer than their work; for a hundred texts they are as few.
+``Encoder.encode`` and ``Encoder.contexts``, which take one text, must give the same.
 """
 
 from __future__ import annotations
@@ -34,5 +34,5 @@ class Together:
     met: Bools
 
     def in_bytes(self, characters: Ints) -> Ints:
-        """Return where characters, counted in all texts joined, stand in their bytes."""
+        """Return the places in bytes of the places ``characters``; both count in all texts joined."""
         return characters if self.places is None else self.places[characters]

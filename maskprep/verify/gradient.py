@@ -18,7 +18,6 @@ class GradientCheck:
     """Looks at the size of the gradient for each token, by the model's own backward pass and over chunks."""
 
     def __init__(self) -> None:
-        """Begin with nothing seen."""
         self._faults = Faults()
         self._rows = self._inside = self._outside = 0
         self._least, self._off = float("inf"), 0.0

@@ -31,7 +31,6 @@ class Order:
     """Sees the rows of all shards, in order. Memory holds 16 bytes a row."""
 
     def __init__(self, expected: Arrangement) -> None:
-        """Begin; see the class."""
         self._expected = expected
         self._before: tuple[str, int, int] | None = None
         self._copies = 1

@@ -71,7 +71,6 @@ class Faults:
     """Collects what is wrong: the first faults word for word, the rest as a number."""
 
     def __init__(self) -> None:
-        """Begin with none."""
         self.named: list[str] = []
         self.count = 0
 

@@ -32,7 +32,6 @@ class ModelTable:
     """Collects the losses of a real model; ``spell`` names an id."""
 
     def __init__(self, name: str, spell: Callable[[int], str]) -> None:
-        """Begin with nothing seen."""
         self._name, self._spell = name, spell
         self._breakdown = Breakdown()
         self._places: dict[int, list[float]] = defaultdict(list)

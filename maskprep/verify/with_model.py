@@ -48,7 +48,6 @@ class Modelled:
     """
 
     def __init__(self, options: VerifyOptions, progress: Progress) -> None:
-        """Load the model, if one was named; see the class."""
         self.options, self.progress = options, progress
         self.run: dict[str, Any] = {}
         self._device = choose_device(options.device)

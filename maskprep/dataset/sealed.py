@@ -29,7 +29,7 @@ def seal_of(manifest: Mapping[str, Any]) -> str:
 
 
 def state_of(names: Sequence[str], fingerprint: str, split: str, seal: str) -> dict[str, Any]:
-    """Return what ``load_from_disk`` reads of an Arrow folder; it looks at no key that it does not know."""
+    """Return the ``state.json`` of an Arrow folder, for ``load_from_disk``, which ignores keys it does not know."""
     return {
         "_data_files": [{"filename": name} for name in names],
         "_fingerprint": split_fingerprint(fingerprint, split),
@@ -43,12 +43,12 @@ def state_of(names: Sequence[str], fingerprint: str, split: str, seal: str) -> d
 
 
 def split_fingerprint(fingerprint: str, split: str) -> str:
-    """Return the fingerprint by which ``datasets`` knows a split: two of them must not be taken for one."""
+    """Return the fingerprint by which ``datasets`` knows a split: two splits must not be taken for one."""
     return (hashlib.sha256(f"{fingerprint}/{split}".encode()).hexdigest() if split else fingerprint)[:16]
 
 
 def put(path: Path, value: Mapping[str, Any]) -> None:
-    """Write a JSON file under another name, and rename it: it is there as a whole, or not at all."""
+    """Write a JSON file under another name, and rename it: the file is there as a whole, or not at all."""
     partial = path.with_name(f"{path.name}.partial")
     write_json(partial, value)
     sync(path.parent)
@@ -57,7 +57,7 @@ def put(path: Path, value: Mapping[str, Any]) -> None:
 
 
 def write_json(path: Path, value: Mapping[str, Any]) -> None:
-    """Write a JSON file that lies on the disk when this returns."""
+    """Write a JSON file, and return once it lies on the disk."""
     with path.open("w", encoding="utf-8") as file:
         file.writelines(indented(value))
         file.flush()
@@ -65,7 +65,7 @@ def write_json(path: Path, value: Mapping[str, Any]) -> None:
 
 
 _LONG = frozenset({"shards", "_data_files"})
-"""What these lists are called."""
+"""The keys in JSON under which such long lists stand."""
 
 
 def compact(value: Mapping[str, Any]) -> Iterator[str]:

@@ -275,7 +275,7 @@ class Encoder:
 
 
 def _ends_of(text: str, bounds: Sequence[tuple[int, int]], starts: Sequence[int]) -> Iterator[tuple[int, str]]:
-    """Yield for each ``text[:start]`` the number of its last solid token (-1: none), and its text from that token on."""
+    """Yield for each ``text[:start]`` the number of its last solid token (-1: none), and its text from there on."""
     heads = [end for _, end in bounds]
     for start in starts:
         index = bisect_right(heads, start) - 1

@@ -92,7 +92,7 @@ class _Tokens:
     ends: Ints
 
     def narrow(self, index: int, content: bytes | None) -> bool:
-        """Take from token ``index`` the white space that it swallows; tell whether it is the added token ``content``."""
+        """Take from token ``index`` the white space it swallows; tell whether it is the added token ``content``."""
         found = self.raw.find(content, self.starts[index], self.ends[index]) if content else -1
         if content is None or found < 0:
             return False
@@ -138,7 +138,7 @@ class _Tokens:
         return True
 
     def _share_changed(self, run: range, low: int, changed: list[tuple[str, bytes | None]]) -> None:
-        """Give each token of a run the characters whose normalised form, in ``changed``, is the bytes that it spells."""
+        """Give each token of a run the characters whose normalised form, in ``changed``, is the bytes it spells."""
         became = [one for _, one in changed if one is not None]
         if len(became) < len(changed) or b"".join(became) != b"".join(self.spelled[run[0] : run[-1] + 1]):
             return

@@ -1,4 +1,4 @@
-"""What ``maskprep verify`` is asked for."""
+"""The options of ``maskprep verify``, and the progress that it reports."""
 
 from __future__ import annotations
 
@@ -9,22 +9,22 @@ from typing import Protocol
 from maskprep.errors import UsageError
 
 ROWS = 200
-"""Rows that are rebuilt from their source and run through the model, where none were asked for."""
+"""How many rows are rebuilt from their source and run through the model, unless another number is asked for."""
 
 
 class Progress(Protocol):
-    """Is told which check runs and how far it is."""
+    """Receives the progress of the checks: which one runs and how far it is."""
 
     def start(self, name: str, total: int) -> None:
-        """Begin a check that has ``total`` to go through."""
+        """Begin the check ``name``, which has ``total`` rows or bytes to go through."""
 
     def advance(self, count: int, /) -> None:
-        """Note that ``count`` more are done."""
+        """Note that ``count`` more rows or bytes are done."""
 
 
 @dataclass(frozen=True, slots=True)
 class VerifyOptions:
-    """What to verify and how. ``rows``: a number, ``all``, or None for the default; ``learn``: training steps."""
+    """The options of a verification. ``rows``: a number, ``all``, None for the default; ``learn``: training steps."""
 
     path: str
     model: str | None = None

@@ -59,7 +59,7 @@ def write_page(
 
 
 def _frame(title: str) -> tuple[bytes, bytes]:
-    """Return what stands before and after the data."""
+    """Return the page's bytes before and after the data."""
     scripts = [_asset(f"{name}.js") for name in _SCRIPTS]
     style = "".join(_asset(f"{name}.css") for name in _STYLES)
     filled = {

@@ -22,7 +22,7 @@ _EVERY = 0.1  # seconds between two updates of the counts
 
 
 class BuildProgress:
-    """Shows bytes, rows, tokens, rejects and the time that is left; a context manager."""
+    """Shows the bytes, rows, tokens and rejects of a build, and the time that is left; a context manager."""
 
     def __init__(self, console: Console) -> None:
         """Show on ``console``, where it is a terminal."""
@@ -41,16 +41,16 @@ class BuildProgress:
         self._due = 0.0
 
     def __enter__(self) -> Self:
-        """Begin to draw."""
+        """Begin to draw the bar."""
         self._bar.start()
         return self
 
     def __exit__(self, *_: object) -> None:
-        """Take the bar away."""
+        """Remove the bar."""
         self._bar.stop()
 
     def start(self, total_bytes: int | None) -> None:
-        """Begin; ``total_bytes`` None shows a bar without an end."""
+        """Begin the bar of ``total_bytes`` bytes; None shows one without an end."""
         if self._task is not None:
             self._bar.remove_task(self._task)
         self._task = self._bar.add_task("build", total=total_bytes, rows=0, tokens=0, rejects=0)
@@ -61,12 +61,12 @@ class BuildProgress:
             self._bar.advance(self._task, count)
 
     def rows(self, counts: Counts) -> None:
-        """Note the counts so far."""
+        """Show the counts of rows, tokens and rejects so far."""
         now = time.monotonic()
         if self._task is not None and now >= self._due:
             self._due = now + _EVERY
             self._bar.update(self._task, rows=counts.rows, tokens=counts.tokens, rejects=counts.rejected)
 
     def stopping(self, chunks: int) -> None:
-        """Say that the build ends soon."""
+        """Show that the build stops once so many chunks are done."""
         self._bar.console.print(f"stopping: {chunks} begun chunks are finished first; Ctrl-C again stops now")

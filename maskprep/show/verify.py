@@ -16,7 +16,7 @@ _MARK = {Verdict.PASSED: ("✓", "green"), Verdict.FAILED: ("✗", "bold red"), 
 _INDENT = " " * 13
 
 PARTS = ("role", "part", ">trained", ">nats", ">all tokens", ">nats, no mask")
-"""Headings of what ``parts`` yields; those that begin with ``>`` stand over figures."""
+"""The headings of the columns that ``parts`` yields; those that begin with ``>`` stand over figures."""
 
 
 class VerifyProgress:
@@ -37,28 +37,28 @@ class VerifyProgress:
         self._task: TaskID | None = None
 
     def __enter__(self) -> Self:
-        """Begin to draw."""
+        """Begin to draw the progress bar."""
         self._bar.start()
         return self
 
     def __exit__(self, *_: object) -> None:
-        """Take the bar away."""
+        """Remove the progress bar."""
         self._bar.stop()
 
     def start(self, name: str, total: int) -> None:
-        """Begin a check."""
+        """Begin the bar of the check ``name``, which has ``total`` rows or bytes to go through."""
         if self._task is not None:
             self._bar.remove_task(self._task)
         self._task = self._bar.add_task(f"{self._doing}: {name}", total=total)
 
     def advance(self, amount: int) -> None:
-        """Note that ``amount`` more are done."""
+        """Show that ``amount`` more rows or bytes are done."""
         if self._task is not None:
             self._bar.advance(self._task, amount)
 
 
 def show_verification(console: Console, report: VerifyReport, page: str | None) -> None:
-    """Print what every check found, with what to do where one failed."""
+    """Print the result of every check, with advice where one failed."""
     for result in report.results:
         _show_result(console, result)
     facts = {result.name: result.facts for result in report.results}
@@ -99,7 +99,7 @@ def _show_result(console: Console, result: Result) -> None:
 
 
 def figures(values: Mapping[str, Any]) -> Iterable[tuple[str, str]]:
-    """Yield figures as they are shown: whole numbers with separators, others with as many digits as tell something."""
+    """Yield figures, by name, as text: whole numbers with separators, others with as many digits as tell something."""
     for name, value in values.items():
         if isinstance(value, str):
             yield name, value

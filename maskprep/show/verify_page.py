@@ -36,7 +36,7 @@ text.one { stroke: none; fill: var(--passed); } text.two { stroke: none; fill: v
 
 
 def page(report: VerifyReport) -> str:
-    """Return the page."""
+    """Return a verification's report as an HTML page."""
     digest = base64.b64encode(hashlib.sha256(_STYLE.encode()).digest()).decode()
     policy = f"default-src 'none'; style-src 'sha256-{digest}'; base-uri 'none'; form-action 'none'"
     title = _text(f"maskprep verify {report.path}")
@@ -149,7 +149,7 @@ def plot(title: str, lines: Sequence[Line], bands: Sequence[int] = (), step: int
 
 
 def _runs(bands: Sequence[int]) -> list[tuple[int, int]]:
-    """Return where stretches of places that are not 0 begin and end."""
+    """Return ``(start, end)`` of each stretch of ``bands`` that is not 0."""
     runs: list[tuple[int, int]] = []
     for place, band in enumerate(bands):
         if band and runs and runs[-1][1] == place:

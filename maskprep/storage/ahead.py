@@ -19,13 +19,13 @@ _AT_ONCE = 4  # requests under way at most; so many blocks are held
 
 
 class Ahead(io.RawIOBase):
-    """Bytes ``start:end`` of something, to be read once from first to last.
+    """Bytes ``start:end`` of an object or file, to be read once from first to last.
 
-    ``fetch`` returns the bytes from one place on, as many as it is told; it is called from several threads.
+    ``fetch`` returns a number of bytes from a place on; it is called from several threads.
     """
 
     def __init__(self, fetch: Callable[[int, int], bytes], start: int, end: int) -> None:
-        """Ask for nothing yet."""
+        """Name the bytes; the first request is made by the first read."""
         super().__init__()
         self._fetch, self._asked, self._end = fetch, start, end
         self._waiting: deque[Future[bytes]] = deque()
@@ -34,11 +34,11 @@ class Ahead(io.RawIOBase):
         self._pool = ThreadPoolExecutor(_AT_ONCE, thread_name_prefix="ahead")
 
     def readable(self) -> bool:
-        """Say yes."""
+        """Return True: the bytes can be read."""
         return True
 
     def readinto(self, buffer: WriteableBuffer) -> int:
-        """Fill a buffer as far as the block at hand goes; 0 at the end."""
+        """Fill a buffer from the block at hand, and return the number of bytes; 0 at the end."""
         if not self._held:
             self._held = memoryview(self._next())
         view = memoryview(buffer).cast("B")
@@ -48,7 +48,7 @@ class Ahead(io.RawIOBase):
         return count
 
     def close(self) -> None:
-        """Wait for nothing that is under way."""
+        """Close without waiting for the requests under way."""
         self._pool.shutdown(wait=False, cancel_futures=True)
         super().close()
 

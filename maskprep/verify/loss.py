@@ -1,4 +1,4 @@
-"""The loss check: the model's own loss on ``labels`` against the mean loss of the tokens that are meant to be trained."""
+"""The loss check: the model's own loss on ``labels`` against the mean loss of the tokens meant to be trained."""
 
 from __future__ import annotations
 

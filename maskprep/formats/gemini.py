@@ -1,4 +1,4 @@
-"""Gemini's and Vertex' shape: ``contents`` of ``role`` and ``parts``, and a ``systemInstruction``."""
+"""Gemini's and Vertex' format: ``contents`` of ``role`` and ``parts``, and a ``systemInstruction``."""
 
 from __future__ import annotations
 

@@ -42,13 +42,13 @@ REJECTS: dict[str, Code] = {
     ),
     "bad-csv": Code("the record has other fields than the first line names", "quote fields that hold separators"),
     "bad-value": Code("it holds what JSON has no form for", "leave the column out, or write it as text"),
-    # It is no conversation in a known shape.
+    # It is no conversation in a known format.
     "not-an-object": Code("the row is no object", _JSON),
-    "no-messages": Code("it has no messages, and no fields of a known shape", _SHAPE),
+    "no-messages": Code("it has no messages, and no fields of a known format", _SHAPE),
     "bad-message": Code("a message has not the form that it should have", _SHAPE),
     "unknown-role": Code("a role is none that is known", "say what it means, for example `roles: {bot: assistant}`"),
     "no-content": Code("a message has no content", "give it a content, or leave the message out"),
-    "missing-field": Code("a field that its shape needs is missing or empty", _SHAPE),
+    "missing-field": Code("a field that its format needs is missing or empty", _SHAPE),
     "unsupported-part": Code("its content has a part of an unknown type", "give text, reasoning or tool calls"),
     "bad-tool-call": Code(
         "a tool call is no call",
@@ -62,7 +62,7 @@ REJECTS: dict[str, Code] = {
     "bad-kwargs": Code("its chat_template_kwargs are no object", 'give an object: {"enable_thinking": false}'),
     "reserved-kwarg": Code("its chat_template_kwargs set what is not theirs", "take the variable out of the row"),
     "mixed-formats": Code(
-        "it has another shape than the rest of its file", "divide the file by shape, or say mixed_formats: true"
+        "it has another format than the rest of its file", "divide the file by format, or say mixed_formats: true"
     ),
     "unread-field": Code(
         "a key of it speaks of the loss, of context or of reasoning, and nothing reads it",
@@ -116,7 +116,9 @@ FINDINGS: dict[str, Code] = {
     "border-split": Code(
         "a token before a completion was split, as a server encodes the prompt alone", "nothing is to be done"
     ),
-    "border-masked": Code("a token crosses the border before a turn, which was left out (`mask`)", _HISTORY),
+    "border-masked": Code(
+        "a token crosses the prompt/completion boundary of a turn, which was left out (`mask`)", _HISTORY
+    ),
     "cut-after-last-turn": Code(
         "under `mask`, what follows the last turn was left out, so that this turn is trained", _HISTORY
     ),

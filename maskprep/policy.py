@@ -1,4 +1,4 @@
-"""The choices: every vocabulary of the configuration once, and the policy that says what is trained of a conversation.
+"""The choices: every vocabulary of the configuration once, and the policy that decides which tokens are trained.
 
     configuration        policy.History …       what works with it
     history: mask   ─▶   History.MASK      ─▶   examples/sequences.py

@@ -13,7 +13,7 @@ _PAUSE = 0.1  # seconds between looks at whether anyone still wants it
 
 
 def ahead(source: Iterable[T], size: int) -> Iterator[T]:
-    """Yield what ``source`` yields, up to ``size`` items of which wait in memory; whatever it raises is raised here.
+    """Yield the items of ``source``, up to ``size`` of which wait in memory; any error of ``source`` is raised here.
 
     The thread begins with the first item that is asked for, and ends with the iteration, also when that is given up.
     """

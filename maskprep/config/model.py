@@ -86,7 +86,7 @@ class Config(Section):
         return value
 
     def described(self) -> dict[str, Any]:
-        """Return all settings as JSON types, but for those that only say who does the work."""
+        """Return all settings as JSON types, without those that only choose workers and engine."""
         return self.model_dump(mode="json", exclude=set(_WHO))
 
     def decisive(self) -> dict[str, Any]:

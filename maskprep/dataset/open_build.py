@@ -1,4 +1,4 @@
-"""Opening a build, whatever state it is in: what is damaged or foreign is an error that says so."""
+"""Opening a build, whatever state it is in: damaged or foreign files are errors that say so."""
 
 from __future__ import annotations
 

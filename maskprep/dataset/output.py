@@ -159,7 +159,7 @@ class OutputFolder:
 
     @property
     def report(self) -> Path:
-        """The page that shows what was built."""
+        """The page that shows rows and figures of the build."""
         return self.path / FOLDER / "report.html"
 
     def describe(self, manifest: Mapping[str, Any], layout: Layout) -> None:

@@ -65,7 +65,7 @@ def _decoded(text: str) -> Any:
 
 
 def _as_json(value: object) -> Any:
-    """Return a literal of Python's as JSON types. Raises ValueError for what has none."""
+    """Return a literal of Python as JSON types. Raises ValueError for a value that JSON has no form for."""
     if value is None or isinstance(value, str | bool | int | float):
         return value
     if isinstance(value, list | tuple):

@@ -33,7 +33,7 @@ def read_list(row: Row) -> Sequence[Message]:
         if found is not None:
             raise RowError("no-messages", f"{found} must be a list of messages, not null", _HINT)
         keys = ", ".join(quote(key) for key in list(row.fields)[:8])
-        raise RowError("no-messages", f"the row has no fields of a known shape; it has {keys or 'no keys'}", _HINT)
+        raise RowError("no-messages", f"the row has no fields of a known format; it has {keys or 'no keys'}", _HINT)
     return read_dialogue(row.take(name), name, row)
 
 

@@ -25,7 +25,7 @@ def _fits(row: Row) -> bool:
         return False
     if not (_is_blank(row.get("prompt")) and _is_blank(row.get(answer))):
         return True
-    other = names_of(row)  # of a table that has columns for several shapes
+    other = names_of(row)  # of a table that has columns for several formats
     return other is None or all(_is_blank(row.get(key)) for key in other)
 
 

@@ -141,7 +141,7 @@ def _list_content(prober: Prober) -> Verdict:
 
 
 def _statement(name: str, found: dict[str, Verdict], names: dict[str, str] | None = None) -> Statement:
-    """Return a statement that groups roles or fields by verdict, best first; the template's words follow a refusal."""
+    """Return a statement that groups names by verdict, best first; the template's words follow a refusal."""
     told = names or {}
     groups = []
     for kind, words in _WORDS.items():

@@ -31,7 +31,7 @@ def show_reject(console: Console, view: RejectView) -> None:
         text.append(one_line(view.around.after))
         console.print(text, soft_wrap=True)
     if view.hint:
-        line(console, f"way out: {view.hint}")
+        line(console, f"fix: {view.hint}")
 
 
 def _show_parting(console: Console, details: Mapping[str, Any]) -> None:

@@ -28,10 +28,10 @@ _ROLE_STYLES = {
 }
 _LEGEND = (
     ("trained", "trained", "content"),
-    ("trained scaffold", "trained", "scaffold"),
+    ("trained template tokens", "trained", "scaffold"),
     ("stop token", "trained", "stop"),
     *((role, role, "content") for role in ("system", "user", "tool", "assistant")),
-    ("scaffold", "template", "scaffold"),
+    ("template tokens", "template", "scaffold"),
 )
 
 

@@ -134,7 +134,7 @@ def show_noticed(console: Console, title: str, noticed: Mapping[str, Mapping[str
         line(console, f"  {code}: {count(facts['rows'], 'row')}", "yellow")
         line(console, f"    for example {example['file']}:{example['line']}: {_short(example['message'])}")
         if facts.get("hint"):
-            line(console, f"    way out: {facts['hint']}")
+            line(console, f"    fix: {facts['hint']}")
 
 
 def _show_histories(console: Console, facts: Mapping[str, Any]) -> None:
@@ -221,7 +221,7 @@ def _said(source: Mapping[str, Any]) -> Iterable[str]:
     yield source["kind"] + (f", under {source['under']}" if source.get("under") else "")
     if source.get("splits"):
         yield f"split {', '.join(source['splits'])}"
-    yield "each row tells its shape" if source["format"] == "auto" else f"shape {source['format']}"
+    yield "each row tells its format" if source["format"] == "auto" else f"format {source['format']}"
     for name in ("columns", "roles"):
         if source[name]:
             yield f"{name} {', '.join(f'{ours}={theirs}' for ours, theirs in source[name].items())}"
@@ -256,4 +256,4 @@ def show_notes(console: Console, notes: Sequence[Mapping[str, str]]) -> None:
     """Print the notes about the data set as a whole, each with a fix."""
     for note in notes:
         line(console, f"note: {note['message']}", "yellow")
-        line(console, f"    way out: {note['hint']}")
+        line(console, f"    fix: {note['hint']}")

@@ -26,7 +26,7 @@ from maskprep.sources.streams import STDIN
 HELD = 8 * 2**20
 """The most bytes of rows that the driver puts into one chunk, where only it can read them."""
 
-_FIRST_ROWS = 100  # that tell the shape of a file
+_FIRST_ROWS = 100  # that tell the format of a file
 _FIRST_BYTES = 4 * 2**20
 
 
@@ -177,7 +177,7 @@ class Feed:
     def _refuse_columns(self) -> None:
         """Refuse an entry of ``columns`` for a field that the format of no file of its source ever reads."""
         if len(self._readings) < len(self.files):
-            return  # standard input has not told its shape
+            return  # the format of standard input is not known yet
         for number, source in enumerate(self._config.sources):
             own = [reading for file, reading in self._readings.items() if file.source == number]
             _refuse_unread(source.columns, own, f"sources[{number}].columns")
@@ -203,9 +203,9 @@ class Feed:
 def _refuse_unread(columns: Mapping[str, str], readings: Sequence[Reading], where: str) -> None:
     unread = [name for name in columns if readings and not any(reading.reads(name) for reading in readings)]
     if unread:
-        shapes = " or ".join(sorted({reading.format for reading in readings}))
-        msg = f"{where}: a row of the shape {shapes} has no field {', '.join(unread)}: the entry would do nothing"
-        raise UsageError(msg, "take it out, or name another shape with format: (see Input in README.md)")
+        formats = " or ".join(sorted({reading.format for reading in readings}))
+        msg = f"{where}: a row of the format {formats} has no field {', '.join(unread)}: the entry would do nothing"
+        raise UsageError(msg, "take it out, or name another format with format: (see Input in README.md)")
 
 
 def reading_of(config: Config, source: Source) -> Reading:

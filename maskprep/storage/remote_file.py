@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 class RemoteFile(io.RawIOBase):
-    """An object that is read from any place; what ``read`` is asked for is what is transferred.
+    """An object that is read from any place; only the bytes that ``read`` asks for are transferred.
 
     Raises FileNotFoundError where there is no such object, UsageError where the store refuses, BuildError where it
     fails: here and in all methods.

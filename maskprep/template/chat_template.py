@@ -89,7 +89,7 @@ class ChatTemplate:
 
     @cached_property
     def mentioned(self) -> frozenset[str]:
-        """Every name and every word that stands in the template: what is not among these it never looks up."""
+        """Every name and every word in the template: it never looks up a name that is not among these."""
         words = {node.value for node in self._tree.find_all(jinja2.nodes.Const) if isinstance(node.value, str)}
         return self._asks_for | words | {node.attr for node in self._tree.find_all(jinja2.nodes.Getattr)}
 
@@ -215,7 +215,7 @@ class ChatTemplate:
         variables: dict[str, Any],
         pieces: list[str],
     ) -> list[str]:
-        """Run a template and return ``pieces``, to which each text that it writes was added.
+        """Return ``pieces``, to which each text that a template writes is added.
 
         A conversation for which it went beyond its limits once is not tried again.
         """

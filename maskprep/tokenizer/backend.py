@@ -1,4 +1,4 @@
-"""Who encodes: transformers, which decides what is right, or fastokens, which is faster and is watched.
+"""The backends that encode: transformers, which decides what is right, or fastokens, which is faster and is checked.
 
 fastokens is never trusted blindly. The first 256 distinct texts, and of all texts one in 1,000, are encoded by both.
 Which ones in 1,000 is decided by the text alone, so that it is the same however rows are spread over workers. Should

@@ -22,8 +22,8 @@ class Together:
     ``ids`` are the ids of all texts (int64), ``edges`` where each token begins, and the last one ends, in bytes of
     UTF-8 of all texts joined; ``places`` where each character begins, None where each is one byte. Text ``i`` has the
     tokens ``tokens[i]:tokens[i + 1]`` and the bytes ``bytes[i]:bytes[i + 1]``.
-    ``met`` tells of each text whether its ids begin with those of every one of its contexts, and whether no character
-    of a context is in a token behind it.
+    ``met`` tells of each text whether its ids begin with those of each of its contexts, and no character of a
+    context is in a token behind it.
     """
 
     ids: Ints

@@ -4,8 +4,8 @@ r"""Text to ids, with proof of which bytes of the text each id stands for.
     ids    151644 872 198 71 963
     ends   12 16 17 18 20          in bytes of UTF-8
 
-No offset table is trusted where none is needed: each id spells some bytes; when the bytes of all ids, put together,
-are the text, their lengths are exact spans. Otherwise (a normaliser changed the text, say) the tokenizer's offsets
+No offset table is trusted where none is needed: each id spells some bytes; when the bytes of all ids, joined, are the
+text, their lengths are exact spans. Otherwise (a normaliser changed the text, say) the tokenizer's offsets
 decide.
 """
 
@@ -110,8 +110,8 @@ class Encoder:
     def contexts(self, text: str, starts: Sequence[int]) -> dict[int, Context]:
         """Return the ids of each beginning ``text[:start]``, encoded alone, by ``start``.
 
-        The text in front of its last solid token has the ids that it has in ``text`` (``split_points.py``): only what
-        follows is encoded.
+        The text in front of its last solid token has the ids that it has in ``text`` (``split_points.py``): only the
+        rest is encoded.
         """
         bounds = self._segments.bounds(text)
         ends = dict(zip(starts, _ends_of(text, bounds, starts), strict=True))

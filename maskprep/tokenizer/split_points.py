@@ -15,7 +15,7 @@ white space with it (``lstrip``, ``rstrip``). Then
    front of it and behind it is what is found in those two texts alone. (Tokens that must be a ``single_word`` look at
    their neighbours: a tokenizer with one is not divided.)
 3. the steps after the search know of a stretch only its text, and whether it is the text's very beginning (a blank is
-   put there by Metaspace with ``prepend_scheme: first``). A segment begins with a solid token: what it holds behind it
+   put there by Metaspace with ``prepend_scheme: first``). A segment begins with a solid token: the text behind that
    is the beginning neither in the segment nor in the whole.
 
 Hence ids(text) is the ids of the segments one after the other; and of ``text[:n]`` all segments but the last one are
@@ -97,8 +97,8 @@ class Segments:
     def positions(self, text: str, bounds: Sequence[tuple[int, int]], ids: Ints) -> Ints | None:
         """Return at which of ``ids`` each solid token of ``text`` stands.
 
-        None where the ids hold a solid token that the text does not spell (a normaliser may bring it about): nobody can
-        then tell which is which.
+        None where the ids hold a solid token that the text does not spell (a normaliser may bring it about): nobody
+        can then tell which is which.
         """
         return self.positions_in_all([text], [bounds], ids, np.asarray([0, len(ids)], np.int64))
 

@@ -77,8 +77,9 @@ class ModelTable:
         trained = [entry for entry in table if entry["trained"]]
         total = sum(entry["tokens"] for entry in trained)
         return [
-            f"{entry['tokens']:,} trained tokens of {entry['role']} {entry['part']} are at {entry['nll']:.3f} nats on "
-            "average: the model knows them already, they teach nothing (leave the part out with train.parts)"
+            f"{entry['tokens']:,} trained tokens of {entry['role']} {entry['part']} have a mean loss of "
+            f"{entry['nll']:.3f}: the model knows them already, they teach nothing (leave the part out with "
+            "train.parts)"
             for entry in trained
             if entry["nll"] < KNOWN and entry["tokens"] >= _BULK * total
         ]
@@ -90,7 +91,7 @@ class ModelTable:
             if high and len(high) >= _SHARE * len(values):
                 share = f"{len(high):,} of {len(values):,} places, {np.mean(high):.1f} on average"
                 flags.append(
-                    f"the structural token {self._spell(token)!r} ({role}) is above {UNSEEN:g} nats right after a "
-                    f"border in {share}: a rendering that this model has never seen"
+                    f"the structural token {self._spell(token)!r} ({role}) has a loss above {UNSEEN:g} right behind a "
+                    f"prompt/completion boundary in {share}: a rendering that this model has never seen"
                 )
         return flags

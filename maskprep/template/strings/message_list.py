@@ -26,7 +26,7 @@ class Seen:
 
 
 class Messages:
-    """A part of a list of messages that notes what is read of it; else it does all that a list does in a sandbox.
+    """A part of a list of messages that notes which messages are read; it does all that a list does in a sandbox.
 
     Args:
         items: the messages of the conversation, of which the template gets the first ``size``.

@@ -28,7 +28,7 @@ class EmptyThoughts:
         self._known: dict[str, bool] = {}
 
     def begin(self) -> None:
-        """Forget what was found out about the texts in front of completions."""
+        """Forget which texts in front of completions end with an empty thought."""
         self._known.clear()
 
     def find(self, conversation: Conversation, message: int, text: Rendered, start: int) -> tuple[int, int]:

@@ -213,7 +213,8 @@ def reading_of(config: Config, source: Source) -> Reading:
     return Reading(
         format=source.format or config.format,
         columns={**config.columns, **source.columns},
-        roles={**config.roles, **source.roles},
+        # Plain text, as the roles of the data are: of a template's input, other kinds of text have lost their origin.
+        roles={name: role.value for name, role in {**config.roles, **source.roles}.items()},
         drop_nulls=config.drop_nulls,
         mixed=config.mixed_formats,
         ignore=(*config.ignore, *source.ignore),

@@ -128,7 +128,7 @@ def test_the_legend_shows_each_style_as_it_is_used():
         "user": "dim cyan",
         "tool": "dim yellow",
         "assistant": "dim green",
-        "scaffold": SCAFFOLD,
+        "template tokens": SCAFFOLD,
         "special token": "underline",
     }.items():
         assert legend[label] == codes(style), label

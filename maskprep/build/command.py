@@ -76,11 +76,10 @@ def _build(
     if isinstance(engine, LocalEngine):
         engine.warm()
     inputs = look_at(config, feed, begun.now if begun else None)
-    encoder = inputs.preparer.encoder
     if begun is None:
-        encoder.backend = backend_for(config, inputs.loaded, inputs.sources)
+        inputs = inputs.encoding_with(backend_for(config, inputs.loaded, inputs.sources))
     else:
-        encoder.backend = backend_named(begun.backend, inputs.loaded, begun.note)
+        inputs = inputs.encoding_with(backend_named(begun.backend, inputs.loaded, begun.note))
         refuse_another(begun, planned(inputs), goal.name)
     running = _Running(inputs, goal, engine, window, chunk_bytes(total), progress)
     progress.start(total)
@@ -90,9 +89,9 @@ def _build(
         if STDIN in inputs.sources:
             raise  # it cannot be read again
         # What it encoded, if anything, must not be kept, and nobody knows how much of it is wrong: all is done again.
-        encoder.backend = TransformersBackend(inputs.loaded.tokenizer, f"begun again: {error}")
+        inputs = inputs.encoding_with(TransformersBackend(inputs.loaded.tokenizer, f"begun again: {error}"))
         progress.start(total)
-        report = running.build(write_page, resume=False)
+        report = replace(running, inputs=inputs).build(write_page, resume=False)
     workers = engine.workers if isinstance(engine, LocalEngine) else None
     return replace(report, idle=idle_settings(config, made_in(config), workers))
 
@@ -125,7 +124,7 @@ class _Running:
 
     def _sampled(self, chunks: Iterator[Chunk]) -> Iterator[Chunk]:
         """Measure the costs on the first rows, and return all chunks."""
-        self.inputs.preparer.encoder.backend.begin()  # the sample is more than can be compared
+        self.inputs.preparer.backend.begin()  # the sample is more than can be compared
         seen: list[Chunk] = []
 
         def first() -> Iterator[Line]:
@@ -163,7 +162,7 @@ class _Running:
             setup = lambda: worker  # noqa: E731 - one that is there already
         else:
             inputs = self.inputs
-            backend = inputs.preparer.encoder.backend.name
+            backend = inputs.preparer.backend.name
             setup = WorkerSetup(task, inputs.template, inputs.now, backend, inputs.loaded.digest())
         run(self.engine, setup, chunks, self.window, progress)
 

@@ -336,7 +336,8 @@ def test_a_plan_makes_of_adapted_conversations_what_is_made_without_one():
             say("assistant", f"It is {number}."),
         )
         two.begin()
-        two._planned = {text: _NoPlans() for text in two._planned}
+        for proofs in two.proofs.values():
+            proofs.planner = _NoPlans()
         fast, slow = (preparer.prepare(Conversation(rows)) for preparer in (one, two))
         assert fast.findings == slow.findings
         assert {"system-merged", "same-role-joined", "first-assistant-dropped"} <= {f.code for f in fast.findings}

@@ -27,7 +27,7 @@ def preparer(template, adapt=None, kwargs=None, **policy):
 def reject(prepares, conversation, where=HERE, adviser=None):
     with pytest.raises(RowError) as caught:
         prepares.prepare(conversation)
-    return (adviser or Adviser(prepares)).advise(caught.value, where, lambda: conversation)
+    return (adviser or Adviser(prepares)).advise(caught.value, where, conversation)
 
 
 def typed(settings):
@@ -123,7 +123,7 @@ def test_a_row_that_is_too_long_to_be_tried_leaves_it_to_the_next():
 
 def test_other_rejects_are_left_as_they_are():
     error = RowError("too-long", "x", "y")
-    assert Adviser(preparer("ids")).advise(error, HERE, lambda: Conversation(())) is error
+    assert Adviser(preparer("ids")).advise(error, HERE, Conversation(())) is error
 
 
 def test_trying_changes_nothing_of_what_becomes_of_later_rows():

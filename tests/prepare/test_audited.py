@@ -15,7 +15,7 @@ from maskprep.errors import RowError
 from maskprep.examples import Preparer
 from maskprep.examples.oracle import Alone
 from maskprep.formats import DEFAULT
-from maskprep.policy import AuditMode, Policy
+from maskprep.policy import AuditMode, History, Policy
 from maskprep.tokenizer.encode import Encoder
 
 PLAIN = Kind("bpe", split="byte_level", breaks=True)
@@ -61,7 +61,7 @@ def test_a_blank_that_the_encoder_puts_into_an_answer_rejects_the_row(monkeypatc
 def test_a_fault_of_rows_that_are_finished_together_is_found(fault):
     preparing = preparer()
     one, two = proved(preparing, "hi"), proved(preparing, "hi he", "a")
-    made = preparing.finish_all([one, two])[1]
+    made = preparing.finish_together([one, two], History.SPLIT)[1]
     sequence = made.sequences[0]
     labels, ids = sequence.labelled.labels.copy(), sequence.labelled.input_ids.copy()
     first = int(np.flatnonzero(labels != -100)[0])
@@ -73,10 +73,10 @@ def test_a_fault_of_rows_that_are_finished_together_is_found(fault):
         ids[1] += 1
     broken = replace(sequence, labelled=replace(sequence.labelled, labels=labels, input_ids=ids))
     with pytest.raises(RowError) as caught:
-        preparing.check(two, replace(made, sequences=(broken,)))
+        preparing.audit.check(two, replace(made, sequences=(broken,)), History.SPLIT, single=False)
     assert caught.value.code == "unproved"
     preparing.begin()
-    preparing.check(two, made)
+    preparing.audit.check(two, made, History.SPLIT, single=False)
 
 
 @pytest.mark.parametrize("law", ["next_role_ends", "next_role_ends_thoughts", "last_never_ends"])
@@ -101,21 +101,21 @@ def test_a_stop_token_that_the_next_turn_writes_excuses_no_other_id(law, fault):
         ids[stop - 1] = labels[stop - 1] = ids[stop]
     broken = replace(sequence, labelled=replace(row, labels=labels, input_ids=ids))
     if fault is None:
-        preparing.check(one, made)
+        preparing.audit.check(one, made, History.SPLIT, single=False)
         return
     with pytest.raises(RowError, match="completion decodes to"):
-        preparing.check(one, replace(made, sequences=(broken, *made.sequences[1:])))
+        preparing.audit.check(one, replace(made, sequences=(broken, *made.sequences[1:])), History.SPLIT, single=False)
 
 
 def test_the_first_row_of_a_kind_is_checked_and_the_next_one_is_not(checked):
     preparing = preparer()
     for answer in ("hi", "he", "a hi"):
         row = proved(preparing, answer)
-        preparing.check(row, preparing.finish_all([row])[0])
+        preparing.audit.check(row, preparing.finish_together([row], History.SPLIT)[0], History.SPLIT, single=False)
     assert checked == [[1]]
     preparing.begin()
     row = proved(preparing, "he")
-    preparing.check(row, preparing.finish_all([row])[0])
+    preparing.audit.check(row, preparing.finish_together([row], History.SPLIT)[0], History.SPLIT, single=False)
     assert checked == [[1], [1]], "a chunk knows nothing of the one before"
 
 
@@ -135,7 +135,7 @@ def test_of_a_long_row_some_turns_are_checked_and_with_all_every_one(checked):
 def test_an_answer_that_is_cut_short_before_its_stop_token_is_found():
     preparing = preparer()
     one = proved(preparing, "hi he a")
-    made = preparing.finish_all([one])[0]
+    made = preparing.finish_together([one], History.SPLIT)[0]
     sequence = made.sequences[0]
     row = sequence.labelled
     lost = int(np.flatnonzero(row.labels != -100)[-1]) - 1  # what stands before the stop token
@@ -149,4 +149,4 @@ def test_an_answer_that_is_cut_short_before_its_stop_token_is_found():
     )
     broken = replace(made, sequences=(replace(sequence, labelled=cut),))
     with pytest.raises(RowError, match="completion decodes to"):
-        preparing.check(one, broken)
+        preparing.audit.check(one, broken, History.SPLIT, single=False)

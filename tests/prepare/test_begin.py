@@ -10,6 +10,7 @@ from law.tokenizers_here import tokenizer
 from maskprep.conversation import Conversation, Message
 from maskprep.examples import Preparer
 from maskprep.examples import preparer as preparers
+from maskprep.examples import proofs as proving
 from maskprep.policy import AuditMode, Policy
 
 
@@ -46,7 +47,8 @@ def test_kinds_of_rows_are_checked_again_the_first_time_and_renderings_are_trust
 
 
 def test_nothing_is_kept_of_a_long_row(monkeypatch):
-    monkeypatch.setattr(preparers, "_LONG", 200)
+    for module in (preparers, proving):
+        monkeypatch.setattr(module, "LONG", 200)
     law = LAWS["chatml"]
     loaded = tokenizer("byte_level", law.eos, law.stops)
     preparer = Preparer(loaded, now=NOW, policy=Policy(), template=law.text)

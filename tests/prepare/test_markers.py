@@ -13,6 +13,7 @@ from law.tokenizers_here import tokenizer
 
 from maskprep.config import TokenizerChoice
 from maskprep.examples import Preparer
+from maskprep.examples.markers import markers_told
 from maskprep.formats import DEFAULT
 from maskprep.labelled import IGNORED
 from maskprep.policy import Policy
@@ -62,7 +63,11 @@ def test_a_tokenizer_that_has_the_markers_raises_no_alarm(name):
 
 def _any(loaded, template):
     preparer = Preparer(loaded, now=NOW, policy=Policy(), template=template)
-    return "\n".join(finding.detail for found in preparer._markers.values() for finding in found)
+    told = {
+        chat.source: markers_told(chat, loaded, preparer.encoder, preparer.stops)
+        for chat in preparer.templates.values()
+    }
+    return "\n".join(finding.detail for found in told.values() for finding in found)
 
 
 def test_headers_in_pieces_are_no_fault_of_a_template_that_came_with_its_tokenizer():

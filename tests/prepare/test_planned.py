@@ -39,7 +39,7 @@ TEXTS = (
 
 def planned(preparer, number=[0]):  # noqa: B006 - counted
     """Count the conversations that are proved by a plan."""
-    for planner in preparer._planned.values():
+    for planner in [proofs.planner for proofs in preparer.proofs.values()]:
         prove = planner.prove
 
         def note(conversation, prove=prove):
@@ -63,7 +63,7 @@ def preparers(law, history, **policy):
         )
         for _ in range(2)
     ]
-    for planner in both[1]._planned.values():
+    for planner in [proofs.planner for proofs in both[1].proofs.values()]:
         planner.prove = lambda conversation: None
     return both
 
@@ -222,7 +222,7 @@ def test_what_is_planned_is_audited_as_any_row():
     assert number[0] == before, "the first of its kind again"
     template = with_plans.templates[False]
     template.plain = lambda *args, **kwargs: "something else"
-    for planner in with_plans._planned.values():
+    for planner in [proofs.planner for proofs in with_plans.proofs.values()]:
         planner._finder.audit.mode = planner._audit.mode = AuditMode.SAMPLE
         planner._audit.draws = lambda number, one_in=0: True
     with pytest.raises(RowError, match="render this conversation differently"):

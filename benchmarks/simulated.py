@@ -111,15 +111,15 @@ class MadeUpPlace:
         yield
 
     def publish(self, files: Any) -> None:
-        """Refuse, as above."""
+        """Refuse: nothing is written here."""
         raise NotImplementedError
 
     def write(self, name: str, data: bytes) -> None:
-        """Refuse, as above."""
+        """Refuse: nothing is written here."""
         raise NotImplementedError
 
     def local(self, name: str) -> Path:
-        """Refuse, as above."""
+        """Refuse: nothing is written here."""
         raise NotImplementedError
 
     def clear(self) -> None:

@@ -43,8 +43,8 @@ class _Sum:
         self._all = Counts()
         self._open: dict[int, Counts] = {}
 
-    def beat(self, chunk: Chunk, value: Any) -> None:
-        """Take a heartbeat."""
+    def heartbeat(self, chunk: Chunk, value: Any) -> None:
+        """Add the counts of a heartbeat."""
         if chunk.only is None:
             _, counts = value
             self._tell(chunk, counts)
@@ -80,7 +80,9 @@ def run(engine: Engine, setup: Setup[Chunk, Counts], chunks: Iterable[Chunk], wi
         KeyboardInterrupt: the user wants it to end; what was begun is done, unless that was said twice.
     """
     done = _Sum(progress)
-    outcomes: Iterator[Any] = engine.run(setup, chunks, window=window, progress=done.beat, stopping=progress.stopping)
+    outcomes: Iterator[Any] = engine.run(
+        setup, chunks, window=window, progress=done.heartbeat, stopping=progress.stopping
+    )
     with closing(outcomes):  # type: ignore[type-var]  # a generator
         for outcome in outcomes:
             done.finished(outcome.job, outcome.result)

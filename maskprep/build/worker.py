@@ -107,12 +107,12 @@ class Worker:
         """Prepare rows with ``preparer``; a survey needs none."""
         self._task, self._preparer = task, preparer
 
-    def __call__(self, chunk: Chunk, beat: Heartbeat) -> Counts:
+    def __call__(self, chunk: Chunk, heartbeat: Heartbeat) -> Counts:
         """Do a chunk, and return what was done.
 
         Args:
             chunk: its results are dropped where it is one that is only tried.
-            beat: is told the line that is begun, and what was done before.
+            heartbeat: called with the line that is begun, and the counts of what was done before.
 
         Raises:
             BuildError: the disk is full, or the output or the source is gone; or a fast tokenizer differs.
@@ -121,12 +121,12 @@ class Worker:
         try:
             with task.place.scratch() as folder:
                 if task.survey:
-                    return self._survey(chunk, folder, beat)
-                return self._build(chunk, folder, beat)
+                    return self._survey(chunk, folder, heartbeat)
+                return self._build(chunk, folder, heartbeat)
         except OSError as error:
             raise unwritable(str(error.filename or "the output"), error) from error
 
-    def _build(self, chunk: Chunk, folder: Path, beat: Heartbeat) -> Counts:
+    def _build(self, chunk: Chunk, folder: Path, heartbeat: Heartbeat) -> Counts:
         task, preparer = self._task, self._preparer
         assert preparer is not None
         preparer.begin(COMPARED if chunk.number == 0 else 0)
@@ -139,7 +139,7 @@ class Worker:
             choice = Choice(task.config.split, task.config.seed, task.splits[0])
 
             def begin(line: Line) -> None:
-                beat((line.where.line, Counts(read, whole.used, whole.rejected, whole.tokens)))
+                heartbeat((line.where.line, Counts(read, whole.used, whole.rejected, whole.tokens)))
 
             def lines() -> Iterator[Line]:
                 nonlocal read, chosen
@@ -203,13 +203,13 @@ class Worker:
         self._task.place.publish(files)
         return named
 
-    def _survey(self, chunk: Chunk, folder: Path, beat: Heartbeat) -> Counts:
+    def _survey(self, chunk: Chunk, folder: Path, heartbeat: Heartbeat) -> Counts:
         """Leave the digests of all rows that can be parsed and are wanted."""
         found = []
         count = 0
         policy = policy_of(self._task.config)
         for line in chunk.read(self._task.config.max_row_bytes):
-            beat((line.where.line, Counts(count)))
+            heartbeat((line.where.line, Counts(count)))
             count += 1
             if line.copies and line.where.line not in chunk.skipped:
                 row = PreparedRow(line)

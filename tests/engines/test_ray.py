@@ -39,14 +39,14 @@ class Gated(Squares):
 
     gate: Path = Path()
 
-    def work(self, job, beat):
+    def work(self, job, heartbeat):
         import ray
 
         node = ray.get_runtime_context().get_node_id()
         while not self.gate.exists():
-            beat(node)
+            heartbeat(node)
             time.sleep(0.02)
-        return super().work(job, beat)
+        return super().work(job, heartbeat)
 
 
 @pytest.fixture(scope="module", autouse=True)

@@ -11,32 +11,31 @@ from typing import Any
 import ray
 from ray.exceptions import RayError
 
-from maskprep.engines.events import Alive, Beat, Event, Faulted, Ready
+from maskprep.engines.events import Alive, Event, Faulted, HeartbeatSent, Ready
 from maskprep.engines.job import Cause, Work
-from maskprep.engines.worker import Pulse, attempt, limit_memory, packed, set_up, unpacked
+from maskprep.engines.worker import ThrottledHeartbeat, attempt, limit_memory, packed, set_up, unpacked
 from maskprep.errors import UsageError
 
 _INTERVAL = 0.5  # seconds between heartbeats that are sent, and between looks at them
-_WATCHED = 0.05  # the same for a job that may fail: each is a message through the cluster
-
+_SHORT_INTERVAL = 0.05  # where every heartbeat is wanted: each is a message through the cluster
 
 _MISSING = re.compile(r"ModuleNotFoundError: (No module named \S+)")
 
 
-class Member:
-    """A worker: an actor whose calls run in its process's main thread, one after the other."""
+class WorkerActor:
+    """A worker: an actor whose calls run in the main thread of its process, one after the other."""
 
     def __init__(self, number: int, monitor: Any, memory_limit: int | None) -> None:
-        """Begin with no set-up: the actor's place is what is waited for first."""
+        # Nothing is set up here: first it is waited for that the actor has a place.
         self._number, self._monitor, self._memory_limit = number, monitor, memory_limit
         self._work: Work[Any, Any] | None = None
 
     def live(self) -> bytes:
-        """Tell that the actor has a place."""
+        """Return the event that the actor has a place."""
         return packed(Alive())
 
     def set_up(self, setup: bytes) -> bytes:
-        """Get ready for jobs."""
+        """Set up the work; return the event that says how that ended."""
         limit_memory(self._memory_limit)
         event = set_up(setup)
         if isinstance(event, Faulted):
@@ -45,39 +44,37 @@ class Member:
         return packed(Ready())
 
     def perform(self, job: bytes, interval: float) -> bytes:
-        """Do a job; heartbeats go to the monitor, at most one in ``interval`` seconds."""
+        """Do a job, and return its event; heartbeats go to the monitor, at most one in ``interval`` seconds."""
         work = self._work
         assert work is not None
         # One that is lost on the way is made up for by the next.
-        beat = Pulse(lambda value: self._monitor.beat.remote(self._number, value), interval)
-        return packed(attempt(lambda: work(pickle.loads(job), beat)))  # noqa: S301 - it comes from the driver
+        heartbeat = ThrottledHeartbeat(lambda value: self._monitor.heartbeat.remote(self._number, value), interval)
+        return packed(attempt(lambda: work(pickle.loads(job), heartbeat)))  # noqa: S301 - it comes from the driver
 
 
 class Monitor:
     """Keeps the last heartbeat of each worker until the driver takes them all: one call, however many workers."""
 
     def __init__(self) -> None:
-        """Begin with none."""
-        self._beats: dict[int, Any] = {}
+        self._heartbeats: dict[int, Any] = {}
 
-    def beat(self, number: int, value: Any) -> None:
-        """Keep a heartbeat."""
-        self._beats[number] = value
+    def heartbeat(self, number: int, value: Any) -> None:
+        """Keep a worker's heartbeat instead of the one before."""
+        self._heartbeats[number] = value
 
     def taken(self) -> dict[int, Any]:
         """Return the heartbeats since the last call."""
-        beats, self._beats = self._beats, {}
-        return beats
+        heartbeats, self._heartbeats = self._heartbeats, {}
+        return heartbeats
 
 
-class RayCrew:
-    """An actor for each worker, each of one processor; see ``Crew``."""
+class RayPool:
+    """A ``Pool`` with an actor for each worker, each of one processor."""
 
     def __init__(self, setup: bytes, limit: int, memory_limit: int | None) -> None:
-        """Start the monitor only."""
         self.limit = limit
         self._setup, self._memory_limit = setup, memory_limit
-        self._member = ray.remote(num_cpus=1, max_restarts=0, scheduling_strategy="SPREAD")(Member)
+        self._actor_class = ray.remote(num_cpus=1, max_restarts=0, scheduling_strategy="SPREAD")(WorkerActor)
         # It moves to another node if its own is lost.
         self._monitor = ray.remote(num_cpus=0, max_restarts=-1)(Monitor).remote()
         self._actors: dict[int, Any] = {}
@@ -86,18 +83,18 @@ class RayCrew:
         self._look: Any = None  # at the heartbeats
         self._next_look = 0.0
 
-    def hire(self, number: int) -> None:
+    def start(self, number: int) -> None:
         """Ask for an actor; the cluster may have no place for it yet."""
-        actor = self._member.remote(number, self._monitor, self._memory_limit)
+        actor = self._actor_class.remote(number, self._monitor, self._memory_limit)
         self._actors[number] = actor
         self._calls[actor.live.remote()] = number
 
-    def give(self, number: int, job: Any, *, watched: bool) -> None:
-        """Call the actor."""
-        call = self._actors[number].perform.remote(pickle.dumps(job), _WATCHED if watched else _INTERVAL)
-        self._calls[call] = number
+    def give(self, number: int, job: Any, *, every_heartbeat: bool) -> None:
+        """Have the actor perform a job."""
+        interval = _SHORT_INTERVAL if every_heartbeat else _INTERVAL
+        self._calls[self._actors[number].perform.remote(pickle.dumps(job), interval)] = number
 
-    def dismiss(self, number: int) -> None:
+    def stop(self, number: int) -> None:
         """Kill the actor."""
         actor = self._actors.pop(number, None)
         if actor is not None:
@@ -106,7 +103,7 @@ class RayCrew:
             ray.kill(actor)
 
     def events(self, timeout: float) -> list[tuple[int, Event]]:
-        """Return what calls returned, and heartbeats."""
+        """Return the heartbeats that came, and the events that calls of actors returned."""
         if self._look is None and time.monotonic() >= self._next_look:
             self._look = self._monitor.taken.remote()
         waited = [*self._calls, *([self._look] if self._look is not None else ())]
@@ -116,17 +113,17 @@ class RayCrew:
         events: list[tuple[int, Event]] = []
         if self._look in ready:
             ready.remove(self._look)
-            events += self._beats()  # before a job's end: they are older
+            events += self._heartbeats()  # before a job's end: they are older
         for call in ready:
             number = self._calls.pop(call)
             events.append((number, self._returned(number, call)))
         return events
 
-    def _beats(self) -> list[tuple[int, Event]]:
+    def _heartbeats(self) -> list[tuple[int, Event]]:
         look, self._look = self._look, None
         self._next_look = time.monotonic() + _INTERVAL
         try:
-            return [(number, Beat(value)) for number, value in ray.get(look).items()]
+            return [(number, HeartbeatSent(value)) for number, value in ray.get(look).items()]
         except RayError:
             return []  # it is being restarted elsewhere; patience is longer than that takes
 
@@ -151,7 +148,7 @@ class RayCrew:
     def kill(self) -> None:
         """End actors and monitor."""
         for number in list(self._actors):
-            self.dismiss(number)
+            self.stop(number)
         ray.kill(self._monitor)
 
 

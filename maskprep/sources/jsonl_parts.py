@@ -31,7 +31,7 @@ def edges(file: io.RawIOBase, size: int, target: int, on_progress: Progress | No
         file: at its start; read to its end, in constant memory.
         size: its bytes.
         target: bytes of a part; fewer in the last, more where no line begins within so many.
-        on_progress: is told how many bytes have been read.
+        on_progress: called with the number of bytes read so far.
     """
     found = [(0, 1), *_firsts(file, size, target, on_progress)]
     return [edge for edge, following in pairwise(found) if following[1] > edge[1]]
@@ -78,7 +78,7 @@ def first_line(file: io.RawIOBase, start: int, end: int) -> int:
 def lines_from(file: io.RawIOBase, begin: int, end: int, on_progress: Progress | None = None) -> Iterator[bytes]:
     """Yield the bytes of the lines that begin in ``begin:end``, in blocks; a line begins at ``begin``.
 
-    ``on_progress`` is told how many of these bytes have been read so far.
+    ``on_progress`` is called with the number of these bytes that have been read so far.
     """
     at, last = begin, b"\n"
     with stretch(file, begin, end) as forward:

@@ -43,7 +43,7 @@ def open_source(
     Args:
         source: its name.
         max_bytes: a row of more bytes has the fault ``row-too-large``.
-        on_progress: is told how many bytes of it, as it lies on disk, have been read so far.
+        on_progress: called with the number of its bytes, as it lies on disk, that have been read so far.
         wanted: yield these rows only, by ``Where.line``, as far as that saves reading: others may come, too.
 
     Raises:

@@ -46,7 +46,7 @@ RATIO = 200
 that repeat each other up to about 100; gzip gives at most 1,032, zstd more than 30,000."""
 
 Progress = Callable[[int], None]
-"""Told how many bytes of the file, compressed as it lies there, have been read so far."""
+"""Called with the number of bytes of the file, compressed as it lies there, that have been read so far."""
 
 _DAMAGE = (EOFError, zlib.error, gzip.BadGzipFile, zstandard.ZstdError)
 _SKIPPABLE = tuple(bytes((first, 0x2A, 0x4D, 0x18)) for first in range(0x50, 0x60))  # what pzstd begins a file with

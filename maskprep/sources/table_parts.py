@@ -22,7 +22,7 @@ _Run = tuple[int, tuple[int, int], int]  # rows, their place, and the bytes that
 
 
 def divide_table(name: str, kind: Kind, target: int, on_progress: Progress | None) -> list[SourcePart] | None:
-    """Return the parts of a table; None where something in it is damaged. See ``parts.divide``."""
+    """Return the parts of a table, as ``parts.divide`` does; None where something in it is damaged."""
     found: list[SourcePart] = []
     row, done = 0, 0
 
@@ -69,7 +69,7 @@ def _runs(extents: Sequence[Extent], target: int, size: int) -> Iterator[_Run]:
 
 
 def read_table_part(part: SourcePart, max_bytes: int, on_progress: Progress | None) -> Iterator[Line]:
-    """Yield the rows of a part. See ``parts.read_part``."""
+    """Yield the rows of a part of a table, as ``parts.read_part`` does."""
     unchanged = Unchanged(part.file, part.facts)
     unchanged()
     kind = Kind.ARROW_STREAM if part.kind is Kind.FOLDER else part.kind

@@ -7,30 +7,11 @@ from collections.abc import Generator, Iterable, Iterator
 
 from maskprep.conversation import Where
 from maskprep.errors import RowError
-from maskprep.formats.reading import Line
+from maskprep.formats.lines import Line
 from maskprep.sources.jsonl import BOM, too_large
 
-_BRACKETS = rb"{}\[\]"
-_STRING = rb'[^"\\]*+(?:\\.[^"\\]*+)*+'  # without its quotes; possessive: nothing is held to go back to
-
-
-def _over(marks: bytes, levels: int) -> bytes:
-    """Return the pattern of text up to one of ``marks``, over whole strings, and over brackets nested ``levels`` deep.
-
-    However brackets stand, no text is gone over in vain more than once for each level.
-    """
-    other = rb'[^"%s]*+' % marks
-    text = other + rb'(?:"%s"%s)*+' % (_STRING, other)
-    return text + rb"(?:[{\[]%s[}\]]%s)*+" % (_over(_BRACKETS, levels - 1), text) if levels else text
-
-
-_LEVELS = 3  # an object, its list of messages, and each of these
-_IN_STRING = re.compile(_STRING, re.DOTALL)
-_SKIPPED = [
-    re.compile(_over(marks, levels), re.DOTALL)
-    for marks, levels in ((_BRACKETS + b",", 0), (_BRACKETS + b",", _LEVELS), (_BRACKETS, _LEVELS))
-]  # what tells nothing of where elements end: before the array, between its elements, and within one
-
+_MARKS = re.compile(rb'["{}\[\],]')
+_IN_STRING = re.compile(rb'[^"\\]*+(?:\\.[^"\\]*+)*+', re.DOTALL)  # possessive: nothing is held to go back to
 _HINT = "Mend the file, or write one row a line (`jq -c '.[]'` does both where it can read it)."
 
 
@@ -68,7 +49,6 @@ class ElementScan:
     """
 
     def __init__(self, max_bytes: int, may_follow: int = 0) -> None:
-        """Begin before the array, whose elements may have ``max_bytes`` each."""
         self._max_bytes, self._may_follow = max_bytes, may_follow
         self.tail = bytearray()
         self._held = bytearray()  # the element so far
@@ -114,7 +94,7 @@ class ElementScan:
             self._keep(block[begun:])
 
     def _follow(self, piece: bytes, offset: int) -> None:
-        """Keep, or refuse, the bytes that stand behind the array; ``piece`` of them begins at ``offset``."""
+        """Take what stands behind the array."""
         if self._may_follow:
             self.tail += piece[: self._may_follow + 1 - len(self.tail)]
         elif stripped := piece.lstrip():
@@ -122,22 +102,23 @@ class ElementScan:
             raise RowError("not-json", "something follows the JSON array", _HINT)
 
     def _marks(self, block: bytes) -> Iterator[tuple[int, bytes]]:
-        """Yield the brackets and commas that elements may begin or end at, each with the place behind it."""
+        """Yield the brackets and commas outside of strings, each with the place behind it."""
         at = 0
         while at < len(block) and not self._ended:
             if self._in_string:
                 at = self._string(block, at)
                 continue
-            found = _SKIPPED[min(self._depth, 2)].match(block, at)
-            assert found is not None
-            mark, at = block[found.end() : found.end() + 1], found.end() + 1
-            if mark == b'"':
-                self._in_string = True  # one that does not end in this block
-            elif mark:
-                yield at, mark
+            found = _MARKS.search(block, at)
+            if found is None:
+                return
+            at = found.end()
+            if found[0] == b'"':
+                self._in_string = True
+            else:
+                yield at, found[0]
 
     def _string(self, block: bytes, at: int) -> int:
-        """Return where the string whose text stands at ``at`` ends, or the block does."""
+        """Return where the string that stands at ``at`` goes no further in this block."""
         if self._escaped:
             at += 1
         found = _IN_STRING.match(block, at)

@@ -1,10 +1,14 @@
-"""What all tests share: no network, quick and repeatable properties, and the mark of tests that need assets."""
+"""What all tests share: no network, repeatable properties, a folder to work in, and the command line there."""
 
 from __future__ import annotations
 
 import os
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
 
 import pytest
+from bundled import TOKENIZER
 from hypothesis import HealthCheck, settings
 
 os.environ["HF_HUB_OFFLINE"] = "1"
@@ -22,3 +26,65 @@ def pytest_collection_modifyitems(items):
     for item in items:
         if item.get_closest_marker("assets"):
             item.add_marker(skip)
+
+
+@pytest.fixture
+def place(tmp_path, monkeypatch) -> Path:
+    """Work in a new folder, offline, with nothing in the environment that colours output."""
+    from builds import LOUD
+
+    monkeypatch.chdir(tmp_path)
+    for name in LOUD:
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("HF_HUB_OFFLINE", "1")
+    monkeypatch.setenv("HF_HOME", str(tmp_path / "hub"))
+    monkeypatch.setenv("TRANSFORMERS_VERBOSITY", "error")
+    return tmp_path
+
+
+@pytest.fixture
+def build(place):
+    """Run ``maskprep build`` in this process, with the bundled tokenizer unless another is named."""
+    from builds import run
+
+    def go(*args, tokenizer=TOKENIZER, stdin=None):
+        return run("build", *args, *(["--tokenizer", tokenizer] if tokenizer else []), stdin=stdin)
+
+    return go
+
+
+@pytest.fixture
+def start(place) -> Iterator[Callable[..., Any]]:
+    """Start builds in processes of their own, and end those that still run when the test is over."""
+    from builds import Process
+
+    started = []
+
+    def go(*args, **options):
+        started.append(Process(*args, **options))
+        return started[-1]
+
+    yield go
+    for process in started:
+        process.end()
+
+
+@pytest.fixture
+def source(place) -> Callable[..., str]:
+    """Write rows to a file and return its name."""
+    from builds import jsonl
+
+    def write(*rows, name="rows.jsonl"):
+        (place / name).write_bytes(jsonl(*rows))
+        return name
+
+    return write
+
+
+@pytest.fixture
+def s3():
+    """A server of objects on loopback, with an empty bucket; the environment leads there."""
+    from stores import object_store
+
+    with object_store() as store:
+        yield store

@@ -12,7 +12,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 import zstandard
-from planted import TOKENIZER, chat
+from bundled import TOKENIZER
+from planted import chat
 
 from maskprep.config import Config
 from maskprep.errors import BuildError, UsageError

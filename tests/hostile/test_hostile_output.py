@@ -8,7 +8,8 @@ import shutil
 from pathlib import Path
 
 import pytest
-from planted import ACTS, DOCUMENTS, EVIL, NAME, ROLE, TOKENIZER, chat, plant_tokenizer, rows
+from bundled import TOKENIZER
+from planted import ACTS, DOCUMENTS, EVIL, NAME, ROLE, chat, plant_tokenizer, rows
 from typer.testing import CliRunner
 
 from maskprep.cli import app

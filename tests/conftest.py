@@ -8,18 +8,27 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import thorough
 from bundled import TOKENIZER
-from hypothesis import HealthCheck, settings
 
 os.environ["HF_HUB_OFFLINE"] = "1"
 os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
-
-settings.register_profile("ci", derandomize=True, deadline=None, suppress_health_check=[HealthCheck.too_slow])
-settings.register_profile("dev", deadline=None, suppress_health_check=[HealthCheck.too_slow])
-settings.load_profile("ci" if os.environ.get("CI") else "dev")
+os.environ.setdefault("OMP_NUM_THREADS", "1")  # models are tiny, and tests run side by side: threads only wait
 
 
-def pytest_collection_modifyitems(items):
+def pytest_configure(config):
+    if "not long" in config.option.markexpr:
+        thorough.make_quick()
+    thorough.load_profile(repeatable=bool(os.environ.get("CI")))
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(config, items):
+    """Sweeps belong to the long run as well; what needs assets waits for them."""
+    if "not long" not in config.option.markexpr:
+        for item in items:
+            if item.get_closest_marker("sweep") or item.get_closest_marker("hypothesis"):
+                item.add_marker(pytest.mark.long)
     if os.environ.get("MASKPREP_ASSETS"):
         return
     skip = pytest.mark.skip(reason="MASKPREP_ASSETS names no folder of tokenizers and templates")

@@ -58,10 +58,12 @@ def run(script, *words):
     return done.stderr
 
 
+@pytest.mark.long
 def test_arrays_are_made_without_pandas_and_with_it_once_it_is_wanted():
     run(PANDAS)
 
 
+@pytest.mark.long
 def test_a_tokenizer_is_loaded_without_torch_and_without_a_word_about_it(tmp_path):
     pytest.importorskip("torch")
     (tmp_path / "rows.jsonl").write_text('{"a": 1}', encoding="utf-8")

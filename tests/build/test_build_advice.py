@@ -94,6 +94,7 @@ def test_rows_that_are_all_rejected_are_told_with_what_mends_them(build, source,
     assert "tried on rejected rows, and helps: --set adapt.system=merge (200 rows)" in " ".join(failed.stderr.split())
 
 
+@pytest.mark.long
 def test_what_is_advised_is_the_same_for_any_number_of_workers(build, source, template, place, monkeypatch):
     monkeypatch.setattr(plan, "_LEAST", 2_000)
     rows = [chat(f"Hi {n}", "Hello.") if n % 3 else (MIDDLE, TWO)[n % 2] for n in range(120)]

@@ -219,6 +219,7 @@ def test_a_killed_build_leaves_no_data_set_and_the_next_says_so(start, build, so
     assert not list((place / "out").rglob("*.partial"))
 
 
+@pytest.mark.long
 def test_an_overwrite_that_is_killed_leaves_neither_data_set(start, build, source, place):
     assert build(source(GOOD), "--output", "out").code == 0
     process = start("-", "--output", "out", "--history", "split", "--overwrite")
@@ -230,6 +231,7 @@ def test_an_overwrite_that_is_killed_leaves_neither_data_set(start, build, sourc
 
 
 @pytest.mark.parametrize("more", [(), ("--json",)])
+@pytest.mark.long
 def test_an_interrupted_build_exits_130_and_leaves_no_data_set(start, place, more):
     process = start("-", "--output", "out", "--history", "split", *more)
     process.feed(MANY)
@@ -245,6 +247,7 @@ def test_an_interrupted_build_exits_130_and_leaves_no_data_set(start, place, mor
     assert (place / "out" / "maskprep" / "work" / "plan.json").is_file()
 
 
+@pytest.mark.long
 def test_exit_codes_of_a_process(start, source, place):
     source(GOOD), source({}, name="bad.jsonl")
     codes = {

@@ -120,6 +120,7 @@ def test_a_terminal_is_given_colour_and_a_bar(start, source, place):
     assert "building" in said
 
 
+@pytest.mark.long
 def test_NO_COLOR_is_obeyed_on_a_terminal(start, source, place):
     code, said = on_terminal(start, source(chat("a", "b")), "--output", "out", NO_COLOR="1")
     assert code == 0, said
@@ -127,6 +128,7 @@ def test_NO_COLOR_is_obeyed_on_a_terminal(start, source, place):
     assert not COLOUR.search(said)
 
 
+@pytest.mark.long
 def test_a_pipe_is_given_plain_text(start, place):
     process = start(ROOT / "sample_data" / "conversations.jsonl", "--output", "out", "--max-rejects", "1")
     outcome = process.finish()

@@ -240,6 +240,7 @@ def test_the_fingerprint_follows_configuration_template_tokenizer_and_time(build
     assert len({plain, *others}) == 5
 
 
+@pytest.mark.long
 def test_two_builds_at_the_same_time_are_the_same_bytes(start, place):
     """In processes with other hash seeds, so that no order of a set decides."""
     rows = ROOT / "sample_data" / "conversations.jsonl"

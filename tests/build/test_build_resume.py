@@ -97,6 +97,7 @@ def expected(place, source):
 @pytest.mark.parametrize(
     "settings", [(), ("--set", "shuffle=true", "--set", "split=0.2"), ("--set", "duplicates=drop")]
 )
+@pytest.mark.long
 def test_the_bytes_do_not_depend_on_who_works(place, source, settings):
     expected = whole(place, "--workers", "0", *settings)
     assert len(expected) > 5
@@ -120,6 +121,7 @@ def test_killed_again_and_again_a_build_ends_with_the_same_bytes(place, source, 
     assert tree(place / "out") == expected
 
 
+@pytest.mark.long
 def test_killed_while_it_commits_a_build_ends_with_the_same_bytes(place, source, expected):
     stop = "import maskprep.dataset.sealed as o, os; o.sync = lambda _: os.kill(os.getpid(), 9); "
     Build(place, before=stop).end(-signal.SIGKILL)
@@ -129,6 +131,7 @@ def test_killed_while_it_commits_a_build_ends_with_the_same_bytes(place, source,
     assert tree(place / "out") == expected
 
 
+@pytest.mark.long
 def test_a_full_disk_is_told_of_and_the_same_command_goes_on(place, source, expected):
     limit = "import resource as r; r.setrlimit(r.RLIMIT_FSIZE, (50_000, r.RLIM_INFINITY)); "
     said = Build(place, "--workers", "2", before=limit).end(1)
@@ -139,12 +142,14 @@ def test_a_full_disk_is_told_of_and_the_same_command_goes_on(place, source, expe
     assert tree(place / "out") == expected
 
 
+@pytest.mark.long
 def test_an_output_that_is_deleted_meanwhile_is_told_of(place, source):
     build = Build(place, "--workers", "1").when(1)
     (place / "out").rename(place / "gone")
     assert "the output cannot be written" in build.end(1)
 
 
+@pytest.mark.long
 def test_ctrl_c_twice_ends_at_once(place, source):
     source.write_bytes(rows(3_000) * 60)  # a second or more for each chunk
     build = Build(place, "--workers", "1").when(1)
@@ -157,6 +162,7 @@ def test_ctrl_c_twice_ends_at_once(place, source):
     assert time.monotonic() - begun < 5
 
 
+@pytest.mark.long
 def test_work_that_was_left_beside_a_finished_data_set_is_cleared_away(place, source, expected):
     keep = "import maskprep.build.work_folder as p, os; p.LocalPlace.clear = lambda _: os.kill(os.getpid(), 9); "
     Build(place, before=keep).end(-signal.SIGKILL)
@@ -165,6 +171,7 @@ def test_work_that_was_left_beside_a_finished_data_set_is_cleared_away(place, so
     assert tree(place / "out") == expected
 
 
+@pytest.mark.long
 def test_ctrl_c_once_ends_cleanly_and_the_same_command_goes_on(place, source, expected):
     build = Build(place, "--workers", "2").when(1)
     build.popen.send_signal(signal.SIGINT)
@@ -210,6 +217,7 @@ def test_a_file_that_was_changed_is_named(place, source, build):
     assert len(load_from_disk(str(place / "out"))) == 694
 
 
+@pytest.mark.long
 def test_two_builds_at_once_are_one_too_many(place, source):
     first = Build(place, source="-")
     first.popen.stdin.write(piped())
@@ -220,6 +228,7 @@ def test_two_builds_at_once_are_one_too_many(place, source):
     assert load_from_disk(str(place / "out"))
 
 
+@pytest.mark.long
 def test_what_is_piped_in_is_compared_with_what_was(place, source):
     data = piped()
     Build(place, source="-").end(given=data)
@@ -242,6 +251,7 @@ def test_what_is_piped_in_is_compared_with_what_was(place, source):
     assert tree(place / "out") == expected
 
 
+@pytest.mark.long
 def test_a_receipt_that_is_damaged_or_lacks_its_shard_is_not_believed(place, source, expected):
     Build(place, "--workers", "1").when(3).kill()
     work = place / "out" / "maskprep" / "work"
@@ -252,6 +262,7 @@ def test_a_receipt_that_is_damaged_or_lacks_its_shard_is_not_believed(place, sou
     assert tree(place / "out") == expected
 
 
+@pytest.mark.long
 def test_a_row_that_no_worker_survives_is_rejected_and_costs_no_other(place):
     heavy = chat("hold", "x y " * 6_000_000)
     (place / "rows.jsonl").write_bytes(jsonl(*[chat("a", f"b {n}") for n in range(300)], heavy, chat("c", "d")))

@@ -478,6 +478,7 @@ def test_json_is_one_object_when_it_fails(build, source, args, code):
     assert "hint" in outcome.json
 
 
+@pytest.mark.long
 def test_json_is_clean_in_a_process_of_its_own(start, place):
     outcome = start(
         ROOT / "sample_data" / "conversations.jsonl", "--output", "out", "--max-rejects", "1", "--json"

@@ -87,6 +87,7 @@ def test_a_store_gets_the_bytes_that_a_folder_gets(s3, source, tmp_path, setting
     assert in_store(f"{s3.url}/out") == expected
 
 
+@pytest.mark.long
 def test_one_chunk_stays_in_the_store_and_makes_the_same_data_set(s3, tmp_path):
     Remote(s3.url).write("in/rows.jsonl", rows(30))
     name = f"{s3.url}/in/rows.jsonl"
@@ -98,6 +99,7 @@ def test_one_chunk_stays_in_the_store_and_makes_the_same_data_set(s3, tmp_path):
     assert found == expected
 
 
+@pytest.mark.long
 def test_the_state_file_is_the_last_to_come_and_the_first_to_go(s3, source):
     run("--output", f"{s3.url}/out", source=source)
     writes = [place for place in s3.requests if place.startswith("PUT") and "/work/" not in place]
@@ -123,12 +125,14 @@ def test_a_finished_data_set_is_refused(s3, source):
     assert in_store(f"{s3.url}/out") == before
 
 
+@pytest.mark.long
 def test_too_many_rejects_leave_nothing_but_these(s3):
     Remote(s3.url).write("in/rows.jsonl", b"{}\n" * 100)
     run("--output", f"{s3.url}/out", code=1, source=f"{s3.url}/in/rows.jsonl")
     assert list(Remote(f"{s3.url}/out").list()) == ["maskprep/rejects.jsonl"]
 
 
+@pytest.mark.long
 def test_a_killed_build_goes_on(s3, source, expected):
     words = ["build", source, "--tokenizer", str(TOKENIZER), "--history", "rendered", "--set", f"now={NOW}"]
     words += ["--max-rejects", "0.5", "--workers", "1", "--output", f"{s3.url}/out"]
@@ -143,6 +147,7 @@ def test_a_killed_build_goes_on(s3, source, expected):
     assert in_store(f"{s3.url}/out") == expected
 
 
+@pytest.mark.long
 def test_a_store_that_fails_for_a_moment_costs_nothing(s3, source, expected):
     failures = iter([503] * 3)
     s3.fail = lambda method, path: next(failures, None) if method == "PUT" and "/work/chunk" in path else None
@@ -151,6 +156,7 @@ def test_a_store_that_fails_for_a_moment_costs_nothing(s3, source, expected):
     assert in_store(f"{s3.url}/out") == expected
 
 
+@pytest.mark.long
 def test_a_store_that_fails_for_good_is_told_of_and_the_build_goes_on_later(s3, source, expected):
     s3.fail = lambda method, path: 403 if method == "PUT" and "chunk-0000003" in path else None
     stderr = run("--workers", "0", "--output", f"{s3.url}/out", code=2, source=source).stderr
@@ -174,6 +180,7 @@ def until(there):
 @pytest.mark.ray
 @pytest.mark.filterwarnings("ignore::ResourceWarning", "ignore::DeprecationWarning", "ignore::FutureWarning")
 @pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
+@pytest.mark.long
 def test_a_cluster_that_loses_a_node_writes_the_same_bytes(s3, source, expected):
     pytest.importorskip("ray")
     from ray.cluster_utils import Cluster

@@ -9,6 +9,7 @@ from law.comparing import HISTORIES, NOW
 from law.shapes import SHAPES, assistant, user
 from law.templates import LAWS
 from law.tokenizers_here import tokenizer
+from thorough import some
 
 from maskprep.errors import RowError
 from maskprep.examples import Preparer
@@ -81,9 +82,10 @@ def compare(preparer, proved, seen):
 
 @pytest.mark.parametrize("history", HISTORIES)
 @pytest.mark.parametrize("name", LAWS)
+@pytest.mark.sweep
 def test_what_is_made_at_once_is_what_is_made_alone(name, history):
     preparer = preparer_of(LAWS[name], "byte_level", history, control=Control.KEEP)
-    compare(preparer, proved_by(preparer, ROWS), Counter())
+    compare(preparer, proved_by(preparer, some(ROWS, 8, list(LAWS).index(name))), Counter())
 
 
 @pytest.mark.parametrize("kind", ["nfc", "sentencepiece"])

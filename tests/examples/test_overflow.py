@@ -8,6 +8,7 @@ from fitting import CHAT, fitted, learnt, length, preparer, whole
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from law.shapes import assistant, call, system, tool, user
+from thorough import examples
 
 from maskprep.conversation import Conversation, Message
 from maskprep.errors import RowError
@@ -149,7 +150,7 @@ MESSAGES = st.lists(
 
 
 @given(MESSAGES, st.integers(2, 80), st.sampled_from(["drop_turns", "truncate", "split"]))
-@settings(max_examples=150)
+@settings(max_examples=examples(150))
 def test_whatever_is_left_fits_and_is_a_part_of_what_was_there(messages, limit, mode):
     conversation = Conversation(tuple(Message({"role": role, "content": content}) for role, content in messages))
     try:
@@ -197,7 +198,7 @@ def dialogue(shape):
     st.sampled_from(["chatml_calls", "drops_old_thoughts"]),
     st.sampled_from(History),
 )
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=examples(150), deadline=None)
 def test_no_message_is_trained_without_all_earlier_messages_of_its_exchange(
     shape, limit, mode, turns, template, history
 ):

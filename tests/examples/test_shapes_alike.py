@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from bundled import TOKENIZER
 from formats.writings import WRITINGS, Call, Chat, Turn, tool, without
+from thorough import some
 
 from maskprep.config import TokenizerChoice
 from maskprep.conversation import Where
@@ -44,10 +45,11 @@ def preparer():
 
 
 @pytest.mark.parametrize("name", [name for name in WRITINGS if name != "openai"])
+@pytest.mark.sweep
 def test_the_ids_and_labels_are_those_of_the_openai_form(name, preparer):
     writing = WRITINGS[name]
     rows = trained = 0
-    for chat in chats(200):
+    for chat in some(chats(200), 10):
         written = without(chat, writing)
         row = writing.write(written)
         read = detect([(Where("f", 1, 0), row)], Reading(**dict(writing.config))).parse(row)
@@ -59,5 +61,5 @@ def test_the_ids_and_labels_are_those_of_the_openai_form(name, preparer):
             assert one.labelled.spans == other.labelled.spans
             trained += one.labelled.trained_tokens
         rows += 1
-    assert rows == 200
-    assert trained > 5000
+    assert rows == len(some(range(200), 10))
+    assert trained > 25 * rows

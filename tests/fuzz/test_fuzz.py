@@ -14,6 +14,7 @@ from pathlib import Path
 
 import jinja2
 import pytest
+import thorough
 from bundled import TOKENIZER
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -40,7 +41,7 @@ NOW = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
 
 def examples(usual):
     return settings(
-        max_examples=int(os.environ.get("MASKPREP_FUZZ", usual)),
+        max_examples=int(os.environ.get("MASKPREP_FUZZ", thorough.examples(usual))),
         deadline=None,
         suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture, HealthCheck.data_too_large],
     )

@@ -32,6 +32,7 @@ def test_a_terminal_is_given_colours():
     assert trained == bracketed.replace("\n", "")  # each line begins its colours anew
 
 
+@pytest.mark.long
 def test_NO_COLOR_on_a_terminal_brackets_what_is_trained():
     code, output = on_terminal(sample_build(), "--row", "3", lines=200, NO_COLOR="1")
     assert code == 0

@@ -167,6 +167,7 @@ def test_constants_are_not_worked_out_while_a_template_is_compiled(bomb):
     assert time.process_time() - began < 2
 
 
+@pytest.mark.long
 def test_rows_with_bombs_among_them_cost_those_rows_alone():
     law = LAWS["chatml"]
     bombs = list(BOMBS.values())
@@ -240,6 +241,7 @@ def test_the_time_of_other_threads_does_not_count():
 
 
 @pytest.mark.parametrize("in_a_thread", [False, True])
+@pytest.mark.long
 def test_a_guard_that_ends_when_its_time_is_over_is_over(in_a_thread):
     # A step that takes longer than that, and cannot be interrupted: what it put off is due where the guard ends.
     survived = []
@@ -277,6 +279,7 @@ def test_what_a_process_took_between_renderings_does_not_count():
 
 @pytest.mark.skipif(sys.platform != "linux", reason="it is a limit of Linux")
 @pytest.mark.parametrize("cause", [Exceeded, MemoryError])
+@pytest.mark.long
 def test_what_grows_in_small_steps_is_stopped_long_before_memory_is_refused(monkeypatch, cause):
     import resource
 

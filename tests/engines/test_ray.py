@@ -20,6 +20,7 @@ from maskprep.errors import BuildError, UsageError
 # Ray and what it brings leave sockets and files to the collector, and use what Python is about to drop.
 pytestmark = [
     pytest.mark.ray,
+    pytest.mark.long,
     pytest.mark.filterwarnings("ignore::ResourceWarning", "ignore::DeprecationWarning", "ignore::FutureWarning"),
     pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning"),
 ]

@@ -14,6 +14,8 @@ from pathlib import Path
 
 import jinja2
 import pytest
+import thorough
+from bundled import TOKENIZER
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from invariants import MAX_BYTES, SUFFIXES, check_message, read_file
@@ -34,13 +36,12 @@ from maskprep.verify.result import Verdict
 from maskprep.verify.source import check_source
 from maskprep.verify.structure import Expected, check_structure
 
-TOKENIZER = Path(__file__).parents[2] / "sample_data" / "tokenizer"
 NOW = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
 
 
 def examples(usual):
     return settings(
-        max_examples=int(os.environ.get("MASKPREP_FUZZ", usual)),
+        max_examples=int(os.environ.get("MASKPREP_FUZZ", thorough.examples(usual))),
         deadline=None,
         suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture, HealthCheck.data_too_large],
     )

@@ -292,6 +292,7 @@ def test_globs_match_as_they_do_on_a_disk(pattern, key, expected):
     assert matches(pattern.split("/"), key.split("/")) is expected
 
 
+@pytest.mark.long
 def test_a_hundred_thousand_keys_are_gone_through_soon():
     keys = [f"part={number % 100}/{number}.jsonl" for number in range(100_000)]
     assert len(Folder("s3://b/x", keys).sources().names) == 100_000

@@ -17,6 +17,7 @@ import pyarrow.parquet as pq
 import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
+from thorough import examples, some
 
 from maskprep.errors import BuildError
 from maskprep.sources import Kind, jsonl_parts, open_source, parts, total_bytes
@@ -55,7 +56,7 @@ def place(tmp_path_factory):
 @given(pieces=TEXT, target=st.integers(1, 40), max_bytes=st.integers(1, 20))
 @example(pieces=[b"{}\n", b"x" * 9, b"\n"], target=1, max_bytes=20)
 @example(pieces=[b"\n\n\n"], target=2, max_bytes=20)
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=400)
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=examples(400))
 def test_the_parts_of_lines_are_the_lines(place, pieces, target, max_bytes):
     path = place / "a.jsonl"
     path.write_bytes(b"{}" + b"".join(pieces))
@@ -246,11 +247,12 @@ def test_damage_that_only_reading_meets_costs_the_same_rows(tmp_path):
 
 
 @pytest.mark.parametrize("write", [parquet, arrow_stream, arrow_file])
+@pytest.mark.sweep
 def test_a_damaged_byte_is_told_as_the_whole_source_tells_it_or_not_divided(tmp_path, write):
     write(tmp_path / "a", pa.table({"prompt": ["a", "b"] * 50, "n": [None, 7] * 50}))
     data = (tmp_path / "a").read_bytes()
     path, undivided = tmp_path / "b", 0
-    for place in range(0, len(data), 7):
+    for place in some(range(0, len(data), 7), 5):
         path.write_bytes(data[:place] + bytes([data[place] ^ 0xFF]) + data[place + 1 :])
         if divide(str(path), 1, MIB) is None:
             undivided += 1
@@ -277,6 +279,7 @@ def test_what_cannot_be_divided(tmp_path):
     assert divide("hf:a/b", 1, MIB) is None
 
 
+@pytest.mark.long
 def test_a_bomb_is_left_to_whoever_reads_the_whole(tmp_path):
     pq.write_table(pa.table({"text": ["x" * 200 * MIB]}), tmp_path / "a", compression="zstd", use_dictionary=False)
     arrow_stream(tmp_path / "b", pa.table({"n": pa.nulls(0)}))

@@ -18,13 +18,13 @@ from typing import Any
 import numpy as np
 
 from maskprep.sources.files import stretch
-from maskprep.sources.streams import BLOCK, Progress
+from maskprep.sources.streams import BLOCK, BytesRead
 
 _COUNTED = 1 << 18  # bytes counted at a time: they stay in the processor's cache
 _TAIL = 1 << 18  # bytes read at a time to find where the first line begins, and the last one ends
 
 
-def edges(file: io.RawIOBase, size: int, target: int, on_progress: Progress | None = None) -> list[tuple[int, int]]:
+def edges(file: io.RawIOBase, size: int, target: int, on_progress: BytesRead | None = None) -> list[tuple[int, int]]:
     """Return where each part begins (bytes), and the number of its first line; in every one of them a line begins.
 
     Args:
@@ -37,7 +37,7 @@ def edges(file: io.RawIOBase, size: int, target: int, on_progress: Progress | No
     return [edge for edge, following in pairwise(found) if following[1] > edge[1]]
 
 
-def _firsts(file: io.RawIOBase, size: int, target: int, on_progress: Progress | None) -> Iterator[tuple[int, int]]:
+def _firsts(file: io.RawIOBase, size: int, target: int, on_progress: BytesRead | None) -> Iterator[tuple[int, int]]:
     """Yield every edge within the file, and its end, with the number of the first line that begins there or later."""
     buffer = np.empty(_COUNTED, np.uint8)
     edge, at, newlines = min(target, size), 0, 0
@@ -75,7 +75,7 @@ def first_line(file: io.RawIOBase, start: int, end: int) -> int:
     return end
 
 
-def lines_from(file: io.RawIOBase, begin: int, end: int, on_progress: Progress | None = None) -> Iterator[bytes]:
+def lines_from(file: io.RawIOBase, begin: int, end: int, on_progress: BytesRead | None = None) -> Iterator[bytes]:
     """Yield the bytes of the lines that begin in ``begin:end``, in blocks; a line begins at ``begin``.
 
     ``on_progress`` is told how many of these bytes have been read so far.

@@ -18,7 +18,7 @@ from maskprep.sources.json_wrapped import open_wrapped
 from maskprep.sources.jsonl import read_jsonl
 from maskprep.sources.kinds import TABLES, Kind, table_kind, text_kind
 from maskprep.sources.names import HUB
-from maskprep.sources.streams import STDIN, Progress, blocks
+from maskprep.sources.streams import STDIN, BytesRead, blocks
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +36,7 @@ class Opened:
 
 
 def open_source(
-    source: str, max_bytes: int, on_progress: Progress | None = None, wanted: Collection[int] | None = None
+    source: str, max_bytes: int, on_progress: BytesRead | None = None, wanted: Collection[int] | None = None
 ) -> Opened:
     """Open one source that ``expand`` returned.
 

@@ -19,14 +19,14 @@ from maskprep.sources.jsonl import read_jsonl
 from maskprep.sources.kinds import TABLES, Kind, table_kind, text_kind
 from maskprep.sources.names import HUB
 from maskprep.sources.part import SourcePart
-from maskprep.sources.streams import STDIN, Progress, blocks, is_plain
+from maskprep.sources.streams import STDIN, BytesRead, blocks, is_plain
 
 
 def divide(
     name: str,
     target: int,
     max_bytes: int,  # noqa: ARG001 - a part must not depend on it, and yet whoever divides knows it
-    on_progress: Progress | None = None,
+    on_progress: BytesRead | None = None,
 ) -> list[SourcePart] | None:
     """Cut a source into parts of about ``target`` bytes on disk, in order; their sizes add up to that of the source.
 
@@ -55,7 +55,7 @@ def divide(
         return None
 
 
-def read_part(part: SourcePart, max_bytes: int, on_progress: Progress | None = None) -> Iterator[Line]:
+def read_part(part: SourcePart, max_bytes: int, on_progress: BytesRead | None = None) -> Iterator[Line]:
     """Yield the rows of a part.
 
     ``on_progress`` is told how many of its ``size`` bytes have been read so far. Raises BuildError where the file is
@@ -68,7 +68,7 @@ def read_part(part: SourcePart, max_bytes: int, on_progress: Progress | None = N
     return _read_text(part, max_bytes, on_progress)
 
 
-def _divide_text(name: str, target: int, on_progress: Progress | None) -> list[SourcePart] | None:
+def _divide_text(name: str, target: int, on_progress: BytesRead | None) -> list[SourcePart] | None:
     unchanged = Unchanged(name)
     if not is_plain(name):
         return None
@@ -87,7 +87,7 @@ def _divide_text(name: str, target: int, on_progress: Progress | None) -> list[S
     ]
 
 
-def _read_text(part: SourcePart, max_bytes: int, on_progress: Progress | None) -> Iterator[Line]:
+def _read_text(part: SourcePart, max_bytes: int, on_progress: BytesRead | None) -> Iterator[Line]:
     from maskprep.sources.jsonl_parts import first_line, lines_from  # noqa: PLC0415 - imports numpy
 
     unchanged = Unchanged(part.file, part.facts)

@@ -11,7 +11,7 @@ from maskprep.sources.bounds import check_rows
 from maskprep.sources.files import Unchanged, check_regular
 from maskprep.sources.kinds import Kind
 from maskprep.sources.part import SourcePart
-from maskprep.sources.streams import Progress
+from maskprep.sources.streams import BytesRead
 from maskprep.sources.table_files import Extent
 from maskprep.sources.table_rows import Wanted
 from maskprep.sources.tables import DAMAGE, Stretch, opened, table_files
@@ -21,7 +21,7 @@ _AT_ONCE = 16  # files of a folder in an object store whose headers are read
 _Run = tuple[int, tuple[int, int], int]  # rows, their place, and the bytes that they stand for
 
 
-def divide_table(name: str, kind: Kind, target: int, on_progress: Progress | None) -> list[SourcePart] | None:
+def divide_table(name: str, kind: Kind, target: int, on_progress: BytesRead | None) -> list[SourcePart] | None:
     """Return the parts of a table; None where something in it is damaged. See ``parts.divide``."""
     found: list[SourcePart] = []
     row, done = 0, 0
@@ -68,7 +68,7 @@ def _runs(extents: Sequence[Extent], target: int, size: int) -> Iterator[_Run]:
             held, begun = [], piece.end
 
 
-def read_table_part(part: SourcePart, max_bytes: int, on_progress: Progress | None) -> Iterator[Line]:
+def read_table_part(part: SourcePart, max_bytes: int, on_progress: BytesRead | None) -> Iterator[Line]:
     """Yield the rows of a part. See ``parts.read_part``."""
     unchanged = Unchanged(part.file, part.facts)
     unchanged()

@@ -20,7 +20,7 @@ from maskprep.sources.bounds import check_rows
 from maskprep.sources.files import Unchanged, check_regular, within
 from maskprep.sources.kinds import Kind
 from maskprep.sources.sidecars import is_plain, read_sidecar
-from maskprep.sources.streams import Progress
+from maskprep.sources.streams import BytesRead
 from maskprep.sources.table_files import Extent, Table, open_table
 from maskprep.sources.table_rows import Wanted, rows_of
 
@@ -29,7 +29,7 @@ DAMAGE = (OSError, pa.ArrowException, ValueError, LookupError, RuntimeError, Mem
 
 
 def read_table(
-    source: str, kind: Kind, max_bytes: int, on_progress: Progress | None = None, wanted: Collection[int] | None = None
+    source: str, kind: Kind, max_bytes: int, on_progress: BytesRead | None = None, wanted: Collection[int] | None = None
 ) -> Iterator[Line]:
     """Yield the rows of a table, or only those ``wanted`` by number; ``Where.line`` is that number, from 1.
 

@@ -153,6 +153,23 @@ def test_the_text_around_the_fault(source, line, code, around):
     assert lines[3].startswith("way out: ")
 
 
+def test_a_build_shows_the_same_text_around_a_fault_while_its_source_is_there(build, source, place):
+    rows = source(chat("q", "a"), b'{"a": "\xc3\xa9", "b": oops}', {"messages": []}, b'{"a": 1, "a": 2}')
+    assert build(rows, "--output", "out", "--max-rejects", "1").code == 0
+    wanted = {row["origin"]["line"]: row["around"] for row in of_source(rows, "--rows", "1:")}
+
+    def around(line):
+        (row,) = facts("out", "--origin", f"{rows}:{line}")["rows"]
+        return row["around"]
+
+    assert [around(line) for line in (2, 3, 4)] == [wanted[2], None, wanted[4]]
+    assert wanted[2]["title"] == "column 17"
+    (place / rows).write_text((place / rows).read_text().replace("oops", "nope"))
+    assert [around(line) for line in (2, 4)] == [None, wanted[4]]
+    (place / rows).unlink()
+    assert around(4) is None
+
+
 def test_a_fault_far_into_a_long_line(source):
     rows = source(b'{"messages": "' + "é".encode() * 100_000 + b'" oops}')
     (reject,) = of_source(rows)

@@ -87,7 +87,7 @@ def count_lines(options: argparse.Namespace, folder: Path) -> Iterator[Measured]
             file.write(block)
     found = Measured("count lines", source.stat().st_size >> 20, "MiB", bytes=source.stat().st_size)
     with found.timed():
-        divide(str(source), CHUNK, 2**30)
+        divide(str(source), CHUNK)
     yield found
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from rich.console import Console
@@ -48,7 +48,7 @@ def _show_result(console: Console, result: Result) -> None:
     mark, style = _MARK[result.verdict]
     line(console, f"{mark} {result.name:<10} {result.said}", style)
     if result.figures:
-        line(console, _INDENT + "  ".join(f"{name.replace('_', ' ')} {said}" for name, said in figures(result.figures)))
+        line(console, _INDENT + "  ".join(figures(result.figures)))
     for fault in result.faults:
         line(console, f"{_INDENT}{fault}", "red")
     if result.fault_count > len(result.faults):
@@ -59,15 +59,15 @@ def _show_result(console: Console, result: Result) -> None:
         line(console, f"{_INDENT}what to do: {result.advice}")
 
 
-def figures(values: Mapping[str, Any]) -> Iterable[tuple[str, str]]:
-    """Yield figures as they are shown: whole numbers with separators, others with as many digits as tell something."""
+def figures(values: Mapping[str, Any]) -> Iterator[str]:
+    """Yield each figure with its name: whole numbers with separators, others with as many digits as tell something."""
     for name, value in values.items():
-        if isinstance(value, str):
-            yield name, value
-        elif isinstance(value, int):
-            yield name, f"{value:,}"
-        else:
-            yield name, f"{value:.4f}" if value == 0 or abs(value) >= 0.01 else f"{value:.1e}"  # noqa: PLR2004
+        shown = value
+        if isinstance(value, int):
+            shown = f"{value:,}"
+        elif isinstance(value, float):
+            shown = f"{value:.4f}" if value == 0 or abs(value) >= 0.01 else f"{value:.1e}"  # noqa: PLR2004
+        yield f"{name.replace('_', ' ')} {shown}"
 
 
 def parts(entries: Sequence[Mapping[str, Any]]) -> Iterator[tuple[str, ...]]:

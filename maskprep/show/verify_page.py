@@ -19,7 +19,7 @@ def write_verify_page(path: Path, report: VerifyReport) -> int:
 
 def _body(report: VerifyReport) -> Iterator[str]:
     verdict = "every check passed or had nothing to look at" if report.passed else "a check failed"
-    run = " · ".join(f"{name.replace('_', ' ')} {value}" for name, value in figures(report.run))
+    run = " · ".join(figures(report.run))
     yield f"<h1>{text(f'maskprep verify {report.path}')}</h1>\n<p>{verdict}</p>\n"
     yield f'<p class="muted">{text(run)}</p>\n'
     yield from map(_section, report.results)
@@ -28,8 +28,7 @@ def _body(report: VerifyReport) -> Iterator[str]:
 def _section(result: Result) -> str:
     pieces = [f"<h2>{text(result.name)} <span>{result.verdict}</span></h2>", f"<p>{text(result.said)}</p>"]
     if result.figures:
-        shown = " · ".join(f"{name.replace('_', ' ')} {value}" for name, value in figures(result.figures))
-        pieces.append(f'<p class="muted">{text(shown)}</p>')
+        pieces.append(f'<p class="muted">{text(" · ".join(figures(result.figures)))}</p>')
     pieces += [f'<p class="fault">{text(fault)}</p>' for fault in result.faults]
     if result.fault_count > len(result.faults):
         pieces.append(f'<p class="fault">… {result.fault_count:,} in all</p>')

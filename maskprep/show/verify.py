@@ -62,10 +62,11 @@ def _show_result(console: Console, result: Result) -> None:
 def figures(values: Mapping[str, Any]) -> Iterator[str]:
     """Yield each figure with its name: whole numbers with separators, others with as many digits as tell something."""
     for name, value in values.items():
-        shown = value
-        if isinstance(value, int):
+        if isinstance(value, str):
+            shown = value
+        elif isinstance(value, int):
             shown = f"{value:,}"
-        elif isinstance(value, float):
+        else:
             shown = f"{value:.4f}" if value == 0 or abs(value) >= 0.01 else f"{value:.1e}"  # noqa: PLR2004
         yield f"{name.replace('_', ' ')} {shown}"
 

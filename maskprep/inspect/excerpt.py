@@ -14,6 +14,7 @@ from maskprep.errors import MaskprepError, RowError
 from maskprep.formats import loads
 from maskprep.sources.files import open_file
 from maskprep.sources.streams import is_plain
+from maskprep.storage import is_remote
 
 _BEFORE, _AFTER = 120, 280  # characters
 _LONGEST = 2**24  # bytes of a line that is read again
@@ -71,14 +72,19 @@ def stored_excerpt(where: Where, code: str, message: str, details: Mapping[str, 
 
 
 def _line(where: Where) -> bytes:
-    """Return the line of a source that begins at an offset, nothing where there is none to be had."""
+    """Return the line of a file that begins at an offset, nothing where there is none to be had.
+
+    Only files of this machine: a build that somebody sent must not make requests.
+    """
+    if is_remote(where.file):
+        return b""
     try:
         with open_file(where.file) as file, BufferedReader(file) as lines:
             if not is_plain(where.file):
                 return b""
             lines.seek(where.offset)
             return lines.readline(_LONGEST).removesuffix(b"\n")
-    except (MaskprepError, OSError, ValueError):
+    except (MaskprepError, OSError, ValueError, OverflowError):
         return b""
 
 

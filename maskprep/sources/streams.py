@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING, BinaryIO
 import zstandard
 
 from maskprep.errors import BuildError, RowError, UsageError
-from maskprep.sources.files import Facts, open_file, reading, size_of, state_of, stretch
+from maskprep.sources.files import Facts, open_file, reading, state_of, stretch
 from maskprep.storage import is_remote
 
 if TYPE_CHECKING:
@@ -50,11 +50,6 @@ BytesRead = Callable[[int], None]
 
 _DAMAGE = (EOFError, zlib.error, gzip.BadGzipFile, zstandard.ZstdError)
 _SKIPPABLE = tuple(bytes((first, 0x2A, 0x4D, 0x18)) for first in range(0x50, 0x60))  # what pzstd begins a file with
-
-
-def total_bytes(source: str) -> int | None:
-    """Tell how many bytes ``blocks`` will read of a source, or None where that cannot be known (a pipe, ``-``)."""
-    return None if source == STDIN else size_of(source)
 
 
 def blocks(source: str, on_progress: BytesRead | None = None) -> Generator[bytes]:

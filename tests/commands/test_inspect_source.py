@@ -170,6 +170,18 @@ def test_a_build_shows_the_same_text_around_a_fault_while_its_source_is_there(bu
     assert around(4) is None
 
 
+@pytest.mark.parametrize(
+    "where", [{"byte": -9}, {"byte": 10**40}, {"file": "a\0"}, {"file": "."}, {"file": "s3://x/y"}]
+)
+def test_a_ledger_may_name_any_place(build, source, place, where):
+    rows = source(chat("q", "a"), b"{oops}")
+    assert build(rows, "--output", "out", "--max-rejects", "1").code == 0
+    ledger = place / "out" / "maskprep" / "rejects.jsonl"
+    ledger.write_text(json.dumps({**json.loads(ledger.read_text()), **where}) + "\n")
+    (row,) = facts("out", "--finding", "not-json")["rows"]
+    assert row["around"] is None
+
+
 def test_a_fault_far_into_a_long_line(source):
     rows = source(b'{"messages": "' + "é".encode() * 100_000 + b'" oops}')
     (reject,) = of_source(rows)

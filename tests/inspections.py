@@ -28,6 +28,7 @@ from bundled import CONVERSATIONS, ROOT, TOKENIZER
 
 from maskprep.cli import app
 from maskprep.dataset.reader import StoredDataSet
+from maskprep.progress import Progress
 from maskprep.verify.command import check_all
 from maskprep.verify.options import VerifyOptions
 from maskprep.verify.with_model import Modelled
@@ -79,18 +80,10 @@ def sample_build() -> Path:
     return make(folder / "built", CONVERSATIONS)
 
 
-class Quiet:
-    """A progress that nobody looks at."""
-
-    def start(self, name: str, total: int) -> None: ...
-
-    def advance(self, count: int, /) -> None: ...
-
-
 def verified(build: Path, rows: str = "5") -> dict[str, Any]:
     """Run the checks of ``maskprep verify`` that need no model; all must pass. Return the figures of the last."""
     options = VerifyOptions(str(build), device="cpu", rows=rows)
-    results = list(islice(check_all(StoredDataSet(str(build)), Modelled(options, Quiet())), 3))
+    results = list(islice(check_all(StoredDataSet(str(build)), Modelled(options, Progress())), 3))
     assert [(result.name, str(result.verdict)) for result in results] == [
         ("files", "passed"),
         ("structure", "passed"),

@@ -19,7 +19,6 @@ from maskprep.build.finish import close
 from maskprep.build.gather import find_drops
 from maskprep.build.ignored import idle_settings, made_in
 from maskprep.build.plan import PLAN, chunk_bytes, planned, refuse_another, stored_plan
-from maskprep.build.progress import Progress, Silent
 from maskprep.build.receipt import ledger_name
 from maskprep.build.resume import Listing, Replay, unsurveyed
 from maskprep.build.run_chunks import engine_of, run
@@ -37,6 +36,7 @@ from maskprep.examples.setup import backend_named
 from maskprep.formats import Line
 from maskprep.light_imports import spare_pandas
 from maskprep.policy import Duplicates
+from maskprep.progress import Progress
 from maskprep.sources.chunk import Chunk
 from maskprep.sources.feed import Feed
 from maskprep.sources.streams import STDIN
@@ -82,7 +82,7 @@ def _build(
         inputs = inputs.encoding_with(backend_named(begun.backend, inputs.loaded, begun.note))
         refuse_another(begun, planned(inputs), goal.name)
     running = _Running(inputs, goal, engine, window, chunk_bytes(total), progress)
-    progress.start(total)
+    progress.start("", total)
     try:
         report = running.build(write_page, resume=begun is not None)
     except BackendError as error:
@@ -90,7 +90,7 @@ def _build(
             raise  # it cannot be read again
         # What it encoded, if anything, must not be kept, and nobody knows how much of it is wrong: all is done again.
         inputs = inputs.encoding_with(TransformersBackend(inputs.loaded.tokenizer, f"begun again: {error}"))
-        progress.start(total)
+        progress.start("", total)
         report = replace(running, inputs=inputs).build(write_page, resume=False)
     workers = engine.workers if isinstance(engine, LocalEngine) else None
     return replace(report, idle=idle_settings(config, made_in(config), workers))
@@ -148,7 +148,7 @@ class _Running:
         if config.duplicates == Duplicates.DROP:
             with Replay(chunks, lambda: self.inputs.feed.chunks(self.target), STDIN in self.inputs.sources) as replay:
                 names: list[str] = []
-                self._run(replace(task, survey=True), unsurveyed(replay.first(), self.goal.place, names), Silent())
+                self._run(replace(task, survey=True), unsurveyed(replay.first(), self.goal.place, names), Progress())
                 drops = find_drops(self.goal.place, names)
                 dropping = (replace(chunk, drops=drops(chunk.number)) for chunk in replay.second())
                 self._run(task, listing.waiting(dropping), self.progress)

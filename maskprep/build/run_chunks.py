@@ -6,12 +6,12 @@ from collections.abc import Iterable, Iterator
 from contextlib import closing
 from typing import Any
 
-from maskprep.build.progress import Progress
 from maskprep.build.worker import Counts
 from maskprep.config import Config
 from maskprep.engines import LocalEngine, RayEngine, available_workers
 from maskprep.engines.job import Engine, Setup
 from maskprep.policy import EngineName
+from maskprep.progress import Progress
 from maskprep.sources.chunk import Chunk
 from maskprep.tokenizer.load import needs_torch
 
@@ -52,7 +52,7 @@ class _Sum:
 
     def finished(self, chunk: Chunk, counts: Counts) -> None:
         """Note that a chunk is done."""
-        self._progress.read(chunk.size)
+        self._progress.advance(chunk.size)
         self._tell(chunk, counts)
         self._open.pop(chunk.number, None)
 
@@ -60,7 +60,7 @@ class _Sum:
         """Count these instead of what the chunk counted before: the others are not added up anew, they may be many."""
         before = self._open.get(chunk.number, Counts())
         self._all = _less(self._all + counts, before)
-        self._progress.rows(self._all)
+        self._progress.count(rows=self._all.rows, tokens=self._all.tokens, rejected=self._all.rejected)
 
 
 def _less(counts: Counts, other: Counts) -> Counts:

@@ -19,6 +19,7 @@ from maskprep.examples.adapt import adapt
 from maskprep.examples.advice import Adviser
 from maskprep.examples.inputs import Inputs
 from maskprep.formats import Line
+from maskprep.inspect.excerpt import stored_excerpt
 from maskprep.inspect.finding_index import Found, text
 from maskprep.inspect.selection import Selection
 from maskprep.inspect.views import RejectView, RowView, Viewer
@@ -148,7 +149,11 @@ class Output:
         found: Iterator[View] = map(self.view, self.numbers(selection))
         if selection.by_number:
             return found
-        rejects = (reject for reject in chain(self.rejects(), self.dropped()) if _sought(reject, selection))
+        rejects = (
+            replace(reject, around=stored_excerpt(reject.where, reject.code, reject.message, reject.details))
+            for reject in chain(self.rejects(), self.dropped())
+            if _sought(reject, selection)
+        )
         return islice(chain(found, rejects), selection.limit)
 
     def _ids(self) -> Iterator[list[int]]:

@@ -6,7 +6,7 @@ Nothing is read off the template's text: what a template does is seen in what it
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
 from datetime import datetime
 from functools import cached_property
@@ -210,8 +210,3 @@ def quoted(text: str, limit: int = 90) -> str:
     """Return a text as it would be written in code, its middle left out where it is long."""
     shown = text if len(text) <= limit else f"{text[: limit * 2 // 3]}…{text[-limit // 3 :]}"
     return json.dumps(shown, ensure_ascii=False)
-
-
-def names(items: Sequence[str]) -> str:
-    """Return a list in words."""
-    return ", ".join(items) if items else "none"

@@ -7,7 +7,7 @@ from collections.abc import Generator, Iterable, Iterator
 
 from maskprep.conversation import Where
 from maskprep.errors import RowError
-from maskprep.formats.lines import Line
+from maskprep.formats.reading import Line
 from maskprep.sources.jsonl import BOM, too_large
 
 _MARKS = re.compile(rb'["{}\[\],]')

@@ -4,22 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from importlib.util import find_spec
-from typing import Protocol
 
 from maskprep.errors import UsageError
 
 ROWS = 200
 """Rows that are rebuilt from their source and run through the model, where none were asked for."""
-
-
-class Progress(Protocol):
-    """Is told which check runs and how far it is."""
-
-    def start(self, name: str, total: int) -> None:
-        """Begin a check that has ``total`` to go through."""
-
-    def advance(self, count: int, /) -> None:
-        """Note that ``count`` more are done."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -280,9 +280,10 @@ def test_a_commit_that_fails_before_its_last_step_is_none(build, source, place, 
     """Whatever is written before ``state.json`` makes no data set."""
     seen = []
 
-    def stop(path, *_):
-        seen.append(sorted(entry.name for entry in (place / "out").iterdir()))
-        raise KeyboardInterrupt
+    def stop(folder):
+        if folder.name == "out":
+            seen.append(sorted(entry.name for entry in folder.iterdir()))
+            raise KeyboardInterrupt
 
     monkeypatch.setattr("maskprep.dataset.sealed.sync", stop)
     outcome = build(source(GOOD), "--output", "out")

@@ -6,8 +6,8 @@ from bundled import TOKENIZER
 
 from maskprep.build import commit as committing
 from maskprep.build.command import build as make
-from maskprep.build.progress import Silent
 from maskprep.config import load
+from maskprep.progress import Progress
 
 ROW = {"messages": [{"role": "user", "content": "hello"}, {"role": "assistant", "content": "good day to you"}]}
 
@@ -16,7 +16,7 @@ def shown(rows, output):
     """Build, and return the rows and the figures that the report gets, and how many tokens there are."""
     pages = []
     config = load(None, {"sources": [rows], "tokenizer": str(TOKENIZER), "output": output})
-    report = make(config, Silent(), lambda _path, _title, views, figures: pages.append((list(views), figures)))
+    report = make(config, Progress(), lambda _path, _title, views, figures: pages.append((list(views), figures)))
     assert len(pages) == 1
     return *pages[0], report.manifest["totals"]["tokens"]
 

@@ -151,8 +151,8 @@ def test_nothing_opens_before_the_last_step(tmp_path, monkeypatch):
         assert json.loads(output.manifest.read_text()) == MANIFEST
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(Path, "rename", stop)
     output.describe(MANIFEST, Layout())
+    monkeypatch.setattr(Path, "replace", stop)
     with pytest.raises(OSError, match="No space"):
         output.commit(receipts, FINGERPRINT)
     assert calls["rename"] == 1

@@ -28,6 +28,7 @@ from maskprep.errors import BuildError, RowError, UsageError
 from maskprep.examples import Preparer
 from maskprep.formats import DEFAULT
 from maskprep.policy import Control, History, Mismatch, Policy
+from maskprep.progress import Progress
 from maskprep.show.page import write_page
 from maskprep.tokenizer.load import load_tokenizer
 from maskprep.verify.command import _rebuild
@@ -112,13 +113,6 @@ def test_no_control_token_comes_from_data(row, mode):
                 assert not found, (span, found)
 
 
-class Silent:
-    """Shows no progress."""
-
-    def __getattr__(self, name):
-        return lambda *_, **__: None
-
-
 @examples(12)
 @given(file=files(), rows=st.lists(conversations(), max_size=4), mode=st.sampled_from(["reject", "escape", "keep"]))
 def test_a_build_accounts_for_every_row_and_verifies(file, rows, mode):
@@ -129,7 +123,7 @@ def test_a_build_accounts_for_every_row_and_verifies(file, rows, mode):
         settings = {"max_rejects": 1, "max_row_bytes": MAX_BYTES, "history": "split", "control_tokens": mode}
         given_to = {"sources": [str(sound), str(odd)], "tokenizer": str(TOKENIZER), "output": f"{folder}/out"}
         try:
-            report = build(Config.model_validate({**given_to, **settings}), Silent(), write_page)
+            report = build(Config.model_validate({**given_to, **settings}), Progress(), write_page)
         except (UsageError, BuildError) as error:
             check_message(error)
             return

@@ -154,6 +154,35 @@ def test_the_text_around_the_fault(source, line, code, around):
     assert lines[3].startswith("way out: ")
 
 
+def test_a_build_shows_the_same_text_around_a_fault_while_its_source_is_there(build, source, place):
+    rows = source(chat("q", "a"), b'{"a": "\xc3\xa9", "b": oops}', {"messages": []}, b'{"a": 1, "a": 2}')
+    assert build(rows, "--output", "out", "--max-rejects", "1").code == 0
+    wanted = {row["origin"]["line"]: row["around"] for row in of_source(rows, "--rows", "1:")}
+
+    def around(line):
+        (row,) = facts("out", "--origin", f"{rows}:{line}")["rows"]
+        return row["around"]
+
+    assert [around(line) for line in (2, 3, 4)] == [wanted[2], None, wanted[4]]
+    assert wanted[2]["title"] == "column 17"
+    (place / rows).write_text((place / rows).read_text().replace("oops", "nope"))
+    assert [around(line) for line in (2, 4)] == [None, wanted[4]]
+    (place / rows).unlink()
+    assert around(4) is None
+
+
+@pytest.mark.parametrize(
+    "where", [{"byte": -9}, {"byte": 10**40}, {"file": "a\0"}, {"file": "."}, {"file": "s3://x/y"}]
+)
+def test_a_ledger_may_name_any_place(build, source, place, where):
+    rows = source(chat("q", "a"), b"{oops}")
+    assert build(rows, "--output", "out", "--max-rejects", "1").code == 0
+    ledger = place / "out" / "maskprep" / "rejects.jsonl"
+    ledger.write_text(json.dumps({**json.loads(ledger.read_text()), **where}) + "\n")
+    (row,) = facts("out", "--finding", "not-json")["rows"]
+    assert row["around"] is None
+
+
 def test_a_fault_far_into_a_long_line(source):
     rows = source(b'{"messages": "' + "é".encode() * 100_000 + b'" oops}')
     (reject,) = of_source(rows)

@@ -20,6 +20,7 @@ from maskprep.dataset.reader import StoredDataSet
 from maskprep.dataset.schema import SCHEMA
 from maskprep.dataset.sealed import SEAL, seal_of
 from maskprep.labelled import Span
+from maskprep.progress import Progress
 from maskprep.verify.command import check_all, verify
 from maskprep.verify.examples import Example
 from maskprep.verify.options import VerifyOptions
@@ -138,30 +139,22 @@ def plant(clean: Path, target: Path, edit, *, mended=True) -> Path:
     return target
 
 
-class Silent:
-    def start(self, name, total):
-        pass
-
-    def advance(self, count):
-        pass
-
-
 def verified(folder: Path, **options):
     """Verify and return the results by name."""
-    report = verify(VerifyOptions(str(folder), device="cpu", **options), Silent())
+    report = verify(VerifyOptions(str(folder), device="cpu", **options), Progress())
     return {result.name: result for result in report.results}
 
 
 def without_model(folder: Path, **options):
     """Return the results of the checks that need no model, by name."""
     options = VerifyOptions(str(folder), device="cpu", **options)
-    results = check_all(StoredDataSet(str(folder)), Modelled(options, Silent()))
+    results = check_all(StoredDataSet(str(folder)), Modelled(options, Progress()))
     return {result.name: result for result in islice(results, 3)}
 
 
 def files_of(folder: Path):
     """Return the result of the first check alone."""
-    return next(check_all(StoredDataSet(str(folder)), Modelled(VerifyOptions(str(folder), device="cpu"), Silent())))
+    return next(check_all(StoredDataSet(str(folder)), Modelled(VerifyOptions(str(folder), device="cpu"), Progress())))
 
 
 def failed(folder: Path, **options) -> set[str]:

@@ -23,7 +23,7 @@ _PIECE = 2**20  # characters
 
 
 def positions(lengths: npt.ArrayLike) -> Ints:
-    """Return 0, 1, 2 … for each document, end to end (int64, one item a token)."""
+    """Return position ids, 0, 1, 2 … for each document of these lengths, end to end (int64, one item a token)."""
     sizes = np.asarray(lengths, np.int64)
     return np.arange(int(sizes.sum())) - np.repeat(np.cumsum(sizes) - sizes, sizes)
 
@@ -38,19 +38,19 @@ def places_of(raw: bytes) -> Ints | None:
 
 
 def byte_limits(text: str, ends: Ints) -> Ints:
-    """Return where stretches that tile a text end in its bytes of UTF-8; ``ends`` is where they end in characters."""
+    """Return the places in a text's bytes of UTF-8 of ``ends``, where stretches that tile it end in characters."""
     if text.isascii():
         return ends
     return np.cumsum([_bytes_between(text, *edges) for edges in pairwise((0, *ends.tolist()))], dtype=np.int64)
 
 
 def _bytes_between(text: str, start: int, end: int) -> int:
-    """Return the size of a stretch of text in bytes. A long one is not copied as a whole."""
+    """Return the size in bytes of ``text[start:end]``. A long stretch is not copied as a whole."""
     return sum(len(text[at : min(at + _PIECE, end)].encode()) for at in range(start, end, _PIECE))
 
 
 def limits_of(sizes: Iterable[int]) -> Ints:
-    """Return where stretches of these sizes begin, one behind the other, and where the last one ends."""
+    """Return the offsets of things of these sizes, end to end: where each begins, and where the last one ends."""
     sizes = sizes if isinstance(sizes, np.ndarray) else np.fromiter(sizes, np.int64)
     limits = np.zeros(len(sizes) + 1, np.int64)
     np.cumsum(sizes, out=limits[1:])
@@ -58,14 +58,17 @@ def limits_of(sizes: Iterable[int]) -> Ints:
 
 
 def holders(starts: Ints, ends: Ints, limits: Ints) -> tuple[Ints, Ints]:
-    """Return the first and the last of the stretches that end at ``limits`` in which each token stands."""
+    """Return for each token ``starts:ends`` the first and the last stretch that it stands in; they end at ``limits``.
+
+    Both are numbers of stretches, int64, one item a token.
+    """
     first = np.searchsorted(limits, starts, side="right")
     last = np.searchsorted(limits, np.maximum(ends - 1, starts), side="right")
     return np.minimum(first, len(limits) - 1), np.minimum(last, len(limits) - 1)
 
 
 def begin_alike(ids: Ints, firsts: Ints, rests: Sequence[Ints], limits: Ints) -> Bools:
-    """Tell of each of ``rests`` whether it stands in ``ids`` from the place in ``firsts`` on, ahead of its limit."""
+    """Tell of each array in ``rests`` whether it stands in ``ids`` at its place in ``firsts`` and ends by its limit."""
     edges = limits_of(map(len, rests))
     sizes = np.diff(edges)
     found = np.arange(int(edges[-1])) + np.repeat(firsts - edges[:-1], sizes)

@@ -1,11 +1,11 @@
-"""Every reject, finding and drop, once: its code, one line of what it means, and one way out.
+"""Every reject, finding and drop, once: its code, one line of what it means, and one fix.
 
     reject     the row is not used; ``rejects.jsonl`` says why
     finding    the row is used, and this is a fact about it
     drop       the row is left out, as the configuration has it; ``dropped.jsonl`` says why
 
-Codes are stable: people count and grep them. The text of an error may know a better way out for its row; what stands
-here is what is said where it does not. The README's tables are these lines.
+Codes are stable: people count and grep them. An error may have a better fix for its row; where it has none, the fix
+here is shown. The README's tables are these lines.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class Code:
-    """What a code means (``the row is rejected because …``, ``the row was used, and …``), and its ``fix``."""
+    """The meaning of a code (``the row is rejected because …``, ``the row was used, and …``), and its ``fix``."""
 
     meaning: str
     fix: str
@@ -42,13 +42,13 @@ REJECTS: dict[str, Code] = {
     ),
     "bad-csv": Code("the record has other fields than the first line names", "quote fields that hold separators"),
     "bad-value": Code("it holds what JSON has no form for", "leave the column out, or write it as text"),
-    # It is no conversation in a known shape.
+    # It is no conversation in a known format.
     "not-an-object": Code("the row is no object", _JSON),
-    "no-messages": Code("it has no messages, and no fields of a known shape", _SHAPE),
+    "no-messages": Code("it has no messages, and no fields of a known format", _SHAPE),
     "bad-message": Code("a message has not the form that it should have", _SHAPE),
     "unknown-role": Code("a role is none that is known", "say what it means, for example `roles: {bot: assistant}`"),
     "no-content": Code("a message has no content", "give it a content, or leave the message out"),
-    "missing-field": Code("a field that its shape needs is missing or empty", _SHAPE),
+    "missing-field": Code("a field that its format needs is missing or empty", _SHAPE),
     "unsupported-part": Code("its content has a part of an unknown type", "give text, reasoning or tool calls"),
     "bad-tool-call": Code(
         "a tool call is no call",
@@ -62,7 +62,7 @@ REJECTS: dict[str, Code] = {
     "bad-kwargs": Code("its chat_template_kwargs are no object", 'give an object: {"enable_thinking": false}'),
     "reserved-kwarg": Code("its chat_template_kwargs set what is not theirs", "take the variable out of the row"),
     "mixed-formats": Code(
-        "it has another shape than the rest of its file", "divide the file by shape, or say mixed_formats: true"
+        "it has another format than the rest of its file", "divide the file by format, or say mixed_formats: true"
     ),
     "unread-field": Code(
         "a key of it speaks of the loss, of context or of reasoning, and nothing reads it",
@@ -106,7 +106,7 @@ REJECTS: dict[str, Code] = {
         "leave the row out, or see worker_memory and worker_seconds",
     ),
 }
-"""Why rows are rejected."""
+"""The codes of rejects, each a reason why a row is not used."""
 
 _HISTORY = "see `history`: split trains each turn in its own context"
 
@@ -116,7 +116,9 @@ FINDINGS: dict[str, Code] = {
     "border-split": Code(
         "a token before a completion was split, as a server encodes the prompt alone", "nothing is to be done"
     ),
-    "border-masked": Code("a token crosses the border before a turn, which was left out (`mask`)", _HISTORY),
+    "border-masked": Code(
+        "a token crosses the prompt/completion boundary of a turn, which was left out (`mask`)", _HISTORY
+    ),
     "cut-after-last-turn": Code(
         "under `mask`, what follows the last turn was left out, so that this turn is trained", _HISTORY
     ),
@@ -214,16 +216,16 @@ FINDINGS: dict[str, Code] = {
     ),
     "row-weight": Code("its `weight` multiplies those of its messages", "leave it out for a weight of 1"),
 }
-"""What is told of rows that were used."""
+"""The codes of findings, each a fact about a row that was used."""
 
 DROPS: dict[str, Code] = {
     "duplicate": Code("its conversation was there before (`duplicates: drop`)", "nothing is to be done"),
     "marked-bad": Code("its `label` is false: the answer is a bad one (`preference: chosen`)", "nothing is to be done"),
 }
-"""Why rows are left out though nothing is wrong with them, as the configuration has it."""
+"""The codes of drops, each a reason why the configuration leaves out a row that could be used."""
 
 
 def fix_of(code: str) -> str:
-    """Return the way out of a reject or a finding, empty where nobody knows the code (of another version, say)."""
+    """Return the fix of a reject or a finding, empty for an unknown code (of another version, say)."""
     known = REJECTS.get(code) or FINDINGS.get(code) or DROPS.get(code)
     return known.fix if known else ""

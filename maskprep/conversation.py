@@ -31,7 +31,7 @@ RESERVED_KWARGS = frozenset(
 
 @dataclass(frozen=True, slots=True)
 class Where:
-    """Where a row stands: ``file`` as given, ``line`` from 1, ``offset`` in bytes of the decompressed stream."""
+    """The place of a row: ``file`` as given, ``line`` from 1, ``offset`` in bytes of the decompressed stream."""
 
     file: str
     line: int
@@ -44,7 +44,7 @@ class Where:
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """A fact about a row that was used. ``code`` is stable, ``detail`` says what was seen."""
+    """A fact about a row that was used: its stable ``code``, and ``detail``, a sentence for people."""
 
     code: str
     detail: str
@@ -54,7 +54,7 @@ class Finding:
 class Range:
     """Characters ``start:end`` of a message's text field, whose loss has this ``weight``.
 
-    They count in the text as the data has it; where `adapt` joins texts, in the joined one.
+    The offsets count in the text as the data has it; where `adapt` joins texts, in the joined one.
     """
 
     field: str
@@ -67,9 +67,9 @@ class Range:
 class Message:
     """One message: ``fields`` is the mapping that the chat template reads, its role included.
 
-    ``weight`` is what the data makes each of its tokens count in the loss: 1, unless it says otherwise; 0 is out of the
-    loss. ``ranges`` say otherwise for some of its characters; of two that overlap the later one counts. A ``prefix`` is
-    text that the last assistant message is given to go on from: it is not learnt itself.
+    ``weight`` is how much each of its tokens counts in the loss: 1, unless the data gives another; 0 is out of the
+    loss. ``ranges`` give other weights to some of its characters; of two that overlap the later one counts. A
+    ``prefix`` is text that the last assistant message is given to go on from: it is not learnt itself.
     """
 
     fields: Mapping[str, Any]
@@ -85,7 +85,7 @@ class Message:
 
     @property
     def content(self) -> str:
-        """The text of its content: of a list of parts, their texts one behind the other."""
+        """The text of the message's content; the texts of a list of parts are joined."""
         content = self.fields.get("content")
         if isinstance(content, list):
             return "".join(part["text"] for part in content if isinstance(part, dict) and "text" in part)
@@ -93,13 +93,13 @@ class Message:
 
     @property
     def in_loss(self) -> bool:
-        """Whether any of its characters may be learnt."""
+        """Whether any of the message's characters may be learnt."""
         return self.weight > 0 or any(span.weight > 0 for span in self.ranges)
 
 
 @dataclass(frozen=True, slots=True)
 class Account:
-    """What reading a row left and used.
+    """The account of reading a row: the keys left unread, and the entries of the configuration that were used.
 
     ``unread`` are the keys of the row that nothing read, ``messages[].key`` for those of its messages; ``columns``,
     ``roles`` and ``ignored`` the entries of the configuration that were used.
@@ -116,7 +116,7 @@ NOTHING_LEFT = Account()
 
 @dataclass(frozen=True, slots=True)
 class Conversation:
-    """A normalised conversation: what ``apply_chat_template`` is given, and what was noticed on the way.
+    """A normalised conversation: the arguments of ``apply_chat_template``, and findings made while reading the row.
 
     A ``plain_text`` is a document of one message that no chat template renders: its text is trained as it stands.
     """

@@ -16,7 +16,7 @@ from typing import Any
 
 
 class MaskprepError(Exception):
-    """What every exception of maskprep is.
+    """The base of all exceptions of maskprep.
 
     ``message`` says what is wrong, ``hint`` what to do next. Both are plain text that may quote hostile data:
     whoever shows them must neutralise them first.
@@ -49,15 +49,15 @@ class BuildError(MaskprepError):
 
 
 class BackendError(BuildError):
-    """A fast tokenizer gave other ids than transformers for some text, or cannot be used: it must not be relied on."""
+    """A fast tokenizer gave other ids than transformers for some text, or cannot be used."""
 
 
 class RejectedError(BuildError):
-    """Too many rows cannot be used, or there is none: what was prepared of them is not wanted."""
+    """Too many rows cannot be used, or there is no row at all: the prepared rows are not wanted."""
 
 
 class BuildInterrupt(KeyboardInterrupt):
-    """The user ended a build; the message says what becomes of it."""
+    """The user ended a build; the message says whether it can be resumed."""
 
 
 class RowError(MaskprepError):
@@ -74,5 +74,5 @@ class RowError(MaskprepError):
 
 
 def first_line(error: BaseException) -> str:
-    """Return the first line of what an error of somebody else's says."""
+    """Return the first line of the text of an exception that another package raised."""
     return str(error).strip().split("\n")[0]

@@ -17,7 +17,7 @@ IGNORED = -100
 
 
 class Span(NamedTuple):
-    """Tokens ``start:end`` of one kind; spans tile a row. ``message`` is -1 for text that belongs to none.
+    """Tokens ``start:end`` of one role and part; spans tile a row. ``message`` is -1 for text of no message.
 
     Messages are numbered as they are given to the template: where `adapt` changes a conversation, as it is then.
     """
@@ -34,8 +34,8 @@ class Span(NamedTuple):
 class Labelled:
     """A finished sequence: ``input_ids`` and unshifted ``labels``, of one length, and the spans that tile them.
 
-    ``weights``, of the same length, is what each token counts in the loss, 0 where it is not trained; None where every
-    trained token counts 1.
+    ``weights``, of the same length, is how much each token counts in the loss, 0 where it is not trained; None where
+    every trained token counts 1.
     """
 
     input_ids: Ints

@@ -1,4 +1,4 @@
-"""What a process that only prepares rows can do without, and would else spend most of its start on."""
+"""The imports and the garbage collection that a process which only prepares rows can spare: most of its start."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _spared: set[str] = set()
 
 
 def spare_torch() -> None:
-    """Let ``import_transformers`` do without torch, in this process: tokenizers need none.
+    """Let ``import_transformers`` import transformers without torch, in this process: tokenizers need none.
 
     transformers would import it with the first tokenizer, for the models that it might be asked for: more than a
     second, and 190 MB.
@@ -23,9 +23,9 @@ def spare_torch() -> None:
 
 
 def import_transformers(*, torch: bool) -> None:
-    """Import transformers: as one that finds no torch if that is to be spared, and ``torch`` is not needed after all.
+    """Import transformers; without torch, if ``spare_torch`` was called and ``torch`` is False.
 
-    Whoever else asks for torch gets it.
+    Any other module that imports torch still gets it.
     """
     if torch or "torch" not in _spared or {"torch", "transformers"} & sys.modules.keys():
         return
@@ -40,10 +40,10 @@ def import_transformers(*, torch: bool) -> None:
 
 
 def spare_pandas() -> None:
-    """Let pyarrow take for granted, in this process, that what it is given is nothing of pandas.
+    """Let pyarrow take for granted, in this process, that values handed to it are none of pandas' own.
 
-    It would import pandas with the first array, to see whether it is one of pandas': half a second. Should pandas be
-    asked for later, by its name or by ``to_pandas``, it is imported all the same.
+    It would import pandas with the first array, to see whether it is one of pandas': half a second. Code that asks for
+    pandas later, by its name or by ``to_pandas``, still gets it.
     """
     import pyarrow as pa  # noqa: PLC0415 - not every process that is spared something has arrays
 
@@ -57,7 +57,7 @@ def spare_pandas() -> None:
 
 
 class _NoPandas:
-    """Finds no module called pandas, and nothing else."""
+    """An import finder that says of pandas that there is no such module, and of no other module anything."""
 
     @staticmethod
     def find_spec(name: str, path: object = None, target: object = None) -> ModuleSpec | None:  # noqa: ARG004
@@ -67,7 +67,7 @@ class _NoPandas:
 
 
 def spare_collector() -> None:
-    """Let the collector of cycles leave alone what is there now, and look seldom at what comes.
+    """Let the garbage collector skip all objects that exist now, and look seldom at new ones.
 
     To be called once, when everything is loaded. A quarter of the time of a row would else go into looking at modules
     and tokenizers again and again.

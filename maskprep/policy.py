@@ -1,4 +1,4 @@
-"""The choices: every vocabulary of the configuration once, and the policy that says what is trained of a conversation.
+"""The choices: every vocabulary of the configuration once, and the policy that decides which tokens are trained.
 
     configuration        policy.History …       what works with it
     history: mask   ─▶   History.MASK      ─▶   examples/sequences.py
@@ -29,7 +29,7 @@ ROLES: tuple[str, ...] = tuple(role.value for role in Role)
 
 
 class Part(StrEnum):
-    """What a stretch of text is, within its message or beside it."""
+    """The kinds of text within a message or beside it; ``scaffold`` are template tokens."""
 
     CONTENT = "content"
     REASONING = "reasoning"
@@ -63,7 +63,7 @@ class Format(StrEnum):
 
 
 class Preference(StrEnum):
-    """What becomes of a row that has a good and a bad answer."""
+    """``preference``: what becomes of a row that has a good and a bad answer."""
 
     REJECT = "reject"
     CHOSEN = "chosen"
@@ -77,14 +77,14 @@ class ToolTags(StrEnum):
 
 
 class Duplicates(StrEnum):
-    """What becomes of a conversation that was there before."""
+    """``duplicates``: what becomes of a conversation that an earlier row has."""
 
     KEEP = "keep"
     DROP = "drop"
 
 
 class History(StrEnum):
-    """What to do where no single rendering trains every turn faithfully."""
+    """``history``: what to do where no single rendering trains every turn faithfully."""
 
     SPLIT = "split"
     MASK = "mask"
@@ -92,7 +92,7 @@ class History(StrEnum):
 
 
 class Mismatch(StrEnum):
-    """What to do where the prompt does not stand before the turn's own text."""
+    """``prompt_mismatch``: what to do where the generation prompt does not stand before the turn's own text."""
 
     REJECT = "reject"
     GRAFT = "graft"
@@ -100,7 +100,7 @@ class Mismatch(StrEnum):
 
 
 class Overflow(StrEnum):
-    """What becomes of a sequence that is too long."""
+    """``overflow``: what becomes of a sequence that is longer than ``max_length``."""
 
     REJECT = "reject"
     DROP_TURNS = "drop_turns"
@@ -109,7 +109,7 @@ class Overflow(StrEnum):
 
 
 class Control(StrEnum):
-    """What becomes of control tokens that data spells."""
+    """``control_tokens``: what becomes of control tokens that data spells."""
 
     REJECT = "reject"
     ESCAPE = "escape"
@@ -117,7 +117,7 @@ class Control(StrEnum):
 
 
 class AuditMode(StrEnum):
-    """How many rows and turns are checked once more in the slow way: see ``template/turns/audit.py``."""
+    """``audit``: how many rows and turns are checked once more in the slow way (``template/turns/audit.py``)."""
 
     FIRST = "first"
     SAMPLE = "sample"
@@ -140,7 +140,7 @@ class BackendChoice(StrEnum):
 
 
 class Strategy(StrEnum):
-    """How documents are put together into packed rows."""
+    """``packing.strategy``: how documents are put together into packed rows."""
 
     BEST_FIT = "best_fit"
     IN_ORDER = "in_order"
@@ -215,7 +215,7 @@ class FirstAssistant(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Adaptations:
-    """What is changed about a conversation so that a chat template takes it; ``keep`` leaves it as the data has it."""
+    """The changes to a conversation so that a chat template takes it; ``keep`` leaves it as the data has it."""
 
     system: SystemMessages = SystemMessages.KEEP
     same_role: SameRole = SameRole.KEEP
@@ -226,7 +226,7 @@ class Adaptations:
 
 
 NO_ADAPTATIONS = Adaptations()
-"""A conversation as the data has it."""
+"""The adaptations that change nothing: a conversation stays as the data has it."""
 
 ADAPTATIONS: Mapping[str, tuple[StrEnum, ...]] = MappingProxyType(
     {
@@ -246,10 +246,10 @@ SINCE_LAST_USER = "since_last_user"
 
 @dataclass(frozen=True, slots=True)
 class Policy:
-    """What the user wants trained, and what to do where the template or the length stands in the way.
+    """The user's choice of what is trained, and of what to do where the template or the length stands in the way.
 
     ``roles``: whose messages. ``turns``: ``all`` of them, the ``first`` or the ``last`` one, ``N last``, or those
-    ``since_last_user``: behind the last message of a user's.
+    ``since_last_user``: behind the last user message.
     ``empty_thoughts`` and ``call_ids``: whether empty thoughts that the template inserts are trained, and the ids of
     tool calls. ``max_length``: the longest sequence, in tokens. ``adaptations``: what is changed about a conversation
     before it is rendered.
@@ -273,13 +273,13 @@ class Policy:
         return self.parts == frozenset(TRAINABLE) and self.empty_thoughts and self.call_ids
 
     def speaking(self, roles: Sequence[str]) -> list[int]:
-        """Return which messages of a conversation are of the roles that are trained; ``roles`` are those of all."""
+        """Return the numbers of the messages whose role is trained; ``roles`` are those of all messages."""
         return [index for index, role in enumerate(roles) if role in self.roles]
 
     def choose(self, roles: Sequence[str]) -> set[int]:
-        """Return which messages of a conversation are trained turns; ``roles`` are those of all its messages.
+        """Return the numbers of the messages that are trained turns; ``roles`` are those of all messages.
 
-        Without any user message there is none that anything could follow: ``since_last_user`` then chooses nothing.
+        In a conversation without a user message, ``since_last_user`` chooses no message.
         """
         speaking = self.speaking(roles)
         if self.turns == "all":
@@ -294,5 +294,5 @@ class Policy:
 
 
 def last_user(roles: Sequence[str]) -> int | None:
-    """Return the last message of a user's in a conversation of messages of these roles, None where there is none."""
+    """Return the number of the last user message among messages of these roles, None where there is none."""
     return max((index for index, role in enumerate(roles) if role == "user"), default=None)

@@ -84,7 +84,7 @@ def _of_rows(config: Config) -> _Noted:
     formats = [source.format or config.format for source in config.sources]
     yield "format", all(source.format for source in config.sources), "every source names its own"
     named = config.mixed_formats and "auto" not in formats
-    yield "mixed_formats", named, "a format is named: rows of other shapes are rejected"
+    yield "mixed_formats", named, "a format is named: rows of other formats are rejected"
     for name in ("columns", "roles"):
         for key in getattr(config, name):
             own = all(key in getattr(source, name) for source in config.sources)

@@ -65,7 +65,7 @@ def _columns(columns: Mapping[str, str], used: Mapping[str, int], seen: Mapping[
         if used.get(name):
             continue
         if seen.get(name):
-            yield f"columns: {{{field}: {name}}} has no effect: rows of this shape have no {field!r} that is read"
+            yield f"columns: {{{field}: {name}}} has no effect: rows of this format have no {field!r} that is read"
         else:
             others = _listed(name, (key for key in seen if not used.get(key)), seen)
             yield f"columns: {{{field}: {name}}} has no effect: no row has {name!r}; {others}"

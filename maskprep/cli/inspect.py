@@ -88,7 +88,7 @@ def inspect(  # noqa: PLR0913, PLR0917 - the options of the command
 
 @dataclass(frozen=True)
 class _Target:
-    """What is inspected: a build, or sources with the options of a build."""
+    """The thing to inspect: a finished build, or sources with the options of a build."""
 
     names: list[str]
     built: bool
@@ -101,12 +101,12 @@ class _Target:
         from maskprep.examples.inputs import look_at  # noqa: PLC0415
         from maskprep.sources import expand  # noqa: PLC0415
 
-        expand(self.names)  # a name that is not there is told before a tokenizer that is missing
+        expand(self.names)  # a source that is missing is reported before a tokenizer that is
         return look_at(load(self.config, {**self.build_options, "sources": self.names}, self.settings))
 
 
 def _check(target: _Target, selection: Selection, *, stats: bool, compare: str | None, html: str | None) -> None:
-    """Refuse what does not go together, before anything is read."""
+    """Refuse options that do not go together, before any file is read."""
     from maskprep.errors import UsageError  # noqa: PLC0415
 
     selection.check()
@@ -169,7 +169,7 @@ def _compared(target: _Target, other: str, limit: int) -> Comparison:
     else:
         inputs = target.inputs()
         first, viewer = prepared(inputs), Viewer(inputs.loaded, inputs.preparer.encoder)
-        # One time for both: a template that is told the time must not differ by that alone.
+        # One time for both: a template that asks for the time must not differ by that alone.
         base = {**inputs.config.model_dump(mode="json"), "now": inputs.now.isoformat()}
     if is_output(other):
         second = stored(Output.open(other))

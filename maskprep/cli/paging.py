@@ -1,4 +1,4 @@
-"""Output that is longer than the screen goes to a pager, where there is a screen."""
+"""The pager for output that is longer than the screen, where there is a screen."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def show_paged(show: Callable[[Console], None]) -> None:
 
 
 def _overflows(text: str, width: int, height: int) -> bool:
-    """Tell whether a screen is too small, the line for the next prompt counted in."""
+    """Tell whether a text overflows a screen, which also needs a line for the next prompt."""
     from rich.cells import cell_len  # noqa: PLC0415 - --help does without
 
     used = 1
@@ -48,7 +48,7 @@ def _overflows(text: str, width: int, height: int) -> bool:
 
 
 def _page(text: str) -> bool:
-    """Give the text to the pager; return whether there is one."""
+    """Show the text in the pager, and tell whether there is one."""
     command = os.environ.get("PAGER", "less").strip()
     if not command or os.environ.get("TERM") == "dumb" or ("PAGER" not in os.environ and not shutil.which("less")):
         return False

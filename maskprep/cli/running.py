@@ -1,6 +1,6 @@
-"""What surrounds every command: consoles, errors, exit codes, and words that are not understood.
+"""The frame of every command: consoles, errors, exit codes, and words of the command line that are not understood.
 
-Such words are quoted in errors, and are as little to be trusted as any text.
+Such words are quoted in errors, and are as little to be trusted as any text of data.
 """
 
 from __future__ import annotations
@@ -71,15 +71,15 @@ _UsageError: Any = typer.BadParameter.__base__  # click's, which typer brings al
 
 
 class Words(TyperGroup):
-    """The commands. A glob of the shell may have made an option of a stranger's file name: errors spell it out."""
+    """The group of all commands, whose errors escape words: a shell's glob may have made an option of a file name."""
 
     def make_context(self, *args: Any, **more: Any) -> Any:
-        """Read what stands before the command."""
+        """Parse the words in front of the command."""
         with _spelt_out():
             return super().make_context(*args, **more)
 
     def invoke(self, *args: Any, **more: Any) -> Any:
-        """Find the command, read what stands behind it, and run it."""
+        """Find the command, parse the words behind it, and run it."""
         with _spelt_out():
             return super().invoke(*args, **more)
 

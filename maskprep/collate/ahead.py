@@ -1,4 +1,4 @@
-"""A buffer that a thread keeps full."""
+"""A look-ahead buffer of items, which a thread keeps full."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ _PAUSE = 0.1  # seconds between looks at whether anyone still wants it
 
 
 def ahead(source: Iterable[T], size: int) -> Iterator[T]:
-    """Yield what ``source`` yields, up to ``size`` items of which wait in memory; whatever it raises is raised here.
+    """Yield the items of ``source``, up to ``size`` of which wait in memory; any error of ``source`` is raised here.
 
     The thread begins with the first item that is asked for, and ends with the iteration, also when that is given up.
     """
@@ -52,7 +52,7 @@ def _fill(source: Iterator[T], waiting: Queue[T | _End], stop: Event) -> None:
 
 
 def _put(item: T | _End, waiting: Queue[T | _End], stop: Event) -> bool:
-    """Wait for room, and put the item there; return False when nobody wants it any more.
+    """Put an item into the buffer once there is room; return False when nobody wants it any more.
 
     A program that ends in the middle waits for this thread, which therefore looks whether it does.
     """

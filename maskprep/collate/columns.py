@@ -1,4 +1,4 @@
-"""Rows as training code hands them over (lists, arrays or tensors), as tensors: one place for what they may be."""
+"""The columns of rows as tensors, whatever training code hands over: lists, arrays or tensors."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ import torch
 from maskprep.labelled import IGNORED
 
 Row = Mapping[str, Any]
-"""``input_ids`` and ``labels``, one item a token each; ``loss_weights`` likewise, where there are any; others are
-ignored but for what the collator names."""
+"""A row: ``input_ids``, ``labels`` and, where there are any, ``loss_weights``, one item a token each. Other columns are
+ignored but for those that the collator names."""
 
 FILL = {"input_ids": 0, "labels": IGNORED, "attention_mask": 0, "position_ids": 0, "loss_weights": 0.0}
-"""What stands at places that hold no token; the pad token's id stands for ``input_ids``."""
+"""The value of each column at places that hold no token; in ``input_ids`` it is the pad token's id."""
 
 
 def column(row: Row, name: str, number: int) -> torch.Tensor:

@@ -116,7 +116,7 @@ class PackedLoader(IterableDataset[Batch]):
             self._epoch, self._batch = epoch, 0
 
     def count_batches(self, epoch: int | None = None) -> int:
-        """Return the number of batches of an epoch, of the present one unless given; plans all of it to do so."""
+        """Return the number of batches of an epoch, of the present one unless given, for which all of it is planned."""
         return sum(1 for _ in self._plan.batches(self._epoch if epoch is None else epoch, self._rank))
 
     def state_dict(self, batches: int | None = None) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""What keeps the documents of a pack apart: the mask, for each kind of attention.
+"""The masks that keep the documents of a pack apart, one for each kind of attention.
 
 document_ids   0 0 0 1 1        a token sees those before it, and itself, in its own document
 
@@ -56,7 +56,7 @@ def additive_mask(mask: torch.Tensor, dtype: torch.dtype = torch.float32) -> tor
 
 
 def flex_mask_mod(documents: torch.Tensor) -> MaskMod:
-    """Return the same mask as the function that ``torch.nn.attention.flex_attention.create_block_mask`` takes.
+    """Return the mask of ``block_mask`` as the function that flex attention's ``create_block_mask`` takes.
 
     Args:
         documents: as ``document_ids`` returns them, on the device of the model.
@@ -70,7 +70,7 @@ def flex_mask_mod(documents: torch.Tensor) -> MaskMod:
 
 
 def flex_block_mask(documents: torch.Tensor) -> BlockMask:
-    """Return the same mask as a ``BlockMask``, ``(rows, 1, length, length)``, on the device of ``documents``.
+    """Return the mask of ``block_mask`` as a ``BlockMask``, ``(rows, 1, length, length)``, on ``documents``' device.
 
     It holds a function, which no process can hand to another: make it in the process that trains.
     """

@@ -31,10 +31,11 @@ class PackedCollator:
               variable-length flash attention;
             - ``positions``: ``(rows, length)`` and ``position_ids`` that start again at 0 in each document, from which
               transformers makes the mask itself, for any of its attentions;
-            - ``sdpa``, ``eager``, ``flex``: the same with ``attention_mask``, ``(rows, 1, length, length)``: bool,
-              added (``dtype``), or a ``BlockMask``. It is large, and the last cannot leave a worker process: where rows
-              are long, take ``positions``, or make it where it is used (``maskprep.collate.block_mask``).
-        pad_token_id: what stands at places that hold no token; any id will do.
+            - ``sdpa``, ``eager``, ``flex``: as ``positions``, and an ``attention_mask``, ``(rows, 1, length, length)``:
+              bool, added (``dtype``), or a ``BlockMask``. Masks are large, and a ``BlockMask`` cannot leave a worker
+              process: where rows are long, take ``positions``, or make the mask where it is used
+              (``maskprep.collate.block_mask``).
+        pad_token_id: the id at places that hold no token; any id will do.
         length: the length of rows; without it, that of the longest. A longer row is an error. Not for ``varlen``.
         multiple_of: rows, or the one row of ``varlen``, are made as long as a multiple of it.
         dtype: the model's, for ``eager``.
@@ -66,7 +67,7 @@ class PackedCollator:
         self.multiple_of, self.dtype = multiple_of, dtype
 
     def __call__(self, rows: Sequence[Row]) -> dict[str, Any]:
-        """Return a batch; see the class."""
+        """Return the batch of some rows, with the columns that ``attention`` needs."""
         if not rows:
             raise ValueError("a batch needs rows")
         lengths = [_lengths(row, number) for number, row in enumerate(rows)]
@@ -104,7 +105,7 @@ class PackedCollator:
         return rows
 
     def _apart(self, lengths: Sequence[Sequence[int]], position_ids: torch.Tensor) -> dict[str, Any]:
-        """Return what tells the attention which documents there are."""
+        """Return the columns that tell the attention where documents begin and end."""
         match self.attention:
             case "varlen":
                 ends = torch.tensor([0, *accumulate(lengths[0])], dtype=torch.int32)

@@ -14,7 +14,7 @@ class PaddingCollator:
     """Pads rows to one length, by position: a pad token that is also the stop token stays trained where it is one.
 
     Args:
-        pad_token_id: what stands in ``input_ids`` behind (or before) a row.
+        pad_token_id: the id in ``input_ids`` behind (or before) a row.
         side: ``right`` or ``left``.
         multiple_of: the length is rounded up to a multiple of it; that of the longest row there is gives one shape.
         max_length: a longer row is an error. Nothing is ever cut.
@@ -46,7 +46,7 @@ class PaddingCollator:
         self.pad_token_id, self.side, self.multiple_of, self.max_length = pad_token_id, side, multiple_of, max_length
 
     def __call__(self, rows: Sequence[Row]) -> dict[str, torch.Tensor]:
-        """Return a batch; see the class."""
+        """Return the batch of some rows, as tensors of the shape ``(rows, length)``."""
         if not rows:
             raise ValueError("a batch needs rows")
         names = ["input_ids", "labels", *(["loss_weights"] if _have(rows, "loss_weights") else [])]
@@ -89,7 +89,7 @@ def _have(rows: Sequence[Row], name: str) -> bool:
 
 
 def _positions(row: Row, number: int) -> torch.Tensor:
-    """Return the position ids; a row of several documents has no business here."""
+    """Return the position ids of a row, which is refused where it holds several documents."""
     size = len(row["input_ids"])
     plain = torch.arange(size)
     lengths = row.get("seq_lengths")

@@ -1,4 +1,4 @@
-"""Which documents go into which batch of which rank: numbers alone, the same on every rank, nothing is sent about.
+"""The plan of batches: which documents go into which batch of which rank. Each rank computes all of it, by itself.
 
 an epoch      documents in a random order
 windows       [. . . . . . .] [. . . . . . .]      packed one after another, as many documents at a time
@@ -23,7 +23,7 @@ from maskprep.policy import Strategy
 
 @dataclass(frozen=True, slots=True)
 class Order:
-    """The settings that decide on the order; ``PackedLoader`` tells what each is."""
+    """The settings that decide on the order of documents and packs; ``PackedLoader`` describes each."""
 
     weights: tuple[float, ...]
     length: int
@@ -56,7 +56,7 @@ class Plan:
             yield step[rank]
 
     def _steps(self, epoch: int) -> Iterator[list[list[Ints]]]:
-        """Yield what each rank gets in a step."""
+        """Yield the packs of each rank, step by step."""
         size = self.order.batch_size * self.order.world_size
         waiting: list[Ints] = []
         for one in self._packs(epoch):
@@ -112,7 +112,7 @@ class Plan:
 
 
 def _dealt(packs: Sequence[Ints], ranks: int) -> list[list[Ints]]:
-    """Return what each rank gets, of one number or one more."""
+    """Return the packs dealt out to ranks: none gets more than one pack more than another."""
     each, over = divmod(len(packs), ranks)
     edges = [rank * each + min(rank, over) for rank in range(ranks + 1)]
     return [list(packs[start:stop]) for start, stop in pairwise(edges)]

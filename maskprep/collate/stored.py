@@ -1,4 +1,4 @@
-"""The documents of finished builds, in any order: shards are mapped into memory, and only what is asked for is read."""
+"""The documents of finished builds, in any order: shards are mapped into memory, and only what is wanted is read."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ class StoredDocuments:
 
     @cached_property
     def fingerprint(self) -> str:
-        """What tells these documents from others: a hash of all lengths and of where folders begin."""
+        """A fingerprint of these documents: a hash of all lengths and of where folders begin."""
         found = sha256(np.asarray(self.edges, np.int64).tobytes())
         found.update(self.lengths.tobytes())
         return found.hexdigest()[:16]
@@ -80,12 +80,12 @@ class StoredDocuments:
         return {**row, "seq_lengths": self.lengths[list(documents)]}
 
     def place(self, number: int) -> str:
-        """Return where a document stands, in words."""
+        """Return the place of a document, in words: its folder and its number there."""
         folder = int(np.searchsorted(self.edges, number, side="right")) - 1
         return f"row {number - self.edges[folder]:,} of {str(self._folders[folder])!r}"
 
     def __getstate__(self) -> dict[str, Any]:
-        """Return what another process needs to open the same shards: no buffer travels."""
+        """Return the folders and shards that another process needs to open them again: no buffer travels."""
         return {"_folders": self._folders, "_shards": self._shards}
 
     def __setstate__(self, state: Mapping[str, Any]) -> None:

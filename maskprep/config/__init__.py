@@ -1,4 +1,4 @@
-"""The configuration: what the user asked for."""
+"""The configuration: everything that a user can ask for, read from defaults, YAML and the command line."""
 
 from maskprep.config.load import load
 from maskprep.config.model import Config

@@ -14,7 +14,7 @@ _SAFE: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
 
 class KeyTwiceError(yaml.constructor.ConstructorError):
-    """A key stands twice in one mapping: that is YAML, but not what anyone means."""
+    """Raised where a key stands twice in one mapping: that is YAML, but not what anyone means."""
 
 
 class EachOnceLoader(_SAFE):  # type: ignore[misc]  # chosen when the module is loaded

@@ -32,7 +32,7 @@ def load(
     settings: Sequence[str] = (),
     base: Mapping[str, Any] | None = None,
 ) -> Config:
-    """Return the configuration.
+    """Return the configuration that a file and the command line make of the defaults.
 
     Args:
         file: a YAML file, if any.
@@ -41,7 +41,7 @@ def load(
         base: the values of another configuration, instead of the defaults.
 
     Raises:
-        UsageError: a key is unknown, a value does not fit, or the file cannot be read; it says where.
+        UsageError: a key is unknown, a value does not fit, or the file cannot be read; the message says where.
     """
     values = _merge(base or {}, _read(file) if file else {})
     for setting in settings:
@@ -73,7 +73,7 @@ def _read(file: str) -> dict[str, Any]:
 
 
 def _merge(base: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:
-    """Put ``over`` over ``base``, within the sections key by key."""
+    """Return the values of ``base`` with those of ``over`` in their place, within the sections key by key."""
     base, over = _spelt_out(base), _spelt_out(over)
     merged = {**base, **over}
     for section in ("train", "tokenizer", "adapt"):
@@ -83,7 +83,7 @@ def _merge(base: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _spelt_out(values: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the values with ``tokenizer: NAME`` written as the section that it is short for."""
+    """Return the values with ``tokenizer: NAME``, which is short for a section, written as that section."""
     tokenizer = values.get("tokenizer")
     return {**values, "tokenizer": {"name": tokenizer}} if isinstance(tokenizer, str) else dict(values)
 
@@ -129,7 +129,7 @@ def _explain(error: ValidationError, file: str | None) -> Iterator[str]:
 
 
 def _near_choice(fault: ErrorDetails) -> str:
-    """Return which choice was meant, where the input is nearly one."""
+    """Return words that name the choice that was meant, where the input is nearly one."""
     if fault["type"] != "enum" or not isinstance(fault["input"], str):
         return ""
     near = difflib.get_close_matches(fault["input"], _CHOICE.findall(fault["ctx"]["expected"]), n=1, cutoff=0.4)

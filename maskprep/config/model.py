@@ -1,4 +1,4 @@
-"""What the user asked for: one frozen model."""
+"""The whole configuration as one frozen model."""
 
 from __future__ import annotations
 
@@ -86,16 +86,16 @@ class Config(Section):
         return value
 
     def described(self) -> dict[str, Any]:
-        """Return all settings as JSON types, but for those that only say who does the work."""
+        """Return all settings as JSON types, without those that only choose workers and engine."""
         return self.model_dump(mode="json", exclude=set(_WHO))
 
     def decisive(self) -> dict[str, Any]:
-        """Return everything that decides what is written, as JSON types; the place where it is written is not in it."""
+        """Return the settings that decide on the data set's content, as JSON types; its place is not one of them."""
         nowhere: Any = {"output": True, "audit": True, "tokenizer": {"backend"}, **dict.fromkeys(_WHO, True)}
         return self.model_dump(mode="json", exclude=nowhere)
 
     def fingerprint(self) -> str:
-        """Return a hash of what is decisive."""
+        """Return a hash of the decisive settings."""
         return hashlib.sha256(json.dumps(self.decisive(), sort_keys=True).encode()).hexdigest()
 
 

@@ -71,7 +71,7 @@ class Source(Section):
 
 
 class TokenizerChoice(Section):
-    """Which tokenizer, and what is added to it."""
+    """The tokenizer, and the tokens that are added to it."""
 
     name: Name
     backend: BackendChoice = BackendChoice.AUTO
@@ -89,7 +89,7 @@ class TokenizerChoice(Section):
 
 
 class Adapt(Section):
-    """What is changed about conversations so that a chat template takes them; ``keep`` changes nothing."""
+    """The changes to conversations so that a chat template takes them; ``keep`` changes nothing."""
 
     system: SystemMessages = SystemMessages.KEEP
     same_role: SameRole = SameRole.KEEP
@@ -100,7 +100,7 @@ class Adapt(Section):
 
 
 class Packing(Section):
-    """Several documents a row: how long a row is, and how documents are put together."""
+    """Packing, several documents a row: how long a row is, and how documents are put together."""
 
     length: Annotated[int, Field(ge=2)]
     strategy: Strategy = Strategy.BEST_FIT

@@ -4,6 +4,12 @@
     of each split       plan, from      seed       length  gathered in batches
     mapped              figures alone
 
+Four documents of 3, 1, 4 and 2 tokens, with seed 0 and packs of 5 tokens::
+
+    source order   0 1 2 3        their numbers; lengths 3 1 4 2
+    shuffled       2 1 0 3        lengths 4 1 3 2
+    packed         2 1 │ 0 3      two rows of 5 tokens
+
 Memory holds eight bytes a row and one batch, whatever the shards hold. Nothing here depends on where the documents come
 from, so that an export writes what a build would have written.
 """
@@ -45,10 +51,10 @@ def shuffled(rows: int, seed: int) -> Ints:
 
 
 class Staged:
-    """Shards that wait to be arranged, mapped into memory; rows are numbered across all of them, from 0."""
+    """Documents that wait to be arranged, in shards mapped into memory; numbered across all shards, from 0."""
 
     def __init__(self, batches: Sequence[Any]) -> None:
-        """Take record batches of documents. Where the tokens of some rows have weights, those of all have."""
+        """Take record batches of documents. Where some documents have weights, all get them."""
         self.layout = Layout(weighted=any("loss_weights" in batch.schema.names for batch in batches))
         self._batches: list[Any] = [batch for batch in batches if batch.num_rows]
         if self.layout.weighted:
@@ -93,7 +99,7 @@ class Staged:
         return np.lexsort((sequence, copies, line, file))
 
     def weigh(self) -> None:
-        """Give every token a weight: so it is in another split of the data set."""
+        """Give every token a weight, as the rows of another split of the data set have."""
         self.layout = Layout(weighted=True)
         self._batches = [with_weights(batch) for batch in self._batches]
 
@@ -156,7 +162,7 @@ def arrange(staged: Staged, order: Ints, writer: FinalWriter, counts: Ints | Non
 
 
 def _batched(lengths: Ints) -> Iterator[tuple[int, int]]:
-    """Cut rows of these lengths into batches, as small as those of the shards."""
+    """Yield ``(start, stop)`` of the batches of rows of these lengths; none is larger than a shard's batch."""
     start = tokens = 0
     for place, length in enumerate(lengths.tolist(), 1):
         tokens += length
@@ -182,7 +188,7 @@ def layout_of(waiting: Iterable[Staged], config: Config) -> Layout:
 def arrange_all(
     waiting: Mapping[str, Staged], layout: Layout, output: OutputFolder, config: Config, orders: Mapping[str, Ints]
 ) -> list[Receipt]:
-    """Write the documents of every split as ``config`` wants them.
+    """Write the documents of every split in the order, packs and form of ``config``, and return what the shards hold.
 
     Args:
         waiting: the documents, by split.
@@ -204,12 +210,12 @@ def arrange_all(
 
 
 def in_split(receipts: Sequence[Receipt], split: str) -> list[Receipt]:
-    """Return what the shards of a split hold, by the names that they have in the whole data set."""
+    """Return the receipts of a split's shards under the names that these have in the whole data set."""
     return [replace(receipt, file=f"{split}/{receipt.file}" if split else receipt.file) for receipt in receipts]
 
 
 def packing_facts(receipts: Iterable[Receipt], config: Config) -> dict[str, Any]:
-    """Return how full the packed rows of some shards are; nothing where rows are not packed."""
+    """Return how full the packed rows of some shards are, as JSON types; an empty mapping where rows are not packed."""
     if config.packing is None:
         return {}
     counts = [(each.rows, each.tokens) for each in receipts]

@@ -59,7 +59,7 @@ class Columns:
         return len(self.lines)
 
     def keep(self, rows: Bools) -> Columns:
-        """Return the same without the rows that are False in ``rows``."""
+        """Return these columns without the rows that are False in ``rows``."""
         return self if bool(rows.all()) else _columns(self._batch.filter(pa.array(rows)), self.restarts[rows])
 
 
@@ -67,7 +67,7 @@ def batches(shard: StoredShard) -> Iterator[Columns]:
     """Yield the documents of a shard, batch by batch; memory holds one of them.
 
     Raises:
-        BuildError: the file is no such shard, or it ends early; the message says which.
+        BuildError: the file is no shard of maskprep's, or it ends early; the message says which.
     """
     try:
         for batch in shard.rows():
@@ -81,7 +81,7 @@ def batches(shard: StoredShard) -> Iterator[Columns]:
 
 
 def ends_whole(path: Path) -> bool:
-    """Tell whether the file ends as an Arrow stream does, and not in the middle of one."""
+    """Tell whether the Arrow stream in a file has its end, and was not cut off."""
     with path.open("rb") as file:
         file.seek(max(0, path.stat().st_size - len(_END)))
         return file.read() == _END

@@ -1,4 +1,4 @@
-"""Writing shards: IPC stream files under a temporary name, hashed as they are written, renamed when all is there."""
+"""Writing shards: IPC stream files under a temporary name, hashed as they are written, renamed when all are there."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ class HashingFile(RawIOBase):
         self.size = 0
 
     def writable(self) -> bool:
-        """Say that it is."""
+        """Return True: the file can be written to."""
         return True
 
     def write(self, data: Any, /) -> int:
@@ -64,7 +64,7 @@ class HashingFile(RawIOBase):
         return len(view)
 
     def digest(self) -> str:
-        """Return the sha256 of what was written."""
+        """Return the sha256 of the bytes written so far."""
         return self._hash.hexdigest()
 
     def close(self) -> None:
@@ -81,8 +81,8 @@ class HashingFile(RawIOBase):
 class ShardWriter:
     """Writes rows into numbered shards of about ``shard_bytes`` each, under names that are not yet final.
 
-    The rows of a shard have all a weight for each token, or none has: where one comes that differs, a shard begins;
-    ``weighted`` tells whether any has.
+    Either all rows of a shard have weights or none has: where a row differs from those before, a new shard begins.
+    ``weighted`` tells whether any row has them.
     """
 
     def __init__(self, folder: Path, shard_bytes: int) -> None:
@@ -107,7 +107,7 @@ class ShardWriter:
             self._flush()
 
     def close(self) -> list[Receipt]:
-        """Close the last shard, and return what all of them hold under the names that they have so far."""
+        """Close the last shard, and return a receipt for each shard, under the name that it has so far."""
         self._flush()
         if not self._receipts and self._file is None:
             self._put(to_batch([]), None, None)
@@ -115,7 +115,7 @@ class ShardWriter:
         return self._receipts
 
     def abandon(self) -> None:
-        """Close without finishing, so that the unfinished files can be deleted."""
+        """Close the open shard without finishing it, so that its file can be deleted."""
         if self._file is not None:
             self._file.close()
 
@@ -125,7 +125,7 @@ class ShardWriter:
             self._put(to_batch(rows), rows[0].where, rows[-1].where)
 
     def _put(self, batch: Any, first: Where | None, last: Where | None) -> None:
-        """Write a batch, and begin another shard once this one is large enough."""
+        """Write a record batch to the open shard, and close that once it is large enough."""
         if self._file is not None and not self._schema.equals(batch.schema):
             self._end()
         self.weighted |= "loss_weights" in batch.schema.names

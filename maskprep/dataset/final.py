@@ -1,4 +1,4 @@
-"""Writing shards as a trainer reads them: its columns in its container, and beside them what it cannot carry."""
+"""Writing shards as a trainer reads them: its columns in its container, and companions for what it cannot carry."""
 
 from __future__ import annotations
 
@@ -17,25 +17,24 @@ from maskprep.storage.atomic import rename
 
 
 class FinalWriter:
-    """Writes record batches of ours into numbered shards of about ``shard_bytes`` each, as a profile has them.
+    """Writes record batches of maskprep's rows into numbered shards of about ``shard_bytes`` each, in a profile's form.
 
     Args:
         folder: where the shards go; it exists.
-        companions: where that goes which the trainer cannot carry; it exists if the profile has any.
-        profile: whose columns and container.
+        companions: where the columns go that the trainer cannot carry; it exists if the profile has any.
+        profile: decides on columns and container.
         shard_bytes: when a shard is large enough.
 
     The shards have their final names only after ``finish``, which alone knows how many there are.
     """
 
     def __init__(self, folder: Path, companions: Path, profile: Profile, shard_bytes: int) -> None:
-        """Begin with no shard; see the class."""
         self._folder, self._companions, self._profile, self._shard_bytes = folder, companions, profile, shard_bytes
         self._receipts: list[Receipt] = []
         self._open: _Open | None = None
 
     def write(self, batch: Any) -> None:
-        """Add a record batch of ours; all of them have one schema."""
+        """Add a record batch of maskprep's rows; all batches have one schema."""
         if self._open is None:
             number = len(self._receipts)
             main, companion = self._profile.split(batch)
@@ -47,7 +46,7 @@ class FinalWriter:
             self._end()
 
     def finish(self) -> list[Receipt]:
-        """Close the last shard, give all of them their names, and return what they hold."""
+        """Close the last shard, give all shards their final names, and return their receipts."""
         self._end()
         total = len(self._receipts)
         ending = "parquet" if self._profile.container == "parquet" else "arrow"
@@ -63,7 +62,7 @@ class FinalWriter:
         return named
 
     def abandon(self) -> None:
-        """Close without finishing, so that the unfinished files can be deleted."""
+        """Close the open shard without finishing it, so that its files can be deleted."""
         if self._open is not None:
             self._open.abandon()
 
@@ -78,7 +77,7 @@ class FinalWriter:
 
 
 class _Open:
-    """One file that is being written, and the one beside it."""
+    """One shard that is being written: its file, and the companion beside it."""
 
     def __init__(self, path: Path, schema: Any, parquet: bool) -> None:  # noqa: FBT001
         self.file = HashingFile(path)

@@ -1,4 +1,4 @@
-"""What the trainer must be told, filled in from a finished data set."""
+"""The settings to paste into the trainer's configuration, filled in from a finished data set."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A data set's folder may come from a stranger: nothing in it may lead elsewhere, or be anything but a file."""
+"""The check of a data set's folder, which may come from anyone: it holds no links out of it, and nothing but files."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The names in an output folder: which files a build writes, and what there is somebody else's."""
+"""The names in an output folder: which files a build writes, and which are foreign."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ _WORKED = re.compile(r"chunk-\d{7,}(-[a-z]+)?(-\d{5,})?(\.json|\.arrow)?|plan\.j
 
 
 def is_ours(name: str) -> bool:
-    """Tell whether a file of that name, relative to an output, with slashes, may be one that a build wrote."""
+    """Tell whether a build may have written a file of that name, which is relative to an output, with slashes."""
     first, *rest = name.split("/")
     if first == FOLDER and rest:
         return rest[0] in NOTES if len(rest) == 1 else rest[0] == WORK and bool(_WORKED.fullmatch(rest[1]))
@@ -42,7 +42,7 @@ def is_ours(name: str) -> bool:
 
 
 def foreign(path: Path) -> list[str]:
-    """Return what in an output folder is not ours. Our own subfolder proves that the shards beside it are ours."""
+    """Return an output folder's files that no build wrote. A build's subfolder proves that the shards are its own."""
     notes = path / FOLDER
     built = notes.is_dir() and not notes.is_symlink()
     found = [
@@ -65,7 +65,7 @@ def foreign(path: Path) -> list[str]:
 
 
 def _beside_the_tokenizer(path: Path) -> list[str]:
-    """Return what a finished build has in its tokenizer folder and did not write there."""
+    """Return the files in the tokenizer folder of a finished build that the build did not write."""
     try:
         written = set(json.loads((path / FOLDER / "manifest.json").read_bytes())["tokenizer_files"])
     except (OSError, ValueError, KeyError, TypeError):

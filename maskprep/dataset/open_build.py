@@ -1,4 +1,4 @@
-"""Opening a build, whatever state it is in: what is damaged or foreign is an error that says so."""
+"""Opening a build, whatever state it is in: damaged or foreign files are errors that say so."""
 
 from __future__ import annotations
 
@@ -26,8 +26,8 @@ def open_build(path: str) -> StoredDataSet:
     """Open the finished build in folder ``path``.
 
     Raises:
-        UsageError: there is none.
-        BuildError: there is one, but damaged.
+        UsageError: there is no finished build.
+        BuildError: the build is damaged.
     """
     with damage_told(path):
         return StoredDataSet(path)
@@ -35,7 +35,7 @@ def open_build(path: str) -> StoredDataSet:
 
 @contextmanager
 def damage_told(path: str | Path) -> Iterator[None]:
-    """Raise what goes wrong while a build is read as a ``BuildError``: its files hold what no build of ours wrote."""
+    """Raise any error of reading a build in the block as a ``BuildError``: its files are not as maskprep wrote them."""
     try:
         yield
     except MaskprepError:

@@ -35,7 +35,7 @@ class OutputFolder:
     """
 
     def __init__(self, path: str, *, divided: bool = False, profile: Profile = PROFILES["hf"]) -> None:
-        """Name the folder; nothing is touched before ``claim``."""
+        """Name the output folder; nothing is touched before ``claim``."""
         self.path, self.profile = Path(path), profile
         self.splits = SPLITS if divided else SPLITS[:1] if profile.container == "dict" else ("",)
         self._seal = ""
@@ -75,7 +75,7 @@ class OutputFolder:
 
     @property
     def plan(self) -> Path:
-        """The file that tells what an unfinished build is made by."""
+        """The file that tells from which configuration and sources an unfinished build is made."""
         return self.path / FOLDER / WORK / "plan.json"
 
     @property
@@ -84,10 +84,10 @@ class OutputFolder:
         return any((self.path / mark).is_file() for mark in MARKS)
 
     def check(self, *, overwrite: bool, resume: bool = False) -> bool:
-        """Refuse a folder that must not be written to. Nothing is changed.
+        """Refuse an output folder that must not be written to. Nothing is changed.
 
         Returns:
-            Whether it holds an unfinished build that can be gone on with, where that is wanted (``resume``).
+            Whether the folder holds an unfinished build that can be resumed, where that is wanted (``resume``).
         """
         if self.path.is_symlink() and not self.path.exists():
             raise UsageError(f"the output {str(self.path)!r} is a link that leads nowhere", "mend it or choose another")
@@ -114,7 +114,7 @@ class OutputFolder:
         """Keep other builds of this machine out of the folder for the time of the block.
 
         Raises:
-            UsageError: one is there, or the folder cannot be written.
+            UsageError: another build is there, or the folder cannot be written.
         """
         notes = self.path / FOLDER
         try:
@@ -131,9 +131,9 @@ class OutputFolder:
             os.close(handle)
 
     def claim(self, *, resume: bool = False) -> None:
-        """Make the folder empty but for our own subfolder: from here on it is no data set.
+        """Empty the output folder but for the build's own subfolder: from here on it is no data set.
 
-        With ``resume`` what an unfinished build has prepared is kept, and the rest is made again.
+        With ``resume`` the rows that an unfinished build has prepared are kept, and the rest is made again.
         """
         try:
             (self.path / FOLDER).mkdir(parents=True, exist_ok=True)
@@ -149,7 +149,7 @@ class OutputFolder:
             raise UsageError(f"the output folder {str(self.path)!r} cannot be written: {error.strerror}") from error
 
     def abandon(self) -> None:
-        """Take away everything but the rejects: what is left is no data set, and nothing to go on with."""
+        """Delete the build's files but for the rejects: what is left is neither a data set nor a build to resume."""
         self._clear((*(NOTES - {"rejects.jsonl"}), WORK))
         notes = self.path / FOLDER
         if not any(notes.iterdir()):
@@ -159,11 +159,11 @@ class OutputFolder:
 
     @property
     def report(self) -> Path:
-        """The page that shows what was built."""
+        """The page that shows rows and figures of the build."""
         return self.path / FOLDER / "report.html"
 
     def describe(self, manifest: Mapping[str, Any], layout: Layout) -> None:
-        """Write what describes the shards, whose rows have this layout."""
+        """Write the files that describe the shards, whose rows have this layout: types of columns, and the manifest."""
         from datasets import DatasetInfo, Features  # noqa: PLC0415 - a second to import, wanted only here
 
         main, companion = self.profile.schema(layout)
@@ -175,7 +175,7 @@ class OutputFolder:
         self._seal = seal_of(manifest)
 
     def commit(self, receipts: Sequence[Receipt], fingerprint: str) -> None:
-        """Write the file that makes the folder a data set, last of all: it was described."""
+        """Write the file that makes the folder a data set, last of all, after ``describe``."""
         seal = self._seal
         for split in self.splits:
             own = [receipt for receipt in receipts if receipt.file.rpartition("/")[0] == split]
@@ -192,7 +192,7 @@ class OutputFolder:
             put(self.path / FOLDER / "state.json", state_of([r.file for r in receipts], fingerprint, "", seal))
 
     def _clear(self, notes: Collection[str]) -> None:
-        """Delete the shards and what describes them, then these of our notes."""
+        """Delete the shards and the files that describe them, then these ``notes`` of the build's own subfolder."""
         strange = foreign(self.path)
         if strange:
             raise BuildError(f"{strange[0]!r} appeared in the output folder during the build", "choose another folder")

@@ -71,7 +71,7 @@ def _edges(edges: Ints) -> Any:
 
 
 def unpacked_batch(packed: Any) -> Any:
-    """Return the documents of a batch of packed rows as a record batch of one document a row: what was packed.
+    """Return the documents of a batch of packed rows as a record batch of one document a row.
 
     Raises:
         ValueError: the documents of a row do not make up the row.

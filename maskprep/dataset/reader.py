@@ -30,7 +30,7 @@ _MANIFEST = "maskprep/manifest.json"
 class StoredDataSet:
     """The data set in an output folder. Shards are mapped into memory when a row of theirs is first read.
 
-    Of a data set that is divided, its folder is all splits, one after the other, and the folder of a split that alone.
+    The folder of a divided data set gives the rows of all splits, one after the other; a split's folder gives its own.
 
     Args:
         path: the folder.
@@ -41,7 +41,6 @@ class StoredDataSet:
     """
 
     def __init__(self, path: str, *, committed: bool = True) -> None:
-        """Open the folder; see the class."""
         self.path = Path(path)
         own = self.path.name if holds_split(self.path) else None
         self.root = self.path.parent if own else self.path
@@ -64,7 +63,7 @@ class StoredDataSet:
         return str(self.root / "tokenizer")
 
     def row(self, number: int) -> ShardRow:
-        """Return row ``number``, from 0. Its byte offset in the source is not stored: it is -1."""
+        """Return row ``number``, from 0. The row's byte offset in the source is -1: it is not stored."""
         shard = bisect.bisect_right(self._ends, number)
         record = self._table(shard).slice(number - self._ends[shard] + self._counts[shard], 1)
         spans = (Span(*(span[field] for field in Span._fields)) for span in record["spans"][0].as_py())
@@ -75,7 +74,7 @@ class StoredDataSet:
         return ShardRow(labelled, Where(origin["file"], origin["line"], -1), origin["sequence"])
 
     def place(self, number: int) -> tuple[int, int] | None:
-        """Return which packed row holds row ``number``, and where in it, both from 0; None: it is a row itself."""
+        """Return the packed row that holds row ``number``, and its place in it, both from 0; None where not packed."""
         shard = bisect.bisect_right(self._ends, number)
         if shard not in self._packs:
             self._packs[shard] = list(accumulate(self.shards[shard].pack_sizes(), initial=0))
@@ -203,7 +202,7 @@ class StoredDataSet:
 
 
 def holds_split(path: Path) -> bool:
-    """Tell whether a folder is that of one split of a build of ours."""
+    """Tell whether a folder is that of one split of a build."""
     return (
         path.name in SPLITS
         and not (path / _MANIFEST).exists()
@@ -213,7 +212,7 @@ def holds_split(path: Path) -> bool:
 
 
 def _of_split(manifest: Mapping[str, Any], split: str) -> dict[str, Any]:
-    """Return the manifest as it would be of a split alone."""
+    """Return the manifest with the shards and counts of one split alone."""
     shards = [shard for shard in manifest["shards"] if _folder(shard) == split]
     return {**manifest, "shards": shards, "totals": manifest["splits"][split]}
 

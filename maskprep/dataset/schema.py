@@ -27,7 +27,7 @@ class Layout:
 
     @property
     def schema(self) -> pa.Schema:
-        """The schema of every shard; DESIGN: the data model."""
+        """The Arrow schema of every shard with these columns."""
         if self.packed:
             spans = pa.struct([("document", pa.int32()), *_KIND, *_PLACE])
             fields = [("input_ids", _IDS), ("labels", _IDS), ("position_ids", _IDS), ("seq_lengths", _IDS)]
@@ -39,7 +39,7 @@ class Layout:
 
     @classmethod
     def of(cls, schema: pa.Schema) -> Layout | None:
-        """Return the layout of a shard's schema, None where it is none of ours."""
+        """Return the layout of a shard's schema, None where it is none that maskprep writes."""
         layout = cls("loss_weights" in schema.names, "seq_lengths" in schema.names)
         return layout if schema.equals(layout.schema) else None
 
@@ -81,7 +81,7 @@ def to_batch(rows: Sequence[ShardRow]) -> pa.RecordBatch:
 
 
 def with_weights(batch: pa.RecordBatch) -> pa.RecordBatch:
-    """Return a batch of rows that count 1 where they are trained, with that said in a column."""
+    """Return a batch of rows without weights with a column of them: 1 for trained tokens, 0 for others."""
     if _WEIGHTS.name in batch.schema.names:
         return batch
     labels = batch.column("labels")

@@ -28,7 +28,7 @@ def seal_of(manifest: Mapping[str, Any]) -> str:
 
 
 def state_of(names: Sequence[str], fingerprint: str, split: str, seal: str) -> dict[str, Any]:
-    """Return what ``load_from_disk`` reads of an Arrow folder; it looks at no key that it does not know."""
+    """Return the ``state.json`` of an Arrow folder, for ``load_from_disk``, which ignores keys it does not know."""
     return {
         "_data_files": [{"filename": name} for name in names],
         "_fingerprint": split_fingerprint(fingerprint, split),
@@ -42,7 +42,7 @@ def state_of(names: Sequence[str], fingerprint: str, split: str, seal: str) -> d
 
 
 def split_fingerprint(fingerprint: str, split: str) -> str:
-    """Return the fingerprint by which ``datasets`` knows a split: two of them must not be taken for one."""
+    """Return the fingerprint by which ``datasets`` knows a split: two splits must not be taken for one."""
     return (hashlib.sha256(f"{fingerprint}/{split}".encode()).hexdigest() if split else fingerprint)[:16]
 
 
@@ -54,7 +54,7 @@ def put(path: Path, value: Mapping[str, Any]) -> None:
 
 
 _LONG = frozenset({"shards", "_data_files"})
-"""What these lists are called."""
+"""The keys in JSON under which such long lists stand."""
 
 
 def compact(value: Mapping[str, Any]) -> Iterator[str]:

@@ -1,4 +1,4 @@
-"""What a data set is made of, in figures."""
+"""The figures of a data set: rows, tokens by role and part, lengths, turns."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _BINS = 20
 
 @dataclass(frozen=True, slots=True)
 class Distribution:
-    """How a figure spreads over rows: percentiles by number, and a histogram of ``counts`` between ``edges``."""
+    """The spread of a figure over rows: percentiles by number, and a histogram of ``counts`` between ``edges``."""
 
     mean: float
     percentiles: dict[int, float]
@@ -29,7 +29,7 @@ class Distribution:
 
     @classmethod
     def of(cls, values: npt.NDArray[Any], limits: tuple[float, float] | None = None) -> Distribution:
-        """Describe ``values``, one a row; ``limits`` fixes where the histogram begins and ends."""
+        """Return the distribution of ``values``, one a row; ``limits`` fixes where the histogram begins and ends."""
         if not len(values):
             return cls(0.0, dict.fromkeys(PERCENTILES, 0.0), (0.0, 1.0), (0,))
         whole = limits is None and np.issubdtype(values.dtype, np.integer)
@@ -110,7 +110,7 @@ class _Packing(BaseModel):
 
 
 class _Totals(BaseModel):
-    """What of the manifest's totals is shown: another hand may have written it."""
+    """The manifest's totals that are shown, checked: somebody else may have written the manifest."""
 
     rows: int
     rows_used: int
@@ -131,10 +131,10 @@ class _Totals(BaseModel):
 
 
 def statistics(data: StoredDataSet) -> Statistics:
-    """Measure a build. ``turns`` counts the sequences by how many turns each of them trains.
+    """Return the figures of a build. ``turns`` counts the sequences by how many turns each of them trains.
 
     Raises:
-        BuildError: the build is damaged, or its manifest counts otherwise.
+        BuildError: the build is damaged, or its rows are not those that the manifest counts.
     """
     with damage_told(data.path):
         lengths, trained = data.lengths()

@@ -1,4 +1,4 @@
-"""Where trained turns end, and where generation does: a model served with another token than it was taught never stops.
+"""The tokens that end trained turns, and those that end generation: a model served with other ones never stops.
 
 trained     <|im_end|>      counted in the data: the stop token of each trained turn of the assistant's
 generation  <|endoftext|>   the tokenizer's eos_token, and what the generation_config.json beside it names
@@ -40,7 +40,7 @@ def stops_of(loaded: LoadedTokenizer, counts: Mapping[int, int]) -> dict[str, An
 
 
 def notes_of(stops: Mapping[str, Any]) -> list[dict[str, str]]:
-    """Return what must be told about where turns end, as JSON types: nothing where generation stops there."""
+    """Return notes on tokens that end turns, but not generation, as JSON types; none where generation stops there."""
     generation = stops["generation"]
     known = {stop["id"] for stop in generation}
     missed = [stop for stop in stops["trained"] if stop["id"] not in known]
@@ -59,7 +59,7 @@ def notes_of(stops: Mapping[str, Any]) -> list[dict[str, str]]:
 
 
 def eos_of(stops: Mapping[str, Any]) -> str | None:
-    """Return the token that ought to be the eos token: none where a trained turn ends with the present one."""
+    """Return the token that ought to be the eos token, None where trained turns end with the present one."""
     present = {stop["id"] for stop in stops["generation"] if EOS in stop["from"]}
     known = {stop["id"] for stop in stops["generation"]}
     if present & {stop["id"] for stop in stops["trained"]}:

@@ -1,4 +1,4 @@
-"""One shard as it lies there, in whatever form its trainer reads it, read back as rows of ours."""
+"""One finished shard, in whatever form its trainer reads it, read back as maskprep's rows."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from maskprep.dataset.schema import Layout
 from maskprep.errors import BuildError, UsageError
 
 COMPANIONS = "spans"
-"""The folder of what a trainer cannot carry, beside the shards."""
+"""The folder beside the shards of the columns that a trainer cannot carry."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,10 +30,10 @@ class StoredShard:
     profile: Profile
 
     def rows(self) -> Iterator[Any]:
-        """Yield its record batches as ours: one document a row, or packed.
+        """Yield the shard's record batches in maskprep's columns: one document a row, or packed.
 
         Raises:
-            BuildError: it is no such shard, or it is damaged; the message says how.
+            BuildError: the file is no such shard, or it is damaged; the message says how.
         """
         main = _parquet(self.path) if self.profile.container == "parquet" else read_stream(self.path)
         if self.companion is None:
@@ -55,14 +55,14 @@ class StoredShard:
                 raise BuildError(f"cannot be read as {self.profile.name}: {error}") from error
 
     def _compare(self, read: Any, restored: Any) -> None:
-        """Refuse what the trainer reads where our rows would not become it: some of it says the same twice."""
+        """Refuse the trainer's columns where the restored rows would not give them again: some say the same twice."""
         made, _ = self.profile.split(restored)
         for name in made.schema.names:
             if not made.column(name).equals(read.column(name).cast(made.schema.field(name).type)):
                 raise BuildError(f"its column {name} does not fit its other columns, or {COMPANIONS}")
 
     def pack_sizes(self) -> list[int]:
-        """Return how many documents each row has; nothing where rows are not packed. Raises what ``rows`` raises."""
+        """Return how many documents each row has, an empty list where rows are not packed. Raises as ``rows`` does."""
         sizes: list[int] = []
         for batch in read_stream(self.companion or self.path):
             origin = batch.column("origin")
@@ -72,12 +72,12 @@ class StoredShard:
         return sizes
 
     def documents(self) -> Iterator[Any]:
-        """Yield the same with one document a row, packed or not. Raises what ``rows`` raises."""
+        """Yield the shard's record batches with one document a row, packed or not. Raises as ``rows`` does."""
         return map(one_a_row, self.rows())
 
 
 def one_a_row(batch: Any) -> Any:
-    """Return a record batch of ours with one document a row, packed or not.
+    """Return a record batch with one document a row, made of a batch that is packed or not.
 
     Raises:
         BuildError: the documents do not make up the rows.
@@ -94,7 +94,7 @@ def profile_of(manifest: Mapping[str, Any]) -> Profile:
 
 
 def stored_shards(root: Path, manifest: Mapping[str, Any]) -> list[StoredShard]:
-    """Return the shards of a data set, by their numbers alone: what a manifest names may be anything."""
+    """Return the shards of a data set, found by their numbers alone: the names in a manifest may be anything."""
     profile = profile_of(manifest)
     splits = [str(shard.get("file", "")).rpartition("/")[0] for shard in manifest["shards"]]
     totals, numbers = Counter(splits), Counter[str]()
@@ -108,7 +108,7 @@ def stored_shards(root: Path, manifest: Mapping[str, Any]) -> list[StoredShard]:
 
 
 def ending(profile: Profile) -> str:
-    """Return what the names of a profile's shards end with."""
+    """Return the ending of the file names of a profile's shards."""
     return ".parquet" if profile.container == "parquet" else ".arrow"
 
 
@@ -119,10 +119,10 @@ def _ours(batch: Any) -> Any:
 
 
 def read_stream(path: Path) -> Iterator[Any]:
-    """Yield the record batches of a file that is an Arrow stream, at least one: an empty one where it has none.
+    """Yield the record batches of an Arrow stream file, at least one: an empty one where it has none.
 
     Raises:
-        BuildError: it is no such file, or it ends early.
+        BuildError: the file is no Arrow stream, or it ends early.
     """
     try:
         with pa.memory_map(str(path)) as source:

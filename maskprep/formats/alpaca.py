@@ -1,4 +1,4 @@
-"""The Alpaca shape: ``instruction``, ``input`` and ``output`` (or ``response``), with ``system`` and ``history``.
+"""The Alpaca format: ``instruction``, ``input`` and ``output`` (or ``response``), with ``system`` and ``history``.
 
 The user's message is the instruction and, on a line of its own, the input where there is one, as LLaMA-Factory and
 ms-swift join them.
@@ -24,7 +24,7 @@ def _fits(row: Row) -> bool:
 
 
 def _read(row: Row) -> Sequence[Message]:
-    """Take the question and the answer; all answers are in the loss, those of its history too."""
+    """Return the messages of a row's history, question and answer; all answers are in the loss, the history's too."""
     asked = [row.text("instruction", hint=_HINT), row.text("input", "context", hint=_HINT)]
     said = row.text("output", "response", hint=_HINT)
     question = "\n".join(text for text in asked if text)

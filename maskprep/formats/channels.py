@@ -1,4 +1,4 @@
-"""Harmony's channels: an assistant's turn that is logged in several messages, one for each thing that it does.
+"""Harmony's channels: an assistant turn that is logged in several messages, one for each thing that it does.
 
 analysis     "The user asks for the tide."                  what it thinks
 commentary   "Let me look."                                 what it says before it calls
@@ -23,7 +23,7 @@ _TOOLS = "functions."
 
 
 def join_channels(messages: Sequence[Message], at: str, findings: list[Finding]) -> list[Message]:
-    """Return the messages with each turn of the assistant's that is told in channels as one message.
+    """Return the messages with each assistant turn that is logged in channels joined into one message.
 
     A turn ends with its answer or with its calls. Raises RowError ``bad-message`` for an unknown channel, or
     ``bad-tool-call``.
@@ -46,7 +46,7 @@ def join_channels(messages: Sequence[Message], at: str, findings: list[Finding])
 
 
 def _told(message: Message, at: str, findings: list[Finding]) -> Message:
-    """Return a message with its text where its channel says that it belongs."""
+    """Return a message with its text in the field that its channel stands for: thought, content or tool call."""
     channel = message.fields["channel"]
     if channel not in _CHANNELS:
         shown = quote(channel) if isinstance(channel, str) else kind(channel)
@@ -79,7 +79,7 @@ def _calls(waiting: Sequence[Message]) -> bool:
 
 
 def _turn(waiting: Sequence[Message], at: str) -> Iterator[Message]:
-    """Yield the one message of a turn, none where nothing waits."""
+    """Yield the one message that the waiting messages of a turn make, none where none waits."""
     if not waiting:
         return
     fields: dict[str, Any] = {"role": "assistant", "content": ""}

@@ -1,4 +1,4 @@
-"""A list of messages: the turns of a conversation."""
+"""A conversation as a list: of messages, of pairs of question and answer, or of texts that alternate."""
 
 from __future__ import annotations
 
@@ -28,11 +28,11 @@ _PAIR_SYSTEM = ("system", "system_prompt")
 
 
 def read_dialogue(value: object, at: str, row: Row, weights: tuple[float, float] = (1.0, 1.0)) -> list[Message]:
-    """Normalise a list of messages, or that list as JSON text, which stands ``at`` a place such as ``messages``.
+    """Return the messages of a list, or of that list as JSON text, which stands ``at`` a place such as ``messages``.
 
     Its elements are messages, pairs of a question and an answer, or texts that alternate, the user's first. Tool calls
-    in a message of their own join the assistant's message before them: the model writes both in one turn. ``weights``
-    are what a message of the assistant, and any other, counts by default. Raises RowError.
+    in a message of their own join the assistant message before them: the model writes both in one turn. ``weights``
+    are how much an assistant message, and any other, counts by default. Raises RowError.
     """
     messages: list[Message] = []
     listed = _listed(value, at)
@@ -70,7 +70,7 @@ def pair_of(raw: object, row: Row) -> tuple[str, str] | None:
 
 
 def check_prefix(messages: list[Message], at: str) -> None:
-    """Refuse a prefix that is not the last message's, or not the assistant's. Raises RowError ``bad-prefix``."""
+    """Refuse a ``prefix`` in any message but the last, or but an assistant message. Raises RowError ``bad-prefix``."""
     for index, message in enumerate(messages):
         if message.prefix and (index < len(messages) - 1 or message.role != "assistant"):
             text = f"{at}: message {index} is marked as a prefix, but it is not the assistant's last message"
@@ -99,7 +99,7 @@ def _alternating(texts: list[str], weights: tuple[float, float]) -> list[Message
 def _read_pair(
     raw: dict[str, Any], pair: tuple[str, str], at: str, row: Row, weights: tuple[float, float]
 ) -> list[Message]:
-    """Return the messages of a question and its answer; what is said about the loss beside them is the answer's."""
+    """Return the messages of a question and its answer; keys beside them that speak of the loss are the answer's."""
     question, answer = pair
     systems = [key for key in _PAIR_SYSTEM if isinstance(raw.get(key), str) and raw[key]]
     more = [raw["input"]] if question == "instruction" and isinstance(raw.get("input"), str) and raw["input"] else []
@@ -113,13 +113,13 @@ def _read_pair(
 
 
 def _one_turn(before: Message, calls: Message) -> bool:
-    """Tell whether calls belong to what the assistant said before; what they say themselves would be lost in it."""
+    """Tell whether a message of calls can join the assistant message before it without losing a word of its own."""
     alone = not calls.fields["content"] and not any(calls.fields.get(key) for key in REASONING_KEYS)
     return before.role == "assistant" and before.weight == calls.weight and not before.prefix and alone
 
 
 def _joined(before: Message, calls: Message) -> Message:
-    """Put the calls behind what the assistant said before it called."""
+    """Return the assistant message ``before`` with the calls of the next message added."""
     listed = [*before.fields.get("tool_calls", []), *calls.fields["tool_calls"]]
     fields = {**calls.fields, **before.fields, "tool_calls": listed}
     return Message(fields, before.weight, (*before.ranges, *calls.ranges), calls.prefix)

@@ -1,4 +1,4 @@
-"""What a row has beside its messages, in every shape: system prompt, tools, documents, variables, weight, reasoning."""
+"""The fields of a row beside its messages, in every format: system prompt, tools, documents, weight and reasoning."""
 
 from __future__ import annotations
 
@@ -27,16 +27,16 @@ SYSTEM_FIELDS = (
 """The fields of a row that may hold its system prompt."""
 
 COMMON_FIELDS = (*SYSTEM_FIELDS, *TOOL_FIELDS, "documents", "chat_template_kwargs", *WEIGHT_KEYS, *REASONING_KEYS)
-"""The fields that a row of every shape may have."""
+"""The fields that a row of every format may have."""
 
 
 _FACTORS = frozenset({"weight", "loss_weight", "loss_scale", "train", "training", "trainable"})
 _SWITCHES = (True, False, "true", "false", "True", "False")
-"""What any other key of a row may say of its weight: a number there (``loss: 1.7``) may be a measurement."""
+"""Keys that may hold a row's weight as a yes or no; a number there (``loss: 1.7``) may be a measurement."""
 
 
 def finish(row: Row, messages: Sequence[Message], *, tags: bool = True) -> Conversation:
-    """Make a conversation of a row's messages and of what stands beside them.
+    """Return the conversation made of a row's messages and of the fields beside them.
 
     ``tags``: whether calls, tools and results that stand as tags in the text are read. Raises RowError, among others
     ``unread-field`` where the row has a field left that must not be passed over.
@@ -60,7 +60,7 @@ def finish(row: Row, messages: Sequence[Message], *, tags: bool = True) -> Conve
 
 
 def _one_of(tools: list[Any] | None, told: list[Any] | None) -> list[Any] | None:
-    """Return the tools of a row, which its text may list as well. Raises RowError where these are others."""
+    """Return the tools of a row, which its text may list as well. Raises RowError where the text lists other tools."""
     if tools and told and sorted(map(_name_of, tools)) != sorted(map(_name_of, told)):
         text = "the row has tools, and others between <tools> and </tools> in its text"
         raise RowError("bad-tools", text, "Keep one of the two, or say tool_tags: keep.")
@@ -109,7 +109,7 @@ def _check_media(row: Row) -> None:
 
 
 def _with_reasoning(row: Row, messages: list[Message]) -> list[Message]:
-    """Give the row's own reasoning to the answer that it belongs to: the only one, or the completion's last."""
+    """Return the messages, the row's reasoning put into its answer: the only one, or the completion's last."""
     keys = [key for key in row.saying(REASONING_KEYS) if not isinstance(row.fields[key], bool | int | float)]
     if not keys:
         return messages
@@ -131,7 +131,7 @@ def _with_reasoning(row: Row, messages: list[Message]) -> list[Message]:
 
 
 def _weighted(row: Row, messages: Sequence[Message]) -> Sequence[Message]:
-    """Multiply the weights of all messages by that of the row, where it has one."""
+    """Return the messages with their weights multiplied by that of the row, where it has one."""
     said = {key: row.fields[key] for key in row.saying(WEIGHT_KEYS)}
     keys = [key for key, value in said.items() if is_switch(value) and (key in _FACTORS or _is_yes_or_no(key, value))]
     if not keys:
@@ -151,12 +151,12 @@ def _weighted(row: Row, messages: Sequence[Message]) -> Sequence[Message]:
 
 
 def _is_yes_or_no(key: str, value: object) -> bool:
-    """Tell whether a value says no more than whether something is trained: ``loss: 0.0`` may be measured."""
+    """Tell whether a value is a mere yes or no to training: ``loss: 0.0`` may be a measured loss."""
     return value in _SWITCHES and not (key == "loss" and isinstance(value, float))
 
 
 def _parsed(row: Row, key: str, code: str) -> object:
-    """Take a field, or what it is the JSON text of. Raises RowError with the code of what should stand there."""
+    """Return a field, parsed where it is JSON text. Raises RowError with ``code`` where it is broken JSON."""
     try:
         return unwrapped(row.take(key))
     except RowError as error:

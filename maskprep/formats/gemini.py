@@ -1,4 +1,4 @@
-"""Gemini's and Vertex' shape: ``contents`` of ``role`` and ``parts``, and a ``systemInstruction``."""
+"""Gemini's and Vertex' format: ``contents`` of ``role`` and ``parts``, and a ``systemInstruction``."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _HINT = 'Give {"contents": [{"role": "user", "parts": [{"text": "…"}]}, …]}.
 
 
 def as_message(content: object, at: str) -> dict[str, Any]:
-    """Return a content of Gemini's as a message of parts. Raises RowError ``bad-message``."""
+    """Return a ``content`` of the Gemini format as a message of parts. Raises RowError ``bad-message``."""
     if not isinstance(content, dict):
         raise RowError("bad-message", f"{at} must be an object, not {kind(content)}", _HINT)
     parts = content.get("parts")

@@ -15,7 +15,7 @@ _ROLES = ("user", "assistant")
 
 
 def read_history(row: Row) -> list[Message]:
-    """Take ``history``: pairs of texts, messages, or such a list as JSON text. Raises RowError ``bad-message``."""
+    """Return the messages of ``history``: pairs of texts, messages, or either list as JSON text. Raises RowError."""
     value = row.take("history")
     if isinstance(value, str) and value:
         try:

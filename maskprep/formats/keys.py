@@ -1,6 +1,6 @@
-"""The keys that rows and messages have beside those that a shape reads, and what becomes of each.
+"""The keys that rows and messages have beside those that a format reads, and what becomes of each.
 
-    read          by the shape, or by what all shapes have in common (system prompt, tools, weight …)
+    read          by the format, or by what all formats have in common (system prompt, tools, weight …)
     meaningless   known to say nothing about training: ``MEANINGLESS``, with what it is
     speaks        of the loss, of the context or of reasoning: a row that has one which nothing reads is rejected
     not read      anything else: the row is used, and the summary names the key
@@ -22,7 +22,7 @@ from maskprep.formats.weights import WEIGHT_KEYS
 
 
 class Speaks(StrEnum):
-    """What a key speaks of that a training example must not be made without."""
+    """The subjects of a key that a training example must not be made without: loss, context, reasoning."""
 
     LOSS = "the loss"
     CONTEXT = "the context of the answer"
@@ -56,7 +56,7 @@ _TABLE: Mapping[str, str] = {
 }
 
 MEANINGLESS: Mapping[str, str] = {key: meaning for meaning, keys in _TABLE.items() for key in keys.split()}
-"""The keys of rows, messages and parts that are known to mean nothing for training, and what they are."""
+"""The keys of rows, messages and parts that are known to mean nothing for training, each with its meaning."""
 
 _LOSS_WORDS = frozenset({"loss", "mask", "masks", "masked", "unmasked", "train", "trained", "trainable", "training"})
 _REASONING_WORDS = frozenset(
@@ -122,7 +122,7 @@ ABOUT = frozenset(
         *("language", "url"),
     }
 )
-"""The last words of keys that tell something about what their other words name: ``chosen_model``, ``cot_type``."""
+"""The last words of keys that are about the thing their other words name: ``chosen_model``, ``cot_type``."""
 
 MEDIA = frozenset(
     {
@@ -137,11 +137,11 @@ _WORD = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|[0-9]+")
 
 
 _EMPTY = frozenset({"", "[]", "{}", "null", '""'})
-"""Texts that hold nothing, or the JSON of nothing."""
+"""Texts that are empty, or the JSON of an empty value."""
 
 
 def says_nothing(value: object) -> bool:
-    """Tell whether a value says nothing: null, an empty text, list or object; lists of such likewise."""
+    """Tell whether a value says nothing: null, an empty text, list or object, or a list of values that say nothing."""
     if isinstance(value, str):
         return value.strip() in _EMPTY
     if isinstance(value, list):
@@ -150,7 +150,7 @@ def says_nothing(value: object) -> bool:
 
 
 def speaks_of(key: str, value: object, *, in_message: bool) -> Speaks | None:
-    """Return what an unread key of a row or a message speaks of, None where it is of nothing that matters.
+    """Return the subject of an unread key of a row or a message, None where it does not matter for training.
 
     Names decide; where a name is only like those of its kind (``turn_loss_mask``, ``Complex_CoT``), its value must be
     of the kind as well: yes, no, a number or a list of these for the loss, text for reasoning. A yes, a no and a number
@@ -170,7 +170,7 @@ def speaks_of(key: str, value: object, *, in_message: bool) -> Speaks | None:
 
 
 def _names_a_list(key: str, value: object) -> bool:
-    """Tell whether one word stands where turns stand: that is no conversation, but tells which one."""
+    """Tell whether a key that names turns holds one word: an id of a conversation, not the conversation itself."""
     if not isinstance(value, str) or not names_of(key) & _LISTS:
         return False
     return len(value.split()) == 1 and value.strip()[0] not in "[{"
@@ -206,18 +206,18 @@ def _is_context(key: str) -> bool:
 
 
 def _is_like(key: str, those: AbstractSet[str]) -> bool:
-    """Tell whether a key has one of these words, be it that its letters divide it: ``CoT``."""
+    """Tell whether a key has one of these words, also where capitals seem to divide it: ``CoT``."""
     words = words_of(key)
     return not those.isdisjoint({*words, *map("".join, pairwise(words))})
 
 
 def _is_about(key: str) -> bool:
-    """Tell whether a key tells something about what its other words name."""
+    """Tell whether a key is about the thing that its other words name, and does not hold it: ``cot_type``."""
     return not ABOUT.isdisjoint(words_of(key)[-1:])
 
 
 def words_of(key: str) -> list[str]:
-    """Return the words of a key, in small letters: ``tool`` and ``calls`` of ``toolCalls``."""
+    """Return the words of a key in small letters: ``tool`` and ``calls`` of ``toolCalls``."""
     return [word.lower() for word in _WORD.findall(key)]
 
 
@@ -252,7 +252,7 @@ _SWITCH = re.compile(r"true|false|yes|no|[0-9]+(\.[0-9]*)?", re.IGNORECASE)
 
 
 def is_switch(value: object) -> bool:
-    """Tell whether a value can say how much something counts."""
+    """Tell whether a value can say how much a message counts: yes, no or a number."""
     if isinstance(value, list):
         return bool(value) and all(map(is_switch, value))
     if isinstance(value, str):
@@ -261,5 +261,5 @@ def is_switch(value: object) -> bool:
 
 
 def meaningful(keys: Collection[str], row: Mapping[str, Any]) -> list[str]:
-    """Return those of the keys that are not known to mean nothing, and whose values say something."""
+    """Return the keys that may mean something for training: not known to mean nothing, and with values."""
     return [key for key in sorted(keys) if key not in MEANINGLESS and not says_nothing(row[key])]

@@ -83,7 +83,7 @@ def _messages(value: object, asked: str) -> list[Any]:
 
 
 def _logged(answer: object) -> object:
-    """Return the object that an answer is the JSON of, where it is one of a server's; any other text is the answer."""
+    """Return an answer parsed, where it is the JSON of a server's answer; any other text is the answer itself."""
     if not isinstance(answer, str) or not answer.lstrip().startswith("{"):
         return answer
     try:
@@ -96,7 +96,7 @@ def _logged(answer: object) -> object:
 
 
 def _answered(answer: object) -> list[Any]:
-    """Return the messages of what a server answered, with all that it says of them. Raises RowError ``bad-message``."""
+    """Return the messages of a server's answer, with all that it says of them. Raises RowError ``bad-message``."""
     if isinstance(answer, str):
         return [{"role": "assistant", "content": answer}]
     if isinstance(answer, list):
@@ -131,12 +131,12 @@ def _is_item(value: object) -> bool:
 
 
 def _told(around: Mapping[str, Any]) -> dict[str, Any]:
-    """Return what a server tells of an answer, less what means nothing for training: no template is to print it."""
+    """Return the keys around a server's answer without those that mean nothing for training, lest they be printed."""
     return {name: value for name, value in around.items() if name not in MEANINGLESS}
 
 
 def _with_rest(messages: list[Any], around: Mapping[str, Any], key: str) -> list[Any]:
-    """Return messages with what was said around them at the last one, where it is accounted for."""
+    """Return messages, the last with the keys that stood around the answer, so that each is accounted for."""
     rest = {name: value for name, value in _told(around).items() if name not in {key, "role"}}
     return [*messages[:-1], {**rest, **messages[-1]}] if messages else messages
 

@@ -24,12 +24,12 @@ _TEXT_ONLY = "Give the content as a string, or as a list of text parts."
 
 
 def read_message(raw: object, at: str, row: Row, weight: float = 1.0) -> list[Message]:
-    """Normalise one message, which stands ``at`` a place such as ``messages[3]`` and counts ``weight`` by default.
+    """Return one message, normalised, which stands ``at`` a place such as ``messages[3]``; its default is ``weight``.
 
-    It is one message, but for results of tools among the parts of a user's: each of these becomes one of its own. The
-    fields begin with ``role`` and ``content``, the content is a string, no other field is null, tool calls stand under
-    ``tool_calls``, and what is said about the loss has become the message's weight, ranges and prefix. Adds to the
-    findings of ``row``; raises RowError.
+    Several are returned only where a user message has results of tools among its parts: each becomes a message of its
+    own. The fields begin with ``role`` and ``content``, the content is a string, no other field is null, tool calls
+    stand under ``tool_calls``, and keys about the loss have become the message's weight, ranges and prefix. Adds to
+    the findings of ``row``; raises RowError.
     """
     if not isinstance(raw, dict):
         raise RowError("bad-message", f"{at} must be an object, not {kind(raw)}", 'Give {"role": "…", "content": "…"}.')
@@ -59,7 +59,7 @@ def read_message(raw: object, at: str, row: Row, weight: float = 1.0) -> list[Me
 
 
 def _refuse_strays(message: Mapping[str, Any], role: str, at: str) -> None:
-    """Refuse keys that say something only where they stand: what they hold would be lost."""
+    """Refuse a second key for content or role, and a recipient without a channel: their values would be lost."""
     for key, other in (("value", "content"), ("from", "role"), ("arguments", "content")):
         if message.get(key) and message.get(other) and not (key == "arguments" and role not in {"assistant", CALL}):
             hint = f"Keep one of the two, or say ignore: [{key}]."
@@ -112,7 +112,7 @@ def _calls(key: str, value: object, at: str, row: Row) -> list[dict[str, Any]]:
 
 
 def _call_fields(message: Mapping[str, Any], at: str, row: Row) -> dict[str, Any]:
-    """Read a message whose content is the JSON of tool calls, or which has a name and arguments beside its role."""
+    """Return the fields of a message whose content is JSON of tool calls, or which has name and arguments of one."""
     rest = {key: value for key, value in message.items() if key not in {"role", "content"}}
     content = message.get("content")
     if isinstance(content, list) and content:
@@ -133,9 +133,9 @@ def _call_fields(message: Mapping[str, Any], at: str, row: Row) -> dict[str, Any
 
 
 def _with_results(fields: Mapping[str, Any], parts: Parts, weight: float, at: str) -> list[Message]:
-    """Return the messages of one that holds results of tools: a user's, with its texts before and behind them.
+    """Return the messages that a message with results of tools becomes: a user message, its texts before and behind.
 
-    A tool's own message of results has no text beside them; an assistant cannot answer its own calls.
+    A tool message of results has no text beside them; an assistant cannot answer its own calls.
     """
     rest = {key: value for key, value in fields.items() if key not in {"role", "content", "tool_call_id", "name"}}
     role = fields["role"]

@@ -1,4 +1,4 @@
-"""What data sets call things, and what they are called here: fields of rows and messages, and roles."""
+"""The names of fields and roles in data sets, and their canonical names."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ CALL = "function_call"
 """The role, in data, of a message that is the JSON of an assistant's tool calls."""
 
 REASONING_KEYS = ("reasoning_content", "reasoning", "thinking")
-"""Where a message may hold what an assistant thought; each stays under its own key."""
+"""The keys under which a message may hold its reasoning; each stays under its own key."""
 
 REASONING_LISTS = ("reasoning_details", "thinking_blocks")
-"""Where a message may hold it in pieces, as some routers of model servers log it."""
+"""The keys under which a message may hold its reasoning in pieces, as some routers of model servers log it."""
 
 MESSAGE_FIELDS = (
     *("role", "content", "from", "value", "name", "arguments", "tool_calls", "tool_call_id", "function_call"),
@@ -43,7 +43,7 @@ _ALLOWED = f"The roles are {', '.join(ROLES)}."
 
 @dataclass(frozen=True, slots=True)
 class Names:
-    """What the data calls fields (``columns``: canonical name → name in the data) and ``roles`` (name → role).
+    """The data's names of fields (``columns``: canonical name → name in the data) and of ``roles`` (name → role).
 
     ``row_fields`` are the fields that a row may have, ``ignore`` the keys of rows and messages that are left out before
     anything is read: ``label``, or ``messages[].label`` for those of messages alone.

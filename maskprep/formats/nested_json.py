@@ -21,8 +21,8 @@ _LONGEST_PYTHON = 1_000_000  # characters: Python's own parser takes some hundre
 def unwrapped(value: object) -> Any:
     """Return the value that JSON text stands for, decoded as often as it was encoded; None for an empty text.
 
-    What is no text is returned as it is, and so is a value within a value. Raises the RowError of the strict parser
-    where a text is neither JSON nor a literal of Python's.
+    A value that is no text is returned as it is, and so are texts within a value. Raises the RowError of the strict
+    parser where a text is neither JSON nor a literal of Python.
     """
     for _ in range(_MOST_TIMES):
         if not isinstance(value, str):
@@ -36,7 +36,7 @@ def unwrapped(value: object) -> Any:
 def unwrapped_list(value: object) -> Any:
     """Return a list, or the list that JSON text stands for, with each of its elements decoded that holds an object.
 
-    An element that is a text of anything else stays the text: it may be meant to be one.
+    An element that is any other text stays that text: it may be meant to be one.
     """
     value = unwrapped(value)
     return [_element(item) for item in value] if isinstance(value, list) else value
@@ -65,7 +65,7 @@ def _decoded(text: str) -> Any:
 
 
 def _as_json(value: object) -> Any:
-    """Return a literal of Python's as JSON types. Raises ValueError for what has none."""
+    """Return a literal of Python as JSON types. Raises ValueError for a value that JSON has no form for."""
     if value is None or isinstance(value, str | bool | int | float):
         return value
     if isinstance(value, list | tuple):

@@ -22,7 +22,7 @@ def without_nulls(conversation: Conversation) -> Conversation:
 
 
 def filled_nulls(conversation: Conversation) -> Finding | None:
-    """Tell whether null values look as if a column type had put them there."""
+    """Return the finding for null values that look as if a column type had put them there, None where none do."""
     properties = dict(_schemas(conversation))
     for name, schema in properties.items():
         foreign = [key for key, value in schema.items() if value is None]

@@ -1,4 +1,4 @@
-"""A list of messages: the OpenAI shape, ``role`` and ``content``, and ShareGPT's, ``from`` and ``value``."""
+"""Rows with a list of messages: OpenAI's format, ``role`` and ``content``, and ShareGPT's, ``from`` and ``value``."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from maskprep.formats.wording import quote
 from maskprep.policy import Format
 
 LISTS = ("messages", "conversations", "conversation", "dialog", "dialogue", "turns", "items", "chat")
-"""Where a row may hold its messages."""
+"""The fields of a row that may hold its messages."""
 
 ANYTHING = ("items", "data")
 """Names of lists that may hold anything."""
@@ -26,14 +26,14 @@ _HINT = "Name the fields in the configuration, for example columns: {prompt: que
 
 
 def read_list(row: Row) -> Sequence[Message]:
-    """Take the list of messages of a row; messages name their place: ``messages[3].content``. Raises RowError."""
+    """Return the messages of a row's list; errors name their place: ``messages[3].content``. Raises RowError."""
     name = list_name(row)
     if name is None:
         found = next((key for key in LISTS if key in row.fields), None)
         if found is not None:
             raise RowError("no-messages", f"{found} must be a list of messages, not null", _HINT)
         keys = ", ".join(quote(key) for key in list(row.fields)[:8])
-        raise RowError("no-messages", f"the row has no fields of a known shape; it has {keys or 'no keys'}", _HINT)
+        raise RowError("no-messages", f"the row has no fields of a known format; it has {keys or 'no keys'}", _HINT)
     return read_dialogue(row.take(name), name, row)
 
 
@@ -46,7 +46,7 @@ def list_name(row: Row) -> str | None:
 
 
 def texts_fault(name: str, value: object) -> str | None:
-    """Tell why a list of texts is not taken for what the user and the assistant say in turn, None where it may be.
+    """Return why a list of texts is not read as user and assistant speaking in turn, None where it may be.
 
     Under ``turns``, benchmarks hold questions alone; and a text that begins with its speaker's name would be trained
     with it.
@@ -89,7 +89,7 @@ def _are_messages(value: object, row: Row) -> bool:
 
 
 def _hold_messages(text: str, row: Row) -> bool:
-    """Tell whether JSON text is a list of objects that look like messages, as that of any other list is none."""
+    """Tell whether a text is JSON of a list of objects that look like messages."""
     try:
         value = unwrapped_list(text)
     except RowError:
@@ -104,14 +104,14 @@ def speaks_for_nobody(row: Row) -> bool:
 
 
 def first_message(row: Row) -> Any:
-    """Return the first element of a row's list, None where there is no list; by its keys the shape is told."""
+    """Return the first element of a row's list, None where there is no list; its keys tell the row's format."""
     name = list_name(row)
     messages = row.get(name) if name is not None else None
     return messages[0] if isinstance(messages, list) and messages else None
 
 
 def _fits_openai(row: Row) -> bool:
-    """Tell whether a row holds a list of messages, unless they are of another shape."""
+    """Tell whether a row holds a list of messages, and none of another format."""
     name = list_name(row)
     if name is None:
         return False

@@ -30,7 +30,7 @@ _KINDS: Mapping[str, str] = {
     "function_call_output": "result",
     **dict.fromkeys(("cachePoint", "cache_point"), "nothing"),
 }
-"""The types of parts, or the keys of those without a type, and what they are."""
+"""The kinds of parts, by type, or by the key that parts without a type have."""
 
 _MEDIA = (
     "image",
@@ -57,7 +57,7 @@ _MEDIA_HINT = "Rows with images, sound or files cannot be prepared: take them ou
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """What a tool answered to a call: its ``text`` and, where it is told, the id of the call and the tool's name."""
+    """The result of a tool call: its ``text`` and, where the data has them, the id of the call and the tool's name."""
 
     text: str
     call_id: str | None = None
@@ -66,7 +66,7 @@ class Result:
 
 @dataclass(slots=True)
 class Parts:
-    """What a list of parts comes to: texts by what they are, tool calls, and results of tools.
+    """The content of a list of parts: texts by kind, tool calls, and results of tools.
 
     ``before`` counts the texts that stood before the first result.
     """
@@ -79,7 +79,7 @@ class Parts:
 
 
 def read_parts(parts: list[Any], at: str, role: str, row: Row) -> Parts:
-    """Read the parts of the content ``at`` a place; reasoning and calls are the assistant's alone.
+    """Return the content of a list of parts, which stands ``at`` a place; only an assistant may reason and call.
 
     Adds ``parts-reordered`` where the text that a template puts last does not come last. Raises RowError
     ``media-part``, ``unsupported-part`` or ``bad-tool-call``.
@@ -97,7 +97,7 @@ def read_parts(parts: list[Any], at: str, role: str, row: Row) -> Parts:
 
 
 def result_text(value: object, at: str) -> str:
-    """Return what a tool answered as text: parts joined, any other value as JSON."""
+    """Return the result of a tool call as text: parts joined, any other value as JSON."""
     parts = isinstance(value, list) and all(isinstance(item, dict) and _is_part(item) for item in value)
     if value is None or isinstance(value, str) or (parts and value):
         return joined_text(value, at)
@@ -172,7 +172,7 @@ def _refused(name: str, at: str) -> RowError:
 
 
 def _named(part: object, at: str) -> tuple[dict[str, Any], str]:
-    """Return a part and its type. Raises RowError where it is none."""
+    """Return a part and its type. Raises RowError where the value is no part."""
     if not isinstance(part, dict):
         raise RowError("unsupported-part", f"{at} is {kind(part)}, not a part", _PARTS_HINT)
     return part, _name_of(part, at)
@@ -229,7 +229,7 @@ def _thought(part: Mapping[str, Any], name: str, at: str) -> str:
 
 
 def _call(part: Mapping[str, Any], name: str) -> object:
-    """Find the call in a part: under ``value``, ``text`` or its type's name; else the part itself is the call."""
+    """Return the call in a part: under ``value``, ``text`` or its type's name; else the part itself is the call."""
     if name in {"tool_use", "server_tool_use", "toolUse", "functionCall"}:
         own = part[name] if isinstance(part.get(name), dict) else part
         arguments = next((own[key] for key in ("input", "args", "arguments") if own.get(key) is not None), None)

@@ -53,7 +53,7 @@ def refuse_preference(row: Row) -> RowError:
 
 
 def choose(row: Row) -> None:
-    """Put the chosen answer of a preference row in the place of a completion: what is left is a row as any other.
+    """Put the chosen answer of a preference row in the place of a completion, which makes it an ordinary row.
 
     Raises RowError ``marked-bad`` where the only answer is, and ``preference-row`` where none was chosen.
     """
@@ -98,7 +98,7 @@ def _with_answer(fields: dict[str, Any], chosen: object, row: Row) -> dict[str, 
 
 
 def _behind(fields: dict[str, Any], asked: str | None, said: str | list[Any], row: Row) -> dict[str, Any]:
-    """Return a row with the chosen answer behind its question, which the answer's messages may hold themselves."""
+    """Return the fields of a row with the chosen answer behind its question, which that may begin with itself."""
     if isinstance(said, str) and asked is None:
         raise RowError("preference-row", f"the row has no question beside its chosen answer; {_ASKS}", _HINT)
     if isinstance(said, str) and asked == "instruction":
@@ -114,7 +114,7 @@ def _behind(fields: dict[str, Any], asked: str | None, said: str | list[Any], ro
 
 
 def _divided(fields: dict[str, Any], messages: list[Any], row: Row) -> dict[str, Any]:
-    """Return a row of which the messages behind the last question are the completion, and the others its prompt."""
+    """Return the fields of a row with the messages behind the last question as completion, the others as prompt."""
     last = max((index for index, each in enumerate(messages) if _role(each, row) == "user"), default=-1)
     return {**fields, "prompt": messages[: last + 1], "completion": messages[last + 1 :]}
 

@@ -1,4 +1,4 @@
-"""The prompt/completion shape: two strings, the user's and the assistant's, or two lists of messages."""
+"""The prompt/completion format: two strings, of user and assistant, or two lists of messages."""
 
 from __future__ import annotations
 
@@ -25,12 +25,12 @@ def _fits(row: Row) -> bool:
         return False
     if not (_is_blank(row.get("prompt")) and _is_blank(row.get(answer))):
         return True
-    other = names_of(row)  # of a table that has columns for several shapes
+    other = names_of(row)  # of a table that has columns for several formats
     return other is None or all(_is_blank(row.get(key)) for key in other)
 
 
 def _answer(row: Row) -> str | None:
-    """Return the field of the answer; an empty one is that only where no other says something."""
+    """Return the field of the answer: the first that says something, else the first that is there."""
     return next((key for key in _ANSWERS if not _is_blank(row.get(key))), row.first(_ANSWERS))
 
 
@@ -39,7 +39,7 @@ def _is_blank(value: object) -> bool:
 
 
 def read_prompt_completion(row: Row) -> Sequence[Message]:
-    """Take the prompt and the completion. What the assistant says within the prompt is not in the loss."""
+    """Return the messages of prompt and completion. The assistant messages within the prompt are not in the loss."""
     answer = _answer(row) or "completion"
     history = read_history(row) if isinstance(row.get("prompt"), str) else []
     return [*history, *_side(row, "prompt", "user"), *_side(row, answer, "assistant")]

@@ -27,7 +27,7 @@ def names_of(row: Row) -> tuple[str, str] | None:
 
 
 def _saying(keys: list[str], row: Row) -> list[str]:
-    """Return those of the keys that hold a text; all of them where each is empty, as columns of a table may be."""
+    """Return the keys whose fields hold a text; all of them where each is empty, as columns of a table may be."""
     return [key for key in keys if row.fields[key].strip()] or keys
 
 

@@ -1,4 +1,4 @@
-"""Which characters of a message are trained, by the data's own word.
+"""The ranges of a message's characters that are trained, or masked, by the data's own keys.
 
 ``training_detail`` says what is trained: characters that no entry names are not, as where the key comes from.
 ``mask_spans`` says what is not trained, and nothing of the rest.
@@ -16,14 +16,14 @@ from maskprep.formats.weights import DETAIL_KEYS, as_weight, read_weight
 from maskprep.formats.wording import QUOTED, kind, quote
 
 _BORDERS = (("begin", "end", 0), ("start", "end", 0), ("begin_offset", "end_offset", 1))
-"""Names of the first and the last border of a range, and what is added to the last: Axolotl's offsets are inclusive."""
+"""The keys of a range's start and end, and the number added to the end: Axolotl's offsets are inclusive."""
 
 _SHAPE = 'Give each as {"begin": 0, "end": 5, "train": true}: characters of the text as the data has it, end excluded.'
 _PAIR = 2
 
 
 def read_ranges(raw: Mapping[str, Any], fields: Mapping[str, Any], weight: float, at: str) -> tuple[Range, ...]:
-    """Read the ranges of a message whose text fields are ``fields`` and that counts ``weight``.
+    """Return the ranges of a message whose text fields are ``fields`` and that counts ``weight``.
 
     Offsets are characters (Unicode code points). Raises RowError ``bad-range``.
     """
@@ -82,7 +82,7 @@ def _field(name: object, fields: Mapping[str, Any], at: str) -> str:
 
 
 def _borders(item: object, at: str) -> tuple[int, int]:
-    """Read the borders of a range, the end excluded, from an object or a pair."""
+    """Return the start and the end of a range, the end excluded, which an object or a pair gives."""
     borders: tuple[object, object] | None = None
     added = 0
     if isinstance(item, list) and len(item) == _PAIR:

@@ -1,4 +1,4 @@
-"""What an assistant thought, where it is logged in pieces, or stands in the answer's text as well."""
+"""The reasoning of an assistant message, where it is logged in pieces, or stands in the answer's text as well."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _HINT = 'Give reasoning as text, or as a list of {"type": "reasoning.text", "tex
 
 
 def read_pieces(message: Mapping[str, Any], at: str) -> list[str]:
-    """Return the texts of ``reasoning_details`` and ``thinking_blocks``, none where a field holds the same as text.
+    """Return the texts of ``reasoning_details`` and ``thinking_blocks``; none where a field has the whole text.
 
     Raises RowError ``unread-field`` where a piece is encrypted, or no text, and ``bad-message`` where two disagree.
     """
@@ -41,7 +41,7 @@ def read_pieces(message: Mapping[str, Any], at: str) -> list[str]:
 
 
 def once(fields: dict[str, Any], at: str, findings: list[Finding]) -> None:
-    """Take a thought out of the answer's text where the message's own reasoning is the same; say so either way."""
+    """Take a thought out of the answer's text where the message's reasoning holds it too; add a finding either way."""
     key = next((key for key in REASONING_KEYS if fields.get(key)), None)
     content = fields["content"]
     match = _THOUGHT.match(content) if key is not None and content.lstrip().startswith("<") else None
@@ -56,7 +56,7 @@ def once(fields: dict[str, Any], at: str, findings: list[Finding]) -> None:
 
 
 def alike(one: list[str], other: list[str]) -> bool:
-    """Tell whether two lists of texts are the same but for white space."""
+    """Tell whether two lists of texts hold the same words, whatever white space is between."""
     return "".join("".join(one).split()) == "".join("".join(other).split())
 
 

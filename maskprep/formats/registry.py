@@ -1,4 +1,4 @@
-"""The shapes that rows may have, in the order in which they are tried. To add one, write it, and name it here."""
+"""The formats that rows may have, in the order in which they are tried. To add one, write it, and name it here."""
 
 from __future__ import annotations
 
@@ -21,10 +21,10 @@ GUESSED = (
     *(LOGS, SHAREGPT, OPENAI, PAIRS, TEXTS, RESPONSES, GEMINI),
     *(PROMPT_COMPLETION, ALPACA, XLAM, QUESTION_ANSWER),
 )
-"""The shapes that a row may tell by itself; one that fits several has the first of them, unless another was named."""
+"""The formats that can be told from a row; a row that fits several has the first of them, unless another was named."""
 
 SHAPES: dict[Format, Shape] = {shape.name: shape for shape in (*GUESSED, TEXT)}
-"""All shapes, by name."""
+"""All formats, by name."""
 
 ROW_FIELDS = frozenset({field for shape in SHAPES.values() for field in shape.fields} | {*COMMON_FIELDS, *FIELDS})
 """The fields of a row that mean something."""

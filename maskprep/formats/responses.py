@@ -1,4 +1,4 @@
-"""OpenAI's responses: what was given, ``input``, and what the model made of it, ``output``, in items.
+"""The format of OpenAI's responses: the ``input`` and the model's ``output``, each a list of items.
 
 {"input": "Tide?", "output": [{"type": "reasoning", …}, {"type": "message", …}, {"type": "function_call", …}]}
 """
@@ -28,7 +28,7 @@ def _fits(row: Row) -> bool:
 
 
 def _read(row: Row) -> Sequence[Message]:
-    """Take the items; what the assistant says in the input is context, and not in the loss."""
+    """Return the messages of a row's items; the assistant messages of the input are context, and not in the loss."""
     given, made = row.take("input"), row.take("output")
     asked = [{"role": "user", "content": given}] if isinstance(given, str) else list(as_messages(given, "input"))
     said = list(as_messages(made, "output"))
@@ -39,7 +39,7 @@ def _read(row: Row) -> Sequence[Message]:
 
 
 def as_messages(items: object, at: str) -> Iterator[dict[str, Any]]:
-    """Yield the messages of a list of items: what an assistant thinks, says and calls in one go is one message.
+    """Yield the messages of a list of items; reasoning, text and calls of one assistant turn are one message.
 
     Raises RowError ``bad-message``.
     """
@@ -65,7 +65,7 @@ def as_messages(items: object, at: str) -> Iterator[dict[str, Any]]:
 
 
 def _of_assistant(item: dict[str, Any], turn: Mapping[str, Any]) -> dict[str, Any] | None:
-    """Return what an item adds to a turn of the assistant's, None where it is none of the assistant's."""
+    """Return the fields that an item adds to an assistant turn, None where the item is not the assistant's."""
     match item.get("type") or "message":
         case "message" if item.get("role") == "assistant":
             return {key: value for key, value in item.items() if key != "type" and value is not None}

@@ -1,7 +1,7 @@
-"""A row while it is read: its fields under canonical names, and an account of what was taken from it.
+"""A row while it is read: its fields under canonical names, and an account of the fields taken from it.
 
     row       {"messages": […], "tools": "[…]", "id": 7, "mood": "calm"}
-    taken     messages, tools                        by the shape, and by what all shapes have in common
+    taken     messages, tools                        by the format, and by what all formats have in common
     left      id (meaningless), mood (named: not read)
 
 A field that is looked at but not taken counts as left.
@@ -26,7 +26,7 @@ _SAID = {
 
 
 class Row:
-    """One row: ``fields`` under canonical names, ``findings`` about it, and what was taken.
+    """One row: ``fields`` under canonical names, ``findings`` about it, and the names of the fields taken.
 
     ``is_plain`` tells that the configuration has no names of its own for fields and roles.
 
@@ -34,7 +34,6 @@ class Row:
     """
 
     def __init__(self, raw: object, names: Names) -> None:
-        """Rename the fields; see the class."""
         self.names = names
         self.fields = names.row(as_object(raw))
         self.findings: list[Finding] = []
@@ -59,7 +58,7 @@ class Row:
         return None
 
     def saying(self, keys: Sequence[str]) -> list[str]:
-        """Return those of the keys whose values say something."""
+        """Return the keys among ``keys`` whose values say something."""
         if self.fields.keys().isdisjoint(keys):  # of most rows, of most keys
             return []
         return [key for key in keys if key in self.fields and not says_nothing(self.fields[key])]
@@ -91,7 +90,7 @@ class Row:
         self.fields = {**self.fields, **inner, **outer}
 
     def put(self, fields: Mapping[str, Any]) -> None:
-        """Put other fields in the place of the row's; those that had been taken are to be taken again."""
+        """Put other fields in the place of the row's; fields that had been taken are to be taken again."""
         self.fields = dict(fields)
         self._taken.clear()
 
@@ -104,7 +103,7 @@ class Row:
         return value
 
     def account(self, messages: Sequence[Message]) -> Account:
-        """Return what was left and used, once everything that is read was taken.
+        """Return the account of the row, once every field that is read was taken.
 
         Raises:
             RowError: ``unread-field`` where something was left that speaks of the loss, of context or of reasoning.
@@ -136,9 +135,9 @@ class Row:
         self._unread[path] = None
 
     def note_names(self, raw: Mapping[str, Any], fields: frozenset[str], at: str = "") -> None:
-        """Note which entries of ``columns`` a row, or the message ``at`` a place, with these fields made use of.
+        """Note the entries of ``columns`` that a row, or the message ``at`` a place, with these fields made use of.
 
-        A key of the data that has the very name for which another one was chosen is not read.
+        A key of the data with the canonical name for which ``columns`` chose another key is not read.
         """
         if at:
             self._ignored |= self.names.ignored_in(raw, within=True)
@@ -157,7 +156,7 @@ class Row:
 
 
 def as_object(row: object) -> dict[str, Any]:
-    """Return the row. Raises RowError where it is no object."""
+    """Return a row that is an object. Raises RowError where it is none."""
     if not isinstance(row, dict):
         hint = 'A row is an object, such as {"messages": [{"role": "user", "content": "…"}, …]}.'
         raise RowError("not-an-object", f"the row is {kind(row)}, not an object", hint)

@@ -1,4 +1,4 @@
-"""What a shape of rows is."""
+"""The description of a format of rows: how to know it, and how to read it."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from maskprep.policy import Format
 
 @dataclass(frozen=True, slots=True)
 class Shape:
-    """A shape that rows may have.
+    """A format that rows may have.
 
     Args:
-        name: what it is called in ``format``.
-        fields: the fields of a row that it reads, beside those that every shape has (see ``finish``).
+        name: its name in ``format``.
+        fields: the fields of a row that it reads, beside those that every format has (``finish.py``).
         fits: tells whether a row has it; takes nothing from the row.
         read: takes the fields of a row and returns its messages. Raises RowError.
         messages: whether a row holds messages, which have fields of their own.

@@ -28,7 +28,7 @@ _JSONL_HINT = "Mend the row, or write one JSON object a line; `jq -c .` makes th
 
 
 def loads(data: bytes) -> Any:
-    """Parse one line of JSON.
+    """Return the value of one line of JSON.
 
     Raises RowError with the code ``invalid-utf8``, ``not-json``, ``nan``, ``duplicate-key``, ``too-deep``,
     ``integer-too-long``, ``lone-surrogate`` or ``nul-character``. Where the fault has a place, ``facts["at"]`` is the
@@ -51,7 +51,7 @@ def loads(data: bytes) -> Any:
 
 
 def loads_text(text: str) -> Any:
-    """Parse JSON that stands in a string, as strictly as ``loads`` does."""
+    """Return the value of JSON in a string, parsed as strictly as ``loads`` does."""
     if not text.isascii() and (found := _SURROGATE.search(text)):
         raise _lone_surrogate(f"at character {found.start() + 1}")
     return _parse(text)
@@ -90,7 +90,7 @@ def _nested() -> RowError:
 
 
 def _not_json(text: str, error: json.JSONDecodeError) -> RowError:
-    """Say what is wrong, where, and whether the line seems to end before the row does."""
+    """Return the error ``not-json``: what is wrong, where, and whether the line seems to end before the row does."""
     rest = text[error.pos :]
     if error.msg.startswith("Unterminated string"):
         cut = not text.rstrip().endswith("}")
@@ -181,7 +181,7 @@ def _check_strings(value: Any) -> None:
 
 
 def _inside(path: str, key: str) -> str:
-    """Spell the way to a key as a message names it: ``messages[3].content``."""
+    """Return the path of a key in words of an error: ``messages[3].content``."""
     name = key if key.isidentifier() and len(key) <= QUOTED else f"[{quote(key)}]"
     return f"{path}.{name}" if path and not name.startswith("[") else path + name
 

@@ -1,7 +1,7 @@
-"""Mappings that might read a row of no known shape, made of its own keys: whoever asks tries them.
+"""Mappings for ``columns`` that might read a row of no known format, made of its own keys: the caller tries them.
 
-A mapping that reads a row and loses what it says is worse than none. So one is made only where nothing is left over
-that might be context or an answer: ``frage`` and ``antwort``, but not where a ``kontext`` stands beside them.
+A mapping that reads a row and loses some of its text is worse than none. So one is made only where no field is left
+over that might be context or an answer: ``frage`` and ``antwort``, but not where a ``kontext`` stands beside them.
 """
 
 from __future__ import annotations
@@ -56,7 +56,7 @@ def _is_list_of_objects(value: object) -> bool:
 
 
 def _of_messages(key: str, messages: list[Mapping[str, object]], *, alone: bool) -> Iterator[dict[str, str]]:
-    """Yield what reads a list of messages whose keys have other names.
+    """Yield mappings that read a list of messages whose keys have other names.
 
     ``alone``: whether the row has no other text. Where it has, and the messages do not end with the assistant's, an
     answer to them stands elsewhere.
@@ -80,7 +80,7 @@ def _speaker(value: object) -> str | None:
 
 
 def _content(messages: list[Mapping[str, object]], names: list[str]) -> str | None:
-    """Return the key under which messages hold what is said, None where there is another text beside it."""
+    """Return the key under which messages hold their text, None where there is another text beside it."""
     texts = [name for name in names if any(_is_text(name, each.get(name)) for each in messages)]
     matter = [name for name in texts if name not in MEANINGLESS and not _is_fact(name)]
     usual = [name for name in _CONTENT if name in matter]
@@ -90,7 +90,7 @@ def _content(messages: list[Mapping[str, object]], names: list[str]) -> str | No
 
 
 def _of_texts(left: list[str], fields: Mapping[str, object]) -> Iterator[dict[str, str]]:
-    """Yield what reads a question and its answer, with all else that is left over as what its name says."""
+    """Yield mappings that read a question and its answer, with every other field as what its name says."""
     beside = {
         new: [key for key in left if words & {*words_of(key)} and not _SAID & {*words_of(key)}]
         for new, words in (("system", _SYSTEM), ("reasoning_content", _THOUGHT))
@@ -121,7 +121,7 @@ def _is_named(key: str, names: frozenset[str]) -> bool:
 
 
 def _may_be(key: str, names: frozenset[str]) -> bool:
-    """Tell whether a key may name a question, or an answer: nothing says that it names something else."""
+    """Tell whether a key may name a question or an answer: it has one of ``names``, or no word for another thing."""
     return _is_named(key, names) or not (may_stand_twice(key) or _OTHER.intersection(words_of(key)))
 
 

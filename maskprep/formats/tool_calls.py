@@ -1,4 +1,4 @@
-"""The tool calls of an assistant's message, however the data writes them."""
+"""The tool calls of an assistant message, however the data writes them."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _SHAPE = 'Give each call as {"type": "function", "function": {"name": "…", "ar
 
 
 def read_tool_calls(value: object, at: str, findings: list[Finding]) -> list[dict[str, Any]]:
-    """Normalise a list of tool calls, which stands ``at`` a place such as ``messages[3].tool_calls``.
+    """Return a list of tool calls, normalised, which stands ``at`` a place such as ``messages[3].tool_calls``.
 
     Each becomes ``{…, "function": {"name": …, "arguments": …, …}}``, also where the data leaves ``function`` out, or
     holds the list, its elements or their arguments as JSON text; an empty text is none. ``arguments`` are an object
@@ -35,7 +35,7 @@ def read_tool_calls(value: object, at: str, findings: list[Finding]) -> list[dic
 
 
 def read_call_text(value: object, at: str, findings: list[Finding]) -> list[dict[str, Any]]:
-    """Read one call or a list of calls, as JSON text or as the value itself."""
+    """Return one call or a list of calls, which is given as JSON text or as the value itself."""
     if isinstance(value, str):
         value = _parsed(value, at)
     if isinstance(value, list):
@@ -77,7 +77,7 @@ def _refuse_switches(call: Mapping[str, Any], at: str) -> None:
 
 
 def _read_function(function: Mapping[str, Any], at: str, findings: list[Finding]) -> dict[str, Any]:
-    """Check the name and parse the arguments of the object that holds both, the name first as servers write it."""
+    """Return the object of a call's name and arguments, checked and parsed, the name first as servers write it."""
     name = function.get("name")
     if not isinstance(name, str) or not name:
         found = "an empty string" if name == "" else kind(name) if "name" in function else "missing"

@@ -21,7 +21,7 @@ _SCHEMAS = ("parameters", "input_schema", "inputSchema")
 
 
 def read_tools(row: Row) -> list[dict[str, Any]] | None:
-    """Take the tools of a row: a list, JSON text of it or of its elements; None where there are none.
+    """Return the tools of a row: a list, JSON text of it or of its elements; None where there are none.
 
     Each becomes ``{"type": "function", "function": {"name", "description", "parameters"}}``, which is what a server
     shows the model, whether it is a bare function, Anthropic's, Bedrock's or Gemini's. Raises RowError ``bad-tools``.
@@ -43,7 +43,7 @@ def as_tools(values: list[Any]) -> list[dict[str, Any]]:
 
 
 def read_objects(value: object, name: str, code: str) -> list[dict[str, Any]] | None:
-    """Read a list of objects, None where there are none; anything else is refused with ``code``."""
+    """Return a list of objects, None where there are none; any other value is refused with ``code``."""
     hint = f"Give {name} as a list of objects, or leave the key out."
     if isinstance(value, dict) and value:
         if code == "bad-tools" and not value.keys() & {"name", "function", "type", "toolSpec", *_LISTS}:
@@ -61,7 +61,7 @@ def read_objects(value: object, name: str, code: str) -> list[dict[str, Any]] | 
 
 
 def _parsed(value: object, name: str) -> object:
-    """Read JSON text, as which some data sets hold tools so that no column type bends them."""
+    """Return the value of JSON text, as which some data sets hold tools so that no column type changes them."""
     try:
         return unwrapped(value)
     except RowError as error:

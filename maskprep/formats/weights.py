@@ -1,4 +1,4 @@
-"""How much a message counts in the loss, by the data's own word.
+"""The weight of a message in the loss, by the data's own keys.
 
 The names are those of trainers and of published data sets, and their polarity differs: most say what is trained, a few
 what is not.
@@ -31,10 +31,10 @@ MASKED_KEYS = ("masked", "is_masked", "mask", "mask_loss", "no_loss", "ignore_lo
 """Keys of a message that are true where it is *not* trained."""
 
 WEIGHT_KEYS = (*TRAINED_KEYS, *MASKED_KEYS)
-"""Where a message may say how much it counts in the loss."""
+"""The keys under which a message may say how much it counts in the loss."""
 
 DETAIL_KEYS = ("training_detail", "train_detail")
-"""Where a message may say which of its characters are trained."""
+"""The keys under which a message may say which of its characters are trained."""
 
 _WEIGHT_KEYS = frozenset(WEIGHT_KEYS)
 _WORDS = {"true": True, "yes": True, "false": False, "no": False}
@@ -42,7 +42,7 @@ _NUMBER = re.compile(r"[0-9]+(\.[0-9]*)?")
 
 
 def read_weight(raw: Mapping[str, Any], at: str) -> float | None:
-    """Read what the keys of ``WEIGHT_KEYS`` say of a message, None where they say nothing; true is 1 and false 0.
+    """Return the weight that the keys of ``WEIGHT_KEYS`` give a message, None where they give none; true is 1.
 
     A number is more exact than true: ``{"train": true, "weight": 0.5}`` is 0.5. Raises RowError ``bad-weight``, or
     ``unread-field`` where a key holds a mask of single tokens.
@@ -61,7 +61,7 @@ def read_weight(raw: Mapping[str, Any], at: str) -> float | None:
 
 
 def as_weight(value: object, at: str) -> float:
-    """Read one weight. Raises RowError ``bad-weight``."""
+    """Return a value as a weight. Raises RowError ``bad-weight``."""
     try:
         weight = float(value) if isinstance(value, (int, float)) else math.nan
     except OverflowError:

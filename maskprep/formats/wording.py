@@ -1,4 +1,4 @@
-"""How messages to people name and quote a value that came out of a row."""
+"""The wording of messages to people: how they name and quote a value that came out of a row."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ _KINDS: tuple[tuple[type | tuple[type, ...], str], ...] = (
 
 
 def quote(text: str) -> str:
-    r"""Quote the start of a text on one line, with control characters escaped: ``'a\x1bb'``."""
+    r"""Return the start of a text in quotes, on one line, with control characters escaped: ``'a\x1bb'``."""
     return repr(text) if len(text) <= QUOTED else repr(text[:QUOTED]) + "…"
 
 
 def kind(value: object) -> str:
-    """Name the JSON type of a value, with its article: ``a list``."""
+    """Return the name of a value's JSON type, with its article: ``a list``."""
     if value is None:
         return "null"
     return next((name for types, name in _KINDS if isinstance(value, types)), type(value).__name__)

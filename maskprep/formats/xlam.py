@@ -1,4 +1,4 @@
-"""xLAM's shape: a ``query``, the calls that answer it, ``answers``, and the ``tools``, with ``history`` before them."""
+"""xLAM's format: a ``query``, the calls that answer it, ``answers``, the ``tools``, and ``history`` before them."""
 
 from __future__ import annotations
 

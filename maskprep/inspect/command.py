@@ -49,7 +49,7 @@ class InspectReport:
 
 
 class Output:
-    """A build, with what is needed to show its rows."""
+    """A finished build, with the tokenizer that shows its rows."""
 
     def __init__(self, data: StoredDataSet, viewer: Viewer) -> None:
         """Show the rows of ``data`` with ``viewer``."""
@@ -60,8 +60,8 @@ class Output:
         """Open the finished build in folder ``path``.
 
         Raises:
-            UsageError: there is none, or no tokenizer in it.
-            BuildError: there is one, but damaged.
+            UsageError: there is no finished build, or no tokenizer in it.
+            BuildError: the build is damaged.
         """
         data = open_build(path)
         if not Path(data.tokenizer).is_dir():  # its name alone would be taken for one of the hub's
@@ -71,7 +71,7 @@ class Output:
 
     @property
     def config(self) -> dict[str, Any]:
-        """The configuration that it was built with, and the time that its templates were told."""
+        """The configuration of the build, and the time that ``strftime_now`` told its templates."""
         with damage_told(self.data.path):
             return {**self.data.manifest["config"], "now": self.data.manifest["now"]}
 
@@ -145,7 +145,7 @@ class Output:
                     yield number
 
     def chosen(self, selection: Selection) -> Iterator[View]:
-        """Yield the selected rows, then those left out that were sought; at most ``limit`` of a search."""
+        """Yield the selected rows, then the rejects and drops that were searched for; at most ``limit`` of a search."""
         found: Iterator[View] = map(self.view, self.numbers(selection))
         if selection.by_number:
             return found
@@ -225,7 +225,7 @@ def _sought(view: View, selection: Selection, data: bytes = b"") -> bool:
 
 
 def _check(number: int, row: ShardRow) -> None:
-    """Refuse a row whose columns do not fit together: it would be shown as something that it is not."""
+    """Refuse a row whose columns do not fit together: its tokens would be shown under wrong roles or labels."""
     ids, labels, spans = row.labelled.input_ids, row.labelled.labels, row.labelled.spans
     edges = [0, *(edge for span in spans for edge in (span.start, span.end)), len(ids)]
     tiled = edges[::2] == edges[1::2] and all(span.start < span.end for span in spans)
@@ -237,7 +237,7 @@ def _check(number: int, row: ShardRow) -> None:
 
 
 def _details(reject: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the details of a reject; the two texts of a mismatch must be such."""
+    """Return the details of a reject, the two texts of a mismatch checked: somebody else may have written the file."""
     details = dict(reject.get("details", {}))
     if "prompt" in details and "rendered" in details:
         for parting in (details["prompt"], details["rendered"]):

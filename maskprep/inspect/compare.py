@@ -29,7 +29,7 @@ _SHOWABLE = 1000  # rows without a counterpart so far that are kept whole
 
 @dataclass(frozen=True, slots=True)
 class Comparison:
-    """What differs. Only rows with the same ids can be compared token by token.
+    """The counts of what differs between two masks. Only rows with the same ids can be compared token by token.
 
     ``rows`` counts those of the first, and each of them is ``equal``, ``differing``, one with ``other_ids`` or
     ``missing_in_second``. ``only_first`` and ``only_second`` count tokens that are trained in one of the two alone.
@@ -59,12 +59,13 @@ def compare(
 ) -> Comparison:
     """Compare two named streams of rows, in whatever order each of them brings its rows.
 
-    Streams in the order of their sources are read side by side. What has no counterpart yet is held as one bit a token.
+    Streams in the order of their sources are read side by side. A row that has no counterpart yet is held as one bit a
+    token.
 
     Args:
-        first: name and rows of the first.
-        second: name and rows of the second.
-        viewer: shows the rows of the first.
+        first: name and rows of the first stream.
+        second: name and rows of the second stream.
+        viewer: shows the rows of the first stream.
         limit: how many of the differing rows to show.
     """
     tally = _Tally(viewer, limit)
@@ -96,7 +97,7 @@ def compare(
 
 @dataclass(frozen=True, slots=True)
 class _Mask:
-    """What two rows are compared by: a hash of the ids, and a bit for each of them."""
+    """The mask of a row in small, to be compared: a hash of the ids, and a bit for each token, set where trained."""
 
     ids: bytes
     length: int
@@ -113,7 +114,7 @@ class _Mask:
 
 @dataclass(frozen=True, slots=True)
 class _Row:
-    """A row of the first; ``labelled`` is None for one that is not kept to be shown."""
+    """A row of the first stream; ``labelled`` is None for one that is not kept to be shown."""
 
     number: int
     mask: _Mask
@@ -126,7 +127,7 @@ def _passed(last: Key | None, key: Key) -> bool:
 
 
 def _meet(tally: _Tally, theirs: Item, missed: dict[Key, _Row], held: dict[Key, _Mask]) -> None:
-    """Compare a row of the second with its counterpart, or hold it."""
+    """Compare a row of the second stream with its counterpart in the first, or hold it until that comes."""
     key, mask = theirs[0], _Mask.of(theirs[1])
     if key in missed:
         tally.add(key, missed.pop(key), mask)
@@ -135,7 +136,7 @@ def _meet(tally: _Tally, theirs: Item, missed: dict[Key, _Row], held: dict[Key, 
 
 
 class _Tally:
-    """Counts what differs, and keeps the first rows that do."""
+    """Counts the rows and tokens that differ, and keeps the first rows that do."""
 
     def __init__(self, viewer: Viewer, limit: int) -> None:
         self._viewer, self._limit = viewer, limit
@@ -143,7 +144,7 @@ class _Tally:
         self.counts = dict.fromkeys(("equal", "differing", "only_first", "only_second", "other_ids"), 0)
 
     def add(self, key: Key, mine: _Row, theirs: _Mask) -> None:
-        """Count a row of the first and its counterpart."""
+        """Count a row of the first stream and its counterpart in the second."""
         if (mine.mask.ids, mine.mask.length) != (theirs.ids, theirs.length):
             self.counts["other_ids"] += 1
             return
@@ -156,7 +157,7 @@ class _Tally:
             self._show(key, mine.number, mine.labelled, there)
 
     def shown(self) -> tuple[RowView, ...]:
-        """Return the rows that were kept, in order."""
+        """Return the views of the rows that were kept, in order."""
         return tuple(self._shown[number] for number in sorted(self._shown))
 
     def _show(self, key: Key, number: int, mine: Labelled, there: npt.NDArray[np.bool_]) -> None:
@@ -170,7 +171,7 @@ class _Tally:
 
 
 def stored(output: Output) -> Iterator[Item]:
-    """Yield the rows of a build, each once: copies of a row are the same in all."""
+    """Yield the rows of a build, each once, though it may hold copies."""
     copied = any(source["weight"] > 1 for source in output.config["sources"])
     seen: set[Key] = set()
     for number in range(len(output.data)):
@@ -183,7 +184,7 @@ def stored(output: Output) -> Iterator[Item]:
 
 
 def prepared(inputs: Inputs, rejected: Callable[[RowError], None] = lambda _: None) -> Iterator[Item]:
-    """Yield the rows that a build would make of a source; ``rejected`` is told of those that it would not use."""
+    """Yield the rows that a build would make of a source, and call ``rejected`` for each row that it would not use."""
     for row in chain.from_iterable(map(inputs.preparer.prepare_rows, batches(inputs.lines()))):
         if row.error is not None:
             rejected(row.error)

@@ -24,7 +24,7 @@ _MESSAGE = re.compile(r"messages\[(\d+)\]")
 
 @dataclass(frozen=True, slots=True)
 class Excerpt:
-    """A piece of a line: ``title`` says which, the fault lies between ``before`` and ``after``."""
+    """A piece of a source line: ``title`` says which, the fault lies between ``before`` and ``after``."""
 
     title: str
     before: str
@@ -36,7 +36,7 @@ class Excerpt:
 
 
 def excerpt(error: RowError, data: bytes, *, numbered: bool = True) -> Excerpt | None:
-    """Return what stands around the fault, as far as the error tells where it lies; else how the line begins.
+    """Return the text around the fault, where the error says where that lies; else the beginning of the line.
 
     Args:
         error: why the line cannot be used.
@@ -89,7 +89,7 @@ def _line(where: Where) -> bytes:
 
 
 def _message(data: bytes, number: int) -> str | None:
-    """Return message ``number`` as JSON."""
+    """Return message ``number`` of a line as JSON, None where the line has no such message."""
     try:
         return json.dumps(json.loads(data)["messages"][number], ensure_ascii=False)
     except (ValueError, LookupError, TypeError, RecursionError):

@@ -1,4 +1,4 @@
-"""The findings of a build, by the row that they are about; most of them stay on the disk."""
+"""The findings of a build, looked up by file and line of the row that they are about; their texts stay on the disk."""
 
 from __future__ import annotations
 
@@ -17,19 +17,18 @@ Entries = Iterator[tuple[int, Mapping[str, Any]]]
 
 
 class Found:
-    """Looks up findings in the file that holds them. Memory holds 18 bytes of each.
+    """Looks up findings in the file that holds them. Memory holds 18 bytes for each finding.
 
     Args:
-        entries: every finding, with the place where it stands in the file.
-        read: returns the finding that stands at a place.
-        examples: of how many rows with each code the places are kept.
+        entries: every finding, with its offset in the file.
+        read: returns the finding at an offset.
+        examples: how many rows are kept as examples of each code.
 
     Raises:
         KeyError, TypeError, ValueError: an entry is no finding.
     """
 
     def __init__(self, entries: Entries, read: Callable[[int], Mapping[str, Any]], examples: int = 10) -> None:
-        """Read all findings once; see the class."""
         self._read = read
         self._codes: dict[str, int] = {}
         self.first: dict[str, list[Place]] = defaultdict(list)
@@ -50,12 +49,12 @@ class Found:
         self._numbers = np.asarray(codes, np.uint16)[order]
 
     def of(self, place: Place) -> list[tuple[str, str]]:
-        """Return code and message of the findings about a row."""
+        """Return code and message of each finding about the row at a file and line."""
         entries = [self._read(int(self._offsets[at])) for at in range(*self._span(place))]
         return [(text(entry, "code"), text(entry, "message")) for entry in entries if _place(entry) == place]
 
     def has(self, place: Place, code: str) -> bool:
-        """Tell whether a row has a finding with that code."""
+        """Tell whether the row at a file and line has a finding with that code."""
         start, stop = self._span(place)
         number = self._codes.get(code)
         return bool((self._numbers[start:stop] == number).any()) and code in dict(self.of(place))
@@ -66,7 +65,7 @@ class Found:
 
 
 def text(facts: Mapping[str, Any], name: str) -> str:
-    """Return a text of a line of rejects or findings, which another hand may have written."""
+    """Return the field ``name`` of a reject or finding, checked to be text: somebody else may have written the file."""
     if not isinstance(facts[name], str):
         raise TypeError(f"{name} is no text")
     return str(facts[name])

@@ -1,4 +1,4 @@
-"""Which rows to look at."""
+"""The selection of rows to look at: by number, by place in the source, by text or by finding."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _WAYS = ("row", "rows", "random", "find", "origin", "finding")
 
 @dataclass(frozen=True, slots=True)
 class Selection:
-    """One way to choose rows; without any, the first row. Numbers are from 0, negative ones from the end.
+    """One way to choose rows; an empty selection is the first row. Numbers count from 0, negative ones from the end.
 
     ``rows`` is ``A:B`` as in a slice, ``origin`` is ``FILE:LINE``, ``finding`` the code of a finding or a reject, and
     ``limit`` bounds how many rows a search shows.
@@ -37,11 +37,11 @@ class Selection:
 
     @property
     def given(self) -> tuple[str, ...]:
-        """The options by which rows are chosen."""
+        """The names of the options that were given to choose rows by."""
         return tuple(f"--{name}" for name in _WAYS if getattr(self, name) is not None)
 
     def check(self) -> None:
-        """Raise ``UsageError`` where two ways are given, or one that cannot be understood."""
+        """Raise ``UsageError`` where two options choose rows, or one cannot be understood."""
         if len(self.given) > 1:
             raise UsageError(f"{' and '.join(self.given)} cannot go together", "choose rows in one way")
         if self.row is not None and abs(self.row) > _MOST:
@@ -68,7 +68,7 @@ class Selection:
         return self.find is None and self.origin is None and self.finding is None
 
     def numbers(self, total: int) -> list[int]:
-        """Return the rows chosen by place out of ``total``.
+        """Return the numbers of the rows chosen by number out of ``total`` rows.
 
         Raises:
             UsageError: there is no such row.
@@ -85,9 +85,10 @@ class Selection:
         return [number % total]
 
     def pick(self, items: Iterable[T]) -> Iterator[tuple[int, T]]:
-        """Yield the items chosen by place, with their numbers, out of a stream of unknown length that is read once.
+        """Yield the items chosen by number, with their numbers, out of a stream of unknown length that is read once.
 
-        No further than needed is read, and no more is held than what is chosen and the distance from the end.
+        The stream is read no further than needed. Memory holds the chosen items, or as many as a negative number counts
+        from the end.
 
         Raises:
             UsageError: there is no such item.
@@ -106,7 +107,7 @@ class Selection:
             yield from self._must_be([held[0]] if len(held) == distance else [])
 
     def _ends(self) -> tuple[int | None, int | None]:
-        """Return A and B of ``rows``."""
+        """Return the ends A and B of ``rows``, None for one that is left out."""
         found = re.fullmatch(r"(-?[0-9]{1,18})?:(-?[0-9]{1,18})?", ":" if self.rows is None else self.rows)
         if not found:
             raise UsageError(
@@ -121,7 +122,7 @@ class Selection:
         return found
 
     def _sample(self, numbered: Iterable[tuple[int, T]], size: int) -> list[tuple[int, T]]:
-        """Choose ``size`` items, each set of them as likely as any other, holding no more than these."""
+        """Return ``size`` items drawn at random, each set of items as likely as any other; no more are held."""
         dice = random.Random(self.seed)  # noqa: S311 - to look at, not to hide
         kept: list[tuple[int, T]] = []
         for number, item in numbered:

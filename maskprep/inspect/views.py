@@ -1,4 +1,4 @@
-"""Rows as they are shown: token by token, with what each token is and whether it is trained."""
+"""Rows as they are shown: token by token, with the role and part of each token and whether it is trained."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from maskprep.tokenizer.load import LoadedTokenizer
 
 @dataclass(frozen=True, slots=True)
 class TokenView:
-    """One token. ``data`` are the bytes that it stands for: a part of a character, maybe, and then no text.
+    """One token of a row. ``data`` are the bytes that it stands for, maybe a part of a character, which has no text.
 
     ``split``: a token of the undivided text was split here, at the border in front of a completion. ``other``: whether
     the token is trained in the data set that this one is compared with, None without a comparison.
@@ -62,9 +62,9 @@ class TokenView:
 
 @dataclass(frozen=True, slots=True)
 class RowView:
-    """One sequence. ``number`` is its place in the data set or, of a source, that of its row; both from 0.
+    """One sequence, shown. ``number`` is its place in the data set, or that of its row in the source; both from 0.
 
-    ``place`` tells which packed row it stands in, and as which of its documents, both from 0; None: it is a row itself.
+    ``place`` are the packed row that it stands in, and its number there, both from 0; None where rows are not packed.
     """
 
     number: int
@@ -85,7 +85,7 @@ class RowView:
         return b"".join(token.data for token in self.tokens).decode(errors="replace")
 
     def holding(self, text: str) -> set[int]:
-        """Return the indices of the tokens that hold ``text``, wherever it stands."""
+        """Return the indices of the tokens that hold ``text``, wherever it stands in the row."""
         if not text:
             return set()
         starts = [0, *accumulate(len(token.data) for token in self.tokens)]
@@ -116,7 +116,7 @@ class RowView:
 class RejectView:
     """A source row that cannot be used, and why.
 
-    ``source`` is the beginning of the line, ``around`` what stands around the fault; a build keeps neither, but tells
+    ``source`` is the beginning of the line, ``around`` the text around the fault; a build keeps neither, but tells
     where to look. ``number`` is the row's place in the source, -1 where that is not known.
     """
 
@@ -131,7 +131,7 @@ class RejectView:
 
     @classmethod
     def of(cls, number: int, where: Where, error: RowError, data: bytes, *, adapted: bool = False) -> RejectView:
-        """Describe a rejected line; ``adapted``: the messages that its error names are numbered otherwise in it."""
+        """Return the view of a rejected line; ``adapted``: the line numbers the messages of its error otherwise."""
         shown = data[:_SOURCE_SHOWN].decode(errors="backslashreplace")
         around = excerpt(error, data, numbered=not adapted)
         return cls(number, where, error.code, error.message, error.hint, error.facts, shown, around)
@@ -154,12 +154,11 @@ class Viewer:
     """Makes views of labelled sequences with the tokenizer that encoded them."""
 
     def __init__(self, loaded: LoadedTokenizer, encoder: Encoder) -> None:
-        """Look up which ids are special."""
         self._encoder = encoder
         self._special = frozenset(loaded.tokenizer.convert_tokens_to_ids(list(loaded.special_tokens)))
 
     def text(self, ids: Iterable[int]) -> str:
-        """Return the text that ids stand for."""
+        """Return the text of token ids."""
         return b"".join(self._encoder.spell(ids)).decode(errors="replace")
 
     def view(
@@ -193,7 +192,7 @@ class Viewer:
         return RowView(number, where, sequence, tokens, tuple(findings))
 
     def _splits(self, spelled: Sequence[bytes], trained: Sequence[bool]) -> set[int]:
-        """Return the tokens with which a completion begins where the undivided text has no border of tokens."""
+        """Return the indices of tokens that begin a completion in the middle of a token of the undivided text."""
         try:
             natural = self._encoder.encode(b"".join(spelled).decode())
         except (UnicodeDecodeError, RowError):

@@ -34,12 +34,12 @@ STATEMENTS: tuple[Callable[[Prober], Statement], ...] = (
     *probe_history.STATEMENTS,
     *probe_marks.STATEMENTS,
 )
-"""What is told about a template, in this order."""
+"""The functions that make the statements about a template, in the order of the report."""
 
 
 @dataclass(frozen=True, slots=True)
 class ProbeReport:
-    """What was found. ``rows`` None: no source was given."""
+    """The statements about a template, and the counts of the first rows; ``rows`` None: no source was given."""
 
     tokenizer: str
     templates: tuple[str, ...]
@@ -57,7 +57,7 @@ class ProbeReport:
 
 
 def probe(inputs: Inputs, *, rows: bool) -> ProbeReport:
-    """Probe the template of ``inputs``; with ``rows``, try the first rows of its sources as well."""
+    """Return the report about the template of ``inputs`` and, with ``rows``, about the first rows of its sources."""
     prober = Prober(inputs.preparer, inputs.now)
     sources = sorted({template.source for template in inputs.preparer.templates.values()})
     return ProbeReport(
@@ -69,7 +69,7 @@ def probe(inputs: Inputs, *, rows: bool) -> ProbeReport:
 
 
 def statements(prober: Prober) -> tuple[Statement, ...]:
-    """Return everything that is told about a template."""
+    """Return all statements about a template."""
     return tuple(state(prober) for state in STATEMENTS)
 
 
@@ -86,7 +86,7 @@ class FirstRows:
 
 
 def first_rows(lines: Iterable[Line], preparer: Preparer) -> FirstRows:
-    """Prepare the first rows as a build would, and write nothing."""
+    """Return the counts of the first rows, prepared as a build would prepare them; nothing is written."""
     found, adviser = FirstRows(), Adviser(preparer)
     for batch in batches(islice(lines, SAMPLE_ROWS)):
         for row in preparer.prepare_rows(batch):

@@ -47,14 +47,14 @@ _WORDS = {
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """What became of a role or field; ``detail`` are the template's own words where it refuses it."""
+    """What a template did with a role or field; ``detail`` are the template's own words where it refuses it."""
 
     kind: str
     detail: str = ""
 
 
 def verdict(outcome: Rendered | RowError, number: int, part: Part, *wanted: str) -> Verdict:
-    """Tell what became of the texts ``wanted`` of one part of message ``number``."""
+    """Return what the template did with the texts ``wanted`` of one part of message ``number``."""
     if isinstance(outcome, RowError):
         return Verdict(REFUSED if outcome.code == "template-error" else UNCLEAR, outcome.message)
     found = own(outcome, number, part)
@@ -64,7 +64,7 @@ def verdict(outcome: Rendered | RowError, number: int, part: Part, *wanted: str)
 
 
 def roles(prober: Prober) -> Statement:
-    """Tell which roles it renders."""
+    """State which roles the template renders."""
     lead = {role: Sample((message(role, SYSTEM), user())) for role in ("system", "developer")}
     found = {role: verdict(prober.render(sample), 0, Part.CONTENT, SYSTEM) for role, sample in lead.items()}
     found["user"] = verdict(prober.render(PLAIN), 0, Part.CONTENT, QUESTIONS[0])
@@ -79,7 +79,7 @@ def roles(prober: Prober) -> Statement:
 
 
 def _within_user(prober: Prober, outcome: Rendered) -> bool:
-    """Tell whether no turn begins between the text of a system message and that of the user behind it."""
+    """Tell whether no turn begins between the text of a system message and that of the user message behind it."""
     system, asked = outcome.extent(0), outcome.extent(1)
     header = prober.user_header
     if system is None or asked is None or system[1] > asked[0] or not header:
@@ -89,7 +89,7 @@ def _within_user(prober: Prober, outcome: Rendered) -> bool:
 
 
 def fields(prober: Prober) -> Statement:
-    """Tell which fields it renders."""
+    """State which fields of messages the template renders."""
     one = call(ARGUMENTS)["tool_calls"]
     two = [*one, *call({"hill": "Mill Hill"}, number=2)["tool_calls"]]
     called, beside, twice, full = (
@@ -141,7 +141,7 @@ def _list_content(prober: Prober) -> Verdict:
 
 
 def _statement(name: str, found: dict[str, Verdict], names: dict[str, str] | None = None) -> Statement:
-    """Group what was found, best first; a refusal is followed by the template's own words."""
+    """Return a statement that groups names by verdict, best first; the template's words follow a refusal."""
     told = names or {}
     groups = []
     for kind, words in _WORDS.items():
@@ -153,7 +153,7 @@ def _statement(name: str, found: dict[str, Verdict], names: dict[str, str] | Non
 
 
 def _listed(items: Iterable[tuple[str, Verdict]]) -> str:
-    """Return the names; those that were refused in the same words stand together before these words."""
+    """Return names in words; those that were refused in the same words stand together before these words."""
     by_words: dict[str, list[str]] = {}
     for name, found in items:
         by_words.setdefault(_short(found.detail), []).append(name)

@@ -1,4 +1,4 @@
-"""Whether the generation prompt fits a plain answer, what would mend it, and which variables the template heeds."""
+"""Whether the generation prompt fits a plain answer, what would make it fit, and which variables change a rendering."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from maskprep.template.variables import free_variables
 
 
 def fit(prober: Prober) -> Statement:
-    """Tell whether the prompt stands before a plain answer; where it does not, what was tried and helped."""
+    """State whether the generation prompt stands before a plain answer; if it does not, what was tried and helped."""
     found = prober.turn(PLAIN, 1)
     if not isinstance(found, RowError):
         later = prober.turn(TWO, 3)
@@ -50,7 +50,7 @@ def _by_variables(prober: Prober) -> list[str]:
 
 
 def variables(prober: Prober) -> Statement:
-    """Tell which variables, set to true or to false, change a plain prompt or what stands in the history."""
+    """State which variables, set to true or to false, change a plain prompt or the rendering of earlier turns."""
     value: dict[str, dict[str, str]] = {}
     asked = Sample(PLAIN.messages[:1])
     for name in free_variables(prober.template(PLAIN)):
@@ -71,7 +71,7 @@ def variables(prober: Prober) -> Statement:
 
 
 def _change(prober: Prober, sample: Sample, given: dict[str, Any], *, prompt: bool) -> str:
-    """Return how the text goes on where it parts from the one without the variable, empty where it does not."""
+    """Return the text from where it differs from the rendering without the variable, empty where it does not differ."""
     before, after = prober.render(sample, prompt=prompt), prober.render(sample.given(**given), prompt=prompt)
     if not isinstance(before, Rendered):
         return ""

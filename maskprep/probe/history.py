@@ -40,7 +40,7 @@ _PLACES = ("the last turn", "earlier turns", "tool calls until the answer", "too
 
 
 def history(prober: Prober) -> Statement:
-    """Tell whether an earlier turn changes when later ones follow, and show how it looked before and after."""
+    """State whether an earlier turn changes when later ones follow, and show how it looked before and after."""
     value = {name: _rewritten(prober, sample) for name, sample in _CHATS.items()}
     changed = {name: change for name, change in value.items() if change}
     if not changed:
@@ -74,7 +74,7 @@ def _rewritten(prober: Prober, sample: Sample) -> dict[str, str] | None:
 
 
 def reasoning(prober: Prober) -> Statement:
-    """Tell where the reasoning of a turn stays: in the last turn, in earlier ones, while tools are called."""
+    """State in which turns the template keeps reasoning: in the last one, in earlier ones, while tools are called."""
     thought = call(ARGUMENTS, reasoning_content=THOUGHTS[0])
     called = prober.fitted(with_tool(user(), thought, result(), assistant()))
     written = Sample((user(), message("assistant", f"<think>\n{THOUGHTS[0]}\n</think>\n\n{ANSWERS[0]}")))
@@ -102,13 +102,13 @@ def reasoning(prober: Prober) -> Statement:
 
 
 def _kept(prober: Prober, sample: Sample, number: int, part: Part) -> bool | None:
-    """Tell whether the thought of a message stands in the rendering, None where there is none."""
+    """Tell whether the reasoning of a message stands in the rendering, None where there is no rendering."""
     outcome = prober.render(sample)
     return THOUGHTS[0] in own(outcome, number, part) if isinstance(outcome, Rendered) else None
 
 
 def cost(prober: Prober) -> Statement:
-    """Tell what each ``history`` makes of a plain chat of six turns."""
+    """State how many sequences and tokens each ``history`` makes of a plain chat of six turns."""
     try:
         preparer, proved = prove(prober, prober.conversation(chat(_TURNS)))
     except RowError as error:

@@ -1,4 +1,4 @@
-"""The clock, the token that begins a text, and the template's own marks of what is to be trained."""
+"""The clock, the token that begins a text, and the template's own ``{% generation %}`` marks."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _SHOWN = 3  # examples of each way in which marks and law differ
 
 
 def clock(prober: Prober) -> Statement:
-    """Tell whether the same chat is rendered otherwise at another time."""
+    """State whether the same chat is rendered otherwise at another time."""
     for name, sample in (("a plain chat", PLAIN), ("a chat with tools", ANSWERED)):
         template = prober.template(sample)
         if not template.uses_clock:
@@ -44,7 +44,7 @@ def clock(prober: Prober) -> Statement:
 
 
 def beginning(prober: Prober) -> Statement:
-    """Tell whether template and tokenizer would both write the token that begins a text."""
+    """State whether template and tokenizer would both write the token that begins a text."""
     tokenizer, outcome = prober.loaded.tokenizer, prober.render(PLAIN)
     token, number = tokenizer.bos_token, tokenizer.bos_token_id
     if isinstance(outcome, RowError):
@@ -69,7 +69,7 @@ def beginning(prober: Prober) -> Statement:
 
 
 def marks(prober: Prober) -> Statement:
-    """Compare what the template's ``{% generation %}`` marks would train with what the law trains."""
+    """State how the text that the template's ``{% generation %}`` marks would train differs from proved completions."""
     try:
         marked, law = _marked(prober), _law(prober)
     except RowError as error:
@@ -106,7 +106,7 @@ def _marked(prober: Prober) -> Any:
 
 
 def _law(prober: Prober) -> Labelled:
-    """Return the whole chat with every turn trained, as far as it stands there."""
+    """Return the whole chat, labelled, with every turn trained that stands in its rendering."""
     if isinstance(outcome := prober.render(TWO), RowError):
         raise outcome
     preparer, proved = prove(prober, prober.conversation(TWO))

@@ -1,6 +1,6 @@
-"""Small conversations of our own, run through a chat template, and what is learnt of it by that.
+"""Small conversations of our own, run through a chat template to learn what it does.
 
-Nothing is read off the template's text: what a template does is seen in what it renders, and whose text it is.
+Nothing is read off the template's text: what it does is seen in its renderings, and in whose text they hold.
 """
 
 from __future__ import annotations
@@ -27,9 +27,9 @@ from maskprep.template.turns.turn import Turn
 
 @dataclass(frozen=True, slots=True)
 class Statement:
-    """One fact about a template: a stable ``name``, its ``value`` in JSON types, and the same in plain words.
+    """One fact about a template: a stable ``name``, its ``value`` in JSON types, and a sentence in plain words.
 
-    ``notable``: it costs something, or something is lost by it.
+    ``notable``: the fact means that something is lost, or costs more.
     """
 
     name: str
@@ -44,7 +44,7 @@ class Statement:
 
 @dataclass(frozen=True, slots=True)
 class Sample:
-    """A conversation to try: messages, and what goes with them."""
+    """A conversation to try: messages, tools, documents and template variables."""
 
     messages: tuple[Mapping[str, Any], ...]
     tools: tuple[Mapping[str, Any], ...] = ()
@@ -52,7 +52,7 @@ class Sample:
     kwargs: tuple[tuple[str, Any], ...] = ()
 
     def given(self, **kwargs: Any) -> Sample:
-        """Return the same conversation with other template variables."""
+        """Return this sample with ``variables`` as its template variables."""
         return replace(self, kwargs=tuple(kwargs.items()))
 
 
@@ -61,11 +61,10 @@ class Prober:
 
     Args:
         preparer: the tokenizer and the template; its policy does not matter.
-        now: the time that the template is told.
+        now: the time that ``strftime_now`` tells.
     """
 
     def __init__(self, preparer: Preparer, now: datetime) -> None:
-        """Keep both; see the class."""
         self._made, self.now = preparer, now
         self.loaded, self.stops = preparer.loaded, preparer.stops
         self._conversations: dict[str, Conversation] = {}
@@ -74,16 +73,16 @@ class Prober:
 
     @cached_property
     def strict(self) -> Preparer:
-        """One that refuses turns that the prompt does not fit."""
+        """A preparer that rejects turns that the prompt does not fit."""
         return self._made.under(Policy())
 
     @cached_property
     def lenient(self) -> Preparer:
-        """One that takes them as they are rendered."""
+        """A preparer that takes turns that the prompt does not fit as they are rendered."""
         return self._made.under(Policy(mismatch=Mismatch.TRAIN))
 
     def template(self, sample: Sample) -> ChatTemplate:
-        """Return the template that such a conversation is rendered with."""
+        """Return the template that a sample is rendered with: a tokenizer may have one of its own for tools."""
         return self._made.templates[bool(sample.tools)]
 
     def conversation(self, sample: Sample) -> Conversation:
@@ -99,7 +98,7 @@ class Prober:
         return self._conversations[key]
 
     def render(self, sample: Sample, upto: int | None = None, *, prompt: bool = False) -> Rendered | RowError:
-        """Return the first ``upto`` messages (all) rendered, or why they cannot be."""
+        """Return the rendering of the first ``upto`` messages (all unless given), or why they cannot be rendered."""
         count = len(sample.messages) if upto is None else upto
         key = (_key(sample), count, prompt)
         if key not in self._rendered:
@@ -133,7 +132,7 @@ class Prober:
         return self._turns[key]
 
     def turn_anyhow(self, sample: Sample, message: int) -> Turn | RowError:
-        """Return the same; where the prompt does not fit, the turn as rendered."""
+        """Return the turn of an assistant message, where the prompt does not fit as rendered, or why there is none."""
         found = self.turn(sample, message)
         if isinstance(found, RowError) and found.code == "prompt-mismatch":
             return self.turn(sample, message, Mismatch.TRAIN)
@@ -141,7 +140,7 @@ class Prober:
 
     @cached_property
     def user_header(self) -> str:
-        """What the template writes in front of a later user's message and of the first one alike."""
+        """The text that the template writes in front of each user message, the first and later ones alike."""
         asked = {"role": "user", "content": "Here?"}, {"role": "user", "content": "There?"}
         two = self.render(Sample((asked[0], {"role": "assistant", "content": "Over there."}, asked[1])))
         first, second = (None, None) if isinstance(two, RowError) else (two.extent(0), two.extent(2))
@@ -156,7 +155,7 @@ class Prober:
         return before[len(before) - shared :]
 
     def generation_prompt(self, sample: Sample) -> str | None:
-        """Return what asking for one adds to the end of the rendering, None where it does something else."""
+        """Return the text that asking for a generation prompt adds at the end, None where it changes other text."""
         plain, asked = self.render(sample), self.render(sample, prompt=True)
         if isinstance(plain, RowError) or isinstance(asked, RowError) or not asked.text.startswith(plain.text):
             return None
@@ -164,13 +163,13 @@ class Prober:
 
 
 def prove(prober: Prober, conversation: Conversation) -> tuple[Preparer, Any]:
-    """Prove a conversation; where the prompt does not fit, take its turns as they are rendered.
+    """Prove the turns of a conversation; where the prompt does not fit, take them as they are rendered.
 
     Returns:
-        The preparer that could do it, and what its ``finish`` takes.
+        The preparer that proved them, and what its ``finish`` takes.
 
     Raises:
-        RowError: it cannot be proved in either way.
+        RowError: they cannot be proved in either way.
     """
     try:
         with guarded():
@@ -185,7 +184,7 @@ def prove(prober: Prober, conversation: Conversation) -> tuple[Preparer, Any]:
 def _in_plain_words(
     template: ChatTemplate, conversation: Conversation, count: int, error: RowError, *, prompt: bool
 ) -> RowError:
-    """Return the error as Python words it for plain text, which knows nothing of tracked types."""
+    """Return the error of the plain rendering, in whose words no tracked type is named; ``error`` where it has none."""
     try:
         template.plain(conversation, count, generation_prompt=prompt)
     except RowError as plain:
@@ -198,7 +197,7 @@ def _key(sample: Sample) -> str:
 
 
 def own(rendered: Rendered, message: int, part: Part) -> str:
-    """Return what stands there of one part of a message (-1: tools, documents), wherever it stands."""
+    """Return the text in ``rendered`` of one part of a message (-1: tools, documents), wherever it stands."""
     return "".join(
         rendered.text[start:stop]
         for start, stop, source in rendered.places()
@@ -207,6 +206,6 @@ def own(rendered: Rendered, message: int, part: Part) -> str:
 
 
 def quoted(text: str, limit: int = 90) -> str:
-    """Return a text as it would be written in code, its middle left out where it is long."""
+    """Return a text in quotes, as JSON writes it, its middle left out where it is long."""
     shown = text if len(text) <= limit else f"{text[: limit * 2 // 3]}…{text[-limit // 3 :]}"
     return json.dumps(shown, ensure_ascii=False)

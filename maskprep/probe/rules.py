@@ -1,4 +1,4 @@
-"""What order of messages a template accepts, and in which form it reads arguments."""
+"""The orders of messages that a template accepts, and the form in which it reads the arguments of tool calls."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ _ORDERS = {
 
 
 def order(prober: Prober) -> Statement:
-    """Tell which orders of messages it accepts, loses text of, or refuses."""
+    """State which orders of messages the template accepts, loses text of, or refuses."""
     found = {name: _accepted(prober, Sample(messages)) for name, messages in _ORDERS.items()}
     groups = []
     for kind, words in ((RENDERED, "accepted"), (DROPPED, "text is lost"), (REFUSED, "refused"), (UNCLEAR, "unclear")):
@@ -38,7 +38,7 @@ def order(prober: Prober) -> Statement:
 
 
 def _accepted(prober: Prober, sample: Sample) -> Verdict:
-    """Return the worst that befalls one of the messages."""
+    """Return the worst verdict on any message of a sample."""
     outcome = prober.render(sample)
     verdicts = [verdict(outcome, at, Part.CONTENT, said["content"]) for at, said in enumerate(sample.messages)]
     for one in verdicts:
@@ -48,7 +48,7 @@ def _accepted(prober: Prober, sample: Sample) -> Verdict:
 
 
 def arguments(prober: Prober) -> Statement:
-    """Tell whether it reads the arguments of tool calls as an object, as JSON text, or as either."""
+    """State whether the template reads the arguments of tool calls as an object, as JSON text, or as either."""
     text = json.dumps(ARGUMENTS)
     objects, texts = _as_object(prober), _as_text(prober, text)
     reads = {"object": objects, "text": texts}

@@ -42,38 +42,38 @@ DOCUMENT = {"title": "Gazetteer", "text": "Crow Hill lies in the north."}
 
 
 def message(role: str, text: str, **more: Any) -> dict[str, Any]:
-    """Return a message."""
+    """Return a message of this role and text, as a mapping."""
     return {"role": role, "content": text, **more}
 
 
 def user(number: int = 0, **more: Any) -> dict[str, Any]:
-    """Return one of the questions."""
+    """Return the user message with question ``number``."""
     return message("user", QUESTIONS[number], **more)
 
 
 def assistant(number: int = 0, **more: Any) -> dict[str, Any]:
-    """Return the answer to it."""
+    """Return the assistant message with the answer to question ``number``."""
     return message("assistant", ANSWERS[number], **more)
 
 
 def call(arguments: Any, *, number: int = 1, **more: Any) -> dict[str, Any]:
-    """Return an assistant's message that calls the tool; ``more`` stands in it, too, or instead."""
+    """Return an assistant message that calls the tool; the fields ``more`` are added to it, or replace its own."""
     asked = {"id": f"call{number:05}", "type": "function", "function": {"name": "hill_height", "arguments": arguments}}
     return {"role": "assistant", "content": "", "tool_calls": [asked], **more}
 
 
 def result() -> dict[str, Any]:
-    """Return the tool's answer."""
+    """Return the tool message with the result of the call."""
     return message("tool", RESULT, tool_call_id="call00001", name="hill_height")
 
 
 def chat(turns: int, **more: Any) -> Sample:
-    """Return a plain chat; ``more`` stands in each assistant's message."""
+    """Return a plain chat of so many turns; the fields ``more`` are added to each assistant message."""
     return Sample(tuple(said for turn in range(turns) for said in (user(turn), assistant(turn, **more))))
 
 
 def with_tool(*messages: Mapping[str, Any]) -> Sample:
-    """Return a conversation that has the tool at hand."""
+    """Return a sample of these messages that offers the tool."""
     return Sample(messages, tools=(TOOL,))
 
 

@@ -27,7 +27,7 @@ _ENDS = {(True, True): "both ends", (True, False): "the start", (False, True): "
 
 
 def prompt(prober: Prober) -> Statement:
-    """Tell what asking for a generation prompt adds."""
+    """State what text asking for a generation prompt adds."""
     asked = Sample(PLAIN.messages[:1])
     after = {"user": prober.generation_prompt(asked)}
     answered = prober.fitted(ANSWERED)
@@ -47,7 +47,7 @@ def prompt(prober: Prober) -> Statement:
 
 
 def inserted(prober: Prober) -> Statement:
-    """Tell what the template writes between prompt and content, and between content and stop token."""
+    """State what text the template writes between prompt and content, and between content and stop token."""
     turn = prober.turn(PLAIN, 1)
     if isinstance(turn, RowError):
         return Statement("inserted", None, f"cannot be told: {_reason(turn)}", notable=True)
@@ -62,7 +62,7 @@ def inserted(prober: Prober) -> Statement:
 
 
 def stop(prober: Prober) -> Statement:
-    """Tell which token ends a turn: the last one, an earlier one, one that calls a tool."""
+    """State which token ends a turn: the last one, an earlier one, one that calls a tool."""
     turns = {"answer": prober.turn_anyhow(PLAIN, 1), "tool_call": prober.turn_anyhow(CALLED, 1)}
     last = turns["answer"]
     if isinstance(last, RowError):
@@ -107,7 +107,7 @@ def _is_one(prober: Prober, token: str) -> bool:
 
 
 def trims(prober: Prober) -> Statement:
-    """Tell of whose text it takes away the white space, or only the line breaks, at which end."""
+    """State from whose text the template takes away white space, or only line breaks, and at which end."""
     value: dict[str, dict[str, str]] = {}
     for kind, pad in _PADS.items():
         padded = f"{pad}Stay on the path.{pad}"
@@ -129,7 +129,7 @@ def trims(prober: Prober) -> Statement:
 
 
 def _padded(text: str) -> dict[str, tuple[Sample, int, Part]]:
-    """Return samples that hold the text, in which message, and as which part of it."""
+    """Return samples that hold ``text``, each with the message and the part that it stands in, by what that is."""
     thinking = message("assistant", ANSWERS[0], reasoning_content=text)
     return {
         "system": (Sample((message("system", text), user())), 0, Part.CONTENT),
@@ -140,7 +140,7 @@ def _padded(text: str) -> dict[str, tuple[Sample, int, Part]]:
 
 
 def opening(prober: Prober) -> Statement:
-    """Tell what stands ahead of the first message, and which part of it a system message replaces."""
+    """State what text stands ahead of the first message, and which part of it a system message replaces."""
     alone = prober.render(Sample((user(),)), prompt=True)
     if isinstance(alone, RowError) or (start := alone.extent(0)) is None:
         return Statement("opening", None, "cannot be told: a user's message alone is not rendered", notable=True)

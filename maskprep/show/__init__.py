@@ -1,1 +1,1 @@
-"""Reports made visible. Whatever comes from data is neutralised here, before it reaches a terminal."""
+"""Reports shown on terminals and pages. Text from data is neutralised here, before it reaches a terminal."""

@@ -1,4 +1,4 @@
-"""Two masks on a terminal: the tokens whose label differs, with a little of what stands around them."""
+"""Two masks on a terminal: the tokens whose label differs, with a few tokens around them."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _AROUND = 8  # tokens that differ in nothing, shown at either side of those that
 
 
 def show_comparison(console: Console, comparison: Comparison) -> None:
-    """Print what differs between two masks."""
+    """Print the counts of a comparison of two masks, and the rows that differ."""
     line(console, f"+ trained only in {comparison.first}", "bold green")
     line(console, f"- trained only in {comparison.second}", "bold red")
     same = f"{comparison.equal:,} with the same mask, {comparison.differing:,} with another"

@@ -1,4 +1,4 @@
-"""Text of tokens made visible: white space as marks, what acts spelt out, parts of a character as bytes."""
+"""Text of tokens made visible: white space as marks, control characters as escapes, parts of a character as bytes."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ MARKS = (
 def pieces(
     tokens: Sequence[TokenView], style_of: Callable[[TokenView], str], *, fresh: bool
 ) -> Iterator[tuple[str, str, TokenView]]:
-    """Yield what is shown of tokens, its style, and its first token: neighbours of one style together.
+    """Yield the visible text of tokens, its style, and its first token; neighbours of one style are one piece.
 
-    Together, because letters that join, and marks that stand on the letter before them, must not be torn apart.
+    One piece, because letters that join, and marks that stand on the letter before them, must not be torn apart.
 
     Args:
         tokens: the tokens.
@@ -35,7 +35,7 @@ def pieces(
 
 
 def visible(text: str, *, fresh: bool = True) -> str:
-    """Spell out what acts, and make visible what is white: line breaks, tabs, and blanks that are easily missed.
+    """Return a text with control characters spelt out, and marks for line breaks, tabs and blanks easily missed.
 
     ``fresh`` tells whether the text begins a line: a single blank in front of a word is seen elsewhere, but not there.
     """
@@ -49,7 +49,7 @@ def one_line(text: str) -> str:
 
 
 def token_text(token: TokenView) -> str:
-    """Return what is shown of one token by itself, on one line."""
+    """Return the visible text of one token by itself, on one line."""
     whole = token.text
     return _bytes(token.data) if whole is None else one_line(whole)
 
@@ -59,14 +59,14 @@ def _bytes(data: bytes) -> str:
 
 
 def _spelt(char: str) -> str:
-    """Spell out white space that looks like a blank, and what would pass for a mark of ours and forge a mask."""
+    """Return a character, spelt out where it looks like a blank, or like one of the marks and would forge a mask."""
     forged = char in (OPEN, CLOSE, SPLIT)
     white = char != " " and unicodedata.category(char) == "Zs"
     return char.encode("unicode_escape").decode() if forged or white else char
 
 
 def _dotted(text: str, *, fresh: bool) -> str:
-    """Write blanks as dots where they are more than one, or where a line begins or ends with them."""
+    """Return a text with dots for blanks where there is more than one, or where a line begins or ends with them."""
     inner = text.strip(" ")
     lead = len(text) - len(text.lstrip(" "))
     trail = len(text) - lead - len(inner)

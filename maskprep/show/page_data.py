@@ -24,13 +24,13 @@ Kind = tuple[str, str, int, bool, bool, bool | None]
 
 
 def pack(value: Any) -> bytes:
-    """Return JSON as gzip as base64: no character of it can act in HTML, whatever the value holds."""
+    """Return a value as base64 of gzip of JSON: no character of it can act in HTML, whatever the value holds."""
     return base64.b64encode(gzip.compress(json.dumps(value, separators=(",", ":")).encode(), 6, mtime=0))
 
 
 @dataclass(slots=True)
 class PageData:
-    """What a page holds, collected row by row.
+    """The data of a page, collected row by row.
 
     ``add`` gives a block of packed rows back whenever one is full, so that only the row index, the distinct tokens and
     the distinct kinds (role, part, message, trained, border split, trained in the other data set) stay in memory.
@@ -51,7 +51,7 @@ class PageData:
     _findings: dict[str, dict[str, Any]] = field(default_factory=dict)
 
     def add(self, view: RowView | RejectView) -> bytes | None:
-        """Take in a view; return a packed block where that fills one."""
+        """Add the view of a row; return a packed block where that fills one."""
         self._pending.append(self._row(view) if isinstance(view, RowView) else self._reject(view))
         full = self._weight >= _BLOCK_TOKENS or len(self._pending) >= _BLOCK_ROWS
         return self.rest() if full else None
@@ -66,7 +66,7 @@ class PageData:
         return block
 
     def meta(self, statistics: Mapping[str, Any] | None) -> bytes:
-        """Return what all rows share, packed. Without ``statistics`` of a build, the rows of the page are counted."""
+        """Return the data that all rows share, packed. Without a build's ``statistics``, the rows here are counted."""
         names = ("number", "file", "line", "sequence", "tokens", "trained", "findings", "rejected")
         columns = zip(*self._index, strict=True) if self._index else ((),) * len(names)
         return pack(
@@ -115,7 +115,7 @@ class PageData:
         self._index.append([view.number, file, view.where.line, *columns])
 
     def _count(self) -> dict[str, Any]:
-        """Return the figures of the rows themselves, in the form of a build's statistics."""
+        """Return the figures of the page's rows, in the form of a build's statistics."""
         used = [entry for entry in self._index if entry[7] is None]
         lengths, trained = (np.array([entry[column] for entry in used], dtype=np.int64) for column in (4, 5))
         by: dict[tuple[str, str], list[int]] = {}

@@ -1,4 +1,4 @@
-"""What a template does, on one screen. Text from templates and data is spelt out, never interpreted."""
+"""A report about a template, on one screen. Text from templates and data is spelt out, never interpreted."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ _TITLES = {
 
 
 def show_probe(console: Console, report: ProbeReport) -> None:
-    """Print every statement, and what would become of the first rows."""
+    """Print every statement about a template, and the counts of the first rows."""
     line(console, f"maskprep probe {report.tokenizer}", "bold")
     table = make_table("", "")
     table.show_header = False

@@ -39,12 +39,12 @@ class ProgressBar(Progress):
         self._due = 0.0
 
     def __enter__(self) -> Self:
-        """Begin to draw."""
+        """Begin to draw the bar."""
         self._bar.start()
         return self
 
     def __exit__(self, *_: object) -> None:
-        """Take the bar away."""
+        """Remove the bar."""
         self._bar.stop()
 
     def start(self, step: str, total: int | None) -> None:
@@ -59,12 +59,12 @@ class ProgressBar(Progress):
             self._bar.advance(self._task, amount)
 
     def count(self, **counts: int) -> None:
-        """Show the counts beside the bar."""
+        """Show counts, by their names, beside the bar."""
         now = time.monotonic()
         if self._task is not None and now >= self._due:
             self._due = now + _EVERY
             self._bar.update(self._task, counts="  ".join(f"{count:,} {name}" for name, count in counts.items()))
 
     def stopping(self, chunks: int) -> None:
-        """Say that the command ends soon."""
+        """Show that the command ends soon."""
         self._bar.console.print(f"stopping: {chunks} begun chunks are finished first; Ctrl-C again stops now")

@@ -31,11 +31,11 @@ def show_reject(console: Console, view: RejectView) -> None:
         text.append(one_line(view.around.after))
         console.print(text, soft_wrap=True)
     if view.hint:
-        line(console, f"way out: {view.hint}")
+        line(console, f"fix: {view.hint}")
 
 
 def _show_parting(console: Console, details: Mapping[str, Any]) -> None:
-    """Print two texts one under the other up to where they part, and what each way to go on would train."""
+    """Print prompt and rendering up to where they part, one under the other, and what graft and train would train."""
     line(console, "the two texts, and ▶ where they part:", "bold")
     for name, title in (("prompt", "the server's prompt"), ("rendered", "the turn as rendered")):
         text = Text(f"{title:>{_INDENT}}  ")
@@ -59,7 +59,7 @@ def _end(text: str) -> str:
 
 
 def _before(own: str, rendered: Mapping[str, str]) -> str:
-    """Return what stands before the turn's own text where it is rendered: nearest to where the texts part."""
+    """Return the rendered text before the turn's own text, its end nearest to where prompt and rendering part."""
     parting, text = len(rendered["before"]), rendered["before"] + rendered["after"]
     starts = [match.start() for match in re.finditer(re.escape(own[:_AFTER]), text)] if own else []
     return text[: min(starts, key=lambda start: abs(start - parting), default=0)]

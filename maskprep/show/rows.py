@@ -28,10 +28,10 @@ _ROLE_STYLES = {
 }
 _LEGEND = (
     ("trained", "trained", "content"),
-    ("trained scaffold", "trained", "scaffold"),
+    ("trained template tokens", "trained", "scaffold"),
     ("stop token", "trained", "stop"),
     *((role, role, "content") for role in ("system", "user", "tool", "assistant")),
-    ("scaffold", "template", "scaffold"),
+    ("template tokens", "template", "scaffold"),
 )
 
 
@@ -39,11 +39,11 @@ def show_rows(console: Console, report: InspectReport, *, full: bool, table: boo
     """Print the rows of a report.
 
     Args:
-        console: where to.
+        console: the terminal to print on.
         report: the rows.
         full: whether long masked stretches are shown whole.
         table: whether to print one line a token instead of the text.
-        find: text that was sought: it is not folded away.
+        find: text that was searched for: it is not folded away.
     """
     bracketed = console.color_system is None or console.no_color
     for index, view in enumerate(report.rows):
@@ -82,7 +82,7 @@ def row_text(view: RowView, *, full: bool, bracketed: bool, find: str | None = N
 
 
 def _fold(text: Text, view: RowView, start: int, stop: int, sought: Collection[int]) -> None:
-    """Append a long masked stretch: its ends, and what stands around the text that was sought."""
+    """Append a long masked stretch to ``text``: its ends, and the surroundings of the text that was searched for."""
     kept = {*range(start, start + FOLDED // 2), *range(stop - FOLDED // 2, stop)}
     for index in sought:
         kept.update(range(max(start, index - _AROUND), min(stop, index + _AROUND + 1)))

@@ -1,4 +1,4 @@
-"""Text from data, made harmless for a terminal: what would act is spelt out instead."""
+"""Text from data, made harmless for a terminal: control characters and their like are written as escapes."""
 
 from __future__ import annotations
 

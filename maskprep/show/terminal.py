@@ -1,4 +1,4 @@
-"""Reports and errors as text for people: figures, sources, vocabulary, and what the trainer must be told.
+"""Reports and errors as text for people: figures, sources, vocabulary, and the trainer's settings.
 
 Every cell is plain text: markup in data stays data.
 """
@@ -79,7 +79,7 @@ def _show_next(console: Console, report: BuildReport) -> None:
 
 
 def show_error(console: Console, error: MaskprepError) -> None:
-    """Print what went wrong and what to do next."""
+    """Print an error's message and its hint, what to do next."""
     line(console, f"maskprep: {error.message}", "bold red")
     facts = getattr(error, "facts", {})
     if "histories" in facts:
@@ -111,7 +111,7 @@ def show_totals(console: Console, facts: Mapping[str, Any]) -> None:
 
 
 def show_counts(console: Console, facts: Mapping[str, Any]) -> None:
-    """Print how many sequences and tokens there are, and what became of them on the way into rows."""
+    """Print the counts of sequences and tokens, of those that were too long, and of packed rows."""
     share = percent(facts["trained_tokens"], facts["tokens"])
     line(
         console,
@@ -125,7 +125,7 @@ def show_counts(console: Console, facts: Mapping[str, Any]) -> None:
 
 
 def show_noticed(console: Console, title: str, noticed: Mapping[str, Mapping[str, Any]]) -> None:
-    """Print rejects or findings by code, each with an example and a way out."""
+    """Print rejects or findings by code, each with an example and a fix."""
     if not noticed:
         return
     line(console, f"{title}:", "bold")
@@ -134,7 +134,7 @@ def show_noticed(console: Console, title: str, noticed: Mapping[str, Mapping[str
         line(console, f"  {code}: {count(facts['rows'], 'row')}", "yellow")
         line(console, f"    for example {example['file']}:{example['line']}: {_short(example['message'])}")
         if facts.get("hint"):
-            line(console, f"    way out: {facts['hint']}")
+            line(console, f"    fix: {facts['hint']}")
 
 
 def _show_histories(console: Console, facts: Mapping[str, Any]) -> None:
@@ -174,7 +174,7 @@ def show_packing(console: Console, packing: Mapping[str, Any] | None) -> None:
 
 
 def show_too_long(console: Console, facts: Mapping[str, Any]) -> None:
-    """Print what became of rows that were too long, if there were any."""
+    """Print the counts of rows that were too long, split, cut or left out, if there were any."""
     if facts["rows"]:
         tokens = f"{facts['tokens_before']:,} tokens became {facts['tokens']:,}"
         trained = f"{facts['trained_tokens_before']:,} trained ones became {facts['trained_tokens']:,}"
@@ -188,7 +188,7 @@ _MOST = 6  # files of a source that are named one by one
 def show_sources(
     console: Console, sources: Iterable[Mapping[str, Any]], left_out: Iterable[Mapping[str, str]] = ()
 ) -> None:
-    """Print the kind, the shape and the rows of each source, then what of its folder is not read."""
+    """Print the kind, the format and the rows of each source, then the files of its folder that are not read."""
     for source in sources:
         line(console, f"{source['source']}: {', '.join(_said(source))}")
         show_not_read(console, source.get("not_read"), "  ")
@@ -200,7 +200,7 @@ def show_sources(
 
 
 def _listed(files: Sequence[Mapping[str, str]]) -> str:
-    """Name some files with the reason of each, or count them by reason."""
+    """Return some files with the reason of each, or how many there are for each reason."""
     if len(files) <= _MOST:
         return ", ".join(f"{each['file']} ({each['reason']})" for each in files)
     return ", ".join(
@@ -221,7 +221,7 @@ def _said(source: Mapping[str, Any]) -> Iterable[str]:
     yield source["kind"] + (f", under {source['under']}" if source.get("under") else "")
     if source.get("splits"):
         yield f"split {', '.join(source['splits'])}"
-    yield "each row tells its shape" if source["format"] == "auto" else f"shape {source['format']}"
+    yield "each row tells its format" if source["format"] == "auto" else f"format {source['format']}"
     for name in ("columns", "roles"):
         if source[name]:
             yield f"{name} {', '.join(f'{ours}={theirs}' for ours, theirs in source[name].items())}"
@@ -231,7 +231,7 @@ def _said(source: Mapping[str, Any]) -> Iterable[str]:
 
 
 def show_vocabulary(console: Console, facts: Mapping[str, Any]) -> None:
-    """Print what was added to the tokenizer, if anything, and the pad token, if the tokenizer had none."""
+    """Print the tokens added to the tokenizer, if any, and the pad token, if the tokenizer had none."""
     new = facts["added"] + facts["added_special"]
     if new:
         special = f", {facts['added_special']:,} of them special" if facts["added_special"] else ""
@@ -253,7 +253,7 @@ def show_vocabulary(console: Console, facts: Mapping[str, Any]) -> None:
 
 
 def show_notes(console: Console, notes: Sequence[Mapping[str, str]]) -> None:
-    """Print what must be known of the data set as a whole, each with a way out."""
+    """Print the notes about the data set as a whole, each with a fix."""
     for note in notes:
         line(console, f"note: {note['message']}", "yellow")
-        line(console, f"    way out: {note['hint']}")
+        line(console, f"    fix: {note['hint']}")

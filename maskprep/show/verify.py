@@ -14,12 +14,12 @@ from maskprep.verify.result import Result, Verdict
 _MARK = {Verdict.PASSED: ("✓", "green"), Verdict.FAILED: ("✗", "bold red"), Verdict.SKIPPED: ("–", "dim")}
 _INDENT = " " * 13
 
-PARTS = ("role", "part", ">trained", ">nats", ">all tokens", ">nats, no mask")
-"""Headings of what ``parts`` yields; those that begin with ``>`` stand over figures."""
+PARTS = ("role", "part", ">trained", ">loss", ">all tokens", ">loss, no mask")
+"""The headings of the columns that ``parts`` yields; those that begin with ``>`` stand over figures."""
 
 
 def show_verification(console: Console, report: VerifyReport, page: str | None) -> None:
-    """Print what every check found, with what to do where one failed."""
+    """Print the result of every check, with advice where one failed."""
     for result in report.results:
         _show_result(console, result)
     facts = {result.name: result.facts for result in report.results}
@@ -60,7 +60,7 @@ def _show_result(console: Console, result: Result) -> None:
 
 
 def figures(values: Mapping[str, Any]) -> Iterator[str]:
-    """Yield each figure with its name: whole numbers with separators, others with as many digits as tell something."""
+    """Yield each figure with its name as text: whole numbers with separators, others with the digits that matter."""
     for name, value in values.items():
         if isinstance(value, str):
             shown = value
@@ -86,7 +86,7 @@ def _mean(entries: Sequence[Mapping[str, Any]]) -> tuple[str, str]:
 
 def _show_parts(console: Console, entries: Sequence[Mapping[str, Any]]) -> None:
     if entries:
-        line(console, "mean negative log-likelihood in nats a token, with the mask and without", "bold")
+        line(console, "mean loss of a token (negative log-likelihood), with the mask and without", "bold")
         table = make_table(*PARTS)
         for cells in parts(entries):
             add_row(table, cells, "green" if cells[2] else "dim")
@@ -95,7 +95,7 @@ def _show_parts(console: Console, entries: Sequence[Mapping[str, Any]]) -> None:
 
 def _show_places(console: Console, places: Sequence[Mapping[str, Any]]) -> None:
     if places:
-        line(console, "around the border in front of a completion (negative: its header)", "bold")
+        line(console, "around the prompt/completion boundary (negative: the header)", "bold")
         table = make_table("place", *(f">{place['offset']}" for place in places))
-        add_row(table, ("nats", *(f"{place['nll']:.2f}" for place in places)))
+        add_row(table, ("loss", *(f"{place['nll']:.2f}" for place in places)))
         console.print(table)

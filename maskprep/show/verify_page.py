@@ -46,8 +46,8 @@ def _drawn(result: Result) -> Iterable[str]:
         yield _table([heading.lstrip(">") for heading in PARTS], list(parts(table)), figures_from=2)
     places = facts.get("around_the_border")
     if places:
-        means = [("nats a token", *(f"{place['nll']:.2f}" for place in places))]
-        yield "<p>around the border in front of a completion; negative places are its header</p>"
+        means = [("mean loss", *(f"{place['nll']:.2f}" for place in places))]
+        yield "<p>around the prompt/completion boundary; negative places are the header</p>"
         yield _table(("place", *(str(place["offset"]) for place in places)), means, figures_from=1)
     curve = facts.get("curve")
     if curve:
@@ -56,7 +56,7 @@ def _drawn(result: Result) -> Iterable[str]:
         yield plot(title, lines, bands=curve["trained"], step=curve["width"])
     if facts.get("trained"):
         lines = [Line("trained tokens", "one", facts["trained"]), Line("masked tokens", "two", facts["masked"])]
-        yield plot("loss by step, nats a token", lines)
+        yield plot("mean loss of a token by step", lines)
 
 
 def _table(headings: Sequence[str], rows: Sequence[Sequence[str]], figures_from: int) -> str:
@@ -117,7 +117,7 @@ def plot(title: str, lines: Sequence[Line], bands: Sequence[int] = (), step: int
 
 
 def _runs(bands: Sequence[int]) -> list[tuple[int, int]]:
-    """Return where stretches of places that are not 0 begin and end."""
+    """Return ``(start, end)`` of each stretch of ``bands`` that is not 0."""
     runs: list[tuple[int, int]] = []
     for place, band in enumerate(bands):
         if band and runs and runs[-1][1] == place:

@@ -72,7 +72,7 @@ class Chunk:
                 yield replace(line, reading=self.reading, copies=times)
 
     def checksum(self) -> str:
-        """Return what tells the rows apart that are here; those of a part are told apart by their file."""
+        """Return a checksum of the rows in ``lines``; a part has none, for its file tells its rows from others."""
         found = hashlib.sha256()
         for line in self.lines:
             fault = line.fault.code if line.fault else ""
@@ -81,7 +81,7 @@ class Chunk:
         return found.hexdigest()
 
     def divided(self, at: tuple[int, Any] | None) -> tuple[Chunk, ...]:
-        """Return the lines before, at and after the line that a heartbeat ``at`` tells of, or halves; none for one."""
+        """Return the chunk's lines before, at and after the line of heartbeat ``at``, or halves; none for one line."""
         first, end = self._range()
         if end - first <= 1:
             return ()
@@ -92,7 +92,7 @@ class Chunk:
         return tuple(replace(self, only=(start, stop)) for start, stop in pairwise(edges))
 
     def without(self, failed: tuple[Chunk, ...]) -> Chunk:
-        """Return the chunk less the single lines that failed: these are rejected."""
+        """Return the chunk without the single lines that failed: these are rejected."""
         lines = {each.only[0] for each in failed if each.only is not None}
         return replace(self, skipped=tuple(sorted({*self.skipped, *lines})))
 
@@ -106,7 +106,7 @@ class Chunk:
 
 
 def chance(seed: int, *key: object) -> float:
-    """Return a number from 0 up to 1 that is always the same for the same seed and key, and looks random."""
+    """Return a number from 0 up to 1 that looks random, and is decided by the seed and the key."""
     text = "\0".join(map(str, (seed, *key))).encode()
     return int.from_bytes(hashlib.blake2b(text, digest_size=7).digest()) / 2**56
 

@@ -26,20 +26,20 @@ from maskprep.sources.streams import STDIN
 HELD = 8 * 2**20
 """The most bytes of rows that the driver puts into one chunk, where only it can read them."""
 
-_FIRST_ROWS = 100  # that tell the shape of a file
+_FIRST_ROWS = 100  # that tell the format of a file
 _FIRST_BYTES = 4 * 2**20
 
 
 @dataclass(frozen=True, slots=True)
 class Seen:
-    """How many of the first rows of a file, and of their messages, have each key, and each name of a role."""
+    """Counts over the first rows of a file: how many rows and messages have each key, and each name of a role."""
 
     keys: Counter[str]
     roles: Counter[str]
 
     @classmethod
     def of(cls, rows: Sequence[object]) -> Seen:
-        """Count those of some rows."""
+        """Return the counts over some rows."""
         objects = [row for row in rows if isinstance(row, dict)]
         lists = [value for row in objects for value in row.values() if isinstance(value, list)]
         messages = [item for value in lists for item in value if isinstance(item, dict)]
@@ -51,18 +51,18 @@ class Seen:
 class Feed:
     """Reads the sources of a configuration.
 
-    ``found`` tells of each source what of it is read, and what is left out; ``under`` of a file whose rows are a list
-    within an object what that list is called.
+    ``found`` tells of each source which files are read, and which are left out; ``under`` holds, for a file whose rows
+    are a list within an object, the name of that list. The first rows of every source but standard input are read to
+    know their formats.
 
     Args:
-        config: names them.
+        config: names the sources.
 
     Raises:
-        UsageError: one cannot be opened, its rows are of several shapes, or it is named twice in different ways.
+        UsageError: a source cannot be opened, has rows of several formats, or is named twice in different ways.
     """
 
     def __init__(self, config: Config) -> None:
-        """Look at the first rows of every source but standard input; see the class."""
         self._config = config
         self.found = [find(source.path) for source in config.sources]
         self.files = list(_files(config.sources, self.found))
@@ -78,7 +78,7 @@ class Feed:
         return [file.name for file in self.files]
 
     def facts(self) -> list[list[Any]]:
-        """Return what changes when another file is given, or one is written to, as JSON types."""
+        """Return facts that change when another file is given, or one is written to, as JSON types."""
         return [[file.name, [str(fact) for fact in self._facts[file] or ()]] for file in self.files]
 
     def total(self) -> int | None:
@@ -103,8 +103,8 @@ class Feed:
     def chunks(self, target: int) -> Iterator[Chunk]:
         """Yield all rows, also those that are not used, in chunks of about ``target`` bytes on disk.
 
-        What can be read only from its start is cut as it is read, and so is what of which only some rows are wanted.
-        Every file that is opened has one chunk at least.
+        A file that can be read only from its start is cut as it is read, and so is one of which only some rows are
+        wanted. Every file that is opened has one chunk at least.
         """
         count = 0
         for number, source in enumerate(self._config.sources):
@@ -127,7 +127,7 @@ class Feed:
             yield made(name=file.name, kind=part.kind, reading=self._readings[file], size=part.size, part=part)
 
     def _cut(self, file: InputFile, target: int, most: int | None, made: Callable[..., Chunk]) -> Iterator[Chunk]:
-        """Yield the first ``most`` rows of a file that only we can read."""
+        """Yield the first ``most`` rows, in chunks, of a file that only the driver can read."""
         read = told = size = count = 0
 
         def on_progress(consumed: int) -> None:
@@ -171,9 +171,9 @@ class Feed:
             return self._detect(file, list(_first(opened.lines)))
 
     def _refuse_columns(self) -> None:
-        """Refuse an entry of ``columns`` that the shape of no file of its source ever reads."""
+        """Refuse an entry of ``columns`` for a field that the format of no file of its source ever reads."""
         if len(self._readings) < len(self.files):
-            return  # standard input has not told its shape
+            return  # the format of standard input is not known yet
         for number, source in enumerate(self._config.sources):
             own = [reading for file, reading in self._readings.items() if file.source == number]
             _refuse_unread(source.columns, own, f"sources[{number}].columns")
@@ -199,13 +199,13 @@ class Feed:
 def _refuse_unread(columns: Mapping[str, str], readings: Sequence[Reading], where: str) -> None:
     unread = [name for name in columns if readings and not any(reading.reads(name) for reading in readings)]
     if unread:
-        shapes = " or ".join(sorted({reading.format for reading in readings}))
-        msg = f"{where}: a row of the shape {shapes} has no field {', '.join(unread)}: the entry would do nothing"
-        raise UsageError(msg, "take it out, or name another shape with format: (see Input in README.md)")
+        formats = " or ".join(sorted({reading.format for reading in readings}))
+        msg = f"{where}: a row of the format {formats} has no field {', '.join(unread)}: the entry would do nothing"
+        raise UsageError(msg, "take it out, or name another format with format: (see Input in README.md)")
 
 
 def reading_of(config: Config, source: Source) -> Reading:
-    """Return how the rows of a source are read, as far as the configuration tells."""
+    """Return the reading of a source's rows, as far as the configuration decides on it."""
     return Reading(
         format=source.format or config.format,
         columns={**config.columns, **source.columns},

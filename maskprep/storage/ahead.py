@@ -46,23 +46,23 @@ def several(
 
 
 class Ahead(io.RawIOBase):
-    """Bytes ``start:end`` of something, to be read once from first to last.
+    """Bytes ``start:end`` of an object or file, to be read once from first to last.
 
-    ``fetch`` returns the bytes from one place on, as many as it is told; it is called from several threads.
+    ``fetch`` returns a number of bytes from a place on; it is called from several threads.
     """
 
     def __init__(self, fetch: Callable[[int, int], bytes], start: int, end: int) -> None:
-        """Ask for nothing yet."""
+        """Name the bytes; the first request is made by the first read."""
         super().__init__()
         self._blocks = several(lambda asked: fetch(*asked), _requests(start, end), _AT_ONCE, first=1, wait=False)
         self._held = memoryview(b"")
 
     def readable(self) -> bool:
-        """Say yes."""
+        """Return True: the bytes can be read."""
         return True
 
     def readinto(self, buffer: WriteableBuffer) -> int:
-        """Fill a buffer as far as the block at hand goes; 0 at the end."""
+        """Fill a buffer from the block at hand, and return the number of bytes; 0 at the end."""
         if not self._held:
             self._held = memoryview(next(self._blocks, b""))
         view = memoryview(buffer).cast("B")
@@ -72,7 +72,7 @@ class Ahead(io.RawIOBase):
         return count
 
     def close(self) -> None:
-        """Wait for nothing that is under way."""
+        """Close without waiting for the requests under way."""
         self._blocks.close()
         super().close()
 

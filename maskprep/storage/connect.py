@@ -67,7 +67,7 @@ def _s3(endpoint: str, region: str, delayed: bool, _: tuple[str | None, ...]) ->
 
 @lru_cache(maxsize=64)
 def _region(bucket: str) -> str:
-    """Ask Amazon where a bucket is: a request to another region is refused."""
+    """Return the region of a bucket, asked of Amazon: a request to another region is refused."""
     from pyarrow.fs import resolve_s3_region  # noqa: PLC0415 - see the package
 
     with told(f"s3://{bucket}"):

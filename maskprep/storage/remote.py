@@ -28,7 +28,7 @@ class Remote:
     url: str
 
     def __post_init__(self) -> None:
-        """Take the URL without a slash at its end."""
+        """Take the slash off the end of the URL."""
         object.__setattr__(self, "url", self.url.rstrip("/"))
 
     def read(self, name: str) -> bytes:

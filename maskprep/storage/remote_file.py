@@ -15,14 +15,14 @@ if TYPE_CHECKING:
 
 
 class RemoteFile(io.RawIOBase):
-    """An object that is read from any place; what ``read`` is asked for is what is transferred.
+    """An object that is read from any place; only the bytes that ``read`` asks for are transferred.
 
     Raises FileNotFoundError where there is no such object, UsageError where the store refuses, BuildError where it
     fails: here and in all methods.
     """
 
     def __init__(self, url: str) -> None:
-        """Look the object up."""
+        """Look up the object's size and version."""
         super().__init__()
         self.name = url
         files, path = connect(url)
@@ -35,17 +35,17 @@ class RemoteFile(io.RawIOBase):
         self._at = 0
 
     def facts(self) -> tuple[int, str, str]:
-        """Return what changes when the object is written again: size, and what the store calls its version and time."""
+        """Return the facts that change when the object is written again: size, and the store's version and time."""
         with told(self.name):
             said = {key.lower(): str(value, "utf-8") for key, value in (self._file.metadata() or {}).items()}
         return self.size, said.get("etag", ""), said.get("last-modified") or said.get("updated", "")
 
     def readable(self) -> bool:
-        """Say yes."""
+        """Return True: the object can be read."""
         return True
 
     def seekable(self) -> bool:
-        """Say yes."""
+        """Return True: the object can be read from any place."""
         return True
 
     def tell(self) -> int:
@@ -53,7 +53,7 @@ class RemoteFile(io.RawIOBase):
         return self._at
 
     def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
-        """Move to a place."""
+        """Move to a place in the object, and return it."""
         self._at = offset + {io.SEEK_SET: 0, io.SEEK_CUR: self._at, io.SEEK_END: self.size}[whence]
         return self._at
 
@@ -65,11 +65,11 @@ class RemoteFile(io.RawIOBase):
         return data
 
     def readall(self) -> bytes:
-        """Return all bytes that follow."""
+        """Return all bytes from the present place to the object's end."""
         return self.read()
 
     def readinto(self, buffer: WriteableBuffer) -> int:
-        """Read as many bytes as a buffer takes."""
+        """Fill a buffer with the next bytes, and return their number."""
         view = memoryview(buffer).cast("B")
         data = self.read(len(view))
         view[: len(data)] = data

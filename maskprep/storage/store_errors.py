@@ -1,4 +1,4 @@
-"""What an object store refuses, as an error that says what to do, and no secret."""
+"""The errors of an object store, turned into errors that say what to do, and no secret."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ _NETWORK = "Check the network and AWS_ENDPOINT_URL, then run the same again: wha
 
 @contextmanager
 def told(url: str) -> Iterator[None]:
-    """Raise what a store refuses as an error that names the URL; what is not there stays a FileNotFoundError.
+    """Raise a store's errors in the block as ones that name the URL; a missing object stays a FileNotFoundError.
 
     UsageError where another try will not help: no such bucket, no access. BuildError for everything else.
     """
@@ -43,7 +43,7 @@ def told(url: str) -> Iterator[None]:
 
 
 def _reason(error: OSError) -> str:
-    """Return one line of what was said, without credentials: a store may quote them."""
+    """Return the first line of a store's error, without credentials: a store may quote them."""
     reason = (str(error).splitlines() or [type(error).__name__])[0]
     for name in _SECRETS:
         if value := os.environ.get(name):

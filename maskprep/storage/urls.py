@@ -16,7 +16,7 @@ _SET = {
 
 
 def is_remote(name: str) -> bool:
-    """Tell whether a name is that of something in an object store."""
+    """Tell whether a name is a URL of an object store."""
     return name.startswith(_PREFIXES)
 
 

@@ -40,14 +40,13 @@ class ChatTemplate:
         now: the time that ``strftime_now`` tells.
         limits: what one rendering may take.
 
-    ``streams`` tells whether renderings of one conversation may take over from each other (see ``streaming``).
+    ``streams`` tells whether renderings of one conversation may take over from each other (``prefix_reuse.py``).
 
     Raises:
         UsageError: the template does not compile.
     """
 
     def __init__(self, source: str, variables: Mapping[str, Any], now: datetime, limits: Limits | None = None) -> None:
-        """Compile the template; see the class."""
         self.source = source
         self.variables = dict(variables)
         self.streams = True
@@ -90,7 +89,7 @@ class ChatTemplate:
 
     @cached_property
     def mentioned(self) -> frozenset[str]:
-        """Every name and every word that stands in the template: what is not among these it never looks up."""
+        """Every name and every word in the template: it never looks up a name that is not among these."""
         words = {node.value for node in self._tree.find_all(jinja2.nodes.Const) if isinstance(node.value, str)}
         return self._asks_for | words | {node.attr for node in self._tree.find_all(jinja2.nodes.Getattr)}
 
@@ -117,10 +116,10 @@ class ChatTemplate:
         return "".join(self._pieces(conversation, self._plain_environment, self._plain, variables, []))
 
     def tracked(self, conversation: Conversation, upto: int, *, generation_prompt: bool) -> Rendered:
-        """Return the same text with the origin of each character.
+        """Return the text of the first ``upto`` messages with the origin of each character.
 
-        Once a conversation was rendered as a whole, its beginnings take over from that what is proved to be the same,
-        and are a ``Beginning`` of it where they are; but for those of a few messages.
+        Once a conversation was rendered as a whole, the renderings of its beginnings take over what is proved to be the
+        same, and are a ``Beginning`` of the whole where they can be. Those of a few messages are rendered anew.
         """
         given = self._given_for(conversation)
         whole = upto == len(given.messages) and not generation_prompt
@@ -143,7 +142,7 @@ class ChatTemplate:
         return self.tracked_apart(conversation, upto, generation_prompt=generation_prompt)
 
     def tracked_apart(self, conversation: Conversation, upto: int, *, generation_prompt: bool) -> Rendered:
-        """Return the same, taking nothing over from any other rendering."""
+        """Return what ``tracked`` returns, rendered anew: nothing is taken over from any other rendering."""
         given = self._given_for(conversation)
         messages = given.messages[:upto]
         variables = self._variables(conversation, messages, given.tools, given.documents, prompted=generation_prompt)
@@ -152,13 +151,13 @@ class ChatTemplate:
         return rendered
 
     def forget(self) -> None:
-        """Give up what is remembered of conversations: it is as much again as these."""
+        """Let go of all remembered conversations and their renderings: they take as much memory again."""
         for given in self._given:
             given.forget()
         self._given = []
 
     def written(self, conversation: Conversation) -> int:
-        """Return how many characters were rendered with origins for a conversation, but for those taken over."""
+        """Return how many characters of a conversation were rendered with origins; those taken over do not count."""
         return self._given_for(conversation).written
 
     def _stream(self, conversation: Conversation, given: Given, run: Run) -> Rendered:
@@ -187,7 +186,7 @@ class ChatTemplate:
         return Given(conversation, self._tools_of(conversation))
 
     def _tools_of(self, conversation: Conversation) -> Any:
-        """Return the tools with their origin. Most rows have those of the row before; no template can change them."""
+        """Return a conversation's tools with their origin; the last ones are kept, for most rows have the same."""
         try:
             written = orjson.dumps(conversation.tools)
         except TypeError:  # numbers of more than 64 bits, say
@@ -216,7 +215,7 @@ class ChatTemplate:
         variables: dict[str, Any],
         pieces: list[str],
     ) -> list[str]:
-        """Run a template; put what it writes into ``pieces``, one by one.
+        """Return ``pieces``, to which each text that a template writes is added.
 
         A conversation for which it went beyond its limits once is not tried again.
         """
@@ -275,7 +274,7 @@ class Given:
 
 
 def refusal(error: BaseException) -> RowError:
-    """Return what a template raised as what is wrong with the row."""
+    """Return the ``RowError`` for the exception that a template raised."""
     if isinstance(error, RowError):  # provenance-lost, from within a tracked string
         return error
     if isinstance(error, Exceeded | MemoryError | RecursionError):

@@ -51,7 +51,7 @@ class _Generation(jinja2.ext.Extension):
 
 
 class _DictFactory:
-    """The ``dict`` that a template can call, without the type behind it."""
+    """The function ``dict`` that a template can call, without the type behind it."""
 
     def __call__(self, *args: Any, **kwargs: Any) -> dict[Any, Any]:
         return dict(*args, **kwargs)
@@ -154,14 +154,14 @@ class TrackingEnvironment(Watcher, PlainEnvironment):
         return to_text(value)
 
     def join(self, pieces: Any) -> Tracked:
-        """Return the pieces one behind the other, with the origin of each."""
+        """Return the pieces of text joined, with the origin of each."""
         pieces = list(pieces)
         self.meter.allow(sum(map(len, pieces)))
         text: Tracked = self.made(concat(pieces))
         return text
 
     def is_safe_attribute(self, obj: Any, attr: str, value: Any) -> bool:
-        """Tell whether a template may have an attribute: none that only what tracks has."""
+        """Tell whether a template may read an attribute: none that only tracked values have."""
         like = _LIKENESS.get(type(obj))
         return super().is_safe_attribute(obj, attr, value) and (like is None or hasattr(like, attr))
 
@@ -177,7 +177,7 @@ class TrackingEnvironment(Watcher, PlainEnvironment):
         return super().getattr(Tracked(obj) if type(obj) is str else obj, attribute)
 
     def getitem(self, obj: Any, argument: Any) -> Any:
-        """Look up an item, or else an attribute, of which the same is true."""
+        """Look up an item, or else an attribute; the methods of a plain string become those of a tracked one."""
         return super().getitem(Tracked(obj) if type(obj) is str else obj, argument)
 
     def call_binop(self, context: Context, operator: str, left: Any, right: Any) -> Any:
@@ -188,7 +188,7 @@ class TrackingEnvironment(Watcher, PlainEnvironment):
         return percent(left, right, result) if operator == "%" and isinstance(result, str) else result
 
     def wrap_str_format(self, value: Any) -> Callable[..., str] | None:
-        """Return the sandboxed ``str.format`` or ``str.format_map`` for such a method, else None."""
+        """Return the sandboxed form of the method ``str.format`` or ``str.format_map``, None for any other value."""
         sandboxed = super().wrap_str_format(value)
         if sandboxed is None or isinstance(value.__self__, TrackedMarkup):
             return None if sandboxed is None else lossy(sandboxed, value.__self__)

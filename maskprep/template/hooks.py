@@ -1,4 +1,4 @@
-"""What is put into a template so that its rendering can be watched: where its loops begin, and what it asks.
+"""The hooks that are put into a template: its rendering tells where loops begin, and what is asked.
 
     {% for m in messages %}           {% for m in environment.enter(messages, 0, context) %}
     {% if add_generation_prompt %}    {% if environment.asked(add_generation_prompt) %}
@@ -27,7 +27,7 @@ _ELSEWHERE = (n.Block, n.Extends, n.Include, n.Import, n.FromImport, n.EvalConte
 
 
 class Watcher:
-    """Hears what a template says of itself while it runs: the hooks that ``watched`` puts in. ``run`` is its run."""
+    """Receives what a template tells while it runs, by the hooks of ``watched``. ``run`` is the rendering."""
 
     run: Run | None = None
 
@@ -47,7 +47,7 @@ class Watcher:
 
 
 def watched(tree: n.Template, environment: jinja2.Environment) -> n.Template:
-    """Put the hooks into a template."""
+    """Return the parsed template with the hooks put in."""
     if _is_fickle(tree):
         return tree
     for number, loop in enumerate(_loops(tree.body)):

@@ -35,7 +35,7 @@ def reasoning_of(fields: Mapping[str, Any]) -> Any:
 
 
 def tracked_message(message: Message, index: int) -> dict[str, Any]:
-    """Return a message whose texts know that they are its own.
+    """Return a message whose texts know that they come from message ``index``.
 
     The role and an assistant's name are no text of the message: where they are rendered, they are its header.
     """
@@ -66,7 +66,7 @@ def _field(message: Message, index: int, name: str, value: Any) -> Any:
 
 
 def _ranged(value: str, message: Message, name: str, source: int) -> Tracked:
-    """Return a text of a field in which the ranges of the message are told apart."""
+    """Return a field's text in which each of the message's ranges has an origin of its own."""
     numbered = enumerate(message.ranges, FIRST_RANGE)
     ranges = {number: span for number, span in numbered if _same_field(span.field, name)}
     return Tracked.of_runs(value, _runs(len(value), source, ranges))
@@ -77,7 +77,7 @@ def _same_field(one: str, two: str) -> bool:
 
 
 def _runs(length: int, source: int, ranges: Mapping[int, Range]) -> Iterator[tuple[int, int]]:
-    """Yield the runs of a text of which some ranges are told apart; of two that overlap the later one counts."""
+    """Yield the runs of a text with these ranges: ``(length, source)``; of two that overlap the later one counts."""
     edges = {0, length, *_edges(ranges.values(), length)}
     for start, stop in pairwise(sorted(edges)):
         shade = max((shade for shade, span in ranges.items() if span.start <= start < span.end), default=0)

@@ -17,7 +17,7 @@ def looked_up(environment: jinja2.Environment, source: str) -> frozenset[str]:
 
 
 def unasked(name: str, asked: Collection[str]) -> str:
-    """Say that a template never asks for a variable, and what it does ask for: the nearest name, or all of them."""
+    """Return the words for a variable that a template never asks for: the nearest name that it does, or all of them."""
     near = difflib.get_close_matches(name, sorted(asked), n=1, cutoff=0.5)
     if near:
         return f"the template never asks for {name!r}; did you mean {near[0]!r}?"

@@ -37,7 +37,7 @@ _MOST_KEPT = 2**24  # characters that namespaces may come to hold within one loo
 
 
 class _Mark(NamedTuple):
-    """Where a loop was when an iteration began.
+    """The state of a rendering when an iteration of a loop began.
 
     ``pieces`` had been written, ``needs`` and ``asked`` tell what had been seen since the loop began, ``held`` are the
     attributes of each namespace.
@@ -62,7 +62,7 @@ class _Loop:
         self.kept = 0
 
     def mark(self) -> None:
-        """Note that an iteration begins."""
+        """Note the state of the rendering at the beginning of an iteration."""
         before = self.marks[-1].held if self.marks else self.held
         held = tuple(map(self._held, self.namespaces, before))
         self.marks.append(_Mark(len(self.run.pieces), self.run.needs, self.run.asked, held))
@@ -90,7 +90,6 @@ class Run(Seen):
     __slots__ = ("earlier", "jumps", "loops", "offsets", "pieces", "prompted", "rendered", "size", "written")
 
     def __init__(self, size: int, earlier: Sequence[Run] = (), *, prompted: bool) -> None:
-        """Begin; see the class."""
         super().__init__()
         self.size, self.prompted, self.earlier = size, prompted, earlier
         self.pieces: list[str] = []
@@ -101,7 +100,7 @@ class Run(Seen):
         self.written = 0
 
     def enter(self, number: int, messages: Messages, variables: Mapping[str, Any]) -> Walk:
-        """Begin loop ``number`` of the template: from where it must be run, the output before that taken over."""
+        """Return the messages that loop ``number`` of the template must go through, the output before taken over."""
         for run in self.earlier:
             loop = run.loops.get(number)
             if loop is not None and loop.start == messages.start:
@@ -113,7 +112,7 @@ class Run(Seen):
         return Walk(messages, 0, loop)
 
     def _take_over(self, loop: _Loop, variables: Mapping[str, Any]) -> int:
-        """Return how many iterations of an earlier run's loop stand for those of this one; set what they set."""
+        """Return how many iterations of an earlier run's loop are taken over, and set the namespaces that they set."""
         known = min(self.size, loop.run.size)
         last = min(known - loop.start, len(loop.marks)) - 1
         for first in range(last, max(last - _LOOK_AHEAD, 0), -1):
@@ -141,9 +140,9 @@ class Run(Seen):
         return first
 
     def finish(self) -> Rendered:
-        """Return what was rendered: the beginning of the whole, where it is that.
+        """Return the rendered text, as a ``Beginning`` of the whole rendering where it is one.
 
-        ``written`` tells then how much of it was not taken over.
+        ``written`` then tells how many of its characters were not taken over.
         """
         self.written = sum(map(len, self.pieces))
         if self.jumps:
@@ -202,7 +201,7 @@ class Walk:
 
 
 class StreamingLoop(LoopContext):
-    """What a template calls ``loop`` while it walks: it counts from where its loop was entered."""
+    """The variable ``loop`` of a loop that may be entered at a later message; it counts from the first all the same."""
 
     def __init__(self, walk: Walk, undefined: Any, recurse: Any = None, depth0: int = 0) -> None:
         super().__init__(walk.messages, undefined, recurse, depth0)
@@ -224,6 +223,6 @@ class StreamingLoop(LoopContext):
 
 
 def loop_context(iterable: Any, undefined: Any, recurse: Any = None, depth0: int = 0) -> LoopContext:
-    """Return what a template calls ``loop``."""
+    """Return the value of the template's variable ``loop``."""
     kind = StreamingLoop if isinstance(iterable, Walk) else LoopContext
     return kind(iterable, undefined, recurse, depth0)

@@ -22,7 +22,7 @@ def solid(text: str) -> int:
 
 
 class _Index:
-    """Where each run ends, and which runs are whose: a long text is asked about every one of its turns."""
+    """An index of a text's runs, for a long text is searched for each turn: where they end, and whose they are."""
 
     __slots__ = ("ends", "first_lost", "of_message", "sources")
 
@@ -70,7 +70,7 @@ class Rendered:
         return len(self.text)
 
     def table(self) -> tuple[Ints, Ints]:
-        """Return where each run ends, and its source: two arrays of int64."""
+        """The end of each run, in characters, and its source: two arrays of int64."""
         index, size = self._index, len(self)
         ends = np.asarray(index.ends, np.int64)
         sources = np.asarray(index.sources, np.int64)
@@ -103,7 +103,7 @@ class Rendered:
 
     @classmethod
     def joined(cls, parts: Iterable[Rendered]) -> Rendered:
-        """Return the parts one behind the other."""
+        """Return the rendered texts ``parts`` joined into one."""
         parts = [part for part in parts if len(part)]
         runs: list[tuple[int, int]] = []
         for part in parts:
@@ -124,7 +124,7 @@ class Rendered:
             yield from self._from(bisect_right(self._index.ends, start), stop)
 
     def _from(self, number: int, before: int) -> Iterator[tuple[int, int, int]]:
-        """Yield the runs from ``number`` on that begin ahead of ``before``."""
+        """Yield ``(start, stop, source)`` of the runs from ``number`` on that begin ahead of ``before``."""
         index, size = self._index, len(self)
         low = index.start(number) if number < len(index.ends) else size
         before = min(before, size)
@@ -151,10 +151,10 @@ class Rendered:
         return (self._index.start(own[0]), min(self._index.ends[own[-1]], len(self))) if own else None
 
     def extent_like(self, message: int, amounts: Mapping[int, int]) -> tuple[int, int, Counter[int]] | None:
-        """Return the same for text of at most these amounts, and how much of it was found.
+        """Return the extent of at most ``amounts`` characters of ``message``, and how many of each source were found.
 
-        What goes beyond does not count, nor what stands behind text of another message: a template may repeat a text,
-        as the name of the function that a tool's answer belongs to.
+        Further characters of the message do not count, nor those behind text of another message: a template may repeat
+        a text, such as the name of the function in front of a tool's answer.
         """
         own: list[tuple[int, int]] = []
         used: Counter[int] = Counter()
@@ -197,12 +197,12 @@ class Rendered:
         return {source for _, _, source in self._overlapping(start, stop)}
 
     def prints(self, part: Part) -> bool:
-        """Tell whether a list or mapping of this part stands in it in Python's notation."""
+        """Tell whether the text holds a list or mapping of this part in Python's notation."""
         return any(has_notation(source) and part_of(source) is part for _, source in self.runs)
 
     @property
     def lost(self) -> bool:
-        """Whether there is text in it whose characters cannot be told apart."""
+        """Whether the text holds characters of which nobody knows whose they are."""
         first = self._index.first_lost
         return first is not None and first < len(self)
 
@@ -213,13 +213,13 @@ class Rendered:
         return self.text.startswith(other.text)
 
     def starts_alike(self, other: Rendered, length: int) -> bool:
-        """Tell whether both begin with the same ``length`` characters, of the same origins."""
+        """Tell whether this text and ``other`` begin with the same ``length`` characters, of the same origins."""
         if other.root is self.root:
             return length <= len(self) and length <= len(other)
         return self.between(0, length) == other.between(0, length) and self.part(0, length) == other.part(0, length)
 
     def continues(self, position: int, other: Rendered) -> bool:
-        """Tell whether ``other``, of the same origins, stands at ``position``."""
+        """Tell whether this text goes on at ``position`` with ``other``, of the same origins."""
         if not self.root.text.startswith(other.text, position) or position + len(other) > len(self):
             return False
         return self.part(position, position + len(other)).runs == other.runs
@@ -233,7 +233,7 @@ class Beginning(Rendered):
     _whole: Rendered
 
     def __init__(self, whole: Rendered, length: int) -> None:
-        """Begin as ``whole`` does."""
+        """Share the first ``length`` characters of ``whole``."""
         object.__setattr__(self, "_whole", whole.root)
         object.__setattr__(self, "_length", length)
 

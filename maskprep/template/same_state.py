@@ -13,7 +13,7 @@ from maskprep.template.strings.runs import runs_of
 from maskprep.template.strings.values import TrackedDict, TrackedList
 
 MOST_VALUES = 2_000
-"""Inside the variables of a template: those that hold more are not compared."""
+"""The most values, nested ones counted, that a template's variables may hold to be compared."""
 
 
 class Begun(Protocol):
@@ -33,7 +33,7 @@ class Comparison:
         self._pairs: list[tuple[Namespace, Namespace]] = []
 
     def namespaces(self, variables: Mapping[str, Any]) -> list[Namespace] | None:
-        """Return the namespaces among ``variables``, in the order of the loop's; None where anything differs."""
+        """Return the namespaces among ``variables``, in the order of the loop's; None where any variable differs."""
         before = self._loop.variables
         if before.keys() != variables.keys():
             return None
@@ -96,6 +96,6 @@ def fixed(value: Any, budget: list[int]) -> bool:
 
 
 def attributes(namespace: Namespace) -> dict[str, Any]:
-    """Return what a namespace holds: the very mapping."""
+    """Return the mapping, not a copy, in which a namespace holds its attributes."""
     found: dict[str, Any] = namespace._Namespace__attrs
     return found

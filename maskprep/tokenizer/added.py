@@ -45,20 +45,21 @@ class Vocabulary:
 
     @classmethod
     def of(cls, tokenizer: PreTrainedTokenizerBase, ids: Mapping[str, int]) -> Vocabulary:
-        """Return that of a tokenizer, which has these ``ids`` by token, to which nothing is added."""
+        """Return the vocabulary of a tokenizer with these ``ids``, by token, to which nothing is added."""
         size, pad, eos = _size(ids), tokenizer.pad_token, tokenizer.eos_token
         origins = ["tokenizer" if token is not None else "nowhere" for token in (pad, eos)]
         return cls(size, size, size, 0, 0, 0, 0, pad, origins[0], eos, origins[1])
 
     def facts(self) -> dict[str, Any]:
-        """Return the same as JSON types."""
+        """Return the vocabulary's figures and tokens as JSON types."""
         return asdict(self)
 
 
 def extend(tokenizer: PreTrainedTokenizerBase, choice: TokenizerChoice, ids: Mapping[str, int]) -> Vocabulary:
     """Add to ``tokenizer``, which has these ``ids``, what ``choice`` names, and set its eos and pad tokens.
 
-    One without a pad token is given its eos token: labels are padded by position, so that no end of a turn is lost.
+    A tokenizer without a pad token is given its eos token as one: labels are padded by position, so that no end of a
+    turn is lost.
 
     Raises:
         UsageError: a token cannot be added; it says which, and where it was named.
@@ -113,7 +114,7 @@ def _listed(key: str, tokens: Iterable[str]) -> Iterator[Named]:
 
 
 def _lines(file: str) -> Iterator[Named]:
-    """Yield the lines of a file of tokens. Empty ones at its end are no tokens."""
+    """Yield the tokens of a file, one a line, each with its place. Empty lines at the end are no tokens."""
     try:
         text = Path(file).read_bytes().decode("utf-8-sig")
     except FileNotFoundError as error:
@@ -131,7 +132,7 @@ def _distinct(named: Iterable[Named]) -> Iterator[Named]:
     """Yield each token with the place where it is named first.
 
     Raises:
-        UsageError: it is no text that a token can have.
+        UsageError: a text is none that a token can have.
     """
     seen = set()
     for token, where in named:
@@ -162,7 +163,7 @@ def _refuse_both(plain: dict[str, str], special: dict[str, str]) -> None:
 
 
 def _new(named: dict[str, str], ids: Mapping[str, int], there: dict[str, bool], *, special: bool) -> list[str]:
-    """Return the tokens that are not there yet."""
+    """Return the named tokens that the tokenizer has not yet."""
     new = []
     for token, where in named.items():
         if token not in ids:
@@ -210,7 +211,7 @@ def _add(tokenizer: PreTrainedTokenizerBase, tokens: Iterable[str], *, special: 
 
 
 def _choose_eos(tokenizer: PreTrainedTokenizerBase, wanted: str | None, known: set[str]) -> str:
-    """Set the eos token and return where it is from."""
+    """Set the eos token and return where it is from, as ``Vocabulary.eos_from`` names it."""
     if wanted is None:
         return "tokenizer" if tokenizer.eos_token is not None else "nowhere"
     _check(wanted, "tokenizer.eos_token")
@@ -231,7 +232,7 @@ def _choose_eos(tokenizer: PreTrainedTokenizerBase, wanted: str | None, known: s
 
 
 def _choose_pad(tokenizer: PreTrainedTokenizerBase, wanted: str | None, known: set[str]) -> str:
-    """Set the pad token and return where it is from."""
+    """Set the pad token and return where it is from, as ``Vocabulary.pad_from`` names it."""
     if wanted is None:
         if tokenizer.pad_token is not None:
             return "tokenizer"

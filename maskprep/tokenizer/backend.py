@@ -1,4 +1,4 @@
-"""Who encodes: transformers, which decides what is right, or fastokens, which is faster and is watched.
+"""The backends that encode: transformers, which decides what is right, or fastokens, which is faster and is checked.
 
 fastokens is never trusted blindly. The first 256 distinct texts, and of all texts one in 1,000, are encoded by both.
 Which ones in 1,000 is decided by the text alone, so that it is the same however rows are spread over workers. Should
@@ -34,7 +34,7 @@ EVERY = 1000  # of all texts, one in so many is compared
 
 
 class Backend(Protocol):
-    """Encodes texts, adding no special token. ``note`` says why it is not the one that was wished for, if so."""
+    """Encodes texts, adding no special token. ``note`` says why it is not the backend that was asked for, if so."""
 
     note: str
 
@@ -46,21 +46,21 @@ class Backend(Protocol):
         """Return the ids of each text."""
 
     def begin(self) -> None:
-        """Begin to load what has to be loaded, beside other work."""
+        """Begin to load the tokenizer, if it has to be loaded, beside other work."""
 
     def load(self) -> None:
-        """Load it now: a process that may run out of memory does better to do so before its work.
+        """Load the tokenizer now: a process that may run out of memory does better to do so before its work.
 
         Raises:
-            BackendError: it cannot be loaded.
-            MemoryError: not in this process.
+            BackendError: the tokenizer cannot be loaded.
+            MemoryError: this process has too little memory for it.
         """
 
     def renew(self, first: int) -> None:
         """Begin a new chunk of the input, of which the ``first`` distinct texts are compared with transformers."""
 
     def settle(self) -> None:
-        """End a chunk: what is to be compared has been compared."""
+        """End a chunk of the input: compare the texts that are still to be compared."""
 
 
 class TransformersBackend:
@@ -78,20 +78,20 @@ class TransformersBackend:
         return [np.asarray(ids, dtype=np.int64) for ids in encoded]
 
     def begin(self) -> None:
-        """Do nothing: it is loaded."""
+        """Do nothing: transformers' tokenizer is loaded."""
 
     def load(self) -> None:
-        """Do nothing, as above."""
+        """Do nothing: transformers' tokenizer is loaded already."""
 
     def renew(self, first: int) -> None:
-        """Do nothing: there is nothing to compare with."""
+        """Do nothing: transformers' ids are compared with no others."""
 
     def settle(self) -> None:
-        """Do nothing, as above."""
+        """Do nothing: no texts are to be compared."""
 
     @cached_property
     def _fast(self) -> Any:
-        """What transformers itself calls, but without the offsets that it throws away; None for another tokenizer."""
+        """The method that transformers itself calls, but without its offsets, None for a tokenizer that is not fast."""
         self._call("a")  # sets it up: neither truncation nor padding, special tokens as configured
         if encodes_itself(self._tokenizer):
             return None
@@ -108,26 +108,26 @@ class Fast(Protocol):
 
     @property
     def loaded(self) -> bool:
-        """Whether there is nothing to wait for."""
+        """Whether the tokenizer is loaded, or will never be."""
 
     def begin(self) -> None:
-        """Begin to load it, if that was not begun."""
+        """Begin to load the tokenizer, if that was not begun."""
 
     def wait(self) -> None:
-        """Wait until it is loaded. Raises ``BackendError`` where it cannot be used at all, or ``MemoryError``."""
+        """Wait until the tokenizer is loaded. Raises ``BackendError`` where it cannot be used, or ``MemoryError``."""
 
     def encode(self, texts: Sequence[str]) -> list[Ints]:
         """Return the ids of each text. Waits, and raises, as ``wait`` does."""
 
 
 class WatchedBackend:
-    """Encodes with a fast tokenizer that is compared with the ``reference``; see the module.
+    """Encodes with a fast tokenizer, whose ids for some texts are compared with those of the ``reference``.
 
     Args:
         fast: the fast tokenizer.
-        reference: what is right.
-        name: what the fast one is called.
-        first: how many distinct texts are compared before one is drawn here and there.
+        reference: encodes as is right.
+        name: the name of the fast tokenizer.
+        first: how many distinct texts are compared before one in 1,000 is drawn.
     """
 
     note = ""
@@ -181,10 +181,10 @@ class WatchedBackend:
         return found
 
     def settle(self) -> None:
-        """Compare what was not yet: one by one, if the fast tokenizer fails for any of it.
+        """Compare the drawn texts that were not compared yet: one by one, if the fast tokenizer fails for any of them.
 
         Raises:
-            BackendError: as above.
+            BackendError: the two encode one of them differently, or the fast tokenizer cannot be used.
         """
         owed, self._owed = self._owed, {}
         found = self._try([*owed]) if owed else []
@@ -205,12 +205,12 @@ class WatchedBackend:
             raise BackendError(msg, "set tokenizer.backend: transformers")
 
     def _first_of(self, texts: Sequence[str]) -> set[str]:
-        """Return those of the texts that are among the first ones."""
+        """Return the texts that are among the first distinct ones of the chunk."""
         left = self._first - len(self._compared)
         return set(islice((text for text in dict.fromkeys(texts) if text not in self._compared), max(left, 0)))
 
     def _both(self, texts: Sequence[str], ids: list[Ints], drawn: list[int]) -> tuple[list[Ints], list[Ints]]:
-        """Return what the two make of the texts that are drawn; of a long one they are asked about its beginning.
+        """Return the two tokenizers' ids of the ``drawn`` texts; of a long text, those of its beginning.
 
         transformers takes more than a hundred bytes for each of a text.
         """
@@ -223,7 +223,7 @@ class WatchedBackend:
         return own, self._reference.encode(heads)
 
     def _try(self, texts: Sequence[str]) -> list[Ints] | None:
-        """Return the ids, None where it fails: transformers then takes the text, or says what is wrong with it."""
+        """Return the fast ids of each text, None where it fails: transformers then encodes them, or says why not."""
         self._fast.wait()
         try:
             return list(self._fast.encode(texts))
@@ -243,8 +243,8 @@ def choose_backend(tokenizer: PreTrainedTokenizerBase, choice: BackendChoice, *,
 
     Args:
         tokenizer: the tokenizer.
-        choice: the one that is wished for.
-        first: how many distinct texts are compared before one is drawn here and there.
+        choice: the backend that the configuration asks for.
+        first: how many distinct texts are compared before one in 1,000 is drawn.
 
     Raises:
         UsageError: fastokens was asked for and cannot be used.

@@ -4,8 +4,8 @@
     tokens  0                57         91                    164     all ids in one array, their places counted in
     bytes   0                210        333                   602     the bytes of all texts joined
 
-What is computed of one text alone costs some calls of numpy, each longer than its work; for a hundred short texts they
-are the same few calls. ``Encoder.encode`` and ``Encoder.contexts`` say what must come out.
+For a single short text numpy's calls take longer than their work; for a hundred texts they are as few.
+``Encoder.encode`` and ``Encoder.contexts``, which take one text, must give the same.
 """
 
 from __future__ import annotations
@@ -22,8 +22,8 @@ class Together:
     ``ids`` are the ids of all texts (int64), ``edges`` where each token begins, and the last one ends, in bytes of
     UTF-8 of all texts joined; ``places`` where each character begins, None where each is one byte. Text ``i`` has the
     tokens ``tokens[i]:tokens[i + 1]`` and the bytes ``bytes[i]:bytes[i + 1]``.
-    ``met`` tells of each text whether its ids begin with those of every one of its contexts, and whether no character
-    of a context is in a token behind it.
+    ``met`` tells of each text whether its ids begin with those of each of its contexts, and no character of a
+    context is in a token behind it.
     """
 
     ids: Ints
@@ -34,5 +34,5 @@ class Together:
     met: Bools
 
     def in_bytes(self, characters: Ints) -> Ints:
-        """Return where characters, counted in all texts joined, stand in their bytes."""
+        """Return the places in bytes of the places ``characters``; both count in all texts joined."""
         return characters if self.places is None else self.places[characters]

@@ -4,8 +4,8 @@ r"""Text to ids, with proof of which bytes of the text each id stands for.
     ids    151644 872 198 71 963
     ends   12 16 17 18 20          in bytes of UTF-8
 
-No offset table is trusted where none is needed: each id spells some bytes; when the bytes of all ids, put together,
-are the text, their lengths are exact spans. Otherwise (a normaliser changed the text, say) the tokenizer's offsets
+No offset table is trusted where none is needed: each id spells some bytes; when the bytes of all ids, joined, are the
+text, their lengths are exact spans. Otherwise (a normaliser changed the text, say) the tokenizer's offsets
 decide.
 """
 
@@ -43,10 +43,10 @@ class Encoded:
     ends: Ints
 
     def with_border(self, index: int, start: int) -> Encoded:
-        """Return the same with a border at byte ``start``: the tokens from ``index`` on begin there at the earliest.
+        """Return this encoding with a border between two texts at byte ``start``, in front of token ``index``.
 
-        Those before end there at the latest. Whose characters that several tokens share are is told by the ids alone:
-        the first ``index`` of them are those of the text in front of the border.
+        The tokens from ``index`` on begin there at the earliest, those before end there at the latest. Where several
+        tokens share characters, the ids decide: the first ``index`` of them are those of the text in front.
         """
         starts, ends = self.starts, self.ends
         if len(starts[index:]) and starts[index:].min() < start:
@@ -56,7 +56,7 @@ class Encoded:
         return self if starts is self.starts and ends is self.ends else Encoded(self.ids, starts, ends)
 
     def then(self, other: Encoded, offset: int) -> Encoded:
-        """Return this encoding followed by one of text that begins at byte ``offset``."""
+        """Return this encoding followed by ``other``, the encoding of text that begins at byte ``offset``."""
         return Encoded(
             np.concatenate((self.ids, other.ids)),
             np.concatenate((self.starts, other.starts + offset)),
@@ -76,7 +76,7 @@ class Context:
         return self.shared + len(self.rest)
 
     def begins(self, ids: Ints) -> bool:
-        """Tell whether ``ids`` begin with these. Their first ones are those of the same text, or a beginning of it."""
+        """Tell whether ``ids``, of the whole text or of a beginning of it, begin with the ids of this context."""
         return np.array_equal(ids[self.shared : len(self)], self.rest)
 
 
@@ -96,7 +96,7 @@ class Encoder:
         self._known_size = 0
 
     def begin(self) -> None:
-        """Forget what was encoded."""
+        """Forget the texts that were encoded lately."""
         self._known, self._known_size = {}, 0
 
     @cached_property
@@ -110,8 +110,8 @@ class Encoder:
     def contexts(self, text: str, starts: Sequence[int]) -> dict[int, Context]:
         """Return the ids of each beginning ``text[:start]``, encoded alone, by ``start``.
 
-        What stands in front of its last solid token has the ids that it has in ``text`` (see ``segments``): only what
-        follows is encoded.
+        The text in front of its last solid token has the ids that it has in ``text`` (``split_points.py``): only the
+        rest is encoded.
         """
         bounds = self._segments.bounds(text)
         ends = dict(zip(starts, _ends_of(text, bounds, starts), strict=True))
@@ -126,11 +126,11 @@ class Encoder:
         }
 
     def together(self, texts: Sequence[str], starts: Sequence[Sequence[int]]) -> Together | None:
-        """Return many texts encoded at once, None where there is more to one of them than its ids and their lengths.
+        """Return many texts encoded at once, None where one of them needs more than its ids and their lengths.
 
         Args:
             texts: one text at least.
-            starts: of each text, where its contexts end, in characters.
+            starts: where the contexts of each text end, in characters.
         """
         if self._puts_blank_first:
             return None
@@ -181,7 +181,7 @@ class Encoder:
         }
 
     def _remembered(self, texts: Sequence[str]) -> Mapping[str, Ints]:
-        """Return the ids of texts, by text. Prompts come again and again: what was encoded lately is remembered."""
+        """Return the ids of texts, by text; those encoded lately are remembered, for prompts come again and again."""
         new = [text for text in dict.fromkeys(texts) if text not in self._known]
         if not new:
             return self._known
@@ -256,13 +256,13 @@ class Encoder:
         return Offsets(self._tokenizer, self._spelling)
 
     def _place(self, text: str, ids: Ints) -> Encoded:
-        """Return where ids stand that the tokenizer gives for ``text``. Raises ``RowError``."""
+        """Return ``ids``, which the tokenizer gives for ``text``, with their places in it. Raises ``RowError``."""
         return self._place_by_spelling(text, ids, blank=True) or Encoded(ids, *self._offsets.of(text, ids))
 
     def _place_by_spelling(self, text: str, ids: Ints, *, blank: bool = False) -> Encoded | None:
-        """Return where ids stand by what they spell, None where it is not ``text``.
+        """Return ``ids`` with their places in ``text`` by the bytes they spell, None where they do not spell the text.
 
-        Some tokenizers put a ``blank`` before the first word, where that is the beginning of the whole.
+        Some tokenizers put a ``blank`` before the first word, where the text is the beginning of the whole.
         """
         raw = text.encode()
         edges = limits_of(self._spelling.lengths(ids))
@@ -275,7 +275,7 @@ class Encoder:
 
 
 def _ends_of(text: str, bounds: Sequence[tuple[int, int]], starts: Sequence[int]) -> Iterator[tuple[int, str]]:
-    """Yield of each beginning ``text[:start]`` its last solid token (-1: none), and the text from that on."""
+    """Yield for each ``text[:start]`` the number of its last solid token (-1: none), and its text from there on."""
     heads = [end for _, end in bounds]
     for start in starts:
         index = bisect_right(heads, start) - 1

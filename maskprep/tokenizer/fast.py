@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 class Fastokens:
-    """The tokenizer in fastokens.
+    """A transformers tokenizer, loaded into fastokens.
 
     Whether it takes such a tokenizer at all is known at once, by one of the same kind with a vocabulary of three.
 
@@ -39,7 +39,7 @@ class Fastokens:
         self._tokenizer: Any = None
 
     def begin(self) -> None:
-        """Begin to build the tables, if that was not begun."""
+        """Begin to build the tokenizer's tables, if that was not begun."""
         if self._loading is None:
             thread = ThreadPoolExecutor(1)
             # Not the file: the configuration may have added tokens since.
@@ -48,14 +48,14 @@ class Fastokens:
 
     @property
     def loaded(self) -> bool:
-        """Whether there is nothing to wait for."""
+        """Whether the tables are built, or never will be."""
         return self._loading is not None and self._loading.done()
 
     def wait(self) -> None:
-        """Wait until it is loaded.
+        """Wait until the tokenizer's tables are built.
 
         Raises:
-            BackendError: it does not take this tokenizer after all.
+            BackendError: fastokens does not take this tokenizer after all.
             MemoryError: there is too little memory for its tables.
         """
         if self._tokenizer is not None:
@@ -80,7 +80,7 @@ class Fastokens:
 
 
 def _small(model: Any) -> str:
-    """Return, as JSON, a tokenizer that does with text what this one does, but hardly knows a word."""
+    """Return, as JSON, a tokenizer that treats text as this ``model`` does, but has a vocabulary of three tokens."""
     from tokenizers import Tokenizer, models  # noqa: PLC0415 - comes with transformers
 
     kind = type(model.model)

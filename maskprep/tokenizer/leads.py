@@ -45,11 +45,11 @@ class Leads:
 
     @cached_property
     def _sound(self) -> list[str]:
-        """What stands in front of text in conversations: a line break, or an added token."""
+        """The sound leads among those that stand in front of text in conversations: line break, added tokens."""
         return [lead for lead in ("\n", *self._added) if self._is_sound(lead)]
 
     def _is_sound(self, lead: str) -> bool:
-        """Tell whether the tokenizer encodes text behind it with nothing added and nothing lost."""
+        """Tell whether the tokenizer encodes text behind ``lead`` with nothing added and nothing lost."""
         return any(self._spells(lead, text) for text in _TRIED)
 
     def _spells(self, lead: str, text: str) -> bool:
@@ -58,5 +58,5 @@ class Leads:
 
 
 def behind(lead: Ints, both: Ints) -> Ints | None:
-    """Return the ids that stand behind those of a lead, None where the lead has other ids there."""
+    """Return the ids in ``both`` behind those of ``lead``, None where ``both`` does not begin with the lead's ids."""
     return both[len(lead) :] if len(lead) and np.array_equal(both[: len(lead)], lead) else None

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class LoadedTokenizer:
-    """A tokenizer with what decides where a turn ends.
+    """A tokenizer with its chat template and the tokens that decide where a turn ends.
 
     ``stop_tokens`` are those that the model's own files and the configuration name; ``special_tokens`` are all tokens
     that the tokenizer flags as special; ``added_tokens`` all that stand outside its plain vocabulary. ``vocabulary``
@@ -100,7 +100,7 @@ def load_tokenizer(choice: str | TokenizerChoice, stop_tokens: Sequence[str] = (
         stop_tokens: tokens that end a turn beside those that the model's files name.
 
     Raises:
-        UsageError: it cannot be loaded, a token cannot be added, or a stop token is not one token of it.
+        UsageError: the tokenizer cannot be loaded, a token cannot be added, or a stop token is not one token of it.
     """
     name = choice if isinstance(choice, str) else choice.name
     folder, given = _place(name)
@@ -142,7 +142,7 @@ def load_tokenizer(choice: str | TokenizerChoice, stop_tokens: Sequence[str] = (
 
 
 def _uncut(tokenizer: PreTrainedTokenizerBase) -> None:
-    """Take away the truncation and padding of its file, as transformers does when it first encodes something.
+    """Take away the truncation and padding of a tokenizer's file, as transformers does when it first encodes something.
 
     The tokenizer is then the same before and after that, and has one digest wherever it is loaded.
     """
@@ -153,7 +153,7 @@ def _uncut(tokenizer: PreTrainedTokenizerBase) -> None:
 
 
 def _place(name: str) -> tuple[str, dict[str, str]]:
-    """Return what transformers is to load: a folder or an id, and the GGUF file in the folder, if it is one."""
+    """Return the folder or hub id that transformers is to load, and its ``gguf_file`` where ``name`` is a GGUF file."""
     path = Path(name)
     return (str(path.parent), {"gguf_file": path.name}) if path.suffix == ".gguf" and path.is_file() else (name, {})
 

@@ -44,10 +44,10 @@ class Offsets:
         self._tokenizer, self._spelling = tokenizer, spelling
 
     def of(self, text: str, ids: Ints) -> tuple[Ints, Ints]:
-        """Return where each of the ids of ``text`` starts and ends in its bytes.
+        """Return where each of the ids of ``text`` starts and ends in the text's bytes.
 
         Raises:
-            RowError: ``no-alignment`` where the tokenizer tells no offsets.
+            RowError: ``no-alignment`` where the tokenizer gives no offsets.
         """
         if not self._tokenizer.is_fast:
             raise RowError("no-alignment", _NO_OFFSETS, "use a fast tokenizer (a tokenizer.json)")
@@ -69,7 +69,7 @@ class Offsets:
 
     @cached_property
     def _normalize(self) -> Normalize | None:
-        """What the normaliser makes of one character behind another, None where the two cannot be told apart."""
+        """A function that normalises one character, as it would stand behind another; None without a normaliser."""
         normalizer = self._tokenizer.backend_tokenizer.normalizer
         if normalizer is None:
             return None
@@ -84,7 +84,7 @@ class Offsets:
 
 @dataclass(frozen=True, slots=True)
 class _Tokens:
-    """The bytes of a text, and of each of its tokens what it spells, where it starts and where it ends."""
+    """The bytes of a text, and its tokens: what each spells, where it starts, and where it ends."""
 
     raw: bytes
     spelled: list[bytes]
@@ -92,7 +92,7 @@ class _Tokens:
     ends: Ints
 
     def narrow(self, index: int, content: bytes | None) -> bool:
-        """Take away from an added token the white space around it that it swallows. Tell whether it is one."""
+        """Take from token ``index`` the white space it swallows; tell whether it is the added token ``content``."""
         found = self.raw.find(content, self.starts[index], self.ends[index]) if content else -1
         if content is None or found < 0:
             return False
@@ -113,7 +113,7 @@ class _Tokens:
                 self._share_changed(run, low, [(char, normalize(char)) for char in self.raw[low:high].decode()])
 
     def _runs(self, stretch: range) -> Iterator[range]:
-        """Yield the runs of tokens, two at least, that have one offset."""
+        """Yield the runs of two or more tokens that have one offset."""
         first = stretch[0]
         for index in range(first + 1, stretch[-1] + 2):
             alike = index <= stretch[-1] and self.starts[index] == self.starts[first]
@@ -123,9 +123,9 @@ class _Tokens:
                 first = index
 
     def _share(self, run: range, low: int, high: int) -> bool:
-        """Give each token of a run the bytes that it spells. Tell whether they spell those from ``low`` to ``high``.
+        """Give each token of a run the bytes that it spells; tell whether these are all bytes from ``low`` to ``high``.
 
-        A blank in front of them that is not there was put there by the tokenizer, and takes no room.
+        A blank that they spell in front of that text was put there by the tokenizer, and takes no room.
         """
         joined, raw = b"".join(self.spelled[run[0] : run[-1] + 1]), self.raw[low:high]
         blank = joined == b" " + raw
@@ -138,7 +138,7 @@ class _Tokens:
         return True
 
     def _share_changed(self, run: range, low: int, changed: list[tuple[str, bytes | None]]) -> None:
-        """Give each token of a run the characters that became its bytes, where one at a time was ``changed``."""
+        """Give each token of a run the characters whose normalised form, in ``changed``, is the bytes it spells."""
         became = [one for _, one in changed if one is not None]
         if len(became) < len(changed) or b"".join(became) != b"".join(self.spelled[run[0] : run[-1] + 1]):
             return

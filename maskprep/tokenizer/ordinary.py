@@ -1,4 +1,4 @@
-"""The spelling of a control token, encoded as ordinary text: as if the tokenizer had no added tokens."""
+"""The text of a control token, encoded as ordinary text: as if the tokenizer had no added tokens."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ class Ordinary:
         return known
 
     def spell(self, ids: Ints) -> bytes:
-        """Return what the first of some ids spells; nothing, should there be none."""
+        """Return the bytes that the first of ``ids`` spells, none where there are no ids."""
         return b"".join(self._spelling.of(ids[:1]))
 
     def _new(self, text: str) -> tuple[Ints, Ints]:
@@ -55,7 +55,7 @@ class Ordinary:
         raise RowError("no-alignment", msg, "set control_tokens: keep, or take the text out")
 
     def _ways(self, text: str) -> Iterator[list[int]]:
-        """Yield ids that may do: of the text as it is, and of its parts, should the whole be in the vocabulary."""
+        """Yield lists of ids for ``text`` to try: of the whole, then of its parts, should the whole be one token."""
         if self._backend is None:
             return
         yield self._model(text)

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 class Spelling:
-    """Spells ids. A table of the vocabulary fills as its ids are met: few texts hold all of it."""
+    """Looks up the bytes of ids. Its table fills as ids are met: few texts hold all of a vocabulary."""
 
     def __init__(self, tokenizer: PreTrainedTokenizerBase) -> None:
         self._tokenizer = tokenizer
@@ -26,13 +26,13 @@ class Spelling:
 
     @property
     def added(self) -> dict[int, bytes]:
-        """What the added tokens spell, by id."""
+        """The bytes of the added tokens, by id."""
         return self._added
 
     def of(self, ids: Ints) -> list[bytes]:
         """Return the bytes that each id stands for. A token may hold a part of a character.
 
-        An id that no vocabulary has stands for nothing.
+        An id that the vocabulary has not stands for no bytes.
         """
         self.lengths(ids)
         spelled: list[bytes] = self._table[_known(ids)].tolist()
@@ -52,7 +52,7 @@ class Spelling:
         return lengths
 
     def spells(self, ids: Ints, raw: bytes) -> bool:
-        """Tell whether ids, one behind the other, spell ``raw``."""
+        """Tell whether the bytes of ``ids``, joined, are ``raw``."""
         position = 0
         for start in range(0, len(ids), _AT_ONCE):
             piece = b"".join(self.of(ids[start : start + _AT_ONCE]))

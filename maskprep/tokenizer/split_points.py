@@ -15,7 +15,7 @@ white space with it (``lstrip``, ``rstrip``). Then
    front of it and behind it is what is found in those two texts alone. (Tokens that must be a ``single_word`` look at
    their neighbours: a tokenizer with one is not divided.)
 3. the steps after the search know of a stretch only its text, and whether it is the text's very beginning (a blank is
-   put there by Metaspace with ``prepend_scheme: first``). A segment begins with a solid token: what it holds behind it
+   put there by Metaspace with ``prepend_scheme: first``). A segment begins with a solid token: the text behind that
    is the beginning neither in the segment nor in the whole.
 
 Hence ids(text) is the ids of the segments one after the other; and of ``text[:n]`` all segments but the last one are
@@ -56,7 +56,7 @@ class Segments:
     """Divides texts at the solid tokens of one tokenizer.
 
     Args:
-        solid: their ids, by what they spell.
+        solid: the ids of these tokens, by what they spell.
     """
 
     def __init__(self, solid: Mapping[str, int]) -> None:
@@ -71,7 +71,7 @@ class Segments:
 
     @classmethod
     def of(cls, tokenizer: PreTrainedTokenizerBase) -> Segments:
-        """Return those of a tokenizer. One about which there is any doubt is never divided."""
+        """Return the segments of a tokenizer: where there is any doubt about it, no text is ever divided."""
         return cls(_solid(tokenizer.backend_tokenizer.get_added_tokens_decoder()) if _is_local(tokenizer) else {})
 
     def bounds(self, text: str) -> list[tuple[int, int]]:
@@ -95,17 +95,17 @@ class Segments:
         return [text[start:end] for start, end in pairwise(edges)]
 
     def positions(self, text: str, bounds: Sequence[tuple[int, int]], ids: Ints) -> Ints | None:
-        """Return at which of its ids each solid token of ``text`` stands.
+        """Return at which of ``ids`` each solid token of ``text`` stands.
 
-        None where the ids hold one that the text does not spell (a normaliser may bring it about): nobody can then
-        tell which is which.
+        None where the ids hold a solid token that the text does not spell (a normaliser may bring it about): nobody
+        can then tell which is which.
         """
         return self.positions_in_all([text], [bounds], ids, np.asarray([0, len(ids)], np.int64))
 
     def positions_in_all(
         self, texts: Sequence[str], bounds: Sequence[Sequence[tuple[int, int]]], ids: Ints, limits: Ints
     ) -> Ints | None:
-        """Return the same of many texts, the ids of which stand one behind the other: one ends where the next begins.
+        """Return at which of ``ids``, those of many texts end to end, each solid token of each text stands.
 
         Args:
             texts: the texts.
@@ -121,7 +121,7 @@ class Segments:
 
 
 def encodes_itself(tokenizer: PreTrainedTokenizerBase) -> bool:
-    """Tell whether it may do anything but call the library ``tokenizers`` with the text as it is."""
+    """Tell whether a tokenizer may do anything but call the library ``tokenizers`` with the text as it is."""
     from transformers import PreTrainedTokenizerFast  # noqa: PLC0415 - seconds to import
 
     if not isinstance(tokenizer, PreTrainedTokenizerFast):
@@ -146,14 +146,14 @@ def _is_local(tokenizer: PreTrainedTokenizerBase) -> bool:
 
 
 def _types(part: Mapping[str, Any]) -> Iterator[str]:
-    """Yield the types of a normaliser or pre-tokeniser and of all within it."""
+    """Yield the types of a normaliser or pre-tokeniser and of all parts within it."""
     yield str(part.get("type"))
     for inner in (*part.get("normalizers", ()), *part.get("pretokenizers", ())):
         yield from _types(inner)
 
 
 def _solid(added: Mapping[int, AddedToken]) -> dict[str, int]:
-    """Return the solid ones of added tokens, with their ids."""
+    """Return the ids of the solid ones among the added tokens, by what they spell."""
     raw = {id_: token for id_, token in added.items() if not token.normalized and token.content}
     contents = sorted(token.content for token in raw.values())
     inside = {char for content in contents for char in content[1:]}

@@ -3,5 +3,5 @@
 files ─▶ structure ─▶ source ─▶ loss, gradient, model ─▶ padding ─▶ packing ─▶ learning
 bytes    columns      rebuilt    one pass of a model      batches    packs      training steps
 
-Only the modules of this folder import torch, and only those from ``runner`` on.
+Only ``with_model.py`` and what it imports need torch: the checks of files, structure and source run without it.
 """

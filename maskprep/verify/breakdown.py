@@ -1,4 +1,4 @@
-"""Losses summed by what the tokens are."""
+"""Losses summed by role and part of the tokens, and by whether they are trained."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ class Breakdown:
     counts: dict[Key, int] = field(default_factory=dict)
 
     def see(self, row: Example, measured: Measured) -> None:
-        """Add a row; its first token, which nothing predicts, is left out."""
+        """Add the losses of a row; its first token, which nothing predicts, is left out."""
         for span in row.spans:
             nll = measured.nll[max(span.start, 1) : span.end]
             key = (span.role, span.part, bool(span.trained))
@@ -30,7 +30,7 @@ class Breakdown:
             self.counts[key] = self.counts.get(key, 0) + len(nll)
 
     def mean(self, *, trained: bool | None = None, role: str | None = None, part: str | None = None) -> float | None:
-        """Return the mean over the tokens that fit, None where there are none."""
+        """Return the mean loss of the tokens of this role and part, None where there are no such tokens."""
         keys = [
             key
             for key in self.sums
@@ -55,7 +55,7 @@ class Breakdown:
         ]
 
     def by(self, index: int) -> list[dict[str, Any]]:
-        """Return the means by role (0) or part (1) of what is trained and of all, as JSON types."""
+        """Return the mean losses by role (0) or part (1), of trained tokens and of all, as JSON types."""
         names = sorted({key[index] for key in self.sums})
         name_of = ("role", "part")[index]
         return [

@@ -36,7 +36,7 @@ _WITH_MODEL = ("loss", "gradient", "padding", "packing", "learning", "model")
 
 @dataclass(frozen=True, slots=True)
 class VerifyReport:
-    """What every check found, and what it was found with. ``run`` tells of the model, the device, speed and memory."""
+    """The results of all checks. ``run`` names the model and the device, with speed and memory."""
 
     path: str
     results: tuple[Result, ...]
@@ -54,10 +54,10 @@ class VerifyReport:
 
 
 def verify(options: VerifyOptions, progress: Progress) -> VerifyReport:
-    """Run all checks on a finished build.
+    """Return the results of all checks of a finished build.
 
     Raises:
-        UsageError: there is no finished build, torch is not installed, or the model or device cannot be had.
+        UsageError: there is no finished build, torch is not installed, or the model or device cannot be used.
     """
     options.check()
     from maskprep.verify.with_model import Modelled  # noqa: PLC0415 - imports torch
@@ -106,7 +106,7 @@ def check_all(data: StoredDataSet, modelled: Modelled) -> Iterator[Result]:
 
 
 def _open(path: str) -> StoredDataSet | str:
-    """Open a data set, or return what is wrong with a manifest that is there but cannot be read."""
+    """Return the data set, or, where its manifest is there but cannot be read, what is wrong with that."""
     try:
         return StoredDataSet(path)
     except UsageError as error:
@@ -137,7 +137,7 @@ def _tokenizer(data: StoredDataSet) -> LoadedTokenizer | None:
 
 
 def _rebuild(data: StoredDataSet, loaded: LoadedTokenizer) -> Rebuild:
-    """Return what builds the rows again, with the tokenizer and the template that lie beside them."""
+    """Return the rebuild of the rows, with the tokenizer and the template that lie beside them."""
     config = Config.model_validate({**data.manifest["config"], "tokenizer": data.tokenizer, "chat_template": None})
     now = datetime.fromisoformat(data.manifest["now"])
     variables = dict(config.template_kwargs)
@@ -166,7 +166,7 @@ def _readings(manifest: Mapping[str, Any]) -> dict[str, Reading]:
 
 
 def _guarded(name: str, make: Callable[[], _Given], check: Callable[[_Given], Result]) -> Result:
-    """Run a check with what the manifest tells it; where it tells no such thing, ``files`` has said so: skip it."""
+    """Return the result of a check with values from the manifest; skipped where it lacks one, as ``files`` reports."""
     try:
         given = make()
     except (MaskprepError, ValueError, KeyError, TypeError) as error:

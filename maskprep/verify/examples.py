@@ -1,4 +1,4 @@
-"""Rows as a model is given them, and the piece of a row for which a model's own loss fits into memory."""
+"""Rows as a model gets them, and the piece of a row whose loss by the model's own function fits into memory."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from maskprep.labelled import IGNORED, Span
 
 @dataclass(frozen=True, slots=True)
 class Example:
-    """One row, or a stretch of it: ids and unshifted labels, and ``meant``, what the spans say is trained."""
+    """One row, or a stretch of it: ids and unshifted labels, and ``meant``, True where the spans say it is trained."""
 
     number: int
     ids: npt.NDArray[np.int64]
@@ -28,7 +28,7 @@ class Example:
         return len(self.ids)
 
     def window(self, size: int) -> Example:
-        """Return at most ``size`` tokens of the row: its beginning if that trains anything, else around the first."""
+        """Return at most ``size`` tokens of the row: its beginning, or those around the first trained token."""
         if len(self) <= size:
             return self
         wanted = np.flatnonzero(self.meant | (self.labels != IGNORED))
@@ -44,7 +44,7 @@ class Example:
 
 
 def example(number: int, row: ShardRow, vocabulary: int) -> Example | str:
-    """Return a row as a model is given it, or the reason why no model can be given it."""
+    """Return a row as an example for a model, or the reason why no model can take it."""
     ids, labels, spans = row.labelled.input_ids, row.labelled.labels, row.labelled.spans
     if len(ids) != len(labels):
         return "ids and labels are of different lengths"

@@ -29,7 +29,7 @@ _ADVICE = "copy the folder again from where it was built, or build it again; do 
 
 @dataclass(slots=True)
 class _Counts:
-    """What a shard really holds."""
+    """The counts of a shard's rows, tokens and spans, made from the shard itself."""
 
     documents: int = 0
     tokens: int = 0
@@ -68,7 +68,7 @@ def check_files(
         folder: the data set.
         manifest: what its manifest holds.
         loaded: the tokenizer beside the shards with the manifest's stop tokens, None where it cannot be loaded.
-        advance: is told how many more bytes were read.
+        advance: is called with the number of bytes read since the last call.
     """
     faults, found, size = Faults(), _Counts(), 0
     told = [shard for shard in _at(manifest, "shards") or [] if isinstance(shard, dict)]
@@ -99,7 +99,7 @@ def check_files(
 def _shard(
     shard: StoredShard, told: Mapping[str, Any], total: _Counts, advance: Callable[[int], None]
 ) -> Iterator[str]:
-    """Yield what is wrong with one shard, and add what it holds to ``total``."""
+    """Yield the faults of one shard, and add its counts to ``total``."""
     if not shard.path.is_file():
         yield "the shard is missing"
         return
@@ -116,7 +116,7 @@ def _shard(
 
 
 def _held(shard: StoredShard, told: Mapping[str, Any], total: _Counts) -> Iterator[str]:
-    """Yield in what a shard does not hold what the manifest tells of, and add what it holds to ``total``."""
+    """Yield how the counts of a shard differ from those in the manifest, and add them to ``total``."""
     counts = _Counts()
     try:
         rows = sum(batch.num_rows for batch in shard.rows())
@@ -138,7 +138,7 @@ def _held(shard: StoredShard, told: Mapping[str, Any], total: _Counts) -> Iterat
 
 
 def _bytes(path: Path, told: Mapping[str, Any]) -> Iterator[str]:
-    """Yield how the bytes of a shard differ from those that were written."""
+    """Yield how size and checksum of a shard's file differ from those in the manifest."""
     size, written = path.stat().st_size, int(told.get("bytes") or 0)
     with path.open("rb") as file:
         digest = hashlib.file_digest(file, "sha256").hexdigest()
@@ -170,7 +170,7 @@ def _totals(manifest: Mapping[str, Any], found: _Counts) -> Iterator[str]:
 def _beside(
     folder: Path, manifest: Mapping[str, Any], loaded: LoadedTokenizer | None, shards: set[str]
 ) -> Iterator[str]:
-    """Yield what is wrong beside the shards that the manifest names: tokenizer, further shards, rejects, findings."""
+    """Yield the faults beside the shards that the manifest names: tokenizer, further shards, rejects, findings."""
     if loaded is None:
         yield "the tokenizer beside the shards cannot be loaded"
     elif loaded.digest() != _at(manifest, "fingerprint_of", "tokenizer"):
@@ -199,13 +199,13 @@ def _contradictions(folder: Path, manifest: Mapping[str, Any]) -> Iterator[str]:
 
 
 def _place(folder: Path, shard: Mapping[str, Any]) -> Path:
-    """Return where a shard lies; what a manifest names may be anything, and is looked for in no other folder."""
+    """Return the path of a shard, in no other folder than the data set's: the names in a manifest may be anything."""
     split, _, name = str(shard.get("file")).rpartition("/")
     return folder / (split if split in SPLITS else "") / Path(name).name
 
 
 def _profile(manifest: Mapping[str, Any]) -> Profile:
-    """Return the profile of which the manifest tells; that it tells of none is told elsewhere."""
+    """Return the profile that the manifest names, that of ``hf`` where it names none: that fault is found elsewhere."""
     return PROFILES.get(str(_at(manifest, "config", "profile")), PROFILES["hf"])
 
 
@@ -217,7 +217,7 @@ def _companion(folder: Path, shard: Mapping[str, Any], profile: Profile) -> Path
 
 
 def _state(folder: Path, manifest: Mapping[str, Any]) -> Mapping[str, Any]:
-    """Return ``state.json``, that of several splits as one, with the fingerprint that theirs are made from."""
+    """Return ``state.json``, or those of several splits as one, with the fingerprint that theirs are made from."""
     mark = next((name for name in MARKS if (folder / name).is_file()), "state.json")
     if mark != "dataset_dict.json":
         return _json(folder / mark)
@@ -233,7 +233,7 @@ def _state(folder: Path, manifest: Mapping[str, Any]) -> Mapping[str, Any]:
 
 
 def _rows_by_code(path: Path) -> dict[str, int]:
-    """Count the rows of each code; the lines of one row follow each other. A line that is none counts by itself."""
+    """Return the number of rows of each code; the lines of one row follow each other. A broken line counts alone."""
     rows: Counter[str] = Counter()
     last: dict[str, tuple[Any, Any]] = {}
     with path.open("rb") as file:
@@ -246,7 +246,7 @@ def _rows_by_code(path: Path) -> dict[str, int]:
 
 
 def _sound(found: Iterator[str]) -> Iterator[str]:
-    """Yield the same; a fact that the manifest lacks, or holds in another form, becomes a fault."""
+    """Yield the faults of ``found``; a fact that the manifest lacks, or holds in another form, becomes a fault too."""
     try:
         yield from found
     except (KeyError, TypeError, ValueError, AttributeError, RecursionError) as error:

@@ -1,4 +1,4 @@
-"""The loss that is meant, written out by itself: log-softmax, gather, shift by one, mean over what is trained.
+"""The loss that is meant, written out by itself: log-softmax, gather, shift by one, mean over the trained tokens.
 
 tokens    t0    t1    t2    t3
 meant      -     -     x     x        the loss is the mean of -log p(t2 | t0 t1) and -log p(t3 | t0 t1 t2)

@@ -1,4 +1,4 @@
-"""Where the loss pulls: its gradient with respect to the logits is zero exactly where nothing is to be trained."""
+"""The gradient check: the loss's gradient with respect to the logits is zero exactly where nothing is trained."""
 
 from __future__ import annotations
 
@@ -15,17 +15,16 @@ _POINTS = 400  # of a plot
 
 
 class GradientCheck:
-    """Looks at the size of the gradient for each token, by the model's own backward pass and over chunks."""
+    """Checks the size of the gradient for each token, by the model's own backward pass and over chunks."""
 
     def __init__(self) -> None:
-        """Begin with nothing seen."""
         self._faults = Faults()
         self._rows = self._inside = self._outside = 0
         self._least, self._off = float("inf"), 0.0
         self._curve: dict[str, Any] = {}
 
     def see(self, row: Example, measured: Measured | None, own: Own, window: Example) -> None:
-        """Look at one row, and at the window of it for which ``own`` was computed."""
+        """Check the gradient of one row, and of the window of it for which ``own`` was computed."""
         self._rows += 1
         self._compare(window, own.measured.pull)
         if measured is None:
@@ -58,7 +57,7 @@ class GradientCheck:
                 self._faults.add(f"{at}, and {len(places) - 1:,} more" if len(places) > 1 else at, len(places))
 
     def result(self) -> Result:
-        """Return what was found."""
+        """Return the result of the gradient check."""
         if not self._rows:
             return skipped("gradient", "there is no row to compute a gradient of")
         return self._faults.result(
@@ -78,7 +77,7 @@ class GradientCheck:
 
 
 def _curve(row: Example, masked: Floats, plain: Floats) -> dict[str, Any]:
-    """Return the sizes along a row, at most ``_POINTS`` of them: the largest of each stretch."""
+    """Return the sizes of the gradient along a row, at most ``_POINTS`` of them: the largest of each stretch."""
     width = -(-len(row) // _POINTS)
     edges = np.arange(0, len(row), width)
     return {

@@ -1,4 +1,4 @@
-"""A few steps of training: the loss on what is trained falls, and nothing else is pulled at."""
+"""A few steps of training: the loss of trained tokens falls, and the gradient of masked ones is zero."""
 
 from __future__ import annotations
 
@@ -20,9 +20,9 @@ _LARGE, _SMALL = 3e-3, 5e-5  # learning rates of a random model and of a trained
 def check_learning(
     runner: Runner, rows: Sequence[Example], steps: int, advance: Callable[[int], None], *, trained: bool
 ) -> Result:
-    """Train the model itself for ``steps`` steps on windows of a few rows, all of them in each step.
+    """Return the result of training the model for ``steps`` steps on windows of a few rows, all of them in each step.
 
-    ``trained`` tells that the model is a real one, which takes small steps. It is not the same model afterwards.
+    ``trained`` tells that the model is a real one, which takes small steps. Its weights are changed afterwards.
     """
     windows = [row.window(max(2, min(_TOKENS, runner.window // _ROWS))) for row in rows[:_ROWS]]
     windows = [row for row in windows if (row.labels[1:] != IGNORED).any()]

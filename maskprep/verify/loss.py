@@ -1,4 +1,4 @@
-"""The model's own loss on ``labels`` against the mean that is meant, token by token what the spans say is trained."""
+"""The loss check: the model's own loss on ``labels`` against the mean loss of the tokens meant to be trained."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _ADVICE = (
 
 
 class LossCheck:
-    """Compares two ways to the loss of a row.
+    """Compares the loss of a row as the model computes it with the loss that is meant.
 
     The model's own is ``forward(labels=…).loss``, on whole rows or, where their logits would not fit into memory, on a
     window of each. On whole rows the function that trainers call is also run over chunks of logits.
@@ -31,11 +31,11 @@ class LossCheck:
         self._worst = 0.0
 
     def refuse(self, number: int, reason: str) -> None:
-        """Note a row that no model can be given."""
+        """Note a row that no model can take, with the reason."""
         self._faults.add(f"row {number}: {reason}")
 
     def shorten(self) -> None:
-        """Note a row that is longer than what the model can be given."""
+        """Note a row that was cut to the length that the model can take."""
         self._shortened += 1
 
     def see(self, row: Example, measured: Measured | None, own: Own, window: Example) -> None:
@@ -61,7 +61,7 @@ class LossCheck:
             self._worst = max(self._worst, difference)
 
     def result(self) -> Result:
-        """Return what was found."""
+        """Return the result of the loss check."""
         if not self._rows and not self._faults.count:
             return skipped("loss", "there is no row to compute a loss of")
         masked, plain = self.breakdown.mean(trained=True), self.breakdown.mean()

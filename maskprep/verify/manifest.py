@@ -1,4 +1,4 @@
-"""The manifest against itself: its counts add up, and its fingerprint is that of what it records."""
+"""The manifest against itself: its counts add up, and its fingerprint is that of the facts that it records."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ _FATES = ("rows_used", "rows_rejected", "rows_dropped")
 
 
 def contradictions(manifest: Mapping[str, Any], state: Mapping[str, Any]) -> Iterator[str]:
-    """Yield what in the manifest contradicts itself, or ``state.json`` beside it.
+    """Yield the contradictions within the manifest, and between it and ``state.json``.
 
-    A fact that is missing or of another type raises what Python raises then.
+    A fact that is missing or of another type raises ``KeyError``, ``TypeError`` or whatever Python raises for it.
     """
     yield from _counts(manifest["totals"], manifest["shards"])
     yield from _splits(manifest)

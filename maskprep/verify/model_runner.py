@@ -85,7 +85,7 @@ class Runner:
         return max(1, CHUNK.get(self.device.type, _CHUNK) // self.vocabulary)
 
     def tensor(self, values: npt.NDArray[Any]) -> torch.Tensor:
-        """Return values on the device."""
+        """Return values as a tensor on the model's device."""
         return torch.from_numpy(np.ascontiguousarray(values)).to(self.device)
 
     @torch.no_grad()

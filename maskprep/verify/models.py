@@ -1,4 +1,4 @@
-"""The model that the loss is proved with: a small random one, or the real one; and the device that it runs on."""
+"""The model that the checks run: a small random one, or the real one; and the device that it runs on."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def choose_device(wanted: str) -> torch.device:
     """Return the device: ``auto`` takes CUDA where there is one, else MPS, else the CPU.
 
     Raises:
-        UsageError: the wanted device is not there.
+        UsageError: this machine has no such device.
     """
     there = {"cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available(), "cpu": True}
     if wanted == "auto":
@@ -58,7 +58,7 @@ def real_model(name: str, device: torch.device) -> Runner:
     """Load a causal model from a folder, by its hub id, or from a GGUF file.
 
     Raises:
-        UsageError: it cannot be loaded.
+        UsageError: the model cannot be loaded.
     """
     from transformers import AutoModelForCausalLM  # noqa: PLC0415 - as above
     from transformers.utils import logging  # noqa: PLC0415
@@ -84,7 +84,7 @@ def real_model(name: str, device: torch.device) -> Runner:
 
 
 def device_name(device: torch.device) -> str:
-    """Return the device in words."""
+    """Return the name of the device, for people."""
     return torch.cuda.get_device_name(device) if device.type == "cuda" else device.type
 
 

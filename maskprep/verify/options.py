@@ -1,4 +1,4 @@
-"""What ``maskprep verify`` is asked for."""
+"""The options of ``maskprep verify``, and the progress that it reports."""
 
 from __future__ import annotations
 
@@ -8,12 +8,12 @@ from importlib.util import find_spec
 from maskprep.errors import UsageError
 
 ROWS = 200
-"""Rows that are rebuilt from their source and run through the model, where none were asked for."""
+"""How many rows are rebuilt from their source and run through the model, unless another number is asked for."""
 
 
 @dataclass(frozen=True, slots=True)
 class VerifyOptions:
-    """What to verify and how. ``rows``: a number, ``all``, or None for the default; ``learn``: training steps."""
+    """The options of a verification. ``rows``: a number, ``all``, None for the default; ``learn``: training steps."""
 
     path: str
     model: str | None = None

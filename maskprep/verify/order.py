@@ -1,4 +1,4 @@
-"""Where rows stand: in the order of their sources, or arranged; each as often as it may be, and in one split only."""
+"""The order of rows: that of their sources, or arranged; each row as often as it may be, and in one split only."""
 
 from __future__ import annotations
 
@@ -22,16 +22,15 @@ class Arrangement:
 
     @classmethod
     def of(cls, config: Mapping[str, Any]) -> Arrangement:
-        """Read it off a configuration."""
+        """Return the arrangement that a configuration asks for."""
         weights = [float(source["weight"]) for source in config["sources"]]
         return cls(bool(config["shuffle"] or config["packing"]), max(math.ceil(weight) for weight in weights))
 
 
 class Order:
-    """Sees the rows of all shards, in order. Memory holds 16 bytes a row."""
+    """Checks the order of the rows of all shards, which it sees in order. Memory holds 16 bytes a row."""
 
     def __init__(self, expected: Arrangement) -> None:
-        """Begin; see the class."""
         self._expected = expected
         self._before: tuple[str, int, int] | None = None
         self._copies = 1
@@ -40,11 +39,11 @@ class Order:
         self._places: list[tuple[Ints, Ints, Ints]] = []
 
     def begin_split(self) -> None:
-        """Begin another split: the sources begin anew."""
+        """Begin another split, whose rows begin with the first source again."""
         self._before, self._left = None, set()
 
     def see(self, columns: Columns) -> Iterator[tuple[int, str]]:
-        """Yield the places within the batch of rows that stand where they must not, and what row it is."""
+        """Yield the rows that stand where they must not: their place within the batch, and their name."""
         files = [self._files.setdefault(file, len(self._files)) for file in columns.files]
         numbers = np.asarray(files, np.int32), columns.lines, columns.sequences.astype(np.int32)
         self._places.append(numbers)  # type: ignore[arg-type]  # narrower, to save memory
@@ -71,7 +70,7 @@ class Order:
         return self._copies <= self._expected.most
 
     def repeated(self) -> Iterator[str]:
-        """Yield the rows that occur too often, or in two splits."""
+        """Yield the names of the rows that occur too often, or in two splits."""
         if not self._places:
             return
         file, line, sequence = (np.concatenate(parts) for parts in zip(*self._places, strict=True))

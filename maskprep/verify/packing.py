@@ -36,12 +36,12 @@ class Pack:
     lengths: tuple[int, ...]
 
     def documents(self) -> list[slice]:
-        """Return where each document stands."""
+        """Return the slice of each document in the packed row."""
         return [slice(start, stop) for start, stop in pairwise(accumulate(self.lengths, initial=0))]
 
 
 def check_packing(runner: Runner, packs: Sequence[Pack]) -> Result:
-    """Check packs by their columns and with a model."""
+    """Return the result of checking packs by their columns and with a model."""
     if not packs:
         return skipped("packing", "not packed: nothing to check")
     faults, worst, documents = Faults(), 0.0, 0
@@ -72,7 +72,7 @@ def check_packing(runner: Runner, packs: Sequence[Pack]) -> Result:
 
 
 def _with_model(runner: Runner, pack: Pack, faults: Faults, chance: np.random.Generator) -> float:
-    """Run a pack, each of its documents alone, and the pack with one document changed; return the worst difference."""
+    """Return the worst difference between a pack, its documents run alone, and the pack with one document changed."""
     together, states = _run(runner, pack.ids, pack.positions)
     worst = 0.0
     for index, place in enumerate(pack.documents()):

@@ -23,7 +23,7 @@ _ROWS, _TOKENS = 4, 128  # of a batch, and of each row in it
 
 
 def check_padding(runner: Runner, tokenizer: Any, rows: Sequence[Example]) -> Result:
-    """Compare the losses of ``rows`` alone, padded on the right, and in batches.
+    """Return the result of comparing the losses of ``rows`` alone, padded on the right, and in batches.
 
     Windows of the rows are used, so that a batch of them fits into one forward pass of the model. Each is padded with
     the tokenizer's pad token, and again with its eos token in that place.

@@ -1,4 +1,4 @@
-"""What a check found, in plain facts."""
+"""The result of a check, in plain facts."""
 
 from __future__ import annotations
 
@@ -23,9 +23,9 @@ class Verdict(StrEnum):
 class Result:
     """The outcome of one check.
 
-    ``said`` is a plain sentence, ``figures`` what was counted or measured, by name. ``faults`` are the first of
-    ``fault_count`` things that are wrong, ``flags`` what deserves a look though nothing is wrong, ``advice`` what to do
-    when the check failed, and ``facts`` what only a report draws (JSON types).
+    ``said`` is a plain sentence, ``figures`` the numbers counted or measured, by name. ``faults`` are the first of
+    ``fault_count`` faults, ``flags`` what deserves a look though nothing is wrong, ``advice`` what to do when the check
+    failed, and ``facts`` what only a report draws (JSON types).
     """
 
     name: str
@@ -68,15 +68,14 @@ def skipped(name: str, reason: str) -> Result:
 
 
 class Faults:
-    """Collects what is wrong: the first faults word for word, the rest as a number."""
+    """Collects the faults that a check finds: the first ones word for word, the rest as a number."""
 
     def __init__(self) -> None:
-        """Begin with none."""
         self.named: list[str] = []
         self.count = 0
 
     def add(self, text: str, count: int = 1) -> None:
-        """Note a fault that stands for ``count`` of its kind."""
+        """Note a fault, which stands for ``count`` faults of its kind."""
         self.count += count
         if len(self.named) < _NAMED:
             self.named.append(text)
@@ -92,7 +91,7 @@ class Faults:
         flags: tuple[str, ...] = (),
         facts: Mapping[str, Any] | None = None,
     ) -> Result:
-        """Return the result: failed where there is a fault, with the sentence and the advice that fit."""
+        """Return the check's result: failed where there is a fault, with the sentence and the advice that fit."""
         verdict = Verdict.FAILED if self.count else Verdict.PASSED
         said = failed if self.count else passed
         told = advice if self.count else ""

@@ -1,4 +1,4 @@
-"""Rows against their sources: each is rebuilt from its line and must be equal; then transformers alone must agree."""
+"""Rows against their sources: a row rebuilt from its line must be equal, and transformers alone must give it, too."""
 
 from __future__ import annotations
 
@@ -34,10 +34,10 @@ _ADVICE = (
 
 @dataclass(frozen=True, slots=True)
 class Rebuild:
-    """All that is needed to build a row again as the manifest says it was built.
+    """The tokenizer, policy and readings with which a row is built again as the manifest says it was built.
 
-    ``variables`` are the configured ``template_kwargs``, ``now`` the time that templates are told, ``readings`` how the
-    rows of each source are read, by its name.
+    ``variables`` are the configured ``template_kwargs``, ``now`` the time that ``strftime_now`` tells, ``readings`` how
+    the rows of each source are read, by its name.
     """
 
     preparer: Preparer
@@ -51,7 +51,7 @@ class Rebuild:
 def check_source(
     data: StoredDataSet, numbers: Sequence[int], rebuild: Rebuild, advance: Callable[[int], None]
 ) -> Result:
-    """Rebuild the rows ``numbers`` of a data set and compare. ``advance`` is told how many more rows were seen."""
+    """Return the result of rebuilding the rows ``numbers``; ``advance`` is called with the rows seen since the last."""
     check = _Check(data, rebuild, advance)
     wanted: dict[str, dict[int, list[int]]] = defaultdict(lambda: defaultdict(list))
     for number in numbers:
@@ -144,7 +144,7 @@ class _Check:
 
 
 def _gone(file: str) -> str:
-    """Say why a source cannot be read now, nothing where it can."""
+    """Return why a source cannot be read now, an empty text where it can."""
     if file == STDIN:
         return "standard input cannot be read again"
     if file.startswith(HUB):

@@ -1,4 +1,4 @@
-"""The rows by themselves: labels are ids at their place, spans tile, and only what was asked for is trained.
+"""The rows by themselves: labels are ids at their place, spans tile, and only the parts asked for are trained.
 
 Everything is computed on whole batches with numpy; memory holds one batch.
 """
@@ -24,7 +24,7 @@ _ADVICE = "build it again with maskprep; should the same fault come back, report
 
 @dataclass(frozen=True, slots=True)
 class Expected:
-    """What the rows must agree with: the vocabulary (True at each id that exists), the pad id, and the policy."""
+    """The facts that rows must agree with: the vocabulary (True at each id that exists), the pad id, and the policy."""
 
     vocabulary: Bools
     pad: int | None
@@ -34,7 +34,7 @@ class Expected:
 
     @classmethod
     def of(cls, tokenizer: Any, config: Mapping[str, Any]) -> Expected:
-        """Read it off a tokenizer and a configuration."""
+        """Return the facts of a tokenizer and a configuration."""
         ids = np.fromiter(tokenizer.get_vocab().values(), np.int64)
         known = np.zeros(int(ids.max(initial=-1)) + 1, np.bool_)
         known[ids] = True
@@ -44,7 +44,7 @@ class Expected:
 
 
 def check_structure(shards: Sequence[StoredShard], expected: Expected, advance: Callable[[int], None]) -> Result:
-    """Check every row of every shard. ``advance`` is told how many more rows were seen.
+    """Return the result of checking every row of every shard; ``advance`` is called with the rows seen since the last.
 
     Raises:
         BuildError: a shard cannot be read.
@@ -103,11 +103,11 @@ class _Check:
             self._note(np.asarray([self._base + place]), f"the rows stand in another order than their sources, {row}")
 
     def begin_split(self) -> None:
-        """Begin the shards of another split."""
+        """Begin another split, whose rows begin with the first source again."""
         self._rows.begin_split()
 
     def end(self) -> None:
-        """Check what only all rows together tell."""
+        """Note the faults that only all rows together show: rows that occur too often."""
         for row in self._rows.repeated():
             self.faults.add(f"{row} gave more rows than it should, or rows in two splits")
 
@@ -158,7 +158,7 @@ class _Check:
         self._pads(columns, numbers)
 
     def _pads(self, columns: Columns, numbers: Ints) -> None:
-        """Check by position that no pad is trained: of the pad ids that end a row, at most the first is a real one."""
+        """Check that no padding is trained: of the pad ids that end a row, only the first may be a real token."""
         if self.expected.pad is None or not len(columns):
             return
         trained = np.concatenate(([0], np.cumsum(columns.labels != IGNORED)))
@@ -173,7 +173,7 @@ class _Check:
 
 
 def _tiles(columns: Columns) -> Bools:
-    """Tell of each row whether its spans begin at 0, end with it, and follow each other with no gap and no overlap."""
+    """Tell of each row whether its spans tile it: from 0 to its end, with no gap and no overlap."""
     spans, edges = columns.spans, columns.span_edges
     counts = np.diff(edges)
     row_of = np.repeat(np.arange(len(columns)), counts)

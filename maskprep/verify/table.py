@@ -1,4 +1,4 @@
-"""What a real model thinks of the data: its loss by part and around the borders, and what looks odd in that."""
+"""A real model's loss on the data, by part and around the prompt/completion boundaries, and what looks odd in it."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ from maskprep.verify.model_runner import Measured
 from maskprep.verify.result import Result, Verdict
 
 BEFORE, BEHIND = 5, 8
-"""Tokens before the border in front of a completion (the header), and behind it, that are shown by their place."""
+"""How many tokens before a prompt/completion boundary (the header), and behind it, are shown by their place."""
 
 KNOWN = 0.05
-"""Nats below which the tokens of a part, on average, teach nothing."""
+"""The mean loss below which the tokens of a part teach nothing."""
 
 UNSEEN = 10.0
-"""Nats above which a structural token is one that the model has never seen at that place."""
+"""The loss above which a structural token is one that the model has never seen at that place."""
 
 _STRUCTURE = ("scaffold", "stop")
 _BULK = 0.02  # of all trained tokens
@@ -29,10 +29,9 @@ _SHARE = 0.1  # of a token's places: one strange row is no rendering
 
 
 class ModelTable:
-    """Collects the losses of a real model; ``spell`` names an id."""
+    """Collects the losses of a real model on rows; ``spell`` returns the text of an id."""
 
     def __init__(self, name: str, spell: Callable[[int], str]) -> None:
-        """Begin with nothing seen."""
         self._name, self._spell = name, spell
         self._breakdown = Breakdown()
         self._places: dict[int, list[float]] = defaultdict(list)
@@ -40,7 +39,7 @@ class ModelTable:
         self._rows = 0
 
     def see(self, row: Example, measured: Measured) -> None:
-        """Add a row."""
+        """Add the losses of a row."""
         self._rows += 1
         self._breakdown.see(row, measured)
         seen: set[int] = set()
@@ -57,7 +56,7 @@ class ModelTable:
                         self._places[offset].append(float(measured.nll[place]))
 
     def result(self) -> Result:
-        """Return the table and its flags; they are no faults."""
+        """Return the result with the table of losses and its flags; flags are no faults."""
         table = self._breakdown.table()
         flags = [*self._known(table), *self._unseen()]
         places = [
@@ -78,8 +77,9 @@ class ModelTable:
         trained = [entry for entry in table if entry["trained"]]
         total = sum(entry["tokens"] for entry in trained)
         return [
-            f"{entry['tokens']:,} trained tokens of {entry['role']} {entry['part']} are at {entry['nll']:.3f} nats on "
-            "average: the model knows them already, they teach nothing (leave the part out with train.parts)"
+            f"{entry['tokens']:,} trained tokens of {entry['role']} {entry['part']} have a mean loss of "
+            f"{entry['nll']:.3f}: the model knows them already, they teach nothing (leave the part out with "
+            "train.parts)"
             for entry in trained
             if entry["nll"] < KNOWN and entry["tokens"] >= _BULK * total
         ]
@@ -91,7 +91,7 @@ class ModelTable:
             if high and len(high) >= _SHARE * len(values):
                 share = f"{len(high):,} of {len(values):,} places, {np.mean(high):.1f} on average"
                 flags.append(
-                    f"the structural token {self._spell(token)!r} ({role}) is above {UNSEEN:g} nats right after a "
-                    f"border in {share}: a rendering that this model has never seen"
+                    f"the structural token {self._spell(token)!r} ({role}) has a loss above {UNSEEN:g} right behind a "
+                    f"prompt/completion boundary in {share}: a rendering that this model has never seen"
                 )
         return flags

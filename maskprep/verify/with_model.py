@@ -26,7 +26,7 @@ from maskprep.verify.result import Result, Verdict, skipped
 from maskprep.verify.table import ModelTable
 
 _WORK = {"cpu": 2**32, "mps": 2**34, "cuda": 2**37}  # logits computed where no number of rows was asked for
-_SECONDS = 60  # likewise: no further row is begun after so long, once there are a few
+_SECONDS = 60  # no further row is begun after so long, once there are a few
 _FEW = 4
 _PACK = 8192  # tokens of a packed row that are run where the model is ours
 _PACKS = 3  # packed rows that are run, whole and document by document
@@ -36,20 +36,19 @@ _NOT_ASKED = "not asked for: give --learn N for N training steps"
 
 
 class Modelled:
-    """Runs the rows of a data set through one model, once, and lets every check that needs them see them.
+    """Runs the rows of a data set through one model, once, for all checks that need the model's losses.
 
     Args:
         options: which model, which device.
-        progress: is told how far it has come.
+        progress: receives the progress.
 
-    ``run`` tells afterwards what it was run with and how fast.
+    ``run`` names afterwards the model and the device, with speed and memory.
 
     Raises:
-        UsageError: the model or the device cannot be had.
+        UsageError: the model or the device cannot be used.
     """
 
     def __init__(self, options: VerifyOptions, progress: Progress) -> None:
-        """Load the model, if one was named; see the class."""
         self.options, self.progress = options, progress
         self.run: dict[str, Any] = {}
         self._device = choose_device(options.device)
@@ -59,11 +58,11 @@ class Modelled:
     def results(
         self, data: StoredDataSet, loaded: LoadedTokenizer, numbers: Sequence[int], *, packed: bool
     ) -> list[Result]:
-        """Check the rows ``numbers``; ``packed`` tells that the shards have the columns of a packed data set.
+        """Return the results for the rows ``numbers``; ``packed``: the shards have the columns of a packed data set.
 
         Raises:
             BuildError: a row cannot be read.
-            UsageError: the model has not the ids of the data set, or the device not the memory for it.
+            UsageError: the model lacks ids of the data set, or the device the memory for it.
         """
         with enough_memory(self._device):
             return self._results(data, loaded, numbers, packed=packed)
@@ -118,7 +117,7 @@ class Modelled:
 
 
 class _Passes:
-    """One pass over each row, which the checks of loss, gradient and model all see."""
+    """One pass over each row, whose losses the checks of loss, gradient and model all see."""
 
     def __init__(self, runner: Runner, spell: Any) -> None:
         self._runner = runner
@@ -183,7 +182,7 @@ def _highest(data: StoredDataSet, numbers: Sequence[int]) -> Iterator[int]:
 
 
 def _told(result: Result, rows: int, sampled: int) -> Result:
-    """Say so where not all sampled rows were run through the model."""
+    """Return the result, with a flag that says how many of the sampled rows were run where not all were."""
     if result.verdict is Verdict.SKIPPED or rows == sampled:
         return result
     flag = f"{rows:,} of the {sampled:,} sampled rows, to bound the time: --rows N runs N, however long"

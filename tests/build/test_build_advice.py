@@ -130,7 +130,7 @@ def test_inspecting_a_source_row_shows_what_was_tried_on_it(source, template):
     assert found["hint"].startswith("tried on this row, and it is used with --set adapt.system=merge")
     assert found["details"]["advice"]["fits"][0] == "--set adapt.system=merge"
     shown = run(*words, "--row", 1).stdout
-    assert "way out: tried on this row" in " ".join(shown.split())
+    assert "fix: tried on this row" in " ".join(shown.split())
     used = json.loads(run(*words, "--row", 1, "--json", "--set", "adapt.system=merge").stdout)["rows"][0]
     assert used["findings"][0]["code"] == "system-merged"
 

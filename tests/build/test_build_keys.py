@@ -80,7 +80,7 @@ def test_a_column_that_the_shape_never_reads_is_an_error(build, place):
     (place / "a.jsonl").write_bytes(jsonl({"instruction": "a", "output": "b", "text": "c"}))
     outcome = build("a.jsonl", "--output", "out", "--set", "columns={content: text}")
     assert outcome.code == 2
-    assert "columns: a row of the shape alpaca has no field content" in outcome.stderr
+    assert "columns: a row of the format alpaca has no field content" in outcome.stderr
     assert not (place / "out").exists()
 
 

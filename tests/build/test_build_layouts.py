@@ -14,7 +14,7 @@ def test_objects_over_several_lines_are_rows(build, place):
     (place / "pretty.json").write_text("\n".join(json.dumps(row, indent=2) for row in ROWS))
     outcome = build("pretty.json", "--output", "out")
     assert outcome.code == 0, outcome.stderr
-    assert "pretty.json: JSON objects over several lines, shape openai, 3 rows" in outcome.stdout
+    assert "pretty.json: JSON objects over several lines, format openai, 3 rows" in outcome.stdout
     assert [origin["line"] for origin in load_from_disk(str(place / "out"))["origin"]] == [1, 2, 3]
 
 
@@ -25,7 +25,7 @@ def test_rows_in_an_object_are_read_and_their_list_is_named(build, place):
     assert outcome.code == 0, outcome.stderr
     assert outcome.json["sources"][0]["under"] == "data"
     piped = build("-", "--output", "piped", stdin=data)
-    assert "-: JSON object around a list, under data, shape openai, 3 rows" in piped.stdout
+    assert "-: JSON object around a list, under data, format openai, 3 rows" in piped.stdout
     assert len(load_from_disk(str(place / "piped"))) == len(load_from_disk(str(place / "out"))) == 3
 
 
@@ -54,7 +54,7 @@ def test_of_a_clone_of_the_Hub_train_is_built_and_the_rest_is_told(build, place)
     (place / "clone" / "dataset_infos.json").write_text("{}")
     outcome = build("clone", "--output", "out")
     assert outcome.code == 0, outcome.stderr
-    assert "clone: JSONL, split train, shape openai, 3 rows" in outcome.stdout
+    assert "clone: JSONL, split train, format openai, 3 rows" in outcome.stdout
     assert "clone: left out: dataset_infos.json (metadata), data/test.jsonl (split test)" in outcome.stdout
     manifest = json.loads((place / "out" / "maskprep" / "manifest.json").read_text())
     assert manifest["left_out"] == [

@@ -67,7 +67,7 @@ def test_a_weight_repeats_rows_and_leaves_rows_out(configured, source):
     (file, line), times = next(item for item in counts.items() if item[1] == 3)
     assert len(facts(out, "--origin", f"{file}:{line}")["rows"]) == times
     assert (
-        "many.jsonl: JSONL, shape openai, 400 rows, weight 0.25: "
+        "many.jsonl: JSONL, format openai, 400 rows, weight 0.25: "
         in run("build", "--config", "config.yaml", "--output", "again", "--tokenizer", out / "tokenizer").stdout
     )
 

@@ -183,7 +183,7 @@ def test_the_summary_announces_what_was_understood(place, build):
     name = write_csv(place, [{"question": "a", "answer": "b"}] * 3)
     outcome = build(name, "--output", "out", "--set", "columns={prompt: question, completion: answer}")
     assert outcome.code == 0, outcome
-    wanted = "rows.csv: CSV, shape prompt_completion, columns prompt=question, completion=answer"
+    wanted = "rows.csv: CSV, format prompt_completion, columns prompt=question, completion=answer"
     assert f"{wanted}, 3 rows\n" in outcome.stdout
     assert "3 conversations read, 3 used, 0 rejected, 2 of them duplicates\n" in outcome.stdout
 
@@ -194,7 +194,7 @@ def test_the_summary_announces_the_roles_that_were_understood(place, build):
     settings = ("--set", "columns={messages: dialog}", "--set", "roles={bot: assistant}")
     outcome = build(name, "--output", "out", *settings)
     assert outcome.code == 0, outcome
-    wanted = "rows.csv: CSV, shape openai, columns messages=dialog, roles bot=assistant"
+    wanted = "rows.csv: CSV, format openai, columns messages=dialog, roles bot=assistant"
     assert f"{wanted}, 3 rows\n" in outcome.stdout
     assert "3 conversations read, 3 used, 0 rejected, 2 of them duplicates\n" in outcome.stdout
 

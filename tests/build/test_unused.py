@@ -21,7 +21,7 @@ def test_a_column_that_no_row_has_is_told_with_the_nearest_name_first():
 
 def test_a_column_that_is_there_and_never_read_is_told_so():
     (told,) = unused_entries({"reasoning_content": "CoT"}, {}, {}, {}, {"CoT": 5})
-    assert told.endswith("rows of this shape have no 'reasoning_content' that is read")
+    assert told.endswith("rows of this format have no 'reasoning_content' that is read")
 
 
 def test_a_role_that_no_message_has_is_told_with_those_that_they_have():

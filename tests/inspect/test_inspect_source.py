@@ -151,7 +151,7 @@ def test_the_text_around_the_fault(source, line, code, around):
     assert lines[0] == f"row 1  rows.jsonl:2  rejected: {code}"
     marked = f"{around[0]}: {around[1]}{'▶' if around[1] else ''}{around[2]}"
     assert lines[2].replace("·▶", " ▶") == marked
-    assert lines[3].startswith("way out: ")
+    assert lines[3].startswith("fix: ")
 
 
 def test_a_build_shows_the_same_text_around_a_fault_while_its_source_is_there(build, source, place):
@@ -204,7 +204,7 @@ def test_a_mismatch_shows_both_texts_and_the_ways_out(place, source):
     assert graft.endswith("assistant↵<think>↵⟦In Oslo.<|im_end|>⟧")
     assert train.endswith("assistant↵⟦In Oslo.<|im_end|>⟧")
     ways = "--set prompt_mismatch=graft or --set prompt_mismatch=train"
-    assert lines[-1] == f"way out: tried on this row, and it is used with {ways}"
+    assert lines[-1] == f"fix: tried on this row, and it is used with {ways}"
     (reject,) = of_source(rows, *template)
     told = reject["rejected"]
     assert isinstance(told["message"], str)

@@ -122,7 +122,7 @@ def test_the_legend_shows_each_style_as_it_is_used():
 
     for label, style in {
         "trained": TRAINED,
-        "trained scaffold": "green reverse",
+        "trained template tokens": "green reverse",
         "stop token": "bold black on magenta",
         "system": "dim blue",
         "user": "dim cyan",
@@ -329,7 +329,7 @@ def test_a_mismatch_shows_the_two_texts_one_under_the_other():
     assert prompt.index("▶") == rendered.index("▶")
     assert prompt.endswith("<|User|>Hi<|Assistant|>▶<think>↵")
     assert rendered.endswith("<|User|>Hi<|Assistant|>▶</think>Oslo.")
-    assert lines[-2] == "way out: choose --prompt-mismatch graft or train"
+    assert lines[-2] == "fix: choose --prompt-mismatch graft or train"
 
 
 def test_the_place_where_two_texts_part_is_in_one_column():
@@ -361,7 +361,7 @@ def test_the_text_around_a_fault():
         "row 3  f:4  rejected: not-json",
         "not JSON: here",
         'column 9: {"a": 1,\\x1b▶}',
-        "way out: mend it",
+        "fix: mend it",
     ]
 
 

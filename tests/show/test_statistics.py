@@ -98,7 +98,7 @@ def test_turns_and_codes():
     assert re.search(r"^ *2 +1 +25.0% *$", OUTPUT, re.MULTILINE)
     assert OUTPUT.index("many: 9 rows") < OUTPUT.index("few: 1 row")
     assert "for example a.jsonl:3: seen often" in OUTPUT
-    assert "way out: mend it" in OUTPUT
+    assert "fix: mend it" in OUTPUT
 
 
 def test_a_small_bar_is_seen_beside_a_big_one():

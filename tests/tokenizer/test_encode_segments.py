@@ -1,4 +1,4 @@
-"""Texts divided at solid tokens: the parts, encoded alone, give the ids of the whole, for every kind of tokenizer."""
+"""Texts divided at solid tokens: the parts, encoded alone, give the ids of the whole, for all tokenizers."""
 
 from __future__ import annotations
 

@@ -24,7 +24,7 @@ SPANS = (
 
 
 def table_of(**losses):
-    """Return the result for one row, whose losses are 2 nats but for those that are given by place."""
+    """Return the result for one row, whose losses are 2 but for those that are given by place."""
     ids = np.arange(20)
     meant = (ids >= 8) & (ids < 19)
     nll = np.full(20, 2.0)
@@ -56,7 +56,7 @@ def test_trained_tokens_that_teach_nothing_are_flagged():
 
 def test_a_structural_token_that_the_model_has_never_seen_is_flagged():
     [flag] = table_of(at8=12.5).flags
-    assert "'<8>' (assistant) is above 10 nats" in flag
+    assert "'<8>' (assistant) has a loss above 10 right behind" in flag
     assert "12.5 on average" in flag
 
 

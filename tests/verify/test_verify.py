@@ -163,7 +163,7 @@ def test_a_model_from_a_folder_gives_the_table(run, built, place):
     assert table["check"] == "model"
     assert table["verdict"] == "passed"
     assert table["facts"]["around_the_border"][0]["offset"] == -5
-    assert "around the border" in run(built, "--model", "model").stdout
+    assert "around the prompt/completion boundary" in run(built, "--model", "model").stdout
 
 
 def _save_model(folder, vocabulary):

@@ -1,4 +1,10 @@
-"""The algorithms: each returns the bin of every document, bins counted from 0 without a gap.
+"""The packing algorithms: each returns the bin of every document, bins counted from 0 without a gap.
+
+    sizes            4 4 3 3 3 3                 tokens of six documents; bins of 10
+    in_order         4 4 │ 3 3 3 │ 3             as they come
+    _decreasing      4 4 │ 3 3 3 │ 3             the longest first, each where least is left over
+    _exact           4 3 3 │ 4 3 3               bin by bin, the last two so that nothing is left over
+    best_fit         0 1 0 1 0 1                 the bins of the better of the last two
 
 Documents of one length are alike, so both searches work on *how many* there are of each length, and place all that
 go the same way at once. Their time grows with the number of different lengths, hardly with that of documents. The set
@@ -16,7 +22,7 @@ from maskprep.arrays import Ints
 
 
 def in_order(sizes: Ints, capacity: int) -> Ints:
-    """Fill bins with consecutive documents; ``sizes`` are from 1 to ``capacity``."""
+    """Return the bin of each document, bins filled with consecutive documents; ``sizes`` are from 1 to ``capacity``."""
     ends = np.cumsum(sizes).tolist()
     edges, before = [0], 0
     while edges[-1] < len(ends):
@@ -26,7 +32,7 @@ def in_order(sizes: Ints, capacity: int) -> Ints:
 
 
 def best_fit(sizes: Ints, capacity: int) -> Ints:
-    """Put documents into few bins; ``sizes`` are from 1 to ``capacity``.
+    """Return the bin of each document, with few bins in all; ``sizes`` are from 1 to ``capacity``.
 
     Best-fit decreasing comes first. Where it takes more bins than the tokens need, exact filling is tried too, and the
     one with fewer bins is taken. The first is better with many long documents, the second with many short ones.
@@ -84,7 +90,8 @@ def _decreasing(counts: list[int], capacity: int) -> tuple[int, list[list[int]]]
 def _exact(counts: list[int], capacity: int) -> tuple[int, list[list[int]]]:
     """Fill one bin at a time: longest first, and the last two so that nothing is left over, if any two do.
 
-    What was found for one bin is done for as many as there are documents for. Returns what ``_decreasing`` returns.
+    The lengths found for one bin are used again for as long as there are such documents. Returns what ``_decreasing``
+    returns.
     """
     counts = counts.copy()
     placed: list[list[int]] = [[] for _ in counts]
@@ -107,7 +114,7 @@ def _exact(counts: list[int], capacity: int) -> tuple[int, list[list[int]]]:
 
 
 def _pattern(counts: list[int], lengths: int, mirrored: int, capacity: int) -> dict[int, int]:
-    """Return how many of which length fill one bin."""
+    """Return how many documents of each length fill one bin, by length."""
     pattern: dict[int, int] = {}
     space = capacity
     while space:
@@ -134,7 +141,7 @@ _TRIES = 8  # pairs looked at before the longest document is taken instead
 
 
 def _ending(counts: list[int], pattern: dict[int, int], pairs: int, space: int) -> tuple[int, ...]:
-    """Return two lengths that fill the space exactly and are still there, the most equal ones; or none.
+    """Return two lengths that fill the space exactly and are still there, the most equal ones, or an empty tuple.
 
     ``pairs`` has the bit ``a`` where there are documents of ``a`` and of ``space - a`` tokens.
     """

@@ -15,7 +15,7 @@ from maskprep.policy import Strategy
 
 @dataclass(frozen=True, slots=True)
 class Packs:
-    """Packs of documents: pack ``i`` holds the documents ``order[offsets[i]:offsets[i + 1]]``.
+    """Documents put into packs: pack ``i`` holds the documents ``order[offsets[i]:offsets[i + 1]]``.
 
     ``order`` (int64, one item a document) names each document once; ``offsets`` has one item more than there are packs.
     """
@@ -37,7 +37,7 @@ class Packs:
         return self.order[self.offsets[index] : self.offsets[index + 1]]
 
     def shuffled(self, seed: int | Sequence[int]) -> Packs:
-        """Return the same packs in another order, which ``seed`` decides."""
+        """Return these packs in another order, which ``seed`` decides."""
         chosen = np.random.default_rng(seed).permutation(len(self))
         sizes = np.diff(self.offsets)[chosen]
         offsets = np.concatenate((np.zeros(1, np.int64), np.cumsum(sizes)))
@@ -57,7 +57,7 @@ def pack(
     window: int | None = None,
     seed: int | Sequence[int] | None = None,
 ) -> Packs:
-    """Put documents together so that each pack has at most ``capacity`` tokens.
+    """Return packs of documents with at most ``capacity`` tokens each.
 
     Args:
         lengths: tokens of each document; each from 1 to ``capacity``.

@@ -1,4 +1,4 @@
-"""What each trainer reads, and how it must be told to: pure functions between our rows and theirs.
+"""The profiles: what each trainer reads, and its settings. Pure functions between maskprep's rows and a trainer's.
 
 our rows ─▶ split ─▶ what the trainer reads        input_ids, labels … in its columns, types and container
                  └▶ the companion                  row by row, what it cannot carry: spans, origin

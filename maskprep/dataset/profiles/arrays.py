@@ -1,4 +1,4 @@
-"""Columns of lists, taken apart and put together again; slices and other offset names than ours are welcome."""
+"""Columns of lists, taken apart and put together again; slices and foreign names of list items are welcome."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _ORDER = ["input_ids", "labels", "position_ids", "seq_lengths", *CARRIED]
 
 
 def inner(column: Any) -> tuple[Any, Ints]:
-    """Return what the lists of a column hold, end to end, and where each begins: from 0, one more than there are.
+    """Return the items of a column's lists, end to end, and where each list begins, with the end of the last.
 
     Whatever was sliced off the column is in neither.
     """
@@ -27,7 +27,7 @@ def inner(column: Any) -> tuple[Any, Ints]:
 
 
 def flat(column: Any) -> tuple[npt.NDArray[Any], Ints]:
-    """Return the same of lists of numbers, as numpy has them."""
+    """Return the numbers of a column's lists, end to end, and where each list begins, both as numpy arrays."""
     values, edges = inner(column)
     return values.to_numpy(), edges
 
@@ -38,7 +38,7 @@ def lists(values: npt.NDArray[Any], edges: Ints, kind: Any = None) -> Any:
 
 
 def ints(column: Any) -> Any:
-    """Return a column of lists as ours are: of int32, whatever a file made of it."""
+    """Return a column of lists as lists of int32, whatever type of list or integer a file made of it."""
     return lists(*flat(column))
 
 
@@ -54,7 +54,7 @@ def table(columns: Mapping[str, Any]) -> Any:
 
 
 def ours(tokens: Mapping[str, Any], companion: Any) -> Any:
-    """Return columns of tokens and a companion as a record batch of ours."""
+    """Return a record batch of maskprep's rows, made of the columns of tokens and a companion."""
     columns = {**tokens, **{name: companion.column(name) for name in CARRIED}}
     return table({name: columns[name] for name in _ORDER if name in columns})
 

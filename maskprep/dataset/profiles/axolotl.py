@@ -19,7 +19,7 @@ class Axolotl(Masked):
     language: ClassVar[Literal["python", "yaml", "bash"]] = "yaml"
 
     def refuses(self, layout: Layout) -> str | None:
-        """Refuse packed rows besides weights."""
+        """Return why packed rows, or rows with weights, cannot be handed over; None for any others."""
         if layout.packed:
             return (
                 "Axolotl packs by itself and takes a packed row for one document, whose parts would see each other: "
@@ -28,7 +28,7 @@ class Axolotl(Masked):
         return super().refuses(layout)
 
     def settings(self, handover: Handover) -> str:
-        """Return a part of its YAML file."""
+        """Return the part of Axolotl's YAML file that reads the data set."""
         path = quoted(handover.folder)
         divided = ["test_datasets:", f"  - path: {path}", "    split: validation", "    type:"]
         lines = [

@@ -37,10 +37,10 @@ class HuggingFace(Profile):
     companion: ClassVar[bool] = False
 
     def refuses(self, layout: Layout) -> None:
-        """Return None: it takes every layout."""
+        """Return None: this trainer takes rows of every layout."""
 
     def settings(self, handover: Handover) -> str:
-        """Return a program."""
+        """Return a program that trains with ``transformers.Trainer``."""
         if handover.weighted:
             return _weighted(handover)
         if handover.packed:
@@ -105,7 +105,7 @@ class HuggingFace(Profile):
 
 
 def _weighted(handover: Handover) -> str:
-    """Return a program for rows with weights."""
+    """Return a program whose loss counts each token by its weight."""
     collator = "PackedCollator" if handover.packed else "PaddingCollator"
     attention = '"positions", ' if handover.packed else ""
     lines = [

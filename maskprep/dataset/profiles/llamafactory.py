@@ -33,7 +33,7 @@ class LlamaFactory(Masked):
     language: ClassVar[Literal["python", "yaml", "bash"]] = "yaml"
 
     def settings(self, handover: Handover) -> str:
-        """Return a part of its YAML file."""
+        """Return the part of LLaMA-Factory's YAML file that reads the data set."""
         lines = [
             "stage: sft",
             "dataset: none  # something must be said here, and is not read",

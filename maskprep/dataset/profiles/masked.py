@@ -1,4 +1,4 @@
-"""What trainers read that want a mask beside ids and labels, with nothing else in the row."""
+"""Rows of trainers that want a mask beside ids and labels, and nothing else."""
 
 from __future__ import annotations
 

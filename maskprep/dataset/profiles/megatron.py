@@ -32,7 +32,7 @@ class Megatron(Profile):
     language: ClassVar[Literal["python", "yaml", "bash"]] = "python"
 
     def settings(self, handover: Handover) -> str:
-        """Return lines of a recipe."""
+        """Return the lines of a Megatron-Bridge recipe that read the data set."""
         path = handover.folder
         train = f"{path}/train" if handover.divided else path
         paths = [f"packed_train_data_path={quoted(train)},"]

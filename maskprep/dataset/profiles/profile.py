@@ -1,4 +1,4 @@
-"""What a profile knows, and what it is told when it is to print settings."""
+"""A profile, which serves one trainer, and the facts of a data set that its settings are filled in with."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ splits, be it ``train`` alone; ``parquet``: a folder of such files."""
 
 
 class Layout(Protocol):
-    """Which columns our rows have: ``shards.schema.Layout`` is one."""
+    """Which columns maskprep's rows have; ``dataset/schema.py`` has the class that stands behind it."""
 
     @property
     def weighted(self) -> bool:
@@ -36,7 +36,7 @@ class Layout(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class _Shape:
-    """The layout of a batch, told from its columns."""
+    """The layout of a record batch, read off its columns."""
 
     schema: Any
 
@@ -51,11 +51,11 @@ class _Shape:
 
 @dataclass(frozen=True, slots=True)
 class Handover:
-    """What settings are filled in with. All text is quoted wherever it stands: it may be anything.
+    """The facts that settings are filled in with. All text is quoted wherever it stands: it may be anything.
 
     Args:
-        folder: the data set, as the trainer is to be told of it.
-        tokenizer: the folder of the tokenizer, likewise.
+        folder: the folder of the data set, as it stands in the settings.
+        tokenizer: the folder of the tokenizer, as it stands in the settings.
         max_length: tokens of the longest row.
         pad_token: what pads, if that was chosen.
         divided: whether there is a validation set beside the training set.
@@ -81,7 +81,7 @@ class Handover:
 
 
 class Profile(ABC):
-    """How one trainer is served.
+    """What one trainer reads, and the settings that it needs.
 
     ``title`` is what people call it, ``language`` that of its settings. ``one_file``: all rows of a split go into one
     file. ``companion``: something of a row is left over that the trainer cannot have in its way.
@@ -104,7 +104,7 @@ class Profile(ABC):
         return None
 
     def split(self, batch: Any) -> tuple[Any, Any | None]:
-        """Return a record batch of ours as the trainer reads it, and the companion, of as many rows, if there is one.
+        """Return the columns of a batch that the trainer reads, and the companion, of as many rows, if there is one.
 
         Raises:
             UsageError: the profile refuses the layout.
@@ -128,7 +128,7 @@ class Profile(ABC):
 
     @abstractmethod
     def settings(self, handover: Handover) -> str:
-        """Return what to paste into the trainer's configuration or program, in ASCII."""
+        """Return the settings to paste into the trainer's configuration or program, in ASCII."""
 
     @abstractmethod
     def pitfalls(self, layout: Layout) -> Sequence[str]:
@@ -136,8 +136,8 @@ class Profile(ABC):
 
     @abstractmethod
     def _main(self, batch: Any) -> Any:
-        """Return what the trainer reads of a batch of ours."""
+        """Return the columns of a batch that the trainer reads."""
 
     @abstractmethod
     def _tokens(self, main: Any, *, packed: bool) -> dict[str, Any]:
-        """Return our columns of tokens, by name; ``packed``: rows are several documents."""
+        """Return maskprep's columns of tokens, by name, from the trainer's; ``packed``: rows are several documents."""

@@ -22,7 +22,7 @@ def shell_quoted(text: str) -> str:
 
 
 def ending(stops: Iterable[int]) -> str:
-    """Return what the ``generation_config.json`` of the trained model must say, so that generation stops."""
+    """Return the line that the ``generation_config.json`` of the trained model must have, so that generation stops."""
     return f"eos_token_id in the generation_config.json of the trained model must hold {list(stops)}"
 
 

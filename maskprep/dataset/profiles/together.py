@@ -20,13 +20,13 @@ class Together(Masked):
     one_file: ClassVar[bool] = True
 
     def refuses(self, layout: Layout) -> str | None:
-        """Refuse packed rows besides weights."""
+        """Return why packed rows, or rows with weights, cannot be handed over; None for any others."""
         if layout.packed:
             return "Together takes a packed row for one document, whose parts would see each other: leave out packing"
         return super().refuses(layout)
 
     def settings(self, handover: Handover) -> str:
-        """Return commands."""
+        """Return the shell commands that upload the data set and start a job."""
         folders = [f"{handover.folder}/{name}" for name in ("train", "validation")]
         folders = folders if handover.divided else [handover.folder]
         lines = [

@@ -1,4 +1,4 @@
-"""TRL's ``SFTTrainer``: takes rows that are ready, if it is told not to prepare them."""
+"""TRL's ``SFTTrainer``: takes rows that are ready, with the setting not to prepare them."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ class Trl(Profile):
         return columns
 
     def settings(self, handover: Handover) -> str:
-        """Return a program."""
+        """Return a program that trains with ``SFTTrainer``."""
         arguments = [
             "args=SFTConfig(",
             '    output_dir="checkpoints",',

@@ -78,7 +78,7 @@ function joined(tokens) {
 }
 
 // Finds the tokens that, from `first` on and before `end`, make whole characters together. Returns their text and how
-// many they are; null and 1 where they make none: a character that the data cuts off, or that a border of the mask
+// many they are; null and 1 where they make none: a character that the data cuts off, or that a boundary of the mask
 // parts.
 function gather(tokens, first, end) {
   // A character is at most four bytes, so that four tokens finish one, if any do.

@@ -95,7 +95,12 @@ function drawLegend() {
   const roles = [...new Set(page.kinds.filter((kind) => !kind.trained).map((kind) => kind.role))].sort();
   const compared = page.kinds.some((kind) => kind.other !== null);
   const entries = [
-    element("span", {}, "trained ", ...known.flatMap((part) => [sample(`trained part-${part}`, part), " "])),
+    element(
+      "span",
+      {},
+      "trained ",
+      ...known.flatMap((part) => [sample(`trained part-${part}`, part === "scaffold" ? "template tokens" : part), " "]),
+    ),
     element(
       "span",
       {},

@@ -128,6 +128,6 @@ function exampleOf(code, { example, hint }, open) {
       ? element("button", { class: "link", onclick: () => open(row) }, place)
       : element("span", { class: "place" }, place),
     element("p", { dir: "auto" }, ...marked(example.message)),
-    hint ? element("p", { class: "way-out", dir: "auto" }, ...marked(hint)) : null,
+    hint ? element("p", { class: "fix", dir: "auto" }, ...marked(hint)) : null,
   );
 }

@@ -1,5 +1,5 @@
 "use strict";
-// A source row that cannot be used: why, the text around the fault, and the ways out.
+// A source row that cannot be used: why, the text around the fault, and the fixes.
 
 const TOLD = new Set(["prompt", "rendered", "graft", "train"]);
 
@@ -8,7 +8,7 @@ function drawReject(row, record) {
   const { details } = record;
   const parts = [
     element("p", { class: "reason" }, ...marked(record.message)),
-    record.hint ? section("Way out", element("p", {}, ...marked(record.hint))) : null,
+    record.hint ? section("Fix", element("p", {}, ...marked(record.hint))) : null,
   ];
   if (isParting(details.prompt) && isParting(details.rendered)) {
     parts.push(

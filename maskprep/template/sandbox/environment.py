@@ -2,6 +2,17 @@
 
 Jinja's sandbox lets a template reach nothing, but take any time and memory. A timer interrupts loops; it cannot
 interrupt what Python does in one go, such as ``'x' * 10**10`` or ``'x'.ljust(10**10)``. That is what is checked here.
+
+Jinja compiles a template to Python; ``GuardedGenerator`` writes guards into that code, around the template's values::
+
+    template           compiled code, values shortened                      what the guard does
+    {{ v }}            to_text(v)                                           counts the text
+    {{ a ~ b }}        to_text(concat(map(to_text, (a, b,))))               asks for the sum of lengths first
+    {{ 'x' * n }}      to_text(call_binop(context, '*', 'x', n))            asks for n bytes first
+    {{ a[1:] }}        to_text(made(a[1:]))                                 counts the slice
+    {{ a == b }}       to_text(compared(a) == compared(b))                  asks how much nested lists hold
+
+With ``n = 10**10`` the third raises ``Exceeded`` before Python makes anything.
 """
 
 from __future__ import annotations
@@ -41,14 +52,14 @@ _COMPARING = (
 )
 _OF_MAPPINGS = frozenset(dir(dict))
 OF_LOOPS = frozenset({"depth", "depth0", "first", "index", "index0", "last", "length", "revindex", "revindex0"})
-"""Attributes of loops that are safe, and no methods."""
+"""The attributes of ``loop`` that any template may read; none of them is a method."""
 OF_TEXTS = frozenset(
     {
         *("count", "endswith", "find", "lower", "lstrip", "replace", "rfind", "rsplit", "rstrip", "split"),
         *("splitlines", "startswith", "strip", "title", "upper"),
     }
 )
-"""Methods of texts that are safe, and do not format."""
+"""The methods of texts that any template may call; none of them formats."""
 _TO_CONTEXTS = frozenset({"_block_vars", "_loop_vars"})  # what generated code gives beside a template's own arguments
 _METHODS = frozenset({MethodType, BuiltinMethodType})
 _COUNTING = frozenset({"count", "length"})  # filters that make nothing but the size of what is there
@@ -76,7 +87,7 @@ class GuardedGenerator(CodeGenerator):
         self.write(")))")
 
     @optimizeconst
-    def visit_Getitem(self, node: jinja2.nodes.Getitem, frame: Frame) -> None:  # noqa: N802 - likewise
+    def visit_Getitem(self, node: jinja2.nodes.Getitem, frame: Frame) -> None:  # noqa: N802 - jinja2's visitor names
         if not isinstance(node.arg, jinja2.nodes.Slice):
             super().visit_Getitem(node, frame)
             return
@@ -85,7 +96,7 @@ class GuardedGenerator(CodeGenerator):
         self.write(")")
 
     @optimizeconst
-    def visit_Getattr(self, node: jinja2.nodes.Getattr, frame: Frame) -> None:  # noqa: N802 - likewise
+    def visit_Getattr(self, node: jinja2.nodes.Getattr, frame: Frame) -> None:  # noqa: N802 - jinja2's visitor names
         if node.attr in _OF_MAPPINGS or self.environment.is_async:
             super().visit_Getattr(node, frame)
             return
@@ -97,7 +108,7 @@ class GuardedGenerator(CodeGenerator):
             self.write(f" else _owner.{node.attr} if isinstance(_owner, environment.loops)")
         self.write(f" else environment.getattr(_owner, {node.attr!r}))")
 
-    def visit_Call(self, node: jinja2.nodes.Call, frame: Frame, forward_caller: bool = False) -> None:  # noqa: FBT001, FBT002, N802 - likewise
+    def visit_Call(self, node: jinja2.nodes.Call, frame: Frame, forward_caller: bool = False) -> None:  # noqa: FBT001, FBT002, N802 - jinja2's signature
         if not isinstance(node.node, jinja2.nodes.EnvironmentAttribute):
             super().visit_Call(node, frame, forward_caller=forward_caller)
             return
@@ -110,7 +121,7 @@ class GuardedGenerator(CodeGenerator):
         self.write(")")
 
     @optimizeconst
-    def visit_Compare(self, node: jinja2.nodes.Compare, frame: Frame) -> None:  # noqa: N802 - likewise
+    def visit_Compare(self, node: jinja2.nodes.Compare, frame: Frame) -> None:  # noqa: N802 - jinja2's visitor names
         if len(node.ops) == 1 and (_is_simple(node.expr) or _is_simple(node.ops[0].expr)):
             super().visit_Compare(node, frame)
             return
@@ -122,7 +133,7 @@ class GuardedGenerator(CodeGenerator):
         self.write(")")
 
     @optimizeconst
-    def visit_Dict(self, node: jinja2.nodes.Dict, frame: Frame) -> None:  # noqa: N802 - likewise
+    def visit_Dict(self, node: jinja2.nodes.Dict, frame: Frame) -> None:  # noqa: N802 - jinja2's visitor names
         self.write("{")
         for index, item in enumerate(node.items):
             if index:
@@ -151,7 +162,7 @@ _OPERATORS = {
 
 
 def _is_simple(node: jinja2.nodes.Expr) -> bool:
-    """Tell whether nothing takes long to be compared with this."""
+    """Tell whether an expression is a constant, or a list of constants: a comparison with one is always quick."""
     if isinstance(node, jinja2.nodes.List | jinja2.nodes.Tuple):
         return all(map(_is_simple, node.items))
     return isinstance(node, jinja2.nodes.Const)
@@ -163,7 +174,7 @@ def _escapes(frame: Frame) -> bool:
 
 
 class GuardedEnvironment(ImmutableSandboxedEnvironment):
-    """Jinja's sandbox, which raises ``Exceeded`` where a template would make too much. ``meter`` counts."""
+    """Jinja's sandbox, which raises ``Exceeded`` where a template would make more than ``meter`` allows."""
 
     code_generator_class = GuardedGenerator
     mappings: frozenset[type] = frozenset({dict})
@@ -184,7 +195,7 @@ class GuardedEnvironment(ImmutableSandboxedEnvironment):
             self.tests[name] = self._comparing(self.tests[name])
 
     def guard(self, name: str, function: Callable[..., Any]) -> Callable[..., Any]:
-        """Return filter ``name`` with a look at what it takes and makes."""
+        """Return filter ``name`` wrapped: its arguments are checked before, and its result is counted."""
         if name in _COUNTING:
             return function
         check = FILTERS.get(name)
@@ -216,7 +227,7 @@ class GuardedEnvironment(ImmutableSandboxedEnvironment):
         raise TemplateError(self.to_text(message))
 
     def to_text(self, value: Any) -> str:
-        """Return ``str(value)``."""
+        """Return the text of a value, ``str(value)``, counted."""
         if type(value) is str:
             return value
         self.meter.printed(value)
@@ -224,14 +235,14 @@ class GuardedEnvironment(ImmutableSandboxedEnvironment):
         return text
 
     def join(self, pieces: Any) -> str:
-        """Return the pieces one behind the other."""
+        """Return the pieces of text joined, counted before they are."""
         pieces = list(pieces)
         self.meter.allow(sum(map(len, pieces)))
         text: str = self.made("".join(pieces))
         return text
 
     def compared(self, value: Any) -> Any:
-        """Hand on a value that is to be compared, or looked up."""
+        """Return the value that is to be compared or looked up, once the meter has allowed for what it holds."""
         if isinstance(value, list | tuple | dict):
             self.meter.printed(value)
         return value
@@ -269,7 +280,7 @@ class GuardedEnvironment(ImmutableSandboxedEnvironment):
         return None if sandboxed is None else self.formatting(sandboxed, value.__self__)
 
     def formatting(self, function: Callable[..., str], template: str) -> Callable[..., str]:
-        """Return a method that formats ``template``, with a look at what it is given."""
+        """Return the format method ``function`` of ``template`` wrapped: its arguments are checked before it runs."""
 
         @wraps(function)
         def guarded(*args: Any, **kwargs: Any) -> str:

@@ -1,4 +1,4 @@
-"""What a template may take: it is a program from a stranger.
+"""The limits on a template's time and memory: it is a program from a stranger.
 
 CPU time    a timer of the process interrupts the main thread, which looks at its own time; another thread is watched
             by a thread of ours
@@ -54,7 +54,7 @@ class Limits:
 
 
 class _Guard:
-    """A stretch of code that may take only so much. Within another one it does nothing."""
+    """A context whose code may take only so much time and memory. Within another such context it does nothing."""
 
     __slots__ = ("_inner", "_seconds")
 
@@ -142,7 +142,7 @@ class _Data:
 
     @classmethod
     def _size(cls) -> int:
-        """Return how much there is (bytes). It is asked often: the file stays open."""
+        """Return the size of the process's data (bytes). It is asked often: the file stays open."""
         if cls._process != os.getpid():
             cls._file, cls._process = os.open("/proc/self/statm", os.O_RDONLY), os.getpid()
         return int(os.pread(cls._file, _LINE, 0).split()[5]) * resource.getpagesize()

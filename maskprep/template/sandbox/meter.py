@@ -18,10 +18,10 @@ MOST_STEPS = 10**9  # of what Python does in one go, character by character
 
 
 class Meter:
-    """Counts what a rendering makes."""
+    """Counts the bytes and steps that a rendering takes, and raises ``Exceeded`` where they go beyond the limit."""
 
     def __init__(self, limit: int) -> None:
-        """Allow ``limit`` bytes at a time, and some times as much in all."""
+        """Allow ``limit`` bytes for one value, and some times as much for all values together."""
         self.limit = limit
         self.made = 0
 
@@ -30,7 +30,7 @@ class Meter:
         self.made = 0
 
     def allow(self, size: int) -> None:
-        """Let something be made that takes ``size`` bytes, or raise ``Exceeded``."""
+        """Allow for a value of ``size`` bytes that is about to be made, or raise ``Exceeded``."""
         if size > self.limit:
             raise Exceeded(f"it would make a text of {size:,} bytes, more than template_bytes: {self.limit:,}")
 
@@ -41,7 +41,7 @@ class Meter:
             raise Exceeded(f"it makes more text than {_IN_ALL} times template_bytes: {self.limit:,}")
 
     def count(self, value: Any) -> Any:
-        """Count what was made, and hand it on."""
+        """Count a value that was made, and return it."""
         if value is None or value is True or value is False:
             return value
         if isinstance(value, _TEXTS):
@@ -54,25 +54,25 @@ class Meter:
 
     @staticmethod
     def number(bits: int) -> None:
-        """Let a number be made that has so many bits."""
+        """Allow for a number of ``bits`` bits that is about to be made, or raise ``Exceeded``."""
         if bits > MOST_BITS:
             raise Exceeded(f"it would make a number of {bits:,} bits")
 
     @staticmethod
     def steps(count: int) -> None:
-        """Let something be done that takes so many steps, none of which can be interrupted."""
+        """Allow for an operation of ``count`` steps, none of which can be interrupted, or raise ``Exceeded``."""
         if count > MOST_STEPS:
             raise Exceeded(f"it would take {count:,} steps in one go")
 
     def printed(self, *values: Any) -> None:
-        """Let lists and mappings be printed or compared, which hold the same things over and over, perhaps."""
+        """Allow for values that are about to be printed or compared: a list may hold one object many times over."""
         for value in values:
             if not isinstance(value, str) and isinstance(value, Sized):
                 self.allow(_printed(value, {}))
 
 
 def _printed(value: Any, known: dict[int, int]) -> int:
-    """Return about how long a value is when it is printed. Each object is looked at once."""
+    """Return about how many characters a value has when printed. Each object is looked at once."""
     if isinstance(value, _TEXTS):
         return len(value) + 2
     if not isinstance(value, (*_HOLDERS, frozenset)):

@@ -1,5 +1,12 @@
 # ruff: noqa: ARG001 - all checks of one kind take the same
-"""What operators, methods and filters may make, told from what they are given."""
+"""The checks that run before an operator, a method or a filter: what it would make, told from its arguments.
+
+    {{ 'x' * 10**10 }}        check_operator   1 * 10**10 bytes               Exceeded
+    {{ 'x'.ljust(10**10) }}   _width           10**10 bytes                   Exceeded
+    {{ s.replace('a', s) }}   _replaced        places of 'a' times len(s)     Exceeded, for a long s of a's
+
+A check returns the arguments, with what can be read only once (an iterator, say) as a list.
+"""
 
 from __future__ import annotations
 
@@ -20,7 +27,7 @@ _MOST_PRECISION = 400
 
 
 def check_operator(meter: Meter, operator: str, left: Any, right: Any) -> None:
-    """Look at ``left * right``, ``left ** right`` or ``left % right``."""
+    """Ask the meter for what ``left * right``, ``left ** right`` or ``left % right`` would make."""
     if operator == "**" and isinstance(left, int) and isinstance(right, int):
         meter.number(left.bit_length() * max(right, 0))
     elif operator == "*":
@@ -46,7 +53,7 @@ def _check_percent(meter: Meter, template: str | bytes, values: Any) -> None:
 
 
 def check_format(meter: Meter, template: str, values: list[Any]) -> None:
-    """Look at ``template.format(*values)``."""
+    """Ask the meter for what ``template.format(*values)`` would make."""
     for digits in _DIGITS.findall(template):
         meter.allow(_number(digits))
     inside = [item for value in values for item in (value.values() if isinstance(value, Mapping) else [value])]
@@ -110,7 +117,7 @@ def _translated(meter: Meter, owner: Any, args: Arguments) -> Arguments:
 
 
 def _sought(meter: Meter, owner: Any, args: Arguments) -> Arguments:
-    """From the right, and for sets of characters, Python searches without any cleverness."""
+    """Ask the meter for the steps of a search from the right, or for a set of characters: Python tries each place."""
     if args and isinstance(owner, str) and isinstance(args[0], str):
         meter.steps(len(owner) * len(args[0]))
     return args
@@ -137,7 +144,7 @@ METHODS: Mapping[str, Callable[[Meter, Any, Arguments], Arguments]] = {
 
 
 def _own(args: Arguments) -> int:
-    """Return how many of a filter's arguments are Jinja's."""
+    """Return how many of a filter's first arguments Jinja itself passes: the environment or a context, or none."""
     return int(bool(args) and isinstance(args[0], jinja2.Environment | Context | EvalContext))
 
 
@@ -147,7 +154,7 @@ def _printing(meter: Meter, args: Arguments, kwargs: Mapping[str, Any]) -> Argum
 
 
 def _numbers(meter: Meter, args: Arguments, kwargs: Mapping[str, Any]) -> Arguments:
-    """Look at a filter that makes as much as a number says."""
+    """Ask the meter for as many bytes as any number says that a filter is given: it pads to that length."""
     for value in (*args[_own(args) + 1 :], *kwargs.values()):
         if isinstance(value, int):
             meter.allow(value)

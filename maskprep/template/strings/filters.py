@@ -21,13 +21,13 @@ from maskprep.template.strings.values import number, untrack
 
 
 def mark(text: str, inputs: tuple[Any, ...]) -> Tracked:
-    """Return text computed from ``inputs`` in an unknown way."""
+    """Return ``text``, marked as lost: it was computed from ``inputs`` in an unknown way."""
     kind = TrackedMarkup if hasattr(text, "__html__") else Tracked
     return kind("".join(piece for piece, _ in Tracked(text).pieces()), lost(deep_sources(inputs)))
 
 
 def _data(arguments: tuple[Any, ...]) -> tuple[Any, ...]:
-    """Leave out what Jinja itself passes to a filter."""
+    """Return a filter's arguments without those that Jinja itself passes: the environment or a context."""
     return tuple(item for item in arguments if not isinstance(item, jinja2.Environment | Context | EvalContext))
 
 

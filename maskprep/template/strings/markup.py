@@ -9,7 +9,7 @@ from maskprep.template.strings.string import Tracked
 
 
 class TrackedMarkup(Tracked):
-    """The tracked twin of ``markupsafe.Markup``: what is added to it is escaped for HTML, as Markup does."""
+    """The tracked form of ``markupsafe.Markup``: text added to it is escaped for HTML, as Markup does."""
 
     __slots__ = ()
 

@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from typing import Any, SupportsIndex
 
 ALL = sys.maxsize
-"""Told of whatever only a list of exactly this length can answer."""
+"""The number of messages noted for whatever only a list of exactly this length can answer."""
 
 
 class Seen:
@@ -22,12 +22,11 @@ class Seen:
     __slots__ = ("asked", "needs")
 
     def __init__(self) -> None:
-        """Begin with nothing seen."""
         self.needs, self.asked = 0, False
 
 
 class Messages:
-    """A part of a list of messages that notes what is read of it; else it does all that a list does in a sandbox.
+    """A part of a list of messages that notes which messages are read; it does all that a list does in a sandbox.
 
     Args:
         items: the messages of the conversation, of which the template gets the first ``size``.
@@ -41,11 +40,10 @@ class Messages:
     __hash__ = None  # type: ignore[assignment]
 
     def __init__(self, items: list[Any], size: int, seen: Seen, start: int = 0, stop: int | None = None) -> None:
-        """Give out a part of the list; see the class."""
         self._items, self._size, self._seen, self.start, self.stop = items, size, seen, start, stop
 
     def walk(self, first: int = 0) -> Iterator[Any]:
-        """Yield the messages from number ``first`` of this part on."""
+        """Yield the messages of this part from its number ``first`` on, and note each as seen."""
         position = self.start + first
         while self.stop is None or position < self.stop:
             if position >= self._size:
@@ -56,7 +54,7 @@ class Messages:
             position += 1
 
     def same(self, other: Messages) -> bool:
-        """Tell whether both are the same part of two lists, the one perhaps longer than the other."""
+        """Tell whether ``other`` is the same part of a list of messages, which may be longer than this one."""
         sizes = min(self._size, other._size)
         return (self.start, self.stop) == (other.start, other.stop) and (self.stop is None or self.stop <= sizes)
 
@@ -163,5 +161,5 @@ class Messages:
 
 
 def _plain(value: Any) -> Any:
-    """Return a list in the place of such a part, anything else as it is."""
+    """Return the messages of a ``Messages`` as a plain list, any other value as it is."""
     return value.everything() if isinstance(value, Messages) else value

@@ -48,12 +48,12 @@ def part_of(source: int) -> Part:
 
 
 def shaded(source: int, shade: int) -> int:
-    """Return the same source in another shade."""
+    """Return ``source`` with its shade replaced by ``shade``."""
     return source % _SHADE + shade * _SHADE
 
 
 def shade_of(source: int) -> int:
-    """Return the shade of a source."""
+    """Return the shade of a source: which stretch of the message's field it names."""
     return source // _SHADE
 
 

@@ -24,14 +24,14 @@ _PLACE = re.compile(
 
 
 class _LostError(Exception):
-    """Nobody can tell whose the characters are."""
+    """Raised where nobody can tell whose the characters of the formatted text are."""
 
 
 def percent(template: str, values: Any, plain: str) -> Tracked:
     """Return ``plain``, which is what ``template % values`` gives, with the origin of each character.
 
-    Where the format is not the template's own, or asks for more than the text of a value, all of it is lost (see
-    ``source``).
+    Where the format is not the template's own, or asks for more than the text of a value, all of it is lost
+    (``origin.py``).
     """
     own = Tracked(template)
     if {source for _, source in own._runs} <= {TEMPLATE} and not isinstance(template, TrackedMarkup):

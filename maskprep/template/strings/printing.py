@@ -193,7 +193,7 @@ class TrackedFormatter(SandboxedFormatter):
     """``str.format`` inside the sandbox, keeping the origin of what it puts in."""
 
     def vformat(self, format_string: str, args: Sequence[Any], kwargs: Mapping[str, Any]) -> str:
-        """Return ``format_string`` filled in. Text under a format specification is lost (see ``source``)."""
+        """Return ``format_string`` filled in. Text under a format specification is lost (``origin.py``)."""
         plain = super().vformat(str.__str__(format_string), args, kwargs)
         pieces: list[str] = []
         automatic = 0

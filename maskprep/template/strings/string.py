@@ -4,8 +4,13 @@
     text  <|im_start|>hi<|im_end|>
     runs  (12, TEMPLATE) (2, source) (10, TEMPLATE)
 
+    with u = Tracked("hi", source)
+    u.ljust(4)             hi__     (2, source) (2, TEMPLATE)       blanks drawn as _
+    u.replace("i", "ey")   hey      (1, source) (2, TEMPLATE)
+    u.zfill(4)             00hi     (4, lost)
+
 ``Tracked`` is a ``str`` and gives the very text that ``str`` gives: every method that makes a string also carries the
-runs. A method that cannot tell its result's characters apart marks the whole of it as lost (see ``source``); none
+runs. A method that cannot tell its result's characters apart marks the whole of it as lost (``origin.py``); none
 returns text that seems to be the template's and is not.
 """
 
@@ -37,7 +42,7 @@ class Tracked(str):
 
     @classmethod
     def of_runs(cls, text: str, runs: Iterable[tuple[int, int]]) -> Self:
-        """Make a string with these runs, which must tile it."""
+        """Return the string ``text`` with these runs, which must tile it."""
         return cls._make(str(text), merge(runs))
 
     def __getnewargs__(self) -> tuple[str]:  # pickled as its text: provenance belongs to one render
@@ -141,7 +146,7 @@ class Tracked(str):
         return self._slice(0, len(str.removesuffix(self, suffix)))
 
     def _pieces(self, texts: Iterable[str], gap: int | None) -> list[Self]:
-        """Cut out these pieces, in order: ``gap`` characters apart, or, for None, where they are found."""
+        """Return the pieces with these texts, cut out in order: ``gap`` characters apart, or, for None, where found."""
         position = 0
         pieces: list[Self] = []
         for text in texts:
@@ -184,7 +189,7 @@ class Tracked(str):
     # Changing characters one by one
 
     def _by_character(self, text: str, change: Callable[[str], str]) -> Self:
-        """Carry the runs over to ``text``, which ``change`` gives when applied to the characters one by one."""
+        """Return ``text`` with this string's runs: it is what ``change`` makes of the characters one by one."""
         if len(text) == len(self):
             return self._make(text, self._runs)
         sizes = [len(change(char)) for char in str.__iter__(self)]
@@ -214,7 +219,7 @@ class Tracked(str):
     # Padding
 
     def _padded(self, text: str, left: int, fillchar: str) -> Self:
-        """Carry the runs over to ``text``, which has ``left`` characters of padding in front and the rest behind."""
+        """Return ``text`` with runs: this string, ``left`` characters of padding in front, and the rest behind."""
         fill = runs_of(fillchar)
         right = len(text) - len(self) - left
         return self._make(text, merge((*fill * left, *self._runs, *fill * right)))
@@ -275,7 +280,7 @@ class Tracked(str):
 
 
 def _escaped_with(quote: str) -> Callable[[str], str]:
-    """Return how ``repr`` writes one character inside these quotes."""
+    """Return a function that writes one character as ``repr`` writes it between these quotes."""
 
     def escape(char: str) -> str:
         if char == quote:

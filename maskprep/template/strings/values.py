@@ -1,4 +1,4 @@
-"""Messages as a template is given them: JSON whose texts, numbers and punctuation know whose they are.
+"""The values of messages as a template gets them: JSON whose texts, numbers and punctuation know whose they are.
 
 Booleans and null are single objects of Python's: they cannot carry an origin. Printed on their own they count as the
 template's; inside a list or mapping that is printed they take the origin of that.
@@ -83,7 +83,7 @@ def track(value: Any, source: int) -> Any:
 
 
 def untrack(value: Any) -> Any:
-    """Return a copy without origins, of what ``track`` made; anything else is returned as it is."""
+    """Return a copy of ``value`` without origins where ``track`` made it, any other value as it is."""
     if isinstance(value, Tracked):
         return "".join(piece for piece, _ in value.pieces())
     if isinstance(value, TrackedInt | TrackedFloat):
@@ -96,7 +96,7 @@ def untrack(value: Any) -> Any:
 
 
 def number(value: Any, *inputs: Any) -> Any:
-    """Return a number computed from ``inputs``, as one whose digits are lost text of theirs, should it be printed."""
+    """Return ``value``, a number computed from ``inputs``: should it be printed, its digits are lost text of theirs."""
     source = lost(deep_sources(inputs))
     if not source or isinstance(value, bool) or not isinstance(value, int | float):
         return bare(value)

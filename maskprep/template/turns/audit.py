@@ -22,24 +22,23 @@ _MOST_KINDS = 10_000  # known at a time: strange data may make any number
 
 
 class Audit:
-    """Decides what is checked, and remembers which kinds were."""
+    """Decides which turns and rows are checked, and remembers which kinds of them were."""
 
     def __init__(self, mode: AuditMode = AuditMode.SAMPLE) -> None:
-        """Begin with no kind known."""
         self.mode = mode
         self._known: set[Hashable] = set()
 
     def begin(self) -> None:
-        """Forget which kinds were checked."""
+        """Forget which kinds of turns and rows were checked."""
         self._known.clear()
 
     def wants(self, kinds: Collection[Hashable], text: str, one_in: int = 0) -> bool:
-        """Tell whether something is to be checked that is of these kinds.
+        """Tell whether a turn or a row of these kinds is to be checked.
 
         Args:
-            kinds: what it has in common with others.
-            text: what it is drawn by.
-            one_in: for things of which there are very many: how many of them there are to one that is drawn.
+            kinds: what it has in common with other turns or rows.
+            text: the text that decides whether it is drawn.
+            one_in: where there are very many: how many of them there are to one that is drawn.
         """
         unknown = set(kinds) - self._known
         if len(self._known) < _MOST_KINDS:
@@ -47,22 +46,22 @@ class Audit:
         return bool(unknown) or self.draws(crc32(text.encode("utf-8", "surrogatepass")), one_in)
 
     def knows(self, kinds: Collection[Hashable]) -> bool:
-        """Tell whether all of these kinds were checked."""
+        """Tell whether a turn or row of each of these kinds was checked."""
         return self._known.issuperset(kinds)
 
     def draws(self, number: int, one_in: int = 0) -> bool:
-        """Tell whether something is drawn whose text has the CRC ``number``."""
+        """Tell whether a turn or row is drawn whose text has the CRC ``number``."""
         drawn = number % max(_ONE_IN, one_in) == 0
         return self.mode is AuditMode.ALL or (self.mode is AuditMode.SAMPLE and drawn)
 
 
 def shape(message: Message) -> tuple[str, tuple[str, ...]]:
-    """Return what a message has in common with others: its role, and the fields that say something."""
+    """Return a message's role and the names of its fields that say something: what it has in common with others."""
     return (message.role, tuple(sorted(name for name, value in message.fields.items() if value)))
 
 
 def surroundings(conversation: Conversation) -> Hashable:
-    """Return what a conversation has beside its messages."""
+    """Return a key for what a conversation has beside its messages: tools, documents, variables."""
     given = conversation.template_kwargs or {}
     return (bool(conversation.tools), bool(conversation.documents), tuple(sorted(map(str, given))))
 
@@ -70,7 +69,7 @@ def surroundings(conversation: Conversation) -> Hashable:
 def check_plainly(
     template: ChatTemplate, conversation: Conversation, message: int, prompt: str, continued: str
 ) -> None:
-    """Compare the texts of prompt(k) and continued(k) with the plain renderings.
+    """Compare the texts of prompt(k) and continued(k) with the renderings of the plain environment.
 
     Raises:
         RowError: ``render-differs`` where they differ.
@@ -82,10 +81,10 @@ def check_plainly(
 
 
 def drawn_by(whole: Rendered) -> str:
-    """Return the text by which the turns of a conversation are drawn, each with the number of its message behind it."""
+    """Return the text that decides which turns of a conversation are drawn; each turn adds its message's number."""
     return whole.between(max(0, len(whole) - _TAIL), len(whole))
 
 
 def one_in(conversation: Conversation) -> int:
-    """Return how many turns there are to one that is drawn, if that is more than usual."""
+    """Return how many turns of a long conversation there are to one that is drawn, 0 in one of usual length."""
     return len(conversation.messages) // _AUDITS

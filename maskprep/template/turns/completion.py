@@ -1,4 +1,4 @@
-"""What may be trained, and what is worth telling about it."""
+"""The checks of a completion: whether it may be trained, and the findings about it."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from maskprep.template.strings.origin import is_lost, message_of, part_of
 def check_completion(
     template: ChatTemplate, conversation: Conversation, message: int, completion: Rendered, *, stopped: bool
 ) -> tuple[Finding, ...]:
-    """Return what is worth telling about the completion of assistant message ``message``.
+    """Return the findings about the completion of assistant message ``message``.
 
     ``stopped`` says whether it ends with a stop token.
 

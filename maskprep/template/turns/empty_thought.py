@@ -21,15 +21,14 @@ _EMPTY_ELEMENT = re.compile(r"<([^<>/\s]+)>\s*</\1>\s*")
 
 
 class EmptyThoughts:
-    """Finds the empty thoughts that one template writes. What was found out about a text in front is remembered."""
+    """Finds the empty thoughts that one template writes; remembers, by the text in front, whether it ends with one."""
 
     def __init__(self, template: ChatTemplate) -> None:
-        """Keep the template."""
         self._template = template
         self._known: dict[str, bool] = {}
 
     def begin(self) -> None:
-        """Forget what was found out."""
+        """Forget which texts in front of completions end with an empty thought."""
         self._known.clear()
 
     def find(self, conversation: Conversation, message: int, text: Rendered, start: int) -> tuple[int, int]:

@@ -1,4 +1,15 @@
-"""Where a turn ends: at its stop token, which the template writes behind the turn's own text."""
+"""Where a turn ends: at its stop token, which the template writes behind the turn's own text.
+
+    continued(k), from the prompt on     stop tokens      the turn
+    Yo<end>                              <end>            Yo<end>       the first one behind the own text
+    Yo                                   <user>           Yo<user>      where render(M[:k+2]) goes on Yo<user>…: the
+                                                                        next turn's header closes this one
+    Yo<end>                              none is named    Yo<end>       the last special token
+    Yo␣                                  none is there    Yo            as far as the text goes, blanks left out
+
+Where the template has mixed the turn's characters (it reverses the text, say), only a stop token that is the only one
+in the turn and ends the rendering is taken.
+"""
 
 from __future__ import annotations
 
@@ -25,13 +36,15 @@ class Ending:
     def __init__(
         self, template: ChatTemplate, stops: Stops, conversation: Conversation, message: int, continued: Rendered
     ) -> None:
-        """Keep them; see the class."""
         self.template, self.stops, self.conversation = template, stops, conversation
         self.message, self.continued = message, continued
         self._own = continued.extent(message)
 
     def find(self, start: int, fit: Fit) -> tuple[int, int, str]:
-        """Return where the stop token begins and ends in continued(k), and a stop that only the next turn writes."""
+        """Return where the stop token begins and ends in continued(k), and a stop token that only the next turn writes.
+
+        That text is empty where continued(k) itself holds the stop token, or nothing closes the turn.
+        """
         size = len(self.continued)
         rest = self.continued.between(start, size)
         tail = max(0, self._own[1] - start) if self._own else 0
@@ -88,7 +101,7 @@ class Ending:
         return found if found and stops.count(rest, 0) == 1 and not rest[found[1] :].strip() else None
 
     def _token_that_would_help(self, rest: str) -> str:
-        """Return the token that would prove where a turn with lost text ends, were it a stop token; else nothing."""
+        """Return the token that would prove where a turn with lost text ends, were it a stop token; empty if none."""
         last = self.stops.last_added(rest)
         token = rest[slice(*last)] if last else ""
         known = token in self.stops.tokens

@@ -4,7 +4,15 @@
     continued(k)  render(M[:k+1])                              the conversation just after the turn
     completion(k) what the model must generate, up to and including the stop token
 
-``find_turn`` proves for message ``k`` where the completion lies, or raises the reason why nobody can.
+``TurnFinder.find`` proves for message ``k`` where the completion lies, or raises the reason why nobody can. With the
+messages user ``Hi``, assistant ``Yo``, and k = 1::
+
+    fit      prompt(1)                             continued(1)                  completion(1)
+    prompt   <user>Hi<end><bot>                    <user>Hi<end><bot>Yo<end>     Yo<end>, behind the prompt
+    graft    <user>Hi<end><bot><think></think>     <user>Hi<end><bot>Yo<end>     Yo<end>, put behind prompt(1)
+    train    <user>Hi<end><bot><think></think>     <user>Hi<end><bot>Yo<end>     Yo<end>, behind <bot>
+
+In the last two the prompt does not stand in front of the turn: unless ``mismatch`` says so, such a row is rejected.
 """
 
 from __future__ import annotations
@@ -45,13 +53,12 @@ class TurnFinder:
         mismatch: Mismatch = Mismatch.REJECT,
         audit: Audit | None = None,
     ) -> None:
-        """Keep the four; see the class."""
         self.template, self.stops, self.mismatch = template, stops, mismatch
         self.thoughts = EmptyThoughts(template)
         self.audit = audit or Audit()
 
     def begin(self) -> None:
-        """Forget what was found out about earlier conversations."""
+        """Forget the empty thoughts and the audited kinds of earlier conversations."""
         self.thoughts.begin()
         self.audit.begin()
 
@@ -69,7 +76,7 @@ class TurnFinder:
 
 
 class _Search:
-    """One turn under proof: what is rendered on the way is rendered once."""
+    """The proof of one turn; each rendering that it needs is made once."""
 
     def __init__(self, finder: TurnFinder, conversation: Conversation, message: int, whole: Rendered) -> None:
         self.template, self.stops, self.mismatch = finder.template, finder.stops, finder.mismatch
@@ -92,13 +99,13 @@ class _Search:
             raise
 
     def kind(self) -> Hashable:
-        """Return what the turn has in common with others: what came of it for them holds for it."""
+        """Return the turn's kind: where an audit finds nothing wrong with one turn, it holds for those of its kind."""
         shapes = tuple(map(shape, self.conversation.messages[max(0, self.message - 1) : self.message + 2]))
         shared = tuple(text.root is self.whole for text in (self.prompt, self.continued))
         return (surroundings(self.conversation), min(self.message, 3), shapes, shared)
 
     def audit(self) -> None:
-        """Compare what was rendered with the plain renderings. Raises ``RowError`` where they differ."""
+        """Compare prompt(k) and continued(k) with the plain renderings. Raises ``RowError`` where they differ."""
         try:
             check_plainly(self.template, self.conversation, self.message, self.prompt.text, self.continued.text)
         except RowError:
@@ -128,7 +135,7 @@ class _Search:
         return Turn(self.message, text, context, stop + shift, end + shift, fit, findings, thought, len(ending))
 
     def _ended(self, ending: str) -> Rendered:
-        """Return continued(k) with a stop token that only the next turn writes: the beginning of the whole, or so."""
+        """Return continued(k) with ``ending`` behind it, a ``Beginning`` of the whole rendering where it is one."""
         end = len(self.continued)
         if self.continued.root is self.whole and self.whole.continues(end, _of_template(ending)):
             return Beginning(self.whole, end + len(ending))
@@ -178,9 +185,10 @@ class _Search:
         return start + found if self.stops.first(gap, found) is None else -1
 
     def _behind_empty(self, start: int) -> tuple[int, bool]:
-        """Return where in continued(k) the message before ends that has no text, and whether it is known.
+        """Return where in continued(k) the message before ends, which has no text, and whether that is proved.
 
-        It is known by one letter in its place, if that changes nothing else. Else it is what was known, ``start``.
+        The proof: with one letter as its text, the rendering has that letter there and changes in nothing else. Where
+        there is no such proof, ``start`` is returned.
         """
         index, messages = self.message - 1, list(self.conversation.messages)
         if messages[index].content.strip() or not isinstance(messages[index].fields.get("content"), str):
@@ -208,7 +216,7 @@ class _Search:
         return start, Fit.GRAFT if self.mismatch is Mismatch.GRAFT else Fit.TRAIN
 
     def _mismatch(self, start: int) -> RowError:
-        """Return the error that shows both texts, and what each way out would give."""
+        """Return the error ``prompt-mismatch``, which shows both texts, and what ``graft`` and ``train`` would give."""
         # Shown from the turn's own beginning, not from wherever a rewritten history first differs.
         edge, text, prompt = self._gap[0], self.continued.text, self.prompt.text
         agreed = self.stops.shared(self._prompt_tail, text[edge:])
@@ -239,7 +247,7 @@ class _Search:
 
 
 def generation_prompt(template: ChatTemplate, conversation: Conversation, message: int, prompt: str) -> str:
-    """Return G = prompt(k) - render(M[:k]), empty where the one does not begin with the other."""
+    """Return the generation prompt, prompt(k) without render(M[:k]); empty where prompt(k) does not begin with that."""
     try:
         before = template.plain(conversation, message, generation_prompt=False)
     except RowError:

@@ -1,4 +1,4 @@
-"""Finding any of many texts: a vocabulary may bring 100,000 tokens, more than a regular expression is made for."""
+"""A search for any of many texts: a vocabulary may bring 100,000 tokens, more than a regular expression is made for."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ class Literals:
         self._heads = re.compile("|".join(map(re.escape, heads)) or r"(?!)")
 
     def search(self, text: str, start: int = 0, end: int | None = None) -> tuple[int, int] | None:
-        """Return the place ``(start, end)`` of the first one inside ``start:end``, None without any."""
+        """Return the place ``(start, end)`` of the first wanted text inside ``start:end``, None without any."""
         end = len(text) if end is None else min(end, len(text))
         while head := self._heads.search(text, start, end):
             found = self._at(text, head.start(), end)
@@ -33,16 +33,16 @@ class Literals:
         return None
 
     def all(self, text: str, start: int = 0) -> Iterator[tuple[int, int]]:
-        """Yield the places of all from ``start`` on; none overlaps another."""
+        """Yield the places of all wanted texts from ``start`` on; none overlaps another."""
         while found := self.search(text, start):
             yield found
             start = found[1]
 
     def begins(self, text: str) -> bool:
-        """Tell whether ``text`` begins with one."""
+        """Tell whether ``text`` begins with one of the wanted texts."""
         return bool(text) and self._at(text, 0, len(text)) > 0
 
     def _at(self, text: str, start: int, end: int) -> int:
-        """Return where the longest one that begins at ``start`` ends, 0 where none does."""
+        """Return where the longest wanted text that begins at ``start`` ends, 0 where none does."""
         stops = (start + length for length in self._lengths.get(text[start], ()))
         return next((stop for stop in stops if stop <= end and text[start:stop] in self._wanted), 0)

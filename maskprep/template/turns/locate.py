@@ -47,10 +47,11 @@ def _start(  # noqa: PLR0913, PLR0917 - a turn, and where it may stand
 
 
 def _stop(whole: Rendered, turn: Turn, stops: Stops, own: tuple[int, int], reached: int) -> tuple[int, int]:
-    """Return where the stop token begins and ends.
+    """Return where the turn's stop token begins and ends in ``whole``.
 
-    The first stop token behind the turn's own text; else, where the turn goes on as it did when it was the last one,
-    its end there; else, as in a rewritten history, the first special token; else as far as both go on alike.
+    It is the first stop token behind the turn's own text; else, where the turn goes on as it did when it was the last
+    one, its end there; else, as in a rewritten history, the first special token. Without any of these, both are the
+    place up to which ``whole`` and the turn go on alike.
     """
     limit = whole.start_of_others(turn.message, own[1])
     closing = _closing(whole, own, stops, stops.count(turn.text.text[: turn.stop], turn.start))
@@ -67,7 +68,7 @@ def _stop(whole: Rendered, turn: Turn, stops: Stops, own: tuple[int, int], reach
 
 
 def _reached(turn: Turn, used: Mapping[int, int]) -> int:
-    """Return how far into the turn's own text one gets with these amounts of it."""
+    """Return where in the turn's text the used-up characters end: ``used`` counts those of each source."""
     left, reached = Counter(used), turn.start
     for start, stop, source in turn.text.places():
         if source not in left or start >= turn.end:

@@ -1,6 +1,6 @@
 """A conversation in the form that a template reads: another form is tried where the usual one fails, or is dropped.
 
-    arguments of calls   an object            its JSON text                        see ``arguments``
+    arguments of calls   an object            its JSON text                        (``tool_arguments.py``)
     content              a text               [{"type": "text", "text": …}]
     reasoning            reasoning_content    reasoning, thought
 
@@ -123,14 +123,14 @@ def _renamed(message: Message, name: str) -> Message:
 
 
 def _changed(conversation: Conversation, change: Callable[[Message], Message]) -> Conversation:
-    """Return the conversation with its messages changed, the very same where none is."""
+    """Return the conversation with ``change`` applied to its messages, the very object where none of them changes."""
     messages = tuple(map(change, conversation.messages))
     alike = all(new is old for new, old in zip(messages, conversation.messages, strict=True))
     return conversation if alike else replace(conversation, messages=messages)
 
 
 def _own(rendered: Rendered, message: int, part: Part) -> str:
-    """Return what stands there of one part of a message, without white space."""
+    """Return the text of one part of a message as it stands in ``rendered``, without white space."""
     return _solid(
         "".join(
             rendered.text[start:stop]

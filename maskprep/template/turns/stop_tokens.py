@@ -17,13 +17,12 @@ class Stops:
     """
 
     def __init__(self, stop: Iterable[str], special: Iterable[str], added: Iterable[str]) -> None:
-        """Prepare the searches; see the class."""
         self.tokens = tuple(dict.fromkeys(filter(None, stop)))
         self._given = tuple(special), tuple(added)
         self._stop, self._special, self._added = map(Literals, (self.tokens, *self._given))
 
     def with_stop(self, token: str) -> Stops:
-        """Return the same with one more stop token."""
+        """Return these stop tokens and ``token`` as one more."""
         return Stops((*self.tokens, token), *self._given)
 
     def first(self, text: str, start: int) -> tuple[int, int] | None:
@@ -31,7 +30,7 @@ class Stops:
         return self._stop.search(text, start)
 
     def count(self, text: str, start: int) -> int:
-        """Return how many stop tokens there are from ``start`` on."""
+        """Return how many stop tokens the text holds from ``start`` on."""
         return sum(1 for _ in self._stop.all(text, start))
 
     def first_special(self, text: str, start: int, end: int) -> tuple[int, int] | None:
@@ -53,7 +52,7 @@ class Stops:
         return self._added.begins(text)
 
     def shared(self, one: str, two: str) -> int:
-        """Return the length of what both texts begin with, whole added tokens only."""
+        """Return the length of the text with which ``one`` and ``two`` both begin; no added token is cut."""
         length = next((i for i, (a, b) in enumerate(zip(one, two, strict=False)) if a != b), min(len(one), len(two)))
         inside = (start for text in (one, two) for start, end in self._added.all(text) if start < length < end)
         return min(inside, default=length)

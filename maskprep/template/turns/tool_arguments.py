@@ -62,7 +62,7 @@ def _rendered_as_text(template: ChatTemplate, conversation: Conversation) -> tup
 
 
 def _arguments(conversation: Conversation) -> Iterator[str]:
-    """Yield the arguments that are texts."""
+    """Yield the arguments of a conversation's tool calls that are texts."""
     for message in conversation.messages:
         for call in message.fields.get("tool_calls") or ():
             text = (call["function"] if isinstance(call.get("function"), dict) else call).get("arguments")

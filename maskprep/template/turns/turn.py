@@ -1,4 +1,4 @@
-"""A proved turn: what a sequence must begin with to train it."""
+"""A proved turn: the text that a sequence must begin with to train it."""
 
 from __future__ import annotations
 
@@ -24,11 +24,11 @@ class Fit(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Turn:
-    """A proved turn. ``text`` begins with ``context`` and then the completion ``start:end``; ``stop:end`` is its stop.
+    """A proved turn: ``text[:start]`` is its context, ``text[start:end]`` its completion, ``text[stop:end]`` its stop.
 
-    ``thought`` is the place of an empty thought of the template's in it, if any. The last ``lent`` characters of
-    ``text`` are a stop token that only the next turn writes. A sequence trains the turn faithfully
-    when it starts with ``text[:end]``: the same characters of the same origin.
+    ``thought`` is the place in ``text`` of an empty thought that the template wrote, if any. The last ``lent``
+    characters of ``text`` are a stop token that only the next turn writes. A sequence trains the turn faithfully when
+    it starts with ``text[:end]``: the same characters of the same origin.
     """
 
     message: int
@@ -43,7 +43,7 @@ class Turn:
 
     @property
     def grafted(self) -> bool:
-        """Whether its own text was put behind a prompt that the template does not write in front of it."""
+        """Whether the turn's text was put behind a prompt that the template does not write in front of it."""
         return self.fit in (Fit.GRAFT, Fit.WHITE_SPACE)
 
     def begins(self, text: Rendered) -> bool:
@@ -54,6 +54,6 @@ class Turn:
         return self.end <= len(text) and text.starts_alike(self.text, self.end)
 
     def parts(self) -> set[Part]:
-        """Return what the completion consists of."""
+        """Return the parts that the completion consists of."""
         inner = {part_of(source) for source in self.text.sources(self.start, self.stop)}
         return inner | ({Part.STOP} if self.stop < self.end else set())

@@ -44,27 +44,25 @@ def maskprep(rows: Path, tokenizer: str, folder: Path, history: str) -> int:
     from maskprep.build.row_writer import Choice, RowWriter
     from maskprep.conversation import Where
     from maskprep.dataset.files import ShardWriter
-    from maskprep.examples import Preparer
+    from maskprep.examples import Preparer, batches
     from maskprep.formats import Line
     from maskprep.light_imports import spare_collector, spare_pandas
-    from maskprep.policy import History, Policy
+    from maskprep.policy import BackendChoice, History, Policy
     from maskprep.tokenizer.backend import choose_backend
     from maskprep.tokenizer.load import load_tokenizer
 
     loaded = load_tokenizer(tokenizer)
-    preparer = Preparer(loaded, now=NOW, policy=Policy(history=History(history)))
-    preparer.encoder.backend = choose_backend(loaded.tokenizer, "auto")
-    preparer.encoder.backend.load()  # before the clock starts
+    backend = choose_backend(loaded.tokenizer, BackendChoice.AUTO)
+    preparer = Preparer(loaded, now=NOW, policy=Policy(history=History(history)), backend=backend)
+    backend.load()  # before the clock starts
     shards = ShardWriter(folder, 256_000_000)
-    writer = RowWriter(preparer, Choice(), {"": shards}, Ledgers(io.StringIO(), io.StringIO(), io.StringIO()), {})
+    writer = RowWriter(preparer, Choice(), {"": shards}, Ledgers(io.StringIO(), io.StringIO(), io.StringIO()))
     spare_collector()
     spare_pandas()
-    with measured(), rows.open("rb") as lines:
-        offset = 0
-        for number, data in enumerate(lines, 1):
-            writer.write(Line(Where(str(rows), number, offset), data.rstrip(b"\n")))
-            offset += len(data)
-        writer.flush()
+    with measured(), rows.open("rb") as file:
+        lines = (Line(Where(str(rows), number, 0), data.rstrip(b"\n")) for number, data in enumerate(file, 1))
+        for batch in batches(lines):
+            writer.write(batch)
         shards.close()
     return writer.tallies.whole.tokens
 

@@ -29,7 +29,6 @@ from simulated import CHUNK, MadeUpPlace, SimulatedEngine, chunks
 
 from maskprep.build.commit import commit
 from maskprep.build.gather import Gathered, gather, note_repeats, write_ledger
-from maskprep.build.progress import Silent
 from maskprep.build.receipt import receipt_name
 from maskprep.build.resume import Listing
 from maskprep.build.row_writer import Choice, Tallies
@@ -42,6 +41,7 @@ from maskprep.dataset.output import OutputFolder
 from maskprep.dataset.reader import FORMAT_VERSION, StoredDataSet
 from maskprep.dataset.schema import Layout
 from maskprep.examples.tally import Tally
+from maskprep.progress import Progress
 from maskprep.sources.feed import Feed
 from maskprep.sources.parts import divide
 
@@ -87,7 +87,7 @@ def count_lines(options: argparse.Namespace, folder: Path) -> Iterator[Measured]
             file.write(block)
     found = Measured("count lines", source.stat().st_size >> 20, "MiB", bytes=source.stat().st_size)
     with found.timed():
-        divide(str(source), CHUNK, 2**30)
+        divide(str(source), CHUNK)
     yield found
 
 
@@ -110,7 +110,7 @@ def listing(options: argparse.Namespace, folder: Path) -> Iterator[Measured]:  #
     for step, done in (("list, none done", 0), ("list, all done", options.chunks)):
         found = Measured(step, options.chunks)
         with found.timed():
-            waiting = Listing(MadeUpPlace(done), Silent()).waiting(chunks(options.chunks))
+            waiting = Listing(MadeUpPlace(done), Progress()).waiting(chunks(options.chunks))
             assert sum(1 for _ in waiting) == options.chunks - done
         yield found
 
@@ -120,7 +120,7 @@ def loop(options: argparse.Namespace, folder: Path) -> Iterator[Measured]:  # no
     engine = SimulatedEngine(options.workers, options.seconds)
     found = Measured(f"loop, {options.workers:,} workers", options.chunks)
     with found.timed():
-        run(engine, lambda: lambda *_: Counts(), chunks(options.chunks), 2 * options.workers, Silent())
+        run(engine, lambda: lambda *_: Counts(), chunks(options.chunks), 2 * options.workers, Progress())
     found.processor = engine.spent
     found.more = {"busy": engine.spent / engine.lasted, "hours": engine.lasted / 3600}
     yield found

@@ -26,7 +26,7 @@ from maskprep.build.worker import Counts
 from maskprep.conversation import Where
 from maskprep.dataset.files import Receipt
 from maskprep.engines.drive import Terms, drive
-from maskprep.engines.events import Alive, Beat, Event, Finished, Ready
+from maskprep.engines.events import Alive, Event, Finished, HeartbeatSent, Ready
 from maskprep.engines.job import Outcome, Progress, Setup, Stopping, ignore
 from maskprep.examples.tally import Noticed, Tally
 from maskprep.formats import Reading
@@ -36,7 +36,7 @@ from maskprep.sources.part import SourcePart
 
 CHUNK = 64 * 2**20  # bytes
 FILE = "s3://a-bucket/conversations/2026-11/part-00017-of-04096.jsonl"
-_LOOK = 0.5  # seconds between two looks at the heartbeats, as a cluster's crew has it
+_LOOK = 0.5  # seconds between two looks at the heartbeats, as a cluster's pool has it
 _MARK = 7_777_777  # stands for the number of a chunk in what is made up
 _ROWS, _TOKENS = 30_000, 16_000_000  # of a chunk
 _FIRST = 1_000_000  # of these numbers, which have as many digits
@@ -112,15 +112,15 @@ class MadeUpPlace:
         yield
 
     def publish(self, files: Any) -> None:
-        """Refuse, as above."""
+        """Refuse: nothing is written here."""
         raise NotImplementedError
 
     def write(self, name: str, data: bytes) -> None:
-        """Refuse, as above."""
+        """Refuse: nothing is written here."""
         raise NotImplementedError
 
     def local(self, name: str) -> Path:
-        """Refuse, as above."""
+        """Refuse: nothing is written here."""
         raise NotImplementedError
 
     def clear(self) -> None:
@@ -134,7 +134,6 @@ class SimulatedEngine:
     """
 
     def __init__(self, workers: int, seconds: float) -> None:
-        """Hire nobody yet."""
         self.limit, self._seconds = workers, seconds
         self.spent = self.lasted = 0.0
         self._left = time.process_time()
@@ -157,17 +156,17 @@ class SimulatedEngine:
         self._left = time.process_time()
         return drive(self, jobs, Terms(window, 300.0, progress or ignore, stopping or ignore))
 
-    def hire(self, number: int) -> None:
+    def start(self, number: int) -> None:
         """Have a worker that is ready at once."""
         self._new += [(number, Alive()), (number, Ready())]
 
-    def give(self, number: int, job: Any, *, watched: bool) -> None:  # noqa: ARG002 - nothing fails here
+    def give(self, number: int, job: Any, *, every_heartbeat: bool) -> None:  # noqa: ARG002 - nothing fails here
         """Begin a chunk."""
         self._busy[number] = self.lasted
         heapq.heappush(self._ends, (self.lasted + self._seconds * self._random.uniform(0.5, 1.5), number))
 
-    def dismiss(self, number: int) -> None:
-        """Refuse: nobody is lost here."""
+    def stop(self, number: int) -> None:
+        """Refuse: no worker is lost here."""
         raise NotImplementedError
 
     def events(self, timeout: float) -> list[tuple[int, Event]]:  # noqa: ARG002 - waiting takes no time here
@@ -180,7 +179,7 @@ class SimulatedEngine:
             self.lasted = max(self.lasted, min(self._look, self._ends[0][0]))
         if self.lasted >= self._look:
             self._look = self.lasted + _LOOK
-            told += [(number, Beat((1, _so_far(self.lasted - since)))) for number, since in self._busy.items()]
+            told += [(number, HeartbeatSent((1, _so_far(self.lasted - since)))) for number, since in self._busy.items()]
         while self._ends and self._ends[0][0] <= self.lasted:
             _, number = heapq.heappop(self._ends)
             del self._busy[number]

@@ -98,9 +98,3 @@ def make_bucket(store):
     host = store.endpoint.removeprefix("http://")
     S3FileSystem(scheme="http", endpoint_override=host, allow_bucket_creation=True).create_dir(BUCKET)
     store.forget()
-
-
-@pytest.fixture
-def s3():
-    with object_store() as store:
-        yield store

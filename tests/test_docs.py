@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 import yaml
+from bundled import ROOT
 from typer.main import get_command
 
 from maskprep.cli import app
@@ -17,7 +18,6 @@ from maskprep.config.sections import Adapt, Packing
 from maskprep.formats import FORMATS
 from maskprep.formats.keys import MEANINGLESS
 
-ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text("utf-8")
 QUICKSTART = ROOT / "configs" / "quickstart.yaml"
 CI = (ROOT / ".ci" / "run").read_text("utf-8")

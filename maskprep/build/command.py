@@ -19,7 +19,6 @@ from maskprep.build.finish import close
 from maskprep.build.gather import find_drops
 from maskprep.build.ignored import idle_settings, made_in
 from maskprep.build.plan import PLAN, chunk_bytes, planned, refuse_another, stored_plan
-from maskprep.build.progress import Progress, Silent
 from maskprep.build.receipt import ledger_name
 from maskprep.build.resume import Listing, Replay, unsurveyed
 from maskprep.build.run_chunks import engine_of, run
@@ -37,6 +36,7 @@ from maskprep.examples.setup import backend_named
 from maskprep.formats import Line
 from maskprep.light_imports import spare_pandas
 from maskprep.policy import Duplicates
+from maskprep.progress import Progress
 from maskprep.sources.chunk import Chunk
 from maskprep.sources.feed import Feed
 from maskprep.sources.streams import STDIN
@@ -76,23 +76,22 @@ def _build(
     if isinstance(engine, LocalEngine):
         engine.warm()
     inputs = look_at(config, feed, begun.now if begun else None)
-    encoder = inputs.preparer.encoder
     if begun is None:
-        encoder.backend = backend_for(config, inputs.loaded, inputs.sources)
+        inputs = inputs.encoding_with(backend_for(config, inputs.loaded, inputs.sources))
     else:
-        encoder.backend = backend_named(begun.backend, inputs.loaded, begun.note)
+        inputs = inputs.encoding_with(backend_named(begun.backend, inputs.loaded, begun.note))
         refuse_another(begun, planned(inputs), goal.name)
     running = _Running(inputs, goal, engine, window, chunk_bytes(total), progress)
-    progress.start(total)
+    progress.start("", total)
     try:
         report = running.build(write_page, resume=begun is not None)
     except BackendError as error:
         if STDIN in inputs.sources:
             raise  # it cannot be read again
         # What it encoded, if anything, must not be kept, and nobody knows how much of it is wrong: all is done again.
-        encoder.backend = TransformersBackend(inputs.loaded.tokenizer, f"begun again: {error}")
-        progress.start(total)
-        report = running.build(write_page, resume=False)
+        inputs = inputs.encoding_with(TransformersBackend(inputs.loaded.tokenizer, f"begun again: {error}"))
+        progress.start("", total)
+        report = replace(running, inputs=inputs).build(write_page, resume=False)
     workers = engine.workers if isinstance(engine, LocalEngine) else None
     return replace(report, idle=idle_settings(config, made_in(config), workers))
 
@@ -125,7 +124,7 @@ class _Running:
 
     def _sampled(self, chunks: Iterator[Chunk]) -> Iterator[Chunk]:
         """Measure the costs on the first rows, and return all chunks."""
-        self.inputs.preparer.encoder.backend.begin()  # the sample is more than can be compared
+        self.inputs.preparer.backend.begin()  # the sample is more than can be compared
         seen: list[Chunk] = []
 
         def first() -> Iterator[Line]:
@@ -149,7 +148,7 @@ class _Running:
         if config.duplicates == Duplicates.DROP:
             with Replay(chunks, lambda: self.inputs.feed.chunks(self.target), STDIN in self.inputs.sources) as replay:
                 names: list[str] = []
-                self._run(replace(task, survey=True), unsurveyed(replay.first(), self.goal.place, names), Silent())
+                self._run(replace(task, survey=True), unsurveyed(replay.first(), self.goal.place, names), Progress())
                 drops = find_drops(self.goal.place, names)
                 dropping = (replace(chunk, drops=drops(chunk.number)) for chunk in replay.second())
                 self._run(task, listing.waiting(dropping), self.progress)
@@ -163,7 +162,7 @@ class _Running:
             setup = lambda: worker  # noqa: E731 - one that is there already
         else:
             inputs = self.inputs
-            backend = inputs.preparer.encoder.backend.name
+            backend = inputs.preparer.backend.name
             setup = WorkerSetup(task, inputs.template, inputs.now, backend, inputs.loaded.digest())
         run(self.engine, setup, chunks, self.window, progress)
 

@@ -27,10 +27,10 @@ from maskprep.dataset.stored import StoredShard
 from maskprep.errors import BuildError, UsageError
 from maskprep.examples.setup import longest_allowed
 from maskprep.inspect.views import Viewer
+from maskprep.progress import Progress
 from maskprep.tokenizer.encode import Encoder
 from maskprep.tokenizer.load import LoadedTokenizer, load_tokenizer
 from maskprep.verify.files import check_files
-from maskprep.verify.options import Progress
 from maskprep.verify.result import Verdict
 
 _CHANGEABLE = ("profile", "packing", "shuffle", "shard_bytes")

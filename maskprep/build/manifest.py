@@ -39,7 +39,7 @@ def fingerprints(inputs: Inputs) -> dict[str, str]:
 
 def versions(inputs: Inputs) -> dict[str, str]:
     """Return the versions of everything that has a part in what is written."""
-    packages = ("datasets", "jinja2", "pyarrow", "tokenizers", "transformers", inputs.preparer.encoder.backend.name)
+    packages = ("datasets", "jinja2", "pyarrow", "tokenizers", "transformers", inputs.preparer.backend.name)
     return {
         "maskprep": __version__,
         "python": platform.python_version(),
@@ -52,7 +52,7 @@ def manifest_of(
 ) -> dict[str, Any]:
     """Return the manifest."""
     parts = fingerprints(inputs)
-    backend = inputs.preparer.encoder.backend
+    backend = inputs.preparer.backend
     stops = stops_of(inputs.loaded, tallies.whole.stops)
     return {
         "format_version": FORMAT_VERSION,

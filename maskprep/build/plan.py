@@ -59,7 +59,7 @@ def stored_plan(place: Place) -> Plan:
 
 def planned(inputs: Inputs) -> Plan:
     """Return the plan of a build."""
-    backend = inputs.preparer.encoder.backend
+    backend = inputs.preparer.backend
     parts = fingerprints(inputs)
     facts = {
         "settings": inputs.config.decisive(),

@@ -8,10 +8,10 @@ from collections.abc import Callable, Iterator
 from typing import IO, Any, Self
 
 from maskprep.build.gather import read_receipt
-from maskprep.build.progress import Progress
 from maskprep.build.receipt import SURVEY, ledger_name, receipt_name
 from maskprep.build.work_folder import WORK, Place
 from maskprep.formats import Reading
+from maskprep.progress import Progress
 from maskprep.sources import Kind
 from maskprep.sources.chunk import Chunk, InputFile
 from maskprep.storage.ahead import several
@@ -40,7 +40,7 @@ class Listing:
             self.count += 1
             self.files.setdefault(chunk.file, (chunk.name, chunk.kind, chunk.reading))
             if done:
-                self._progress.read(chunk.size)
+                self._progress.advance(chunk.size)
             else:
                 yield chunk
 

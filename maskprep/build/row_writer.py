@@ -4,21 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import partial
+from types import MappingProxyType
 
 from maskprep.build.ledgers import Ledgers, note
 from maskprep.codes import DROPS
 from maskprep.conversation import Where
 from maskprep.dataset.files import ShardWriter
 from maskprep.dataset.schema import ShardRow
-from maskprep.errors import MaskprepError, RowError
-from maskprep.examples import Prepared, Preparer, Proved
+from maskprep.errors import RowError
+from maskprep.examples import Prepared, Preparer
 from maskprep.examples.advice import Adviser
-from maskprep.examples.guard import guarded
-from maskprep.examples.tally import DUPLICATE, Tally
-from maskprep.formats import Line, parse
+from maskprep.examples.prepared import PreparedRow
+from maskprep.examples.preparer import nobody
+from maskprep.examples.tally import Tally
+from maskprep.formats import Line
 from maskprep.sources.chunk import chance
-from maskprep.sources.duplicates import Place, digest, same
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,99 +48,68 @@ class Tallies:
     splits: dict[str, Tally] = field(default_factory=dict)
 
 
+NO_FATES: Mapping[int, RowError] = MappingProxyType({})
+
+
 class RowWriter:
-    """Prepares rows, finishes some of them together, and writes each where it belongs.
+    """Writes what becomes of each row where it belongs.
 
     Args:
         preparer: makes sequences of a conversation.
         choice: which split a conversation belongs to.
         shards: what takes the rows that can be used, by split.
         ledgers: take the rest.
-        drops: the lines that are dropped, and where each stood first.
-        begin: is told of each row that is finished by itself, as that may take its time.
+        begin: is called ahead of each row that is prepared, as that may take its time.
 
     ``used`` holds the digest and the place of every conversation that was used, in order.
     """
 
-    def __init__(  # noqa: PLR0913 - what takes rows
+    def __init__(
         self,
         preparer: Preparer,
         choice: Choice,
         shards: Mapping[str, ShardWriter],
         ledgers: Ledgers,
-        drops: Mapping[int, Place],
         *,
-        begin: Callable[[Line], None] = lambda line: None,  # noqa: ARG005
+        begin: Callable[[Line], None] = nobody,
     ) -> None:
-        """Begin with no rows; see the class."""
         self._begin = begin
         self._adviser = Adviser(preparer)
         self._preparer, self._choice, self._shards, self._ledgers = preparer, choice, shards, ledgers
-        self._drops = drops
-        self._waiting: list[tuple[Line, Proved]] = []
-        self._size = 0
         self.used: list[tuple[bytes, Where]] = []
         self.tallies = Tallies(splits={split: Tally() for split in shards if split})
 
-    def write(self, line: Line) -> None:
-        """Use a row, drop it, or reject it with its reason, once some more rows are there, or ``flush`` is called."""
-        if line.where.line in self._drops:
-            self.flush()
-            self._drop(line, DUPLICATE, same(self._drops[line.where.line]))
-            return
-        try:
-            with guarded():
-                conversation = parse(line, line.reading)
-                self.tallies.whole.read(conversation.account, self._preparer.mentioned)
-                proved = self._preparer.prove(conversation)
-        except RowError as error:
-            self.flush()
-            self._fail(line, error)
-            return
-        self._waiting.append((line, proved))
-        self._size += len(proved.whole)
-        if len(self._waiting) >= _TOGETHER or self._size >= _CHARACTERS:
-            self.flush()
+    def write(self, lines: Sequence[Line], fates: Mapping[int, RowError] = NO_FATES) -> None:
+        """Use the rows of some lines, or reject each with its reason, in their order.
 
-    def flush(self) -> None:
-        """Use, or reject, all rows that wait to be finished together."""
-        waiting, self._waiting, self._size = self._waiting, [], 0
-        made = self._finish_all([proved for _, proved in waiting])
-        while waiting:
-            (line, proved), prepared = waiting.pop(0), made.pop(0)
-            try:
-                with guarded():
-                    if prepared is None:
-                        self._begin(line)
-                        prepared = self._preparer.finish(proved, self._preparer.policy.history)
-                    else:
-                        self._preparer.check(proved, prepared)
-                    key = digest(proved.conversation)
-            except RowError as error:
-                self._fail(line, error)
-                continue
-            del proved  # a long row takes no more than it must while it is written
-            self.used.append((key, line.where))
-            self._use(line, prepared, self._choice.side(key))
+        Args:
+            lines: the lines.
+            fates: why some of them are not to be prepared at all, by the number of the line.
+        """
+        rows = self._preparer.prepare_rows([line for line in lines if line.where.line not in fates], self._begin)
+        rows.reverse()
+        for line in lines:
+            if line.where.line in fates:
+                self._reject(line, fates[line.where.line])
+            else:
+                self._settle(rows.pop())  # what a long row takes is given back before the next one is written
 
-    def _finish_all(self, many: Sequence[Proved]) -> list[Prepared | None]:
-        if len(many) <= 1:
-            return [None] * len(many)
-        try:
-            return self._preparer.finish_all(many)
-        except MaskprepError:
-            raise  # of no row: a fast tokenizer differs
-        except Exception:  # noqa: BLE001 - one of them is at fault: it meets that again when it is alone
-            return [None] * len(many)
+    def _settle(self, row: PreparedRow) -> None:
+        line = row.line
+        if row.conversation is not None:
+            self.tallies.whole.read(row.conversation.account, self._preparer.mentioned)
+        if row.made is not None:
+            row.proved = None
+            self.used.append((row.digest, line.where))
+            self._use(line, row.made, self._choice.side(row.digest))
+        elif row.error is not None:
+            if isinstance(row.error.__cause__, MemoryError | SystemError):
+                # The row is tried again, in a worker that holds nothing else. (Where memory is refused for a frame of
+                # its own, Python 3.11 raises a SystemError.)
+                raise row.error.__cause__ from None
+            self._reject(line, self._adviser.advise(row.error, line.where, row.conversation))
 
-    def _fail(self, line: Line, error: RowError) -> None:
-        if isinstance(error.__cause__, MemoryError | SystemError):
-            # The row is tried again, in a worker that holds nothing else. (Where memory is refused for a frame of
-            # its own, Python 3.11 raises a SystemError.)
-            raise error.__cause__ from None
-        self.reject(line, self._adviser.advise(error, line.where, partial(parse, line, line.reading)))
-
-    def reject(self, line: Line, error: RowError) -> None:
+    def _reject(self, line: Line, error: RowError) -> None:
         """Reject a row with its reason, or drop it where that is one by which nothing is wrong with the row."""
         if error.code in DROPS:
             self._drop(line, error.code, error.message)
@@ -163,7 +132,3 @@ class RowWriter:
         self.tallies.whole.use(line.where, prepared, copies)
         if split:
             self.tallies.splits[split].use(line.where, prepared, copies)
-
-
-_TOGETHER = 64  # rows
-_CHARACTERS = 262_144  # of their texts: more than that is long enough to be worth a call of its own

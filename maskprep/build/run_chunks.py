@@ -6,12 +6,12 @@ from collections.abc import Iterable, Iterator
 from contextlib import closing
 from typing import Any
 
-from maskprep.build.progress import Progress
 from maskprep.build.worker import Counts
 from maskprep.config import Config
 from maskprep.engines import LocalEngine, RayEngine, available_workers
 from maskprep.engines.job import Engine, Setup
 from maskprep.policy import EngineName
+from maskprep.progress import Progress
 from maskprep.sources.chunk import Chunk
 from maskprep.tokenizer.load import needs_torch
 
@@ -43,8 +43,8 @@ class _Sum:
         self._all = Counts()
         self._open: dict[int, Counts] = {}
 
-    def beat(self, chunk: Chunk, value: Any) -> None:
-        """Take a heartbeat."""
+    def heartbeat(self, chunk: Chunk, value: Any) -> None:
+        """Add the counts of a heartbeat."""
         if chunk.only is None:
             _, counts = value
             self._tell(chunk, counts)
@@ -52,7 +52,7 @@ class _Sum:
 
     def finished(self, chunk: Chunk, counts: Counts) -> None:
         """Note that a chunk is done."""
-        self._progress.read(chunk.size)
+        self._progress.advance(chunk.size)
         self._tell(chunk, counts)
         self._open.pop(chunk.number, None)
 
@@ -60,7 +60,7 @@ class _Sum:
         """Count these instead of what the chunk counted before: the others are not added up anew, they may be many."""
         before = self._open.get(chunk.number, Counts())
         self._all = _less(self._all + counts, before)
-        self._progress.rows(self._all)
+        self._progress.count(rows=self._all.rows, tokens=self._all.tokens, rejected=self._all.rejected)
 
 
 def _less(counts: Counts, other: Counts) -> Counts:
@@ -80,7 +80,9 @@ def run(engine: Engine, setup: Setup[Chunk, Counts], chunks: Iterable[Chunk], wi
         KeyboardInterrupt: the user wants it to end; what was begun is done, unless that was said twice.
     """
     done = _Sum(progress)
-    outcomes: Iterator[Any] = engine.run(setup, chunks, window=window, progress=done.beat, stopping=progress.stopping)
+    outcomes: Iterator[Any] = engine.run(
+        setup, chunks, window=window, progress=done.heartbeat, stopping=progress.stopping
+    )
     with closing(outcomes):  # type: ignore[type-var]  # a generator
         for outcome in outcomes:
             done.finished(outcome.job, outcome.result)

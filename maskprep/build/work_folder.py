@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Protocol
 
 from maskprep.dataset import names
-from maskprep.dataset.files import sync
+from maskprep.storage.atomic import rename, sync
 
 WORK = f"{names.FOLDER}/{names.WORK}"
 """The folder within the output of what is needed until the commit."""
@@ -65,11 +65,9 @@ class LocalPlace:
 
     def publish(self, files: Mapping[str, Path]) -> None:
         """Rename files into their places."""
-        for name, path in files.items():
+        for path in files.values():
             sync(path)
-            path.rename(Path(self.root) / name)
-        for folder in {(Path(self.root) / name).parent for name in files}:
-            sync(folder)
+        rename({path: Path(self.root) / name for name, path in files.items()})
 
     def write(self, name: str, data: bytes) -> None:
         """Write a file under another name, and rename it."""

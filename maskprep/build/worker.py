@@ -18,13 +18,14 @@ from maskprep.engines import Heartbeat
 from maskprep.errors import BuildError, RejectedError, RowError
 from maskprep.examples import Preparer
 from maskprep.examples.adapt import adapt
-from maskprep.examples.guard import guarded
+from maskprep.examples.prepared import PreparedRow
+from maskprep.examples.preparer import batches
 from maskprep.examples.setup import Template, backend_named, policy_of, preparer_of
+from maskprep.examples.tally import DUPLICATE
 from maskprep.formats import Line, parse
 from maskprep.light_imports import spare_collector, spare_pandas
-from maskprep.policy import Policy
 from maskprep.sources.chunk import Chunk
-from maskprep.sources.duplicates import digest, packed
+from maskprep.sources.duplicates import digest, packed, same
 from maskprep.tokenizer.backend import COMPARED
 from maskprep.tokenizer.load import load_tokenizer
 
@@ -92,9 +93,8 @@ class WorkerSetup:
         if loaded.digest() != self.tokenizer:
             msg = f"the tokenizer {config.tokenizer.name!r} is another one where a worker runs"
             raise BuildError(msg, "give every machine the same files")
-        preparer = preparer_of(config, loaded, self.now, self.template)
-        preparer.encoder.backend = backend_named(self.backend, loaded)
-        preparer.encoder.backend.load()  # here it is the start that fails for want of memory, there a row
+        preparer = preparer_of(config, loaded, self.now, self.template, backend_named(self.backend, loaded))
+        preparer.backend.load()  # here it is the start that fails for want of memory, there a row
         spare_collector()
         spare_pandas()
         return Worker(self.task, preparer)
@@ -107,12 +107,12 @@ class Worker:
         """Prepare rows with ``preparer``; a survey needs none."""
         self._task, self._preparer = task, preparer
 
-    def __call__(self, chunk: Chunk, beat: Heartbeat) -> Counts:
+    def __call__(self, chunk: Chunk, heartbeat: Heartbeat) -> Counts:
         """Do a chunk, and return what was done.
 
         Args:
             chunk: its results are dropped where it is one that is only tried.
-            beat: is told the line that is begun, and what was done before.
+            heartbeat: called with the line that is begun, and the counts of what was done before.
 
         Raises:
             BuildError: the disk is full, or the output or the source is gone; or a fast tokenizer differs.
@@ -121,16 +121,15 @@ class Worker:
         try:
             with task.place.scratch() as folder:
                 if task.survey:
-                    return self._survey(chunk, folder, beat)
-                return self._build(chunk, folder, beat)
+                    return self._survey(chunk, folder, heartbeat)
+                return self._build(chunk, folder, heartbeat)
         except OSError as error:
             raise unwritable(str(error.filename or "the output"), error) from error
 
-    def _build(self, chunk: Chunk, folder: Path, beat: Heartbeat) -> Counts:
+    def _build(self, chunk: Chunk, folder: Path, heartbeat: Heartbeat) -> Counts:
         task, preparer = self._task, self._preparer
         assert preparer is not None
-        preparer.begin()
-        preparer.encoder.backend.renew(COMPARED if chunk.number == 0 else 0)
+        preparer.begin(COMPARED if chunk.number == 0 else 0)
         read = chosen = 0
         with ExitStack() as files:
             shards = {split: ShardWriter(_below(folder, split), task.config.shard_bytes) for split in task.splits}
@@ -140,23 +139,23 @@ class Worker:
             choice = Choice(task.config.split, task.config.seed, task.splits[0])
 
             def begin(line: Line) -> None:
-                beat((line.where.line, Counts(read, whole.used, whole.rejected, whole.tokens)))
+                heartbeat((line.where.line, Counts(read, whole.used, whole.rejected, whole.tokens)))
 
-            writer = RowWriter(preparer, choice, shards, ledgers, chunk.drops, begin=begin)
-            whole = writer.tallies.whole
-            for line in chunk.read(task.config.max_row_bytes):
-                begin(line)
-                read += 1
-                if line.copies:
-                    chosen += 1
-                    if line.where.line in chunk.skipped:
-                        writer.flush()
-                        writer.reject(line, _lost())
-                    else:
-                        writer.write(line)
-                        self._refuse_useless(chunk, writer, ledgers)
-            writer.flush()
-            preparer.encoder.backend.settle()
+            def lines() -> Iterator[Line]:
+                nonlocal read, chosen
+                for line in chunk.read(task.config.max_row_bytes):
+                    begin(line)
+                    read += 1
+                    if line.copies:
+                        chosen += 1
+                        yield line
+
+            writer = RowWriter(preparer, choice, shards, ledgers, begin=begin)
+            whole, fates = writer.tallies.whole, _fates(chunk)
+            for batch in batches(lines()):
+                writer.write(batch, fates)
+                self._refuse_useless(chunk, writer, ledgers)
+            preparer.backend.settle()
             written = {split: shard.close() for split, shard in shards.items()}
         (folder / "digests").write_bytes(packed(writer.used))
         if chunk.only is None:
@@ -184,9 +183,6 @@ class Worker:
         limit = self._task.config.max_rejects
         if chunk.number or chunk.only or tally.used or tally.rejected < _USELESS or limit >= 1:
             return
-        writer.flush()
-        if tally.used:
-            return
         ledgers.rejects.flush()
         rejects = ledger_name(chunk.number, "rejects")
         self._task.place.write(rejects, Path(ledgers.rejects.name).read_bytes())
@@ -207,16 +203,18 @@ class Worker:
         self._task.place.publish(files)
         return named
 
-    def _survey(self, chunk: Chunk, folder: Path, beat: Heartbeat) -> Counts:
+    def _survey(self, chunk: Chunk, folder: Path, heartbeat: Heartbeat) -> Counts:
         """Leave the digests of all rows that can be parsed and are wanted."""
         found = []
         count = 0
         policy = policy_of(self._task.config)
         for line in chunk.read(self._task.config.max_row_bytes):
-            beat((line.where.line, Counts(count)))
+            heartbeat((line.where.line, Counts(count)))
             count += 1
             if line.copies and line.where.line not in chunk.skipped:
-                found += [(key, line.where) for key in _digests(line, policy)]
+                row = PreparedRow(line)
+                with row.trying():
+                    found.append((digest(adapt(parse(line), policy)), line.where))
         if chunk.only is None:
             (folder / "survey").write_bytes(packed(found))
             self._task.place.publish({ledger_name(chunk.number, SURVEY): folder / "survey"})
@@ -230,21 +228,17 @@ def unwritable(what: str, error: OSError) -> BuildError:
     return BuildError(msg, "make room, or mend what is wrong; the same command goes on where this build ended")
 
 
-def _digests(line: Line, policy: Policy) -> Iterator[bytes]:
-    """Yield the digest of a row, if it can be read: of the conversation that is prepared."""
-    try:
-        with guarded():
-            yield digest(adapt(parse(line, line.reading), policy))
-    except RowError:
-        return  # it is rejected when it is prepared
+def _fates(chunk: Chunk) -> dict[int, RowError]:
+    """Return why some lines of a chunk are not prepared, by number: repeats, and rows that no worker survived."""
+    repeats = {number: RowError(DUPLICATE, same(first)) for number, first in chunk.drops.items()}
+    return {**repeats, **dict.fromkeys(chunk.skipped, _LOST_ROW)}
 
 
-def _lost() -> RowError:
-    return RowError(
-        LOST,
-        "the worker that prepared this row was killed, ran out of memory or hung, each time that it was tried",
-        "drop or shorten the row; or give workers more memory (worker_memory) or time (worker_seconds)",
-    )
+_LOST_ROW = RowError(
+    LOST,
+    "the worker that prepared this row was killed, ran out of memory or hung, each time that it was tried",
+    "drop or shorten the row; or give workers more memory (worker_memory) or time (worker_seconds)",
+)
 
 
 def _below(folder: Path, split: str) -> Path:

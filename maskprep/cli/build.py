@@ -47,11 +47,11 @@ def build(  # noqa: PLR0913, PLR0917 - the options of the command
         from maskprep.build.command import build as run  # noqa: PLC0415 - heavy: --help does without
         from maskprep.config import load  # noqa: PLC0415
         from maskprep.show.page import write_page  # noqa: PLC0415
-        from maskprep.show.progress import BuildProgress  # noqa: PLC0415
+        from maskprep.show.progress import ProgressBar  # noqa: PLC0415
         from maskprep.show.terminal import show_build  # noqa: PLC0415
 
         loaded = load(config, given, settings or [])
-        with BuildProgress(console(stderr=True)) as progress:
+        with ProgressBar(console(stderr=True), "building", in_bytes=True) as progress:
             report = run(loaded, progress, write_page, overwrite=overwrite)
         if as_json:
             print_json(report.facts())

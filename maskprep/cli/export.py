@@ -26,11 +26,11 @@ def export(  # noqa: PLR0913, PLR0917 - the options of the command
         from maskprep.build.export import ExportOptions  # noqa: PLC0415 - heavy: --help does without
         from maskprep.build.export import export as run  # noqa: PLC0415
         from maskprep.show.page import write_page  # noqa: PLC0415
+        from maskprep.show.progress import ProgressBar  # noqa: PLC0415
         from maskprep.show.terminal import show_export  # noqa: PLC0415
-        from maskprep.show.verify import VerifyProgress  # noqa: PLC0415
 
         asked = ExportOptions(path, output, profile, settings or [], overwrite)
-        with VerifyProgress(console(stderr=True), "exporting") as progress:
+        with ProgressBar(console(stderr=True), "exporting", in_bytes=True) as progress:
             report = run(asked, progress, write_page)
         if as_json:
             print_json(report.facts())

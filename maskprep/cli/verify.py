@@ -32,17 +32,18 @@ def verify(  # noqa: PLR0913, PLR0917 - the options of the command
     with errors_shown(as_json=as_json):
         from pathlib import Path  # noqa: PLC0415 - heavy: --help does without
 
-        from maskprep.show.verify import VerifyProgress, show_verification  # noqa: PLC0415
-        from maskprep.show.verify_page import page  # noqa: PLC0415
+        from maskprep.show.progress import ProgressBar  # noqa: PLC0415
+        from maskprep.show.verify import show_verification  # noqa: PLC0415
+        from maskprep.show.verify_page import write_verify_page  # noqa: PLC0415
         from maskprep.verify.command import verify as run  # noqa: PLC0415
         from maskprep.verify.options import VerifyOptions  # noqa: PLC0415
 
         if html is not None and (Path(html).is_dir() or not Path(html).parent.is_dir()):
             raise UsageError(f"--html {html}: no file can be written there", "give a file name in a folder that exists")
-        with VerifyProgress(console(stderr=True)) as progress:
+        with ProgressBar(console(stderr=True), "verifying") as progress:
             report = run(VerifyOptions(path, model, device, rows, learn, seed), progress)
         if html is not None:
-            Path(html).write_text(page(report), encoding="utf-8")
+            write_verify_page(Path(html), report)
         if as_json:
             print_json(report.facts())
         else:

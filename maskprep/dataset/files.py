@@ -14,6 +14,7 @@ import pyarrow as pa
 from maskprep.conversation import Where
 from maskprep.dataset.schema import ShardRow, to_batch
 from maskprep.labelled import IGNORED
+from maskprep.storage.atomic import rename
 
 ROWS_PER_BATCH = 1000
 TOKENS_PER_BATCH = 4_000_000  # bounds the memory that very long rows take while they wait
@@ -166,14 +167,5 @@ def write_empty(folder: Path) -> Receipt:
     writer = ShardWriter(folder, 1)
     [receipt] = writer.close()
     name = "data-00000-of-00001.arrow"
-    (folder / receipt.file).rename(folder / name)
+    rename({folder / receipt.file: folder / name})
     return replace(receipt, file=name)
-
-
-def sync(path: Path) -> None:
-    """Return once a file, or the names in a folder, lie on the disk."""
-    handle = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)

@@ -13,6 +13,7 @@ from maskprep.conversation import Where
 from maskprep.dataset.files import HashingFile, Receipt
 from maskprep.dataset.profiles import Profile
 from maskprep.labelled import IGNORED
+from maskprep.storage.atomic import rename
 
 
 class FinalWriter:
@@ -49,14 +50,15 @@ class FinalWriter:
         self._end()
         total = len(self._receipts)
         ending = "parquet" if self._profile.container == "parquet" else "arrow"
-        named = []
+        named, files = [], dict[Path, Path]()
         for number, receipt in enumerate(self._receipts):
             name = f"data-{number:05d}-of-{total:05d}"
-            self._path(self._folder, number).rename(self._folder / f"{name}.{ending}")
+            files[self._path(self._folder, number)] = self._folder / f"{name}.{ending}"
             if receipt.companion is not None:
-                self._path(self._companions, number).rename(self._companions / f"{name}.arrow")
+                files[self._path(self._companions, number)] = self._companions / f"{name}.arrow"
                 receipt = replace(receipt, companion=f"{name}.arrow")  # noqa: PLW2901 - the same one, with its names
             named.append(replace(receipt, file=f"{name}.{ending}"))
+        rename(files)
         return named
 
     def abandon(self) -> None:

@@ -7,6 +7,7 @@ import re
 from pathlib import Path
 
 from maskprep.dataset.stored import COMPANIONS
+from maskprep.storage.atomic import PARTIAL
 
 SPLITS = ("train", "validation")
 """The parts of a data set that is divided, each in a folder of its own."""
@@ -22,12 +23,8 @@ _OURS = re.compile(rf"{_SHARDS.pattern}|dataset_dict\.json(\.partial)?|tokenizer
 ALL_MARKS = (*MARKS, *(f"{split}/state.json" for split in SPLITS))
 FOLDER = "maskprep"
 TOKENIZER = "tokenizer"
-NOTES = frozenset(
-    {
-        *("state.json", "state.json.partial", "manifest.json", "rejects.jsonl", "findings.jsonl", "dropped.jsonl"),
-        *("report.html", ".report.html.partial"),
-    }
-)
+_WHOLE = ("state.json", "manifest.json", "report.html")
+NOTES = frozenset({*_WHOLE, *(name + PARTIAL for name in _WHOLE), "rejects.jsonl", "findings.jsonl", "dropped.jsonl"})
 WORK = "work"
 _WORKED = re.compile(r"chunk-\d{7,}(-[a-z]+)?(-\d{5,})?(\.json|\.arrow)?|plan\.json|lock|tmp-.*")
 

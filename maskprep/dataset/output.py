@@ -17,7 +17,7 @@ from maskprep.dataset.files import Receipt
 from maskprep.dataset.names import ALL_MARKS, FOLDER, MARKS, NOTES, SPLITS, TOKENIZER, WORK, foreign
 from maskprep.dataset.profiles import PROFILES, Profile
 from maskprep.dataset.schema import Layout
-from maskprep.dataset.sealed import put, seal_of, state_of, write_json
+from maskprep.dataset.sealed import put, seal_of, state_of
 from maskprep.dataset.stored import COMPANIONS
 from maskprep.errors import BuildError, UsageError
 
@@ -171,7 +171,7 @@ class OutputFolder:
             for folder, schema in ((self.shards(split), main), (self.companions(split), companion)):
                 if schema is not None and (folder != self.shards(split) or self.profile.container != "parquet"):
                     DatasetInfo(features=Features.from_arrow_schema(schema)).write_to_directory(str(folder))
-        write_json(self.manifest, manifest)
+        put(self.manifest, manifest)
         self._seal = seal_of(manifest)
 
     def commit(self, receipts: Sequence[Receipt], fingerprint: str) -> None:

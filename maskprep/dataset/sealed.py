@@ -8,12 +8,11 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from maskprep.dataset.files import sync
+from maskprep.storage.atomic import sync, whole_file
 
 SEAL = "_maskprep_manifest"
 """The key under which the last file to come has the checksum of the manifest."""
@@ -48,20 +47,10 @@ def split_fingerprint(fingerprint: str, split: str) -> str:
 
 
 def put(path: Path, value: Mapping[str, Any]) -> None:
-    """Write a JSON file under another name, and rename it: the file is there as a whole, or not at all."""
-    partial = path.with_name(f"{path.name}.partial")
-    write_json(partial, value)
-    sync(path.parent)
-    partial.rename(path)
-    sync(path.parent)
-
-
-def write_json(path: Path, value: Mapping[str, Any]) -> None:
-    """Write a JSON file, and return once it lies on the disk."""
-    with path.open("w", encoding="utf-8") as file:
-        file.writelines(indented(value))
-        file.flush()
-        os.fsync(file.fileno())
+    """Write a JSON file whole or not at all; the names that its folder holds already are on the disk before it is."""
+    with whole_file(path) as file:
+        file.writelines(piece.encode() for piece in indented(value))
+        sync(path.parent)
 
 
 _LONG = frozenset({"shards", "_data_files"})

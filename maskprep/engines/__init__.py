@@ -1,6 +1,6 @@
 """Where jobs are done: in worker processes of this machine or of a cluster; nothing here knows a conversation.
 
-jobs ──> Schedule: window, retries, search ──> drive: events, patience, Ctrl-C ──> Crew: processes, Ray, this process
+jobs ──> Schedule: window, retries, search ──> drive: events, patience, Ctrl-C ──> Pool: processes, Ray, this process
          └──────────────── Outcome: the result, and the parts that no worker survived <────────┘
 """
 

@@ -1,4 +1,4 @@
-"""What workers tell the driver, and what a crew of them can do."""
+"""The events that workers send to the driver, and what a pool of workers can do."""
 
 from __future__ import annotations
 
@@ -21,8 +21,8 @@ class Ready:
 
 
 @dataclass(frozen=True, slots=True)
-class Beat:
-    """The work called its heartbeat."""
+class HeartbeatSent:
+    """The work called its heartbeat, with this value."""
 
     value: Any
 
@@ -46,25 +46,25 @@ class Faulted:
     error: MaskprepError | None = None
 
 
-Event: TypeAlias = Alive | Ready | Beat | Finished | Faulted
+Event: TypeAlias = Alive | Ready | HeartbeatSent | Finished | Faulted
 
 
-class Crew(Protocol):
-    """Workers by number. Nothing here waits for a worker, but ``events`` and ``close``."""
+class Pool(Protocol):
+    """Workers by number, ``limit`` of them at most. Nothing here waits for a worker, but ``events`` and ``close``."""
 
     limit: int
 
-    def hire(self, number: int) -> None:
-        """Start a worker and have it set up."""
+    def start(self, number: int) -> None:
+        """Start a worker and have it set up: events say what becomes of it."""
 
-    def give(self, number: int, job: Any, *, watched: bool) -> None:
-        """Give an idle worker a job. ``watched``: no heartbeat is to be left out, as far as that can be."""
+    def give(self, number: int, job: Any, *, every_heartbeat: bool) -> None:
+        """Give an idle worker a job. ``every_heartbeat``: none is to be left out, as far as that can be."""
 
-    def dismiss(self, number: int) -> None:
-        """End a worker at once, whatever it does; nothing more is heard of it."""
+    def stop(self, number: int) -> None:
+        """End a worker at once, whatever it does; no event of it comes any more."""
 
     def events(self, timeout: float) -> Sequence[tuple[int, Event]]:
-        """Return what workers told, as soon as any did, or nothing after ``timeout`` seconds."""
+        """Return what workers sent, as soon as any did, or nothing after ``timeout`` seconds."""
 
     def close(self) -> None:
         """End the workers, all of them idle, in peace."""

@@ -1,4 +1,4 @@
-"""Ctrl-C: once asks for an end, twice is one."""
+"""Ctrl-C: the first asks for an end, the second is one."""
 
 from __future__ import annotations
 
@@ -16,7 +16,6 @@ class Interrupts:
     """
 
     def __init__(self, stop: Callable[[], None]) -> None:
-        """Change nothing yet; see the class."""
         self.asked = False
         self._stop = stop
         self._before: Any = None

@@ -1,4 +1,4 @@
-"""What an engine is given, and what it gives back."""
+"""Jobs and their outcomes: what an engine is given, and what it gives back."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ class Job(Protocol):
         """
 
     def without(self, failed: tuple[Self, ...]) -> Self | None:
-        """Return the same job less the indivisible ones that failed; None: nothing is left.
+        """Return this job less the indivisible jobs that failed; None: nothing is left.
 
         ``failed`` is in the order of finding, which is chance: the result may depend on which they are, not on that.
         """

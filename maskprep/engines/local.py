@@ -18,7 +18,7 @@ from typing import Any
 
 from maskprep.engines.drive import Terms, drive
 from maskprep.engines.events import Alive, Event, Faulted
-from maskprep.engines.inline import InlineCrew
+from maskprep.engines.inline import InlinePool
 from maskprep.engines.job import Cause, J, Outcome, Progress, R, Setup, Stopping, ignore
 from maskprep.engines.process import serve
 from maskprep.engines.worker import unpacked
@@ -53,12 +53,12 @@ class LocalEngine:
         progress: Progress[J] | None = None,
         stopping: Stopping | None = None,
     ) -> Iterator[Outcome[J, R]]:
-        """Yield the outcome of each job; see ``Engine.run``."""
+        """Yield the outcome of each job, as ``Engine.run`` promises it."""
         count = available_workers() if self.workers is None else self.workers
         terms = Terms(window, self.patience, progress or ignore, stopping or ignore)
         if not count:
-            return drive(InlineCrew(setup, terms.progress), jobs, terms)
-        return drive(_ProcessCrew(pickle.dumps(setup), count, self), jobs, terms)
+            return drive(InlinePool(setup, terms.progress), jobs, terms)
+        return drive(_ProcessPool(pickle.dumps(setup), count, self), jobs, terms)
 
     def warm(self) -> None:
         """Begin to import what workers need, beside what this process does until it has jobs for them."""
@@ -95,7 +95,7 @@ def _context(preload: Sequence[str]) -> ForkServerContext | SpawnContext:
 
 
 @dataclass(frozen=True, slots=True)
-class _Member:
+class _WorkerProcess:
     process: BaseProcess
     pipe: connection.Connection
 
@@ -108,17 +108,17 @@ class _Member:
         return self.process.exitcode
 
 
-class _ProcessCrew:
-    """A process and a pipe for each worker; see ``Crew``."""
+class _ProcessPool:
+    """A ``Pool`` with a process and a pipe for each worker: one killed in the midst of a message blocks no other."""
 
     def __init__(self, setup: bytes, limit: int, engine: LocalEngine) -> None:
         self.limit = limit
         self._setup, self._engine = setup, engine
-        self._members: dict[int, _Member] = {}
+        self._workers: dict[int, _WorkerProcess] = {}
         self._by_pipe: dict[connection.Connection, int] = {}
         self._lost: list[tuple[int, Event]] = []
 
-    def hire(self, number: int) -> None:
+    def start(self, number: int) -> None:
         context = _context(self._engine.preload)
         ours, theirs = context.Pipe()
         process = context.Process(target=serve, args=(theirs, self._engine.memory_limit), daemon=True)
@@ -128,20 +128,20 @@ class _ProcessCrew:
             ours.close()
             self._lost.append((number, Faulted(Cause.KILLED, f"it cannot be started: {error or 'the server ended'}")))
         else:
-            self._members[number] = _Member(process, ours)
+            self._workers[number] = _WorkerProcess(process, ours)
             self._by_pipe[ours] = number
         finally:
             theirs.close()
 
-    def give(self, number: int, job: Any, *, watched: bool) -> None:
-        with contextlib.suppress(OSError):  # it is gone: events() will say so
-            self._members[number].pipe.send((watched, pickle.dumps(job)))
+    def give(self, number: int, job: Any, *, every_heartbeat: bool) -> None:
+        with contextlib.suppress(OSError):  # the worker is gone: events() will say so
+            self._workers[number].pipe.send((every_heartbeat, pickle.dumps(job)))
 
-    def dismiss(self, number: int) -> None:
-        member = self._members.pop(number, None)
-        if member is not None:
-            self._by_pipe.pop(member.pipe, None)
-            member.end()
+    def stop(self, number: int) -> None:
+        worker = self._workers.pop(number, None)
+        if worker is not None:
+            self._by_pipe.pop(worker.pipe, None)
+            worker.end()
 
     def events(self, timeout: float) -> list[tuple[int, Event]]:
         events, self._lost = self._lost, []
@@ -155,28 +155,28 @@ class _ProcessCrew:
         try:
             message = pipe.recv_bytes()
         except (EOFError, OSError):
-            member = self._members.pop(number)
-            del self._by_pipe[member.pipe]
-            return Faulted(Cause.KILLED, _ended(member.end(_LEAVE)))
+            worker = self._workers.pop(number)
+            del self._by_pipe[worker.pipe]
+            return Faulted(Cause.KILLED, _ended(worker.end(_LEAVE)))
         event = unpacked(message)
         if isinstance(event, Alive):
-            with contextlib.suppress(OSError):  # as above
+            with contextlib.suppress(OSError):  # it is gone since: the next events() will say so
                 pipe.send_bytes(self._setup)
         return event
 
     def close(self) -> None:
-        members = list(self._members.values())
-        self._members, self._by_pipe = {}, {}
-        for member in members:
-            member.pipe.close()  # all at once, then they are waited for
-        for member in members:
-            member.end(_LEAVE)
+        workers = list(self._workers.values())
+        self._workers, self._by_pipe = {}, {}
+        for worker in workers:
+            worker.pipe.close()  # all at once, then they are waited for
+        for worker in workers:
+            worker.end(_LEAVE)
 
     def kill(self) -> None:
-        for member in list(self._members.values()):
-            member.process.kill()
-        for number in list(self._members):
-            self.dismiss(number)
+        for worker in list(self._workers.values()):
+            worker.process.kill()
+        for number in list(self._workers):
+            self.stop(number)
 
 
 def _ended(code: int | None) -> str:

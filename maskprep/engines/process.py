@@ -12,15 +12,15 @@ from multiprocessing.connection import Connection, wait
 from threading import Thread
 from typing import Any, NoReturn
 
-from maskprep.engines.events import Alive, Beat, Faulted, Ready
+from maskprep.engines.events import Alive, Faulted, HeartbeatSent, Ready
 from maskprep.engines.job import Cause, Work
-from maskprep.engines.worker import Pulse, attempt, limit_memory, packed, set_up
+from maskprep.engines.worker import ThrottledHeartbeat, attempt, limit_memory, packed, set_up
 
 _INTERVAL = 0.2  # seconds between heartbeats that are sent
 
 
 def serve(driver: Connection, memory_limit: int | None) -> None:
-    """Be a worker: get the set-up, then jobs, one by one, until the driver hangs up."""
+    """Make this process a worker: it gets the set-up, then jobs, one by one, until the driver hangs up."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the driver's
     end_with_driver()
     _prefer_to_be_killed()
@@ -39,17 +39,17 @@ def serve(driver: Connection, memory_limit: int | None) -> None:
 
 def _serve_one(driver: Connection, work: Work[Any, Any]) -> bool:
     """Do one job, and return whether this process is fit for another."""
-    watched, job = driver.recv()
-    beat = Pulse(lambda value: _beat(driver, value), 0.0 if watched else _INTERVAL)
-    event = attempt(lambda: work(pickle.loads(job), beat))  # noqa: S301 - it comes from the driver
+    every_heartbeat, job = driver.recv()
+    heartbeat = ThrottledHeartbeat(lambda value: _send_heartbeat(driver, value), 0.0 if every_heartbeat else _INTERVAL)
+    event = attempt(lambda: work(pickle.loads(job), heartbeat))  # noqa: S301 - it comes from the driver
     driver.send_bytes(packed(event))
     return not isinstance(event, Faulted) or event.cause is Cause.RAISED
 
 
-def _beat(driver: Connection, value: Any) -> None:
+def _send_heartbeat(driver: Connection, value: Any) -> None:
     """Send a heartbeat; without a driver the process ends here, lest the work take it for an error of a row."""
     try:
-        driver.send_bytes(packed(Beat(value)))
+        driver.send_bytes(packed(HeartbeatSent(value)))
     except OSError:
         _end()
 
@@ -59,7 +59,7 @@ def _end(*_: object) -> NoReturn:
 
 
 def end_with_driver() -> None:
-    """Have this process end when the one that asked for it does, even in the midst of C code that never returns.
+    """Have this process end when the driver does, even in the midst of C code that never returns.
 
     Its own parent is multiprocessing's fork server, which waits for us: PR_SET_PDEATHSIG would tell nothing. But the
     driver holds the other end of a pipe, and the kernel can report its end by a signal.

@@ -44,18 +44,18 @@ class RayEngine:
         progress: Progress[J] | None = None,
         stopping: Stopping | None = None,
     ) -> Iterator[Outcome[J, R]]:
-        """Yield the outcome of each job; see ``Engine.run``.
+        """Yield the outcome of each job, as ``Engine.run`` promises it.
 
         Raises:
             UsageError: Ray is not installed, or there is no cluster at the address.
         """
         ray = _connected(self.address, self.workers)
-        from maskprep.engines.ray_crew import RayCrew  # noqa: PLC0415 - needs Ray
+        from maskprep.engines.ray_pool import RayPool  # noqa: PLC0415 - needs Ray
 
         try:
             count = self.workers or max(int(ray.cluster_resources().get("CPU", 1)), 1)
-            crew = RayCrew(pickle.dumps(setup), count, self.memory_limit)
-            yield from drive(crew, jobs, Terms(window, self.patience, progress or ignore, stopping or ignore))
+            pool = RayPool(pickle.dumps(setup), count, self.memory_limit)
+            yield from drive(pool, jobs, Terms(window, self.patience, progress or ignore, stopping or ignore))
         finally:
             ray.shutdown()
 

@@ -3,6 +3,15 @@
 A job that failed twice is searched. Its parts are tried, the parts of those that fail, down to indivisible ones; an
 indivisible one is condemned when it failed twice. Then the job is done whole, without them: its result depends on which
 rows are guilty, not on how they were found, nor on a worker that something else killed.
+
+A job of eight rows, of which row 5 kills every worker that meets it (x), with one worker and no heartbeats:
+
+    01234567 x   01234567 x   its second try: it is searched
+    0123 ok      4567 x       halves are tried once; the guilty half is halved
+    45 x         4 ok         and again
+    5 x          5 x          indivisible, twice: condemned
+    67 ok                     the other half of 4567
+    01234_67 ok               the result
 """
 
 from __future__ import annotations
@@ -39,13 +48,13 @@ class Task(Generic[J]):
     tries: int = 0  # that failed
 
     @property
-    def watched(self) -> bool:
+    def every_heartbeat(self) -> bool:
         """Whether each heartbeat counts: it may be the last one."""
         return self.part or self.tries > 0
 
 
 class Schedule(Generic[J, R]):
-    """Hands out tasks and takes back what became of them.
+    """Gives out tasks and takes back what became of them.
 
     Args:
         jobs: pulled one by one, when nothing else is waiting.
@@ -53,7 +62,6 @@ class Schedule(Generic[J, R]):
     """
 
     def __init__(self, jobs: Iterable[J], window: int) -> None:
-        """Pull nothing yet; see the class."""
         self._jobs = iter(jobs)
         self._window = max(window, 1)
         self._open = 0
@@ -75,14 +83,14 @@ class Schedule(Generic[J, R]):
         self._waiting.appendleft(task)
 
     def finished(self, task: Task[J], result: R) -> Outcome[J, R] | None:
-        """Note that a task was done."""
+        """Note the result of a task; return the outcome of its job, if that is known now."""
         if task.part:
             return self._searched(task.whole)
         self._open -= 1
         return Outcome(task.whole.job, result, tuple(task.whole.failed))
 
     def failed(self, task: Task[J], cause: Cause, detail: str, at: Any) -> Outcome[J, R] | None:
-        """Note that a task failed after the heartbeat ``at``.
+        """Note that a task failed after the heartbeat ``at``; return the outcome of its job, if that is known now.
 
         Raises:
             BuildError: what fails is not a matter of single rows.

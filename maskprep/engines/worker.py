@@ -1,4 +1,4 @@
-"""What a worker does, whatever it lives in: calls that may fail, what it tells, its heartbeat, its memory."""
+"""What a worker does, whatever it lives in: calls that may fail, events, heartbeats, a limit of its memory."""
 
 from __future__ import annotations
 
@@ -14,11 +14,10 @@ from maskprep.engines.job import Cause
 from maskprep.errors import BuildError, MaskprepError
 
 
-class Pulse:
+class ThrottledHeartbeat:
     """A heartbeat that sends at most one value in ``interval`` seconds, the first after that time; with 0, each."""
 
     def __init__(self, send: Callable[[Any], None], interval: float) -> None:
-        """Begin to count; see the class."""
         self._send, self._interval = send, interval
         self._next = time.monotonic() + interval
 
@@ -36,12 +35,12 @@ def attempt(call: Callable[[], Any]) -> Finished | Faulted:
         return Finished(call())
     except KeyboardInterrupt:
         raise  # the user's, where the worker is the driver itself
-    except BaseException as error:  # noqa: BLE001 - whatever somebody's code raises is told, SystemExit too
+    except BaseException as error:  # noqa: BLE001 - the driver hears of whatever is raised, SystemExit too
         return fault(error)
 
 
 def set_up(setup: bytes) -> Finished | Faulted:
-    """Call the pickled set-up; its result is the work."""
+    """Call the pickled set-up; the result is the work."""
 
     def call() -> Any:
         return pickle.loads(setup)()  # noqa: S301 - it comes from the driver
@@ -50,7 +49,7 @@ def set_up(setup: bytes) -> Finished | Faulted:
 
 
 def packed(event: Event) -> bytes:
-    """Return an event pickled; a result that cannot be is a fault of the work."""
+    """Return an event, pickled; a result that cannot be pickled is a fault of the work."""
     try:
         return pickle.dumps(event)
     except Exception as error:  # noqa: BLE001 - a result's class may do anything
@@ -58,16 +57,16 @@ def packed(event: Event) -> bytes:
 
 
 def unpacked(message: bytes) -> Event:
-    """Return an event, in the driver."""
+    """Return the event of a message, in the driver; a result that cannot be read is a fault of the work."""
     try:
         event: Event = pickle.loads(message)  # noqa: S301 - it comes from our own worker
-    except Exception as error:  # noqa: BLE001 - as above
+    except Exception as error:  # noqa: BLE001 - a result's class may do anything
         return Faulted(Cause.RAISED, f"its result cannot be read: {type(error).__name__}: {error}")
     return event
 
 
 def fault(error: BaseException) -> Faulted:
-    """Return what to tell the driver of an exception; maskprep's own end the run."""
+    """Return the event of an exception; maskprep's own exceptions end the run."""
     if isinstance(error, MemoryError):
         # The traceback's frames hold what filled the memory.
         return Faulted(Cause.MEMORY, "MemoryError")

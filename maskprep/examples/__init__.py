@@ -1,7 +1,7 @@
 """From a conversation to sequences ready to be written: each step proved, or the row rejected with the reason."""
 
 from maskprep.examples.prepared import Loss, Prepared, PreparedSequence
-from maskprep.examples.preparer import Preparer
+from maskprep.examples.preparer import Preparer, batches
 from maskprep.policy import TRAINABLE, Adaptations, Control, Overflow, Policy
 from maskprep.template.turns.proved import Proved
 
@@ -16,4 +16,5 @@ __all__ = [
     "PreparedSequence",
     "Preparer",
     "Proved",
+    "batches",
 ]

@@ -13,7 +13,6 @@ bounded; there is an adviser for each chunk, so that a hint depends on the rows 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -82,17 +81,16 @@ class Adviser:
         self._preparer = preparer
         self._found: dict[tuple[str, ...], Advice] = {}
 
-    def advise(self, error: RowError, where: Where, read: Callable[[], Conversation]) -> RowError:
+    def advise(self, error: RowError, where: Where, conversation: Conversation | None) -> RowError:
         """Return the error with a hint that was tried on its row, or on the first row of its kind.
 
         Args:
             error: why the row was rejected.
             where: where the row stands.
-            read: returns its conversation.
+            conversation: what was read of it, None where it cannot be read.
         """
-        if error.code not in CODES:
+        if error.code not in CODES or conversation is None:
             return error
-        conversation = read()
         kind = (error.code, _words(error.message), *changing(self._preparer, conversation))
         if kind not in self._found:
             if len(self._found) >= _MOST_KINDS or _length(conversation) > _LONGEST:

@@ -28,6 +28,13 @@ _FIRST, _DRAWN = 4, 1  # turns of a row
 _FEW = 4  # messages: a conversation that has more is as one that has so many
 
 
+def turns_to_audit(mode: AuditMode, *, new: bool) -> int:
+    """Return how many turns of a row are to be checked that is of a ``new`` kind, or was drawn."""
+    if mode is AuditMode.ALL:
+        return sys.maxsize
+    return _FIRST if new else _DRAWN
+
+
 class SequenceAudit:
     """Holds finished sequences against transformers alone.
 
@@ -46,12 +53,6 @@ class SequenceAudit:
         """Forget which kinds were checked."""
         self._audit.begin()
 
-    def turns(self, *, new: bool) -> int:
-        """Return how many turns of a row are to be checked that is of a ``new`` kind, or was drawn."""
-        if self._audit.mode is AuditMode.ALL:
-            return sys.maxsize
-        return _FIRST if new else _DRAWN
-
     def check(self, proved: Proved, prepared: Prepared, history: History, *, single: bool) -> None:
         """Check some turns of a row, or none. ``single`` tells whether it was finished by itself.
 
@@ -66,7 +67,7 @@ class SequenceAudit:
             kinds |= {kind for made in prepared.sequences for kind in _kinds(made)}
         if not self._audit.knows(kinds):
             self._audit.wants(kinds, "")
-            count = max(count, self.turns(new=True))
+            count = max(count, turns_to_audit(self._audit.mode, new=True))
         if count:
             self._check(proved, prepared, history, count)
 

@@ -16,5 +16,10 @@ def guarded() -> Iterator[None]:
     except MaskprepError:
         raise
     except Exception as error:
-        msg = f"maskprep failed on this row: {type(error).__name__}: {error}"
-        raise RowError("internal-error", msg, "this is a fault of maskprep: please report it with the row") from error
+        raise internal_error(error) from error
+
+
+def internal_error(error: Exception) -> RowError:
+    """Return the error of a row that maskprep failed on."""
+    msg = f"maskprep failed on this row: {type(error).__name__}: {error}"
+    return RowError("internal-error", msg, "this is a fault of maskprep: please report it with the row")

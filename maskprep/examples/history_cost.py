@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from contextlib import suppress
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 
-from maskprep.errors import BuildError, RowError
+from maskprep.errors import BuildError
 from maskprep.examples import Prepared, Preparer
-from maskprep.examples.guard import guarded
-from maskprep.formats import Line, parse
+from maskprep.examples.preparer import batches
+from maskprep.formats import Line
 from maskprep.policy import History
 
 SAMPLE_ROWS = 200
@@ -44,18 +43,14 @@ def check_expansion(lines: Iterable[Line], preparer: Preparer, limit: float) -> 
     """
     costs = {history: Cost() for history in History}
     sampled = plain = 0
-    for line in lines:
-        try:
-            with guarded():
-                proved = preparer.prove(parse(line, line.reading))
-        except RowError:
-            continue
-        sampled += 1
-        whole = len(preparer.encoder.ids(proved.whole.text))
-        plain += whole
+    for batch in batches(lines):
+        proved = [row for row in preparer.prove_rows(batch) if row.proved is not None]
+        sampled += len(proved)
+        plain += sum(len(preparer.encoder.ids(row.proved.whole.text)) for row in proved if row.proved is not None)
         for history, cost in costs.items():
-            with suppress(RowError), guarded():
-                cost.add(preparer.finish(proved, history))
+            for row in preparer.finish_rows([replace(row) for row in proved], history):
+                if row.made is not None:
+                    cost.add(row.made)
     expansion = costs[History.SPLIT].tokens / plain if plain else 1.0
     if expansion <= limit:
         return

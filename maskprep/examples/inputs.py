@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
 from maskprep.config import Config
@@ -11,6 +11,7 @@ from maskprep.examples import Preparer
 from maskprep.examples.setup import Template, preparer_of, template_of
 from maskprep.formats import Line
 from maskprep.sources.feed import Feed
+from maskprep.tokenizer.backend import Backend
 from maskprep.tokenizer.load import LoadedTokenizer, load_tokenizer
 
 
@@ -29,6 +30,10 @@ class Inputs:
     def sources(self) -> list[str]:
         """The names of all files that are read."""
         return self.feed.names
+
+    def encoding_with(self, backend: Backend) -> Inputs:
+        """Return inputs that are encoded with another backend."""
+        return replace(self, preparer=self.preparer.encoding_with(backend))
 
     def lines(self) -> Iterator[Line]:
         """Yield the rows of all sources that are used, in order."""

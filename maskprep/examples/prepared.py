@@ -1,12 +1,18 @@
-"""What one conversation becomes: sequences ready to be written, and what was noticed on the way."""
+"""What one row becomes: a conversation, sequences ready to be written, and what was noticed on the way."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 
-from maskprep.conversation import Finding
+from maskprep.conversation import Conversation, Finding
+from maskprep.errors import MaskprepError, RowError
+from maskprep.examples.guard import internal_error
 from maskprep.examples.sequences import TrainingSequence
+from maskprep.formats import Line
 from maskprep.labelled import Labelled
+from maskprep.template.turns.proved import Proved
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,3 +67,45 @@ class Prepared:
     sequences: tuple[PreparedSequence, ...]
     findings: tuple[Finding, ...]
     loss: Loss | None = None
+
+
+@dataclass(slots=True)
+class PreparedRow:
+    """What became of one row, so far as it came: exactly one of ``made`` and ``error`` at the end.
+
+    ``conversation`` is what was read of the line, None where it cannot be read; ``proved`` what was proved of it, until
+    its sequences are made; ``digest`` tells equal conversations, as they were adapted.
+    """
+
+    line: Line
+    conversation: Conversation | None = None
+    proved: Proved | None = None
+    made: Prepared | None = None
+    error: RowError | None = None
+    digest: bytes = b""
+
+    @contextmanager
+    def trying(self) -> Iterator[None]:
+        """Note the reason where the row cannot be used. What fails through a fault of ours costs this row alone."""
+        try:
+            yield
+        except RowError as error:
+            self._fail(error)
+        except MaskprepError:
+            raise  # of no row: a fast tokenizer differs
+        except Exception as error:  # noqa: BLE001 - whatever it is, it is of this row
+            failure = internal_error(error)
+            failure.__cause__ = error
+            self._fail(failure)
+
+    def _fail(self, error: RowError) -> None:
+        self.error, self.proved = _without_frames(error), None
+
+
+def _without_frames(error: RowError) -> RowError:
+    """Return an error that holds no frames any more: these would hold the row, and what was made of it, in a circle."""
+    each: BaseException | None = error
+    while each is not None:
+        each.__traceback__ = None
+        each = each.__cause__ or each.__context__
+    return error

@@ -1,45 +1,63 @@
-"""The whole way of a conversation: render → turns → sequences → labels, each step proved or the row rejected."""
+"""The whole way of rows: read → render, prove their turns → sequences → labels; each step proved, or the row rejected.
+
+lines     │ row  row  row  row │
+parse, prove   one by one         a row that fails keeps its reason, the others go on
+sequences │ row  row  row  row │  together, where nothing is unusual about a row
+result    │ made made error made   each in its place
+"""
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from copy import copy
-from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
-from maskprep.conversation import Conversation, Finding
-from maskprep.errors import RowError
-from maskprep.examples.adapt import adapt
+from maskprep.conversation import Conversation
+from maskprep.errors import MaskprepError, RowError
 from maskprep.examples.audit import SequenceAudit
 from maskprep.examples.batch import finish_all
 from maskprep.examples.control_tokens import ControlTokens
-from maskprep.examples.document import prove_document
 from maskprep.examples.labels import label
 from maskprep.examples.markers import markers_told
 from maskprep.examples.overflow import fit
-from maskprep.examples.prepared import Prepared, PreparedSequence
-from maskprep.examples.sequences import Draft, Located, Row, SequenceBuilder, draft
-from maskprep.examples.transformers_check import Comparison, try_out
-from maskprep.examples.unasked import with_unasked
-from maskprep.policy import AuditMode, Control, History, Part, Policy
+from maskprep.examples.prepared import Prepared, PreparedRow, PreparedSequence
+from maskprep.examples.proofs import LONG, Proofs, ReadyTemplate
+from maskprep.examples.sequences import Draft, Located, SequenceBuilder, draft
+from maskprep.examples.transformers_check import try_out
+from maskprep.formats import Line, parse
+from maskprep.policy import AuditMode, Control, History, Policy
+from maskprep.sources.duplicates import digest
 from maskprep.template.chat_template import ChatTemplate
-from maskprep.template.rendered import Rendered
 from maskprep.template.sandbox.limits import Limits
-from maskprep.template.symbolic.planner import Planner
-from maskprep.template.turns.audit import Audit, shape, surroundings
-from maskprep.template.turns.finder import TurnFinder
 from maskprep.template.turns.locate import locate
 from maskprep.template.turns.proved import Proved
-from maskprep.template.turns.prover import nothing_trained, prove_turns, read_as_chosen
 from maskprep.template.turns.stop_tokens import Stops
-from maskprep.template.turns.turn import Fit
+from maskprep.tokenizer.backend import Backend
 from maskprep.tokenizer.encode import Encoder
 from maskprep.tokenizer.load import LoadedTokenizer
 
 
+def nobody(line: Line) -> None:
+    """Tell nobody which row is begun."""
+
+
+def batches(lines: Iterable[Line]) -> Iterator[list[Line]]:
+    """Yield lines in lists that are prepared together: some rows each, or fewer where they are long."""
+    batch: list[Line] = []
+    size = 0
+    for line in lines:
+        batch.append(line)
+        size += len(line.data)
+        if len(batch) >= _TOGETHER or size >= _BYTES:
+            yield batch
+            batch, size = [], 0
+    if batch:
+        yield batch
+
+
 class Preparer:
-    """Prepares conversations with one tokenizer, one chat template and one policy.
+    """Prepares rows with one tokenizer, one chat template and one policy.
 
     Args:
         loaded: the tokenizer.
@@ -50,6 +68,7 @@ class Preparer:
         policy: what to train.
         audit: which rows and turns are rendered again in the slow way, to be compared.
         limits: what one rendering may take.
+        backend: what encodes; None: transformers.
 
     Raises:
         UsageError: there is no template, it does not compile, or takes too much for the shortest of conversations.
@@ -66,13 +85,11 @@ class Preparer:
         variables: dict[str, Any] | None = None,
         audit: AuditMode = AuditMode.SAMPLE,
         limits: Limits | None = None,
+        backend: Backend | None = None,
     ) -> None:
-        """Compile the template; see the class."""
         self.loaded, self.policy, self.now = loaded, policy, now
         self.stops = Stops(loaded.stop_tokens, loaded.special_tokens, loaded.added_tokens)
-        self.encoder = Encoder(loaded.tokenizer)
-        self._builder = SequenceBuilder(self.encoder)
-        self._check = Comparison(loaded).check
+        self.encoder = Encoder(loaded.tokenizer, backend)
         texts = [
             template if template is not None else loaded.template_for(named, tools=tools) for tools in (False, True)
         ]
@@ -80,23 +97,22 @@ class Preparer:
         compiled = {text: ChatTemplate(text, given, now, limits) for text in dict.fromkeys(texts)}
         for chat in compiled.values():
             try_out(chat)
-        self._control = {text: ControlTokens(loaded, compiled[text], self.stops) for text in compiled}
-        self._markers = {text: markers_told(compiled[text], loaded, self.encoder, self.stops) for text in compiled}
+        self._ready = {
+            text: ReadyTemplate(
+                chat, ControlTokens(loaded, chat, self.stops), markers_told(chat, loaded, self.encoder, self.stops)
+            )
+            for text, chat in compiled.items()
+        }
         self.templates = {tools: compiled[text] for tools, text in zip((False, True), texts, strict=True)}
         self.mentioned = frozenset[str]().union(*(chat.mentioned for chat in compiled.values()))
+        self._builder = SequenceBuilder(self.encoder)
         self._remember_nothing(audit)
 
     def _remember_nothing(self, audit: AuditMode) -> None:
         """Get ready to learn from rows what is checked, how turns are found and what is planned."""
-        compiled = {template.source: template for template in self.templates.values()}
-        self._sequence_audit = SequenceAudit(self.loaded, self.policy, audit)
-        self._audits = {text: Audit(audit) for text in compiled}
-        self._finders = {
-            text: TurnFinder(compiled[text], self.stops, self.policy.mismatch, Audit(audit)) for text in compiled
-        }
-        self._planned = {
-            text: Planner(compiled[text], self._audits[text], self._finders[text], self._prove_twin, self._check)
-            for text in compiled
+        self.audit = SequenceAudit(self.loaded, self.policy, audit)
+        self.proofs = {
+            text: Proofs(self.loaded, ready, self.stops, self.policy, audit) for text, ready in self._ready.items()
         }
 
     def under(self, policy: Policy) -> Preparer:
@@ -109,29 +125,85 @@ class Preparer:
         other._remember_nothing(AuditMode.FIRST)  # noqa: SLF001 - of this class
         return other
 
-    def begin(self) -> None:
+    def encoding_with(self, backend: Backend) -> Preparer:
+        """Return a preparer that has another backend, with the same tokenizer, compiled templates and policy.
+
+        It shares what this one remembers of rows: one of the two is to be used no longer.
+        """
+        other = copy(self)
+        other.encoder = Encoder(self.loaded.tokenizer, backend)
+        other._builder = SequenceBuilder(other.encoder)  # noqa: SLF001 - of this class
+        return other
+
+    @property
+    def backend(self) -> Backend:
+        """What encodes."""
+        return self.encoder.backend
+
+    def begin(self, compared: int = 0) -> None:
         """Forget what earlier rows have shown, so that what becomes of a row depends on those from here on alone.
 
         Each kind of turn is checked again the first time; what a rendering may take over from another one, and which
-        empty thoughts there are, is found out again.
+        empty thoughts there are, is found out again. The first ``compared`` distinct texts are encoded twice, where
+        the backend is compared with transformers.
         """
-        for audit in self._audits.values():
-            audit.begin()
-        self._sequence_audit.begin()
-        for finder in self._finders.values():
-            finder.begin()
-        for template in self.templates.values():
-            template.streams = True
+        self.audit.begin()
+        for proofs in self.proofs.values():
+            proofs.begin()
         self.encoder.begin()
+        self.backend.renew(compared)
+
+    def prepare_rows(self, lines: Sequence[Line], begin: Callable[[Line], None] = nobody) -> list[PreparedRow]:
+        """Return what becomes of some rows, in their order: labelled sequences, or the reason why there are none.
+
+        Args:
+            lines: the rows. Most are made into sequences together; one that comes alone is made by itself.
+            begin: is called ahead of each row that is read and proved, or finished by itself, as that may take long.
+        """
+        return self.finish_rows(self.prove_rows(lines, begin), self.policy.history, begin)
+
+    def prove_rows(self, lines: Sequence[Line], begin: Callable[[Line], None] = nobody) -> list[PreparedRow]:
+        """Return some rows read and proved, or each with the reason why it cannot be."""
+        rows = [PreparedRow(line) for line in lines]
+        for row in rows:
+            begin(row.line)
+            with row.trying():
+                row.conversation = parse(row.line)
+                row.proved = self.prove(row.conversation)
+                row.digest = digest(row.proved.conversation)
+        return rows
+
+    def finish_rows(
+        self, rows: list[PreparedRow], history: History, begin: Callable[[Line], None] = nobody
+    ) -> list[PreparedRow]:
+        """Make labelled sequences of the rows that were proved, under one way of treating history; return all rows."""
+        waiting = [(row, row.proved) for row in rows if row.proved is not None]
+        together = self._together([proved for _, proved in waiting], history)
+        for (row, proved), made in zip(waiting, together, strict=True):
+            with row.trying():
+                if made is None:
+                    begin(row.line)
+                    row.made = self.finish(proved, history)
+                else:
+                    self.audit.check(proved, made, history, single=False)
+                    row.made = made
+        return rows
 
     def prepare(self, conversation: Conversation) -> Prepared:
         """Return the sequences of one conversation. Raises ``RowError`` with the reason why it cannot be used."""
         return self.finish(self.prove(conversation), self.policy.history)
 
+    def prove(self, conversation: Conversation, wanted: Collection[int] | None = None) -> Proved:
+        """Prove the turns of one conversation: those that the policy selects, or those ``wanted``. Raises ``RowError``.
+
+        What is proved, and numbered, are the messages of the adapted conversation; with ``wanted``, it is adapted.
+        """
+        return self.proofs[self.templates[conversation.tools is not None].source].prove(conversation, wanted)
+
     def finish(self, proved: Proved, history: History) -> Prepared:
-        """Turn a proved conversation into labelled sequences that fit, under one way of treating history."""
+        """Make labelled sequences that fit of one proved conversation, by itself. Raises ``RowError``."""
         prepared = self._sequences(proved, history)
-        if len(proved.whole) > _LONG:
+        if len(proved.whole) > LONG:
             self.encoder.begin()
 
         def make(conversation: Conversation, wanted: Collection[int]) -> Prepared:
@@ -139,28 +211,34 @@ class Preparer:
 
         if self.policy.max_length is not None:
             prepared = fit(proved.conversation, prepared, self.policy.max_length, self.policy.overflow, make)
-        self._sequence_audit.check(proved, prepared, history, single=True)
+        self.audit.check(proved, prepared, history, single=True)
         return prepared
 
-    def check(self, proved: Proved, prepared: Prepared) -> None:
-        """Hold one result of ``finish_all`` against transformers alone, if its row is audited. Raises ``RowError``."""
-        self._sequence_audit.check(proved, prepared, self.policy.history, single=False)
+    def _together(self, many: Sequence[Proved], history: History) -> list[Prepared | None]:
+        """Make sequences of several conversations at once, None for each that is to be finished by itself."""
+        if len(many) <= 1:
+            return [None] * len(many)
+        try:
+            return self.finish_together(many, history)
+        except MaskprepError:
+            raise  # of no row: a fast tokenizer differs
+        except Exception:  # noqa: BLE001 - one of them is at fault: it meets that again when it is alone
+            return [None] * len(many)
 
-    def finish_all(self, many: Sequence[Proved]) -> list[Prepared | None]:
-        """Do the same for many conversations at once. None: ``finish`` is to be asked, nothing is said about it."""
-        drafts = [self._draft(proved) for proved in many]
+    def finish_together(self, many: Sequence[Proved], history: History) -> list[Prepared | None]:
+        """Make sequences of several proved conversations on the same arrays, None for each that is unusual."""
+        drafts = [self._draft(proved, history) for proved in many]
         drafted = [(proved, draft) for proved, draft in zip(many, drafts, strict=True) if draft is not None]
-        control = next(iter(self._control.values()))
+        control = next(iter(self._ready.values())).control
         made = iter(finish_all(drafted, self.encoder, control, self.policy))
         limit = self.policy.max_length
         found = [None if draft is None else next(made) for draft in drafts]
         return [None if each and limit is not None and len(each.sequences[0]) > limit else each for each in found]
 
-    def _draft(self, proved: Proved) -> Draft | None:
+    def _draft(self, proved: Proved, history: History) -> Draft | None:
         """Return the one sequence that a conversation becomes, None where it may be another one, or several."""
         if len(proved.whole) > _SHORT:
             return None
-        history = self.policy.history
         try:
             located = self._located(proved, history)
         except RowError:
@@ -168,97 +246,12 @@ class Preparer:
         drafted = draft(history, proved.whole, proved.turns, proved.selected, located)
         return drafted if drafted and drafted.starts else None
 
-    def prove(self, conversation: Conversation, wanted: Collection[int] | None = None) -> Proved:
-        """Render a conversation and prove its turns: those that the policy selects, or those ``wanted``.
-
-        What is proved, and numbered, are the messages of the adapted conversation; with ``wanted``, it is adapted.
-        """
-        reserved = sorted(self.loaded.variables.keys() & (conversation.template_kwargs or {}).keys())
-        if reserved:
-            msg = f"chat_template_kwargs sets {', '.join(reserved)}, which the tokenizer owns"
-            raise RowError("reserved-kwarg", msg, "take it out of the row")
-        template = self.templates[conversation.tools is not None]
-        if conversation.plain_text:
-            if not conversation.messages[0].in_loss:
-                raise RowError("nothing-to-train", "the document has weight 0")
-            return prove_document(conversation, template, self.loaded)
-        if wanted is None:
-            conversation = with_unasked(adapt(conversation, self.policy), template)
-            planned = self._planned[template.source].prove(conversation)
-            if planned is not None:
-                return planned
-        conversation, whole = read_as_chosen(template, conversation, self.policy)
-        audited = self._audit(template, conversation, whole)
-        self._control[template.source].check(conversation, self.policy.control)
-        proved = self._prove(conversation, template, self._finders[template.source], whole, wanted)
-        proved = replace(proved, audited=audited) if audited else proved
-        if len(whole) > _LONG:
-            template.forget()
-        return proved
-
-    def _prove(
-        self,
-        conversation: Conversation,
-        template: ChatTemplate,
-        finder: TurnFinder,
-        whole: Rendered,
-        wanted: Collection[int] | None,
-    ) -> Proved:
-        """Prove the turns of a conversation that was rendered."""
-        messages = conversation.messages
-        roles = [message.role for message in messages]
-        chosen = self.policy.choose(roles) if wanted is None else wanted
-        wanted = {index for index in chosen if messages[index].in_loss}
-        turns = prove_turns(finder, conversation, wanted, whole)
-        findings = [*conversation.findings, *turns.findings]
-        wanted -= turns.left_out
-        selected = {t.message: t for t in turns.proved if t.message in wanted and t.parts() & self.policy.parts}
-        findings += [finding for turn in selected.values() for finding in turn.findings]
-        if self.policy.empty_thoughts and Part.SCAFFOLD in self.policy.parts:
-            findings += [
-                Finding(
-                    "empty-think-trained", f"messages[{turn.message}]: an empty thought of the template's is trained"
-                )
-                for turn in selected.values()
-                if turn.thought[0] < turn.thought[1]
-            ]
-        findings += [
-            Finding(f"prompt-mismatch-{turn.fit}", f"messages[{turn.message}]: the prompt does not fit the data")
-            for turn in selected.values()
-            if turn.fit in (Fit.GRAFT, Fit.TRAIN)
-        ]
-        findings += [
-            Finding("prompt-whitespace", f"messages[{turn.message}]: the prompt fits the data but for white space")
-            for turn in selected.values()
-            if turn.fit is Fit.WHITE_SPACE
-        ]
-        if not selected:
-            raise nothing_trained(messages, chosen, wanted, turns, self.policy)
-        findings += self._markers[template.source]
-        return Proved(
-            conversation,
-            template,
-            whole,
-            tuple(turns.proved),
-            selected,
-            tuple(findings),
-            unrenderable=frozenset(turns.unrenderable),
-        )
-
-    def _prove_twin(
-        self, conversation: Conversation, template: ChatTemplate, finder: TurnFinder, whole: Rendered
-    ) -> Proved:
-        """Prove a conversation of atoms."""
-        if self.policy.roles != {"assistant"}:
-            raise RowError("provenance-lost", "only turns of the assistant's are planned")
-        self._control[template.source].check(conversation, self.policy.control)
-        return self._prove(conversation, template, finder, whole, None)
-
     def _sequences(self, proved: Proved, history: History) -> Prepared:
+        """Make labelled sequences of one proved conversation, as long as they come out."""
         located = self._located(proved, history)
         messages = proved.conversation.messages
-        row: Row = self._builder.build(history, proved.whole, proved.turns, proved.selected, located)
-        control, mode = self._control[proved.template.source], self.policy.control
+        row = self._builder.build(history, proved.whole, proved.turns, proved.selected, located)
+        control, mode = self._ready[proved.template.source].control, self.policy.control
         settled = [control.settle(sequence, proved.conversation, mode) for sequence in row.sequences]
         labelled = (label(sequence, messages, self.policy) for sequence in settled)
         made = map(PreparedSequence.of, labelled, settled)
@@ -277,19 +270,7 @@ class Preparer:
         astray = [turn for turn in proved.selected.values() if not turn.begins(proved.whole)]
         return locate(proved.template, proved.conversation, proved.whole, astray, self.stops)
 
-    def _audit(self, template: ChatTemplate, conversation: Conversation, whole: Rendered) -> int:
-        """Compare the tracked rendering with transformers' own, or, where the clock matters, with the plain one.
 
-        Rows of a new kind are compared, and a sample of the others. Return how many turns of the row to audit.
-        """
-        kinds = {(surroundings(conversation), *shape(message)) for message in conversation.messages}
-        audit = self._audits[template.source]
-        new = not audit.knows(kinds)
-        if not audit.wants(kinds, whole.text):
-            return 0
-        self._check(template, conversation, whole.text)
-        return self._sequence_audit.turns(new=new)
-
-
-_LONG = 2**22  # characters
+_TOGETHER = 50  # rows
+_BYTES = 262_144  # of their JSON: more than that is long enough to be worth a call of its own
 _SHORT = 65_536  # characters: longer texts gain nothing from being encoded together

@@ -23,8 +23,10 @@ Template = tuple[str | None, str | None]
 """The text of a template file, or the name of one of the tokenizer's templates."""
 
 
-def preparer_of(config: Config, loaded: LoadedTokenizer, now: datetime, template: Template) -> Preparer:
-    """Return what prepares the rows of ``config``.
+def preparer_of(
+    config: Config, loaded: LoadedTokenizer, now: datetime, template: Template, backend: Backend | None = None
+) -> Preparer:
+    """Return what prepares the rows of ``config``; without a ``backend``, transformers encodes.
 
     Raises:
         UsageError: the template cannot be used.
@@ -39,6 +41,7 @@ def preparer_of(config: Config, loaded: LoadedTokenizer, now: datetime, template
         variables=dict(config.template_kwargs),
         audit=config.audit,
         limits=limits_of(config),
+        backend=backend,
     )
 
 

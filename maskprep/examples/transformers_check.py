@@ -9,7 +9,7 @@ from maskprep.template.sandbox.limits import Exceeded
 from maskprep.tokenizer.load import LoadedTokenizer
 
 
-class Comparison:
+class TransformersCheck:
     """Compares renderings with transformers' own, which are made with the tokenizer."""
 
     def __init__(self, loaded: LoadedTokenizer) -> None:

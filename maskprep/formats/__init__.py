@@ -10,15 +10,7 @@ from a row is meaningless (``keys.py`` has the table), is named in the summary, 
 
 from __future__ import annotations
 
-from maskprep.conversation import Conversation
-from maskprep.formats.reading import DEFAULT, FORMATS, Line, Reading, detect
+from maskprep.formats.reading import DEFAULT, FORMATS, Line, Reading, detect, parse
 from maskprep.formats.strict_json import loads
 
 __all__ = ["DEFAULT", "FORMATS", "Line", "Reading", "detect", "loads", "parse"]
-
-
-def parse(line: Line, reading: Reading = DEFAULT) -> Conversation:
-    """Parse one line into a conversation; raises RowError, be it the line's own fault or that of what it holds."""
-    if line.fault is not None:
-        raise line.fault
-    return reading.parse(loads(line.data))

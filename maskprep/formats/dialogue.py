@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 from maskprep.conversation import Message
 from maskprep.errors import RowError
 from maskprep.formats.channels import join_channels
-from maskprep.formats.message import plain_message, read_message
+from maskprep.formats.message import read_message
 from maskprep.formats.names import CALL, REASONING_KEYS
 from maskprep.formats.nested_json import unwrapped, unwrapped_list
+from maskprep.formats.plain import plain_message
 from maskprep.formats.row import Row
 from maskprep.formats.wording import kind
 
@@ -37,9 +39,10 @@ def read_dialogue(value: object, at: str, row: Row, weights: tuple[float, float]
     if len(listed) > 1 and all(isinstance(item, str) for item in listed):
         return _alternating(listed, weights)
     for index, raw in enumerate(listed):
-        plain = plain_message(raw, row, weights)
+        plain = plain_message(raw) if row.is_plain else None
         if plain is not None:
-            messages.append(plain)
+            own = weights[0] if plain.role == "assistant" else weights[1]
+            messages.append(plain if own == 1 else replace(plain, weight=own))
             continue
         place = f"{at}[{index}]"
         pair = pair_of(raw, row)

@@ -15,7 +15,6 @@ from maskprep.formats.row import Row
 from maskprep.formats.tool_calls import read_call_text, read_tool_calls
 from maskprep.formats.weights import DETAIL_KEYS, WEIGHT_KEYS, read_weight
 from maskprep.formats.wording import kind, quote
-from maskprep.policy import ROLES
 
 _OURS = frozenset({"role", "content", "refusal", "mask_spans", *REASONING_LISTS, *WEIGHT_KEYS, *DETAIL_KEYS})
 """The keys that never reach the template as they are."""
@@ -68,19 +67,6 @@ def _refuse_strays(message: Mapping[str, Any], role: str, at: str) -> None:
     if message.get("recipient") and not message.get("channel") and role == "assistant":
         hint = "Give the channel as well, or the call as tool_calls."
         raise RowError("bad-message", f"{at} is said to {quote(str(message['recipient']))}, in no channel", hint)
-
-
-def plain_message(raw: object, row: Row, weights: tuple[float, float]) -> Message | None:
-    """Return a message that has a role by its usual name, a text as content, and no other key; None for any other.
-
-    Most messages are such, and there is nothing to be checked.
-    """
-    if type(raw) is not dict or len(raw) != 2 or not row.is_plain:  # noqa: PLR2004
-        return None
-    role, content = raw.get("role"), raw.get("content")
-    if type(content) is not str or role not in ROLES:
-        return None
-    return Message({"role": role, "content": content}, weights[0] if role == "assistant" else weights[1])
 
 
 def _fields(message: Mapping[str, Any], role: str, at: str, row: Row) -> tuple[dict[str, Any], Parts]:

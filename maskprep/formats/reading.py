@@ -12,16 +12,19 @@ from maskprep.formats.finish import COMMON_FIELDS, finish
 from maskprep.formats.names import MESSAGE_FIELDS, Names
 from maskprep.formats.nulls import filled_nulls, without_nulls
 from maskprep.formats.openai import OPENAI, list_name, speaks_for_nobody, texts_fault
+from maskprep.formats.plain import plain_conversation
 from maskprep.formats.preference import FIELDS, choose, is_preference, refuse_preference
 from maskprep.formats.registry import GUESSED, ROW_FIELDS, SHAPES
 from maskprep.formats.row import Row
 from maskprep.formats.shape import Shape
+from maskprep.formats.strict_json import loads
 from maskprep.formats.suggest import suggestions
 from maskprep.policy import Format
 
 FORMATS = tuple(SHAPES)
 """The names of the shapes."""
 
+_PLAIN = frozenset({Format.AUTO, Format.OPENAI})
 _FIELDS = tuple(dict.fromkeys((*sorted(ROW_FIELDS), *MESSAGE_FIELDS)))
 
 
@@ -71,6 +74,10 @@ class Reading:
 
     def parse(self, row: object) -> Conversation:
         """Normalise a parsed row; the row itself is left as it is. Raises RowError."""
+        if self.format in _PLAIN and not (self.columns or self.roles or self.ignore):
+            plain = plain_conversation(row)
+            if plain is not None:
+                return plain
         read = self._row(row)
         shape = self._shape(read)
         is_ours = self.format in {Format.AUTO, OPENAI.name}
@@ -206,3 +213,10 @@ class Line:
     fault: RowError | None = None
     reading: Reading = DEFAULT
     copies: int = 1
+
+
+def parse(line: Line) -> Conversation:
+    """Return the conversation of one line; raises RowError, be it the line's own fault or that of what it holds."""
+    if line.fault is not None:
+        raise line.fault
+    return line.reading.parse(loads(line.data))

@@ -20,6 +20,10 @@ _BRACKET = re.compile(r"[\[\]{}]")
 _SUSPECT = re.compile(r"\\u(?:[dD][89a-fA-F]|0000)")  # the escapes that can give a surrogate or a NUL
 _SURROGATE = re.compile("[\ud800-\udfff]")
 _CUT_WORD = re.compile(r"\s*|t|tr|tru|f|fa|fal|fals|n|nu|nul|-|\.|[eE][+-]?|\\|\\?u[0-9a-fA-F]{0,4}")
+# What a fault may lie in, or is passed over: strings, keys, objects, constants, and numbers that may be out of range.
+_TOKEN = re.compile(
+    r'("[^"\\]*(?:\\.[^"\\]*)*")(\s*:)?|[{}]|NaN|-?Infinity|-?\d[\d.]*[eE][\d+-]+|-?\d[\d.]{300,}', re.DOTALL
+)
 _JSONL_HINT = "Mend the row, or write one JSON object a line; `jq -c .` makes that of a file of objects."
 
 
@@ -27,7 +31,8 @@ def loads(data: bytes) -> Any:
     """Return the value of one line of JSON.
 
     Raises RowError with the code ``invalid-utf8``, ``not-json``, ``nan``, ``duplicate-key``, ``too-deep``,
-    ``integer-too-long``, ``lone-surrogate`` or ``nul-character``.
+    ``integer-too-long``, ``lone-surrogate`` or ``nul-character``. Where the fault has a place, ``facts["at"]`` is the
+    number of bytes in front of it.
     """
     try:
         text = data.decode()
@@ -35,8 +40,14 @@ def loads(data: bytes) -> Any:
         before = quote(data[max(0, error.start - 20) : error.start].decode(errors="ignore"))
         message = f"byte {error.start + 1} of the line, 0x{data[error.start]:02x} after {before}, is not UTF-8"
         hint = "Convert the file to UTF-8, for example with iconv."
-        raise RowError("invalid-utf8", f"{message} ({error.reason})", hint) from error
-    return _parse(text)
+        raise RowError("invalid-utf8", f"{message} ({error.reason})", hint, {"at": error.start}) from error
+    try:
+        return _parse(text)
+    except RowError as error:
+        at = _place_of(error, text)
+        if at is None:
+            raise
+        raise RowError(error.code, error.message, error.hint, {"at": len(text[:at].encode())}) from error
 
 
 def loads_text(text: str) -> Any:
@@ -90,6 +101,33 @@ def _not_json(text: str, error: json.JSONDecodeError) -> RowError:
     return RowError("not-json", message + ("; the line looks cut off" if cut else ""), _JSONL_HINT)
 
 
+def _place_of(error: RowError, text: str) -> int | None:
+    """Return the index of the character where a fault of the text lies, None where it has no place of its own.
+
+    The parser's hooks are not told where they are: up to the fault the text is JSON, and is gone through again.
+    """
+    if isinstance(error.__cause__, json.JSONDecodeError):
+        return error.__cause__.pos
+    keys: list[set[str]] = []
+    for token in _TOKEN.finditer(text) if error.code in {"nan", "integer-too-long", "duplicate-key"} else ():
+        string, colon = token.groups()
+        if token[0] == "{":
+            keys.append(set())
+        elif token[0] == "}":
+            keys.pop()
+        elif colon:
+            key = json.loads(string)
+            if key in keys[-1] and _twice(key).message == error.message:
+                return token.start()
+            keys[-1].add(key)
+        elif not string:
+            try:
+                _DECODER.decode(token[0])
+            except RowError:
+                return token.start()
+    return None
+
+
 def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     value = dict(pairs)
     if len(value) == len(pairs):
@@ -99,7 +137,11 @@ def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
         if key in seen:
             break
         seen.add(key)
-    raise RowError("duplicate-key", f"the key {quote(key)} occurs twice in one object", "Keep one of the two.")
+    raise _twice(key)
+
+
+def _twice(key: str) -> RowError:
+    return RowError("duplicate-key", f"the key {quote(key)} occurs twice in one object", "Keep one of the two.")
 
 
 def _integer(digits: str) -> int:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from functools import cached_property, partial
+from functools import cached_property
 from itertools import chain, islice
 from pathlib import Path
 from typing import Any
@@ -14,12 +14,12 @@ from maskprep.conversation import Where
 from maskprep.dataset.open_build import damage_told, is_output, open_build
 from maskprep.dataset.reader import StoredDataSet
 from maskprep.dataset.schema import ShardRow
-from maskprep.errors import BuildError, RowError, UsageError
+from maskprep.errors import BuildError, UsageError
 from maskprep.examples.adapt import adapt
 from maskprep.examples.advice import Adviser
-from maskprep.examples.guard import guarded
 from maskprep.examples.inputs import Inputs
-from maskprep.formats import Line, parse
+from maskprep.formats import Line
+from maskprep.inspect.excerpt import stored_excerpt
 from maskprep.inspect.finding_index import Found, text
 from maskprep.inspect.selection import Selection
 from maskprep.inspect.views import RejectView, RowView, Viewer
@@ -149,7 +149,11 @@ class Output:
         found: Iterator[View] = map(self.view, self.numbers(selection))
         if selection.by_number:
             return found
-        rejects = (reject for reject in chain(self.rejects(), self.dropped()) if _sought(reject, selection))
+        rejects = (
+            replace(reject, around=stored_excerpt(reject.where, reject.code, reject.message, reject.details))
+            for reject in chain(self.rejects(), self.dropped())
+            if _sought(reject, selection)
+        )
         return islice(chain(found, rejects), selection.limit)
 
     def _ids(self) -> Iterator[list[int]]:
@@ -199,19 +203,16 @@ def source_views(inputs: Inputs, selection: Selection) -> Iterator[View]:
 
 
 def _prepare(inputs: Inputs, viewer: Viewer, adviser: Adviser, number: int, line: Line) -> Iterator[View]:
-    preparer, adapted = inputs.preparer, False
-    try:
-        with guarded():
-            conversation = parse(line, line.reading)
-            adapted = adapt(conversation, preparer.policy) is not conversation
-            prepared = preparer.prepare(conversation)
-    except RowError as error:
-        told = adviser.advise(error, line.where, partial(parse, line, line.reading))
+    (row,) = inputs.preparer.prepare_rows([line])
+    if row.error is not None:
+        told = adviser.advise(row.error, line.where, row.conversation)
+        policy = inputs.preparer.policy
+        adapted = row.conversation is not None and adapt(row.conversation, policy) is not row.conversation
         yield RejectView.of(number, line.where, told, line.data, adapted=adapted)
-        return
-    findings = [(finding.code, finding.detail) for finding in prepared.findings]
-    for index, sequence in enumerate(prepared.sequences):
-        yield viewer.view(number, line.where, index, sequence.labelled, findings)
+    if row.made is not None:
+        findings = [(finding.code, finding.detail) for finding in row.made.findings]
+        for index, sequence in enumerate(row.made.sequences):
+            yield viewer.view(number, line.where, index, sequence.labelled, findings)
 
 
 def _sought(view: View, selection: Selection, data: bytes = b"") -> bool:

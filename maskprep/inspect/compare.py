@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
+from itertools import chain
 from typing import Any
 
 import numpy as np
@@ -12,9 +13,8 @@ import numpy.typing as npt
 
 from maskprep.conversation import Where
 from maskprep.errors import RowError
-from maskprep.examples.guard import guarded
 from maskprep.examples.inputs import Inputs
-from maskprep.formats import parse
+from maskprep.examples.preparer import batches
 from maskprep.inspect.command import Output
 from maskprep.inspect.views import RowView, Viewer
 from maskprep.labelled import IGNORED, Labelled
@@ -185,12 +185,8 @@ def stored(output: Output) -> Iterator[Item]:
 
 def prepared(inputs: Inputs, rejected: Callable[[RowError], None] = lambda _: None) -> Iterator[Item]:
     """Yield the rows that a build would make of a source, and call ``rejected`` for each row that it would not use."""
-    for line in inputs.lines():
-        try:
-            with guarded():
-                sequences = inputs.preparer.prepare(parse(line, line.reading)).sequences
-        except RowError as error:
-            rejected(error)
-            continue
-        for index, sequence in enumerate(sequences):
-            yield (line.where.file, line.where.line, index), sequence.labelled
+    for row in chain.from_iterable(map(inputs.preparer.prepare_rows, batches(inputs.lines()))):
+        if row.error is not None:
+            rejected(row.error)
+        for index, sequence in enumerate(row.made.sequences if row.made is not None else ()):
+            yield (row.line.where.file, row.line.where.line, index), sequence.labelled

@@ -4,17 +4,22 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
+from io import BufferedReader
+from typing import Any
 
-from maskprep.errors import RowError
+from maskprep.conversation import Where
+from maskprep.errors import MaskprepError, RowError
+from maskprep.formats import loads
+from maskprep.sources.files import open_file
+from maskprep.sources.streams import is_plain
+from maskprep.storage import is_remote
 
 _BEFORE, _AFTER = 120, 280  # characters
-_LOOKED_AT = 2**20  # bytes of a line in which a fault is looked for beyond the places that its message tells
+_LONGEST = 2**24  # bytes of a line that is read again
 
-_COLUMN = re.compile(r"\(column (\d+)\)")
-_BYTE = re.compile(r"byte (\d+) of the line")
 _MESSAGE = re.compile(r"messages\[(\d+)\]")
-_LITERAL = re.compile(r"(-?(?:NaN|Infinity)) is not JSON|number out of range: '([^']+)'|the key '([^']+)' occurs twice")
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,21 +45,47 @@ def excerpt(error: RowError, data: bytes, *, numbered: bool = True) -> Excerpt |
     """
     if not data:
         return None
-    if found := _BYTE.match(error.message):
-        at = int(found[1]) - 1
-        return _cut(f"byte {at + 1:,}", _text(data[max(0, at - 4 * _BEFORE) : at]), _text(data[at : at + 4 * _AFTER]))
-    if found := _COLUMN.search(error.message):
-        text, at = _text(data), int(found[1]) - 1
-        return _cut(f"column {at + 1:,}", text[:at], text[at:])
+    at = error.facts.get("at")
+    if isinstance(at, int) and 0 <= at <= len(data):
+        # A character takes at most four bytes: one more on each side tells that something is left out.
+        before, after = data[max(0, at - 4 * (_BEFORE + 1)) : at], data[at : at + 4 * (_AFTER + 1)]
+        title = f"byte {at + 1:,}" if error.code == "invalid-utf8" else _column(_text(data[:at]))
+        return _cut(title, _text(before), _text(after))
     if numbered and (found := _MESSAGE.search(error.message)) and (message := _message(data, int(found[1]))):
         return _cut(found[0], "", message)
-    if found := _LITERAL.match(error.message):
-        text = _text(data[:_LOOKED_AT])
-        literal = found[1] or found[2] or json.dumps(found[3], ensure_ascii=False)
-        at = text.rfind(literal)
-        if at >= 0:
-            return _cut(f"column {at + 1:,}", text[:at], text[at:])
-    return _cut("the row begins", "", _text(data[:_LOOKED_AT]))
+    return _cut("the row begins", "", _text(data[: 4 * (_AFTER + 1)]))
+
+
+def stored_excerpt(where: Where, code: str, message: str, details: Mapping[str, Any]) -> Excerpt | None:
+    """Return the excerpt of a rejected row of a finished build, where its line can still be read from its source.
+
+    That it is this line still is proved: parsed again, it must have the fault that the build met.
+    """
+    if "at" not in details:
+        return None
+    data = _line(where)
+    try:
+        loads(data)
+    except RowError as found:
+        return excerpt(found, data) if (found.code, found.message) == (code, message) else None
+    return None
+
+
+def _line(where: Where) -> bytes:
+    """Return the line of a file that begins at an offset, nothing where there is none to be had.
+
+    Only files of this machine: a build that somebody sent must not make requests.
+    """
+    if is_remote(where.file):
+        return b""
+    try:
+        with open_file(where.file) as file, BufferedReader(file) as lines:
+            if not is_plain(where.file):
+                return b""
+            lines.seek(where.offset)
+            return lines.readline(_LONGEST).removesuffix(b"\n")
+    except (MaskprepError, OSError, ValueError, OverflowError):
+        return b""
 
 
 def _message(data: bytes, number: int) -> str | None:
@@ -63,6 +94,12 @@ def _message(data: bytes, number: int) -> str | None:
         return json.dumps(json.loads(data)["messages"][number], ensure_ascii=False)
     except (ValueError, LookupError, TypeError, RecursionError):
         return None
+
+
+def _column(before: str) -> str:
+    """Name the place behind a text as the parser does: a row may be an object of several lines."""
+    lines, column = before.count("\n"), len(before) - before.rfind("\n")
+    return f"line {lines + 1:,}, column {column:,}" if lines else f"column {column:,}"
 
 
 def _text(data: bytes) -> str:

@@ -116,8 +116,8 @@ class RowView:
 class RejectView:
     """A source row that cannot be used, and why.
 
-    ``source`` is the beginning of the line, ``around`` the text around the fault; a build keeps neither. ``number``
-    is the row's place in the source, -1 where that is not known.
+    ``source`` is the beginning of the line, ``around`` the text around the fault; a build keeps neither, but tells
+    where to look. ``number`` is the row's place in the source, -1 where that is not known.
     """
 
     number: int

@@ -8,18 +8,16 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
-from functools import partial
 from itertools import islice
 from typing import Any
 
-from maskprep.errors import RowError
 from maskprep.examples import Preparer
 from maskprep.examples.advice import Adviser
-from maskprep.examples.guard import guarded
 from maskprep.examples.history_cost import SAMPLE_ROWS
 from maskprep.examples.inputs import Inputs
+from maskprep.examples.preparer import batches
 from maskprep.examples.tally import Tally
-from maskprep.formats import Line, parse
+from maskprep.formats import Line
 from maskprep.probe import fields as probe_fields
 from maskprep.probe import fit as probe_fit
 from maskprep.probe import history as probe_history
@@ -90,13 +88,11 @@ class FirstRows:
 def first_rows(lines: Iterable[Line], preparer: Preparer) -> FirstRows:
     """Return the counts of the first rows, prepared as a build would prepare them; nothing is written."""
     found, adviser = FirstRows(), Adviser(preparer)
-    for line in islice(lines, SAMPLE_ROWS):
-        try:
-            with guarded():
-                prepared = preparer.prepare(parse(line, line.reading))
-        except RowError as error:
-            found.tally.reject(line.where, adviser.advise(error, line.where, partial(parse, line, line.reading)))
-        else:
-            found.tally.use(line.where, prepared)
-            found.split += len(prepared.sequences) > 1
+    for batch in batches(islice(lines, SAMPLE_ROWS)):
+        for row in preparer.prepare_rows(batch):
+            if row.error is not None:
+                found.tally.reject(row.line.where, adviser.advise(row.error, row.line.where, row.conversation))
+            elif row.made is not None:
+                found.tally.use(row.line.where, row.made)
+                found.split += len(row.made.sequences) > 1
     return found

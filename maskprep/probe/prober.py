@@ -6,7 +6,7 @@ Nothing is read off the template's text: what it does is seen in its renderings,
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
 from datetime import datetime
 from functools import cached_property
@@ -209,8 +209,3 @@ def quoted(text: str, limit: int = 90) -> str:
     """Return a text in quotes, as JSON writes it, its middle left out where it is long."""
     shown = text if len(text) <= limit else f"{text[: limit * 2 // 3]}…{text[-limit // 3 :]}"
     return json.dumps(shown, ensure_ascii=False)
-
-
-def names(items: Sequence[str]) -> str:
-    """Return names joined with commas, ``none`` where there are none."""
-    return ", ".join(items) if items else "none"

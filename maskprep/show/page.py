@@ -6,18 +6,13 @@ the document as text nodes. The Content-Security-Policy lets the browser run the
 
 from __future__ import annotations
 
-import base64
-import hashlib
-import html
-from collections.abc import Iterable, Mapping
-from functools import cache
-from importlib.resources import files
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 from maskprep.inspect.views import RejectView, RowView
+from maskprep.show.html import asset, text, write_html
 from maskprep.show.page_data import PageData
-from maskprep.show.safe import safe
 
 # In this order: a later file uses what an earlier one defines.
 _SCRIPTS = ("data", "text", "layout", "row", "inspector", "list", "search", "reject", "plots", "overview", "main")
@@ -35,57 +30,20 @@ def write_page(
     Raises:
         OSError: the file cannot be written.
     """
-    target = path.resolve()
-    # A pipe or a device is written to, never replaced by a file of that name.
-    special = target.exists() and not target.is_file()
-    partial = target if special else target.with_name(f".{target.name}.partial")
-    head, tail = _frame(title)
+    return write_html(path, title, _body(title, rows, statistics), styles=_STYLES, scripts=_SCRIPTS)
+
+
+def _body(title: str, rows: Iterable[RowView | RejectView], statistics: Mapping[str, Any] | None) -> Iterator[bytes]:
+    """Yield the frame of the page with the data in it."""
+    # Escaped text has no "<", so that a title cannot bring a place of its own.
+    head, tail = asset("page.html").replace("<!-- title -->", text(title)).split("<!-- data -->")
     data = PageData(title)
-    try:
-        with partial.open("wb") as file:
-            size = file.write(head)
-            for view in rows:
-                size += file.write(_block("rows", data.add(view)))
-            size += file.write(_block("rows", data.rest()))
-            size += file.write(_block("meta", data.meta(statistics)))
-            size += file.write(tail)
-        if not special:
-            partial.replace(target)
-    except BaseException:
-        if not special:
-            partial.unlink(missing_ok=True)
-        raise
-    return size
-
-
-def _frame(title: str) -> tuple[bytes, bytes]:
-    """Return the page's bytes before and after the data."""
-    scripts = [_asset(f"{name}.js") for name in _SCRIPTS]
-    style = "".join(_asset(f"{name}.css") for name in _STYLES)
-    filled = {
-        # Inline code runs by its hash alone; nothing is loaded, sent or framed; no string can become markup or code.
-        "policy": f"default-src 'none'; script-src {_hashes(scripts)}; style-src {_hashes([style])}; base-uri 'none'; "
-        "form-action 'none'; require-trusted-types-for 'script'; trusted-types 'none'",
-        "title": html.escape(safe(title)),
-        "style": f"<style>{style}</style>",
-        "scripts": "".join(f"<script>{script}</script>\n" for script in scripts),
-    }
-    page = _asset("page.html")
-    for name, text in filled.items():
-        # Escaped text has no "<", so that a title cannot bring a place of its own.
-        page = page.replace(f"<!-- {name} -->", text)
-    head, tail = page.split("<!-- data -->")
-    return head.encode(), tail.encode()
-
-
-@cache
-def _asset(name: str) -> str:
-    return (files("maskprep.show") / "assets" / name).read_text(encoding="utf-8")
-
-
-def _hashes(codes: Iterable[str]) -> str:
-    digests = (base64.b64encode(hashlib.sha256(code.encode()).digest()).decode() for code in codes)
-    return " ".join(f"'sha256-{digest}'" for digest in digests)
+    yield head.encode()
+    for view in rows:
+        yield _block("rows", data.add(view))
+    yield _block("rows", data.rest())
+    yield _block("meta", data.meta(statistics))
+    yield tail.encode()
 
 
 def _block(name: str, packed: bytes | None) -> bytes:

@@ -106,7 +106,8 @@ class PageData:
     def _reject(self, view: RejectView) -> dict[str, Any]:
         _notice(self._rejects, view.code, view, view.message, view.hint)
         self._enter(view, 0, 0, 0, (), view.code)
-        details = {**view.details}
+        # The place counts in the whole row, of which a page shows the beginning.
+        details = {name: value for name, value in view.details.items() if name != "at"}
         return {"message": view.message, "hint": view.hint, "details": details, "source": view.source}
 
     def _enter(self, view: RowView | RejectView, *columns: Any) -> None:

@@ -1,43 +1,41 @@
-"""The progress of a build, on stderr: a bar on a terminal, nothing at all elsewhere."""
+"""The progress of a command, on stderr: a bar on a terminal, nothing at all elsewhere."""
 
 from __future__ import annotations
 
 import time
 from typing import Self
 
+from rich import progress
 from rich.console import Console
-from rich.progress import (
-    BarColumn,
-    DownloadColumn,
-    Progress,
-    TaskID,
-    TextColumn,
-    TimeElapsedColumn,
-    TimeRemainingColumn,
-)
 
-from maskprep.build.worker import Counts
+from maskprep.progress import Progress
 
 _EVERY = 0.1  # seconds between two updates of the counts
 
 
-class BuildProgress:
-    """Shows the bytes, rows, tokens and rejects of a build, and the time that is left; a context manager."""
+class ProgressBar(Progress):
+    """Shows what is done, the counts, and the time that is left; a context manager.
 
-    def __init__(self, console: Console) -> None:
-        """Show on ``console``, where it is a terminal."""
-        self._bar = Progress(
-            TextColumn("building"),
-            BarColumn(),
-            DownloadColumn(),
-            TextColumn("{task.fields[rows]:,} rows  {task.fields[tokens]:,} tokens  {task.fields[rejects]:,} rejected"),
-            TimeElapsedColumn(),
-            TimeRemainingColumn(),
+    Args:
+        console: shows the bar, where it is a terminal.
+        doing: what the command does.
+        in_bytes: whether its steps are measured in bytes.
+    """
+
+    def __init__(self, console: Console, doing: str, *, in_bytes: bool = False) -> None:
+        self._doing = doing
+        self._bar = progress.Progress(
+            progress.TextColumn("{task.description}"),
+            progress.BarColumn(),
+            progress.DownloadColumn() if in_bytes else progress.MofNCompleteColumn(),
+            progress.TextColumn("{task.fields[counts]}"),
+            progress.TimeElapsedColumn(),
+            progress.TimeRemainingColumn(),
             console=console,
             transient=True,
             disable=not console.is_terminal,
         )
-        self._task: TaskID | None = None
+        self._task: progress.TaskID | None = None
         self._due = 0.0
 
     def __enter__(self) -> Self:
@@ -49,24 +47,24 @@ class BuildProgress:
         """Remove the bar."""
         self._bar.stop()
 
-    def start(self, total_bytes: int | None) -> None:
-        """Begin the bar of ``total_bytes`` bytes; None shows one without an end."""
+    def start(self, step: str, total: int | None) -> None:
+        """Begin a step; ``total`` None shows a bar without an end."""
         if self._task is not None:
             self._bar.remove_task(self._task)
-        self._task = self._bar.add_task("build", total=total_bytes, rows=0, tokens=0, rejects=0)
+        self._task = self._bar.add_task(f"{self._doing}: {step}" if step else self._doing, total=total, counts="")
 
-    def read(self, count: int) -> None:
-        """Note that ``count`` more bytes were read."""
+    def advance(self, amount: int, /) -> None:
+        """Move the bar on."""
         if self._task is not None:
-            self._bar.advance(self._task, count)
+            self._bar.advance(self._task, amount)
 
-    def rows(self, counts: Counts) -> None:
-        """Show the counts of rows, tokens and rejects so far."""
+    def count(self, **counts: int) -> None:
+        """Show counts, by their names, beside the bar."""
         now = time.monotonic()
         if self._task is not None and now >= self._due:
             self._due = now + _EVERY
-            self._bar.update(self._task, rows=counts.rows, tokens=counts.tokens, rejects=counts.rejected)
+            self._bar.update(self._task, counts="  ".join(f"{count:,} {name}" for name, count in counts.items()))
 
     def stopping(self, chunks: int) -> None:
-        """Show that the build stops once so many chunks are done."""
+        """Show that the command ends soon."""
         self._bar.console.print(f"stopping: {chunks} begun chunks are finished first; Ctrl-C again stops now")

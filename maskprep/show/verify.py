@@ -1,12 +1,11 @@
-"""A verification on a terminal: one block a check, a bar while it runs."""
+"""A verification on a terminal: one block a check."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from typing import Any, Self
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
 
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
 
 from maskprep.show.tables import add_row, count, line, make_table
 from maskprep.verify.command import VerifyReport
@@ -17,44 +16,6 @@ _INDENT = " " * 13
 
 PARTS = ("role", "part", ">trained", ">loss", ">all tokens", ">loss, no mask")
 """The headings of the columns that ``parts`` yields; those that begin with ``>`` stand over figures."""
-
-
-class VerifyProgress:
-    """Shows which check runs, on a terminal; a context manager."""
-
-    def __init__(self, console: Console, doing: str = "verifying") -> None:
-        """Show on ``console``, where it is a terminal, what is being done."""
-        self._doing = doing
-        self._bar = Progress(
-            TextColumn("{task.description}"),
-            BarColumn(),
-            MofNCompleteColumn(),
-            TimeElapsedColumn(),
-            console=console,
-            transient=True,
-            disable=not console.is_terminal,
-        )
-        self._task: TaskID | None = None
-
-    def __enter__(self) -> Self:
-        """Begin to draw the progress bar."""
-        self._bar.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        """Remove the progress bar."""
-        self._bar.stop()
-
-    def start(self, name: str, total: int) -> None:
-        """Begin the bar of the check ``name``, which has ``total`` rows or bytes to go through."""
-        if self._task is not None:
-            self._bar.remove_task(self._task)
-        self._task = self._bar.add_task(f"{self._doing}: {name}", total=total)
-
-    def advance(self, amount: int) -> None:
-        """Show that ``amount`` more rows or bytes are done."""
-        if self._task is not None:
-            self._bar.advance(self._task, amount)
 
 
 def show_verification(console: Console, report: VerifyReport, page: str | None) -> None:
@@ -87,7 +48,7 @@ def _show_result(console: Console, result: Result) -> None:
     mark, style = _MARK[result.verdict]
     line(console, f"{mark} {result.name:<10} {result.said}", style)
     if result.figures:
-        line(console, _INDENT + "  ".join(f"{name.replace('_', ' ')} {said}" for name, said in figures(result.figures)))
+        line(console, _INDENT + "  ".join(figures(result.figures)))
     for fault in result.faults:
         line(console, f"{_INDENT}{fault}", "red")
     if result.fault_count > len(result.faults):
@@ -98,15 +59,16 @@ def _show_result(console: Console, result: Result) -> None:
         line(console, f"{_INDENT}what to do: {result.advice}")
 
 
-def figures(values: Mapping[str, Any]) -> Iterable[tuple[str, str]]:
-    """Yield figures, by name, as text: whole numbers with separators, others with as many digits as tell something."""
+def figures(values: Mapping[str, Any]) -> Iterator[str]:
+    """Yield each figure with its name as text: whole numbers with separators, others with the digits that matter."""
     for name, value in values.items():
         if isinstance(value, str):
-            yield name, value
+            shown = value
         elif isinstance(value, int):
-            yield name, f"{value:,}"
+            shown = f"{value:,}"
         else:
-            yield name, f"{value:.4f}" if value == 0 or abs(value) >= 0.01 else f"{value:.1e}"  # noqa: PLR2004
+            shown = f"{value:.4f}" if value == 0 or abs(value) >= 0.01 else f"{value:.1e}"  # noqa: PLR2004
+        yield f"{name.replace('_', ' ')} {shown}"
 
 
 def parts(entries: Sequence[Mapping[str, Any]]) -> Iterator[tuple[str, ...]]:

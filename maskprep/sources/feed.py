@@ -100,10 +100,6 @@ class Feed:
                     if left == 0:
                         break
 
-    def divisible(self) -> bool:
-        """Tell whether workers can read all sources by themselves, as far as names and the configured limits tell."""
-        return all(self._alone(file) for file in self.files)
-
     def chunks(self, target: int) -> Iterator[Chunk]:
         """Yield all rows, also those that are not used, in chunks of about ``target`` bytes on disk.
 
@@ -122,7 +118,7 @@ class Feed:
     def _divided(self, file: InputFile, target: int, most: int | None) -> Iterator[Chunk]:
         source = self._config.sources[file.source]
         made = partial(Chunk, 0, file, weight=source.weight, seed=self._config.seed)
-        parts = divide(file.name, target, self._config.max_row_bytes) if self._alone(file) else None
+        parts = divide(file.name, target) if self._alone(file) else None
         if not parts:
             yield from self._cut(file, min(target, HELD), most, made)
             return

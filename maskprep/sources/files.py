@@ -31,7 +31,7 @@ def facts_of(name: str) -> Facts | None:
 
 
 def state_of(name: str) -> Facts | None:
-    """Return what changes when a file is written to, and is the same from another machine; None where there is none."""
+    """Return the size of a file and its time, which another machine sees, too; None where there is no such file."""
     try:
         if is_remote(name):
             with RemoteFile(name) as file:
@@ -46,19 +46,19 @@ class Unchanged:
     """Notes the facts of a file, or takes those noted earlier. Calling it raises BuildError once they are others."""
 
     def __init__(self, name: str, noted: Facts | None = None) -> None:
-        """Note them now, unless given."""
+        """Note the facts of the file now, unless they were ``noted`` earlier."""
         self._name, self._remote = name, is_remote(name)
         self.facts: Facts = noted or state_of(name) or (-1,)
         self.size = int(self.facts[0])
 
     def __call__(self) -> None:
-        """Look again."""
+        """Raise BuildError where the facts of the file are no longer those noted."""
         if (state_of(self._name) or (-1,)) != self.facts:
             message = f"{self._name}: the file was changed while it was read"
             raise BuildError(message, "Let whoever writes it finish, or take a copy, then build again.")
 
     def before_touching(self) -> None:
-        """Look again where that costs nothing, and would cost the program if it were not done.
+        """Look at the file's facts again where that costs nothing, and might cost the program if it were left out.
 
         What is mapped into memory and has been cut off meanwhile would end it when it is touched.
         """
@@ -140,7 +140,7 @@ def reading(what: str) -> Iterator[None]:
 
 
 def unreadable(name: str, error: OSError) -> UsageError:
-    """Return what a file that cannot be opened is told as."""
+    """Return the error that names a file which cannot be opened, and why."""
     if is_remote(name) and isinstance(error, FileNotFoundError):
         return UsageError(f"cannot read {name}: there is no such object", "Check the name, and AWS_ENDPOINT_URL.")
     return UsageError(f"cannot read {name}: {error.strerror or error}", "Check the path and its permissions.")

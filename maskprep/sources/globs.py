@@ -7,7 +7,7 @@ from fnmatch import fnmatchcase
 
 
 def matches(steps: Sequence[str], key: Sequence[str]) -> bool:
-    """Tell whether a glob matches a key, both in steps. What begins with a dot is matched by what does so, too."""
+    """Tell whether a glob matches a key, both in steps; one that begins with a dot needs a step that does."""
     if not steps or not key:
         return not key and all(step == "**" for step in steps)
     if steps[0] == "**":

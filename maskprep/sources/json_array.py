@@ -49,7 +49,6 @@ class ElementScan:
     """
 
     def __init__(self, max_bytes: int, may_follow: int = 0) -> None:
-        """Begin before the array; see the class."""
         self._max_bytes, self._may_follow = max_bytes, may_follow
         self.tail = bytearray()
         self._held = bytearray()  # the element so far

@@ -81,7 +81,7 @@ class Head:
 
 
 def scan(text: bytes) -> Head:
-    """Look through the object that ``text`` begins with; its brackets are counted, not matched."""
+    """Return what is seen of the object that ``text`` begins with; its brackets are counted, not matched."""
     looking = _Scan()
     for found in TOKENS.finditer(text):
         token = found[0]

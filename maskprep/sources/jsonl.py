@@ -48,7 +48,7 @@ def cut(
 ) -> Iterator[tuple[bytes | None, int]]:
     """Yield each line and its length; the line is None where it is longer than ``max_bytes``.
 
-    Where many lines in a row are empty, ``skip``, if given, is told how many there are, and their bytes, instead.
+    Where many lines in a row are empty, ``skip``, if given, is called with their number and bytes instead.
     """
     held = bytearray()  # the start of a line that goes on in the next block
     length = 0  # its whole length, be it held or not

@@ -18,32 +18,29 @@ from typing import Any
 import numpy as np
 
 from maskprep.sources.files import stretch
-from maskprep.sources.streams import BLOCK, Progress
+from maskprep.sources.streams import BLOCK
 
 _COUNTED = 1 << 18  # bytes counted at a time: they stay in the processor's cache
 _TAIL = 1 << 18  # bytes read at a time to find where the first line begins, and the last one ends
 
 
-def edges(file: io.RawIOBase, size: int, target: int, on_progress: Progress | None = None) -> list[tuple[int, int]]:
+def edges(file: io.RawIOBase, size: int, target: int) -> list[tuple[int, int]]:
     """Return where each part begins (bytes), and the number of its first line; in every one of them a line begins.
 
     Args:
         file: at its start; read to its end, in constant memory.
         size: its bytes.
         target: bytes of a part; fewer in the last, more where no line begins within so many.
-        on_progress: is told how many bytes have been read.
     """
-    found = [(0, 1), *_firsts(file, size, target, on_progress)]
+    found = [(0, 1), *_firsts(file, size, target)]
     return [edge for edge, following in pairwise(found) if following[1] > edge[1]]
 
 
-def _firsts(file: io.RawIOBase, size: int, target: int, on_progress: Progress | None) -> Iterator[tuple[int, int]]:
+def _firsts(file: io.RawIOBase, size: int, target: int) -> Iterator[tuple[int, int]]:
     """Yield every edge within the file, and its end, with the number of the first line that begins there or later."""
     buffer = np.empty(_COUNTED, np.uint8)
     edge, at, newlines = min(target, size), 0, 0
     while count := file.readinto(buffer.data):
-        if on_progress is not None:
-            on_progress(at + count)
         done = 0
         while edge - 1 < at + count:
             # Where the byte before the edge is a newline, a line begins at the edge itself: it is not counted yet.
@@ -75,18 +72,13 @@ def first_line(file: io.RawIOBase, start: int, end: int) -> int:
     return end
 
 
-def lines_from(file: io.RawIOBase, begin: int, end: int, on_progress: Progress | None = None) -> Iterator[bytes]:
-    """Yield the bytes of the lines that begin in ``begin:end``, in blocks; a line begins at ``begin``.
-
-    ``on_progress`` is told how many of these bytes have been read so far.
-    """
+def lines_from(file: io.RawIOBase, begin: int, end: int) -> Iterator[bytes]:
+    """Yield the bytes of the lines that begin in ``begin:end``, in blocks; a line begins at ``begin``."""
     at, last = begin, b"\n"
     with stretch(file, begin, end) as forward:
         while at < end and (block := forward.read(min(BLOCK, end - at))):
             at += len(block)
             last = block[-1:]
-            if on_progress is not None:
-                on_progress(at - begin)
             yield block
     file.seek(at)
     while last != b"\n" and (block := file.read(_TAIL)):

@@ -20,7 +20,7 @@ HUB = "hf:"
 
 
 def expand(patterns: Sequence[str]) -> list[str]:
-    """Turn what is named into the names of the sources to read, in the order given, each once; see ``find``."""
+    """Return the names of the sources that patterns stand for, in the order given, each once, as ``find`` tells."""
     chosen: dict[str, str] = {}
     for pattern in patterns:
         for name in find(pattern).names:
@@ -29,7 +29,7 @@ def expand(patterns: Sequence[str]) -> list[str]:
 
 
 def find(pattern: str) -> Chosen:
-    """Turn what is named into the names of the sources to read, and of what is left out, within the folder named.
+    """Return the names of the sources that a pattern stands for, and those that are left out of a folder it names.
 
     The matches of a glob are sorted, and ``**`` spans folders. A folder is the data set that `save_to_disk` wrote
     there, or else all files of rows in it; of several splits ``train``, unless ``folder:split`` names another, and no
@@ -45,7 +45,7 @@ def find(pattern: str) -> Chosen:
 
 
 def key_of(name: str) -> str:
-    """Return the same for two names of one source."""
+    """Return the key that all names of one source have in common: of a file its absolute path."""
     return name if name == STDIN or name.startswith(HUB) or is_remote(name) else os.path.abspath(name)  # noqa: PTH100  resolves no link
 
 

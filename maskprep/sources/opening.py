@@ -9,16 +9,15 @@ from pathlib import Path
 
 from maskprep.errors import UsageError
 from maskprep.formats.reading import Line
-from maskprep.sources import streams
 from maskprep.sources.csv_rows import read_csv
-from maskprep.sources.files import is_folder, sizes_within
+from maskprep.sources.files import is_folder, size_of, sizes_within
 from maskprep.sources.json_array import read_json_array
 from maskprep.sources.json_objects import read_json_objects
 from maskprep.sources.json_wrapped import open_wrapped
 from maskprep.sources.jsonl import read_jsonl
 from maskprep.sources.kinds import TABLES, Kind, table_kind, text_kind
 from maskprep.sources.names import HUB
-from maskprep.sources.streams import STDIN, Progress, blocks
+from maskprep.sources.streams import STDIN, BytesRead, blocks
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,14 +35,14 @@ class Opened:
 
 
 def open_source(
-    source: str, max_bytes: int, on_progress: Progress | None = None, wanted: Collection[int] | None = None
+    source: str, max_bytes: int, on_progress: BytesRead | None = None, wanted: Collection[int] | None = None
 ) -> Opened:
     """Open one source that ``expand`` returned.
 
     Args:
         source: its name.
         max_bytes: a row of more bytes has the fault ``row-too-large``.
-        on_progress: is told how many bytes of it, as it lies on disk, have been read so far.
+        on_progress: called with the number of its bytes, as it lies on disk, that have been read so far.
         wanted: yield these rows only, by ``Where.line``, as far as that saves reading: others may come, too.
 
     Raises:
@@ -105,4 +104,4 @@ def total_bytes(source: str) -> int | None:
         if missing is not None:
             raise UsageError(f"{source}: it lacks {missing}", "Copy the folder again.")
         return sum(sizes[name] for name in names)
-    return streams.total_bytes(source)
+    return size_of(source)

@@ -19,15 +19,10 @@ from maskprep.sources.jsonl import read_jsonl
 from maskprep.sources.kinds import TABLES, Kind, table_kind, text_kind
 from maskprep.sources.names import HUB
 from maskprep.sources.part import SourcePart
-from maskprep.sources.streams import STDIN, Progress, blocks, is_plain
+from maskprep.sources.streams import STDIN, blocks, is_plain
 
 
-def divide(
-    name: str,
-    target: int,
-    max_bytes: int,  # noqa: ARG001 - a part must not depend on it, and yet whoever divides knows it
-    on_progress: Progress | None = None,
-) -> list[SourcePart] | None:
+def divide(name: str, target: int) -> list[SourcePart] | None:
     """Cut a source into parts of about ``target`` bytes on disk, in order; their sizes add up to that of the source.
 
     None: it can be read only from its start, by ``open_source``: standard input, the Hub, compressed text, CSV, a JSON
@@ -36,8 +31,6 @@ def divide(
     Args:
         name: a name that ``expand`` returned.
         target: at least 1.
-        max_bytes: that ``open_source`` would be given.
-        on_progress: is told how many bytes have been looked at so far.
 
     Raises:
         BuildError: the file was changed meanwhile.
@@ -49,26 +42,25 @@ def divide(
         if kind in TABLES:
             from maskprep.sources.table_parts import divide_table  # noqa: PLC0415 - imports pyarrow
 
-            return divide_table(name, kind, target, on_progress)
-        return _divide_text(name, target, on_progress)
+            return divide_table(name, kind, target)
+        return _divide_text(name, target)
     except (UsageError, RowError):
         return None
 
 
-def read_part(part: SourcePart, max_bytes: int, on_progress: Progress | None = None) -> Iterator[Line]:
+def read_part(part: SourcePart, max_bytes: int) -> Iterator[Line]:
     """Yield the rows of a part.
 
-    ``on_progress`` is told how many of its ``size`` bytes have been read so far. Raises BuildError where the file is
-    not what it was when the source was divided, or reading fails.
+    Raises BuildError where the file is not what it was when the source was divided, or reading fails.
     """
     if part.kind in TABLES:
         from maskprep.sources.table_parts import read_table_part  # noqa: PLC0415 - imports pyarrow
 
-        return read_table_part(part, max_bytes, on_progress)
-    return _read_text(part, max_bytes, on_progress)
+        return read_table_part(part, max_bytes)
+    return _read_text(part, max_bytes)
 
 
-def _divide_text(name: str, target: int, on_progress: Progress | None) -> list[SourcePart] | None:
+def _divide_text(name: str, target: int) -> list[SourcePart] | None:
     unchanged = Unchanged(name)
     if not is_plain(name):
         return None
@@ -79,7 +71,7 @@ def _divide_text(name: str, target: int, on_progress: Progress | None) -> list[S
     from maskprep.sources.jsonl_parts import edges  # noqa: PLC0415 - imports numpy
 
     with open_file(name) as file, reading(f"{name}: reading failed"), stretch(file, 0, unchanged.size) as forward:
-        found = edges(forward, unchanged.size, target, on_progress)
+        found = edges(forward, unchanged.size, target)
     unchanged()
     return [
         SourcePart(name, kind, start, end, first, end - start, name, unchanged.facts)
@@ -87,13 +79,13 @@ def _divide_text(name: str, target: int, on_progress: Progress | None) -> list[S
     ]
 
 
-def _read_text(part: SourcePart, max_bytes: int, on_progress: Progress | None) -> Iterator[Line]:
+def _read_text(part: SourcePart, max_bytes: int) -> Iterator[Line]:
     from maskprep.sources.jsonl_parts import first_line, lines_from  # noqa: PLC0415 - imports numpy
 
     unchanged = Unchanged(part.file, part.facts)
     unchanged()
     with open_file(part.file) as file, reading(f"{part.name}: reading failed"):
         begin = first_line(file, part.start, part.end)
-        stream = lines_from(file, begin, part.end, on_progress)
+        stream = lines_from(file, begin, part.end)
         yield from read_jsonl(part.name, stream, max_bytes, part.first, begin)
     unchanged()

@@ -49,7 +49,7 @@ class Folder:
     """
 
     def __init__(self, url: str, keys: Iterable[str] | None = None) -> None:
-        """Look it up; see the class."""
+        """Take the keys below a URL, or list them in the store."""
         self.url = url.rstrip("/")
         self.keys = sorted(Remote(self.url).list() if keys is None else keys, key=lambda key: key.split("/"))
         self._there = frozenset(self.keys)

@@ -1,4 +1,4 @@
-"""Which split of a data set is read, and what a folder that cannot be read is told as."""
+"""Which split of a data set is read, and the errors that name a folder which cannot be read."""
 
 from __future__ import annotations
 
@@ -70,12 +70,12 @@ def split_of(folder: str, sidecar: str, is_there: Callable[[str], bool], wanted:
 
 
 def a_build(folder: str) -> UsageError:
-    """Return what the output of a build is told as where a source is wanted."""
+    """Return the error that names the output of a build where a source is wanted."""
     hint = "Give the data that it was made from; `maskprep inspect` and `maskprep verify` take it as it is."
     return UsageError(f"{folder} is a build of maskprep, not a source", hint)
 
 
 def no_rows(folder: str) -> UsageError:
-    """Return what a folder without any file of rows is told as."""
+    """Return the error that names a folder without any file of rows."""
     endings = ", ".join(SUFFIXES)
     return UsageError(f"the folder {folder} holds no file of rows", f"Such are called {endings}, also .gz and .zst.")

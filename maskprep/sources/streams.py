@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING, BinaryIO
 import zstandard
 
 from maskprep.errors import BuildError, RowError, UsageError
-from maskprep.sources.files import Facts, open_file, reading, size_of, state_of, stretch
+from maskprep.sources.files import Facts, open_file, reading, state_of, stretch
 from maskprep.storage import is_remote
 
 if TYPE_CHECKING:
@@ -45,19 +45,14 @@ RATIO = 200
 """How many times its size compressed data may expand to beyond ``FREE``. Text that people wrote gives 3 to 10, rows
 that repeat each other up to about 100; gzip gives at most 1,032, zstd more than 30,000."""
 
-Progress = Callable[[int], None]
-"""Told how many bytes of the file, compressed as it lies there, have been read so far."""
+BytesRead = Callable[[int], None]
+"""Called with the number of bytes of the file, compressed as it lies there, that have been read so far."""
 
 _DAMAGE = (EOFError, zlib.error, gzip.BadGzipFile, zstandard.ZstdError)
 _SKIPPABLE = tuple(bytes((first, 0x2A, 0x4D, 0x18)) for first in range(0x50, 0x60))  # what pzstd begins a file with
 
 
-def total_bytes(source: str) -> int | None:
-    """Tell how many bytes ``blocks`` will read of a source, or None where that cannot be known (a pipe, ``-``)."""
-    return None if source == STDIN else size_of(source)
-
-
-def blocks(source: str, on_progress: Progress | None = None) -> Generator[bytes]:
+def blocks(source: str, on_progress: BytesRead | None = None) -> Generator[bytes]:
     """Yield the decompressed bytes of a source, in blocks that hold at least one byte.
 
     Compression is known by the first bytes of the data or else by the extension. Raises UsageError where the source
@@ -100,7 +95,7 @@ def is_plain(source: str) -> bool:
 class _Counted(io.RawIOBase):
     """A file that counts the bytes read from it, and names itself when a read fails."""
 
-    def __init__(self, file: BinaryIO | io.RawIOBase, name: str, on_progress: Progress | None) -> None:
+    def __init__(self, file: BinaryIO | io.RawIOBase, name: str, on_progress: BytesRead | None) -> None:
         self._file = file
         self._name = name
         self._on_progress = on_progress

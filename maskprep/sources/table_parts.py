@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 
 from maskprep.formats.reading import Line
@@ -11,20 +10,20 @@ from maskprep.sources.bounds import check_rows
 from maskprep.sources.files import Unchanged, check_regular
 from maskprep.sources.kinds import Kind
 from maskprep.sources.part import SourcePart
-from maskprep.sources.streams import Progress
 from maskprep.sources.table_files import Extent
 from maskprep.sources.table_rows import Wanted
 from maskprep.sources.tables import DAMAGE, Stretch, opened, table_files
 from maskprep.storage import is_remote
+from maskprep.storage.ahead import several
 
 _AT_ONCE = 16  # files of a folder in an object store whose headers are read
 _Run = tuple[int, tuple[int, int], int]  # rows, their place, and the bytes that they stand for
 
 
-def divide_table(name: str, kind: Kind, target: int, on_progress: Progress | None) -> list[SourcePart] | None:
-    """Return the parts of a table; None where something in it is damaged. See ``parts.divide``."""
+def divide_table(name: str, kind: Kind, target: int) -> list[SourcePart] | None:
+    """Return the parts of a table, as ``parts.divide`` does; None where something in it is damaged."""
     found: list[SourcePart] = []
-    row, done = 0, 0
+    row = 0
 
     def planned(file: tuple[str, Kind]) -> tuple[Unchanged, list[_Run]]:
         path, of_kind = file
@@ -36,20 +35,15 @@ def divide_table(name: str, kind: Kind, target: int, on_progress: Progress | Non
         return unchanged, list(_runs(extents, target, unchanged.size))
 
     # Of an object, each header is a request: there the time goes by waiting.
-    with ThreadPoolExecutor(_AT_ONCE if is_remote(name) else 1) as pool:
-        try:
-            files = table_files(name) if kind is Kind.FOLDER else [(name, kind)]
-            for (path, _), (unchanged, runs) in zip(files, pool.map(planned, files), strict=True):
-                for rows, at, size in runs:
-                    found.append(SourcePart(name, kind, row, row + rows, row + 1, size, path, unchanged.facts, at))
-                    row += rows
-                done += unchanged.size
-                if on_progress is not None:
-                    on_progress(done)
-        except DAMAGE:
-            return None
-        finally:
-            pool.shutdown(wait=False, cancel_futures=True)
+    at_once = _AT_ONCE if is_remote(name) else 1
+    try:
+        files = table_files(name) if kind is Kind.FOLDER else [(name, kind)]
+        for (path, _), (unchanged, runs) in zip(files, several(planned, files, at_once, wait=False), strict=True):
+            for rows, at, size in runs:
+                found.append(SourcePart(name, kind, row, row + rows, row + 1, size, path, unchanged.facts, at))
+                row += rows
+    except DAMAGE:
+        return None
     return found
 
 
@@ -68,17 +62,12 @@ def _runs(extents: Sequence[Extent], target: int, size: int) -> Iterator[_Run]:
             held, begun = [], piece.end
 
 
-def read_table_part(part: SourcePart, max_bytes: int, on_progress: Progress | None) -> Iterator[Line]:
-    """Yield the rows of a part. See ``parts.read_part``."""
+def read_table_part(part: SourcePart, max_bytes: int) -> Iterator[Line]:
+    """Yield the rows of a part of a table, as ``parts.read_part`` does."""
     unchanged = Unchanged(part.file, part.facts)
     unchanged()
     kind = Kind.ARROW_STREAM if part.kind is Kind.FOLDER else part.kind
-
-    def tell(_: Extent, done: int) -> None:
-        if on_progress is not None:
-            on_progress(part.size * done // max(1, part.end - part.start))
-
     table = opened(part.file, kind, unchanged.size)
-    stretch = Stretch(part.name, part.file, table, part.at, unchanged, part.size, tell)
+    stretch = Stretch(part.name, part.file, table, part.at, unchanged, part.size)
     yield from stretch.lines(part.first, max_bytes, Wanted(None))
     unchanged()

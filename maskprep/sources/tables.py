@@ -7,7 +7,7 @@ spell.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Generator, Iterator
+from collections.abc import Collection, Generator, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
@@ -20,8 +20,8 @@ from maskprep.sources.bounds import check_rows
 from maskprep.sources.files import Unchanged, check_regular, within
 from maskprep.sources.kinds import Kind
 from maskprep.sources.sidecars import is_plain, read_sidecar
-from maskprep.sources.streams import Progress
-from maskprep.sources.table_files import Extent, Table, open_table
+from maskprep.sources.streams import BytesRead
+from maskprep.sources.table_files import Table, open_table
 from maskprep.sources.table_rows import Wanted, rows_of
 
 DAMAGE = (OSError, pa.ArrowException, ValueError, LookupError, RuntimeError, MemoryError)
@@ -29,7 +29,7 @@ DAMAGE = (OSError, pa.ArrowException, ValueError, LookupError, RuntimeError, Mem
 
 
 def read_table(
-    source: str, kind: Kind, max_bytes: int, on_progress: Progress | None = None, wanted: Collection[int] | None = None
+    source: str, kind: Kind, max_bytes: int, on_progress: BytesRead | None = None, wanted: Collection[int] | None = None
 ) -> Iterator[Line]:
     """Yield the rows of a table, or only those ``wanted`` by number; ``Where.line`` is that number, from 1.
 
@@ -47,11 +47,10 @@ def read_table(
         except RowError as fault:
             yield Line(Where(source, first, -1), b"", fault)
         else:
-            before = done
 
-            def tell(extent: Extent, _: int, before: int = before) -> None:
+            def tell(end: int, before: int = done) -> None:
                 if on_progress is not None:
-                    on_progress(before + extent.end)
+                    on_progress(before + end)
 
             stretch = Stretch(source, path, table, None, unchanged, unchanged.size, tell)
             first = yield from stretch.lines(first, max_bytes, chosen)
@@ -63,8 +62,7 @@ def read_table(
 class Stretch:
     """Pieces of one file that are read one after the other: those ``at`` a place, or all.
 
-    ``size`` is how many bytes of the file they stand for; ``tell`` gets each piece that was read, and the number of
-    rows up to its end.
+    ``size`` is how many bytes of the file they stand for; ``tell`` gets the place up to which it was read.
     """
 
     source: str
@@ -73,7 +71,7 @@ class Stretch:
     at: tuple[int, int] | None
     unchanged: Unchanged
     size: int
-    tell: Callable[[Extent, int], None]
+    tell: BytesRead = lambda _: None
 
     def lines(self, first: int, max_bytes: int, wanted: Wanted) -> Generator[Line, None, int]:
         """Yield the wanted rows, of which ``first`` is the number of the first; return the number after the last."""
@@ -93,7 +91,7 @@ class Stretch:
                 except DAMAGE as error:
                     yield self._broken(after, error, f"rows {after:,} to {first + extent.rows - 1:,} cannot be read")
                 first += extent.rows
-                self.tell(extent, first - begun)
+                self.tell(extent.end)
         except DAMAGE as error:
             yield self._broken(first, error, "nothing after this place can be read")
         except RowError as fault:

@@ -17,10 +17,11 @@ from maskprep.examples.oracle import Alone
 from maskprep.examples.setup import limits_of, policy_of
 from maskprep.formats import Reading
 from maskprep.policy import TRAINABLE, Control, History, Mismatch, Trained
+from maskprep.progress import Progress
 from maskprep.tokenizer.load import LoadedTokenizer, load_tokenizer
 from maskprep.verify.examples import sample
 from maskprep.verify.files import check_files
-from maskprep.verify.options import Progress, VerifyOptions
+from maskprep.verify.options import VerifyOptions
 from maskprep.verify.result import Faults, Result, Verdict, skipped
 from maskprep.verify.source import Rebuild, check_source
 from maskprep.verify.structure import Expected, check_structure

@@ -4,22 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from importlib.util import find_spec
-from typing import Protocol
 
 from maskprep.errors import UsageError
 
 ROWS = 200
 """How many rows are rebuilt from their source and run through the model, unless another number is asked for."""
-
-
-class Progress(Protocol):
-    """Receives the progress of the checks: which one runs and how far it is."""
-
-    def start(self, name: str, total: int) -> None:
-        """Begin the check ``name``, which has ``total`` rows or bytes to go through."""
-
-    def advance(self, count: int, /) -> None:
-        """Note that ``count`` more rows or bytes are done."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,13 +13,12 @@ import numpy as np
 
 from maskprep.dataset.reader import StoredDataSet
 from maskprep.dataset.schema import ShardRow
-from maskprep.errors import BuildError, RowError, UsageError
+from maskprep.errors import BuildError, UsageError
 from maskprep.examples import PreparedSequence, Preparer
 from maskprep.examples.chats import Chats
 from maskprep.examples.clock import clock
-from maskprep.examples.guard import guarded
 from maskprep.examples.oracle import Alone
-from maskprep.formats import DEFAULT, Line, Reading, parse
+from maskprep.formats import DEFAULT, Line, Reading
 from maskprep.labelled import IGNORED, Labelled
 from maskprep.sources import open_source, pick_rows, total_bytes
 from maskprep.sources.names import HUB
@@ -114,19 +113,16 @@ class _Check:
 
     def _line(self, line: Line, numbers: Sequence[int]) -> None:
         self.rows += len(numbers)
-        preparer = self.rebuild.preparer
-        try:
-            with guarded():
-                proved = preparer.prove(parse(line, line.reading))
-                prepared = preparer.finish(proved, preparer.policy.history)
-        except RowError as error:
-            self.faults.add(f"row {numbers[0]}: {line.where} is rejected now: {error.message}", len(numbers))
+        (rebuilt,) = self.rebuild.preparer.prepare_rows([line])
+        if rebuilt.error is not None or rebuilt.proved is None or rebuilt.made is None:
+            said = rebuilt.error.message if rebuilt.error is not None else ""
+            self.faults.add(f"row {numbers[0]}: {line.where} is rejected now: {said}", len(numbers))
             self.advance(len(numbers))
             return
-        chats = Chats(proved.conversation, self.rebuild.variables)
+        chats = Chats(rebuilt.proved.conversation, self.rebuild.variables)
+        made = rebuilt.made.sequences
         for number in numbers:
             row = self.data.row(number)
-            made = prepared.sequences
             if row.sequence >= len(made):
                 self.faults.add(
                     f"row {number}: {line.where} gives {len(made)} sequences, this is number {row.sequence}"

@@ -11,6 +11,7 @@ import numpy as np
 
 from maskprep.dataset.reader import StoredDataSet
 from maskprep.errors import UsageError
+from maskprep.progress import Progress
 from maskprep.tokenizer.load import LoadedTokenizer
 from maskprep.verify.examples import Example, example, sample, within
 from maskprep.verify.gradient import GradientCheck
@@ -18,7 +19,7 @@ from maskprep.verify.learning import check_learning
 from maskprep.verify.loss import LossCheck
 from maskprep.verify.model_runner import Runner
 from maskprep.verify.models import choose_device, device_name, enough_memory, peak_memory, random_model, real_model
-from maskprep.verify.options import Progress, VerifyOptions
+from maskprep.verify.options import VerifyOptions
 from maskprep.verify.packing import Pack, check_packing
 from maskprep.verify.padding import check_padding
 from maskprep.verify.result import Result, Verdict, skipped

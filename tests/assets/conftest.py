@@ -6,8 +6,7 @@ import os
 from pathlib import Path
 
 import pytest
-
-ROOT = Path(__file__).parents[2]
+from bundled import ROOT
 
 
 @pytest.fixture(scope="session")

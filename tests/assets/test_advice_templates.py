@@ -13,6 +13,7 @@ from maskprep.conversation import Where
 from maskprep.errors import RowError
 from maskprep.examples import Preparer
 from maskprep.examples.advice import Adviser
+from maskprep.examples.markers import markers_told
 from maskprep.formats import DEFAULT
 from maskprep.policy import Adaptations, Policy
 from maskprep.tokenizer.load import load_tokenizer
@@ -91,7 +92,7 @@ def test_what_is_advised_uses_the_row(name, loaded, assets):
     preparer = Preparer(loaded(tokenizer), now=NOW, policy=Policy(), template=text)
     with pytest.raises(RowError) as caught:
         preparer.prepare(conversation)
-    error = Adviser(preparer).advise(caught.value, Where("x", 1, 0), lambda: conversation)
+    error = Adviser(preparer).advise(caught.value, Where("x", 1, 0), conversation)
     assert error.facts["advice"]["fits"][0] == " ".join(f"--set {setting}" for setting in wanted.split()), error.hint
     settings = dict(setting.split("=") for setting in wanted.split())
     adapt = {key.removeprefix("adapt."): value for key, value in settings.items() if key.startswith("adapt.")}
@@ -105,7 +106,8 @@ def test_what_is_advised_uses_the_row(name, loaded, assets):
 @pytest.mark.parametrize("name", TOKENIZERS)
 def test_a_tokenizer_raises_no_alarm_about_the_markers_of_its_own_template(name, loaded):
     preparer = Preparer(loaded(name), now=NOW, policy=Policy())
-    assert set(preparer._markers.values()) == {()}
+    told = [markers_told(chat, loaded, preparer.encoder, preparer.stops) for chat in preparer.templates.values()]
+    assert set(told) == {()}
 
 
 def test_chatml_is_spelt_in_pieces_by_a_tokenizer_of_another_template(loaded):

@@ -69,7 +69,7 @@ def outcome(preparer, conversation):
 def watched(preparer):
     """Return a list that gets what the plans make of each conversation."""
     planned = []
-    for planner in preparer._planned.values():
+    for planner in [proofs.planner for proofs in preparer.proofs.values()]:
         prove = planner.prove
         planner.prove = lambda conversation, prove=prove: planned.append(prove(conversation)) or planned[-1]
     return planned
@@ -96,7 +96,7 @@ def check(path):
         except UsageError:
             return Counter({"templates that do not compile": 1}), []
         planned = watched(one)
-        for planner in two._planned.values():
+        for planner in [proofs.planner for proofs in two.proofs.values()]:
             planner.prove = lambda conversation: None
         for _ in range(TRIALS):
             for conversation in shapes(text):

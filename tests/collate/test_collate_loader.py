@@ -77,6 +77,7 @@ def test_the_stream_does_not_depend_on_the_workers(folder, workers):
     assert same(loader(folder, workers=workers), loader(folder))
 
 
+@pytest.mark.long
 def test_a_worker_that_is_started_anew_reads_the_same(folder):
     one = loader(folder, workers=1, start_method="spawn", window=10_000)
     assert all_names(one) == EXPECTED
@@ -102,6 +103,7 @@ def test_a_restart_after_100_batches_goes_on_with_the_101st(folder, workers, ran
     assert same(again, first)  # the epoch after
 
 
+@pytest.mark.long
 def test_a_restart_of_a_data_loader_with_workers(folder):
     whole = list(loader(folder, batch_size=1))
     again = loader(folder, batch_size=1)
@@ -290,6 +292,7 @@ def test_a_damaged_shard_is_told(tmp_path, damage, said):
         loader(path)
 
 
+@pytest.mark.long
 def test_it_needs_torch_and_no_trainer():
     program = "import sys, maskprep.collate; print({'transformers', 'datasets', 'trl'} & set(sys.modules))"
     done = subprocess.run([sys.executable, "-c", program], check=True, capture_output=True, text=True)

@@ -36,16 +36,16 @@ class Gated(Squares):
             self.wait()
         return self.work
 
-    def work(self, job, beat):
-        beat("begun")
+    def work(self, job, heartbeat):
+        heartbeat("begun")
         self.note()
         if self.what == "jobs":
-            self.wait(lambda: beat("waiting"))
+            self.wait(lambda: heartbeat("waiting"))
         elif job.start % 2:
             made_up.stuck_in_c()
         else:
             made_up.hung()
-        return super().work(job, beat)
+        return super().work(job, heartbeat)
 
     def note(self):
         with self.log.open("a") as file:

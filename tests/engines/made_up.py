@@ -42,7 +42,7 @@ class Numbers:
 
 @dataclass(frozen=True)
 class Located(Numbers):
-    """The same, divided at the last heartbeat."""
+    """Numbers that are divided at the last heartbeat."""
 
     def divided(self, at):
         if at is None or self.stop - self.start < 2:
@@ -107,10 +107,10 @@ class Squares:
     def __call__(self):
         return self.work
 
-    def work(self, job, beat):
+    def work(self, job, heartbeat):
         squares = []
         for number in job.numbers():
-            beat(number)
+            heartbeat(number)
             for trap, act in self.traps:
                 if trap == number and self.met(number, job):
                     act()
@@ -127,13 +127,34 @@ class Squares:
 
 @dataclass(frozen=True)
 class Naps(Squares):
-    """The same, slowly."""
+    """Squares, slowly: each job takes ``seconds`` more."""
 
     seconds: float = 0.05
 
-    def work(self, job, beat):
+    def work(self, job, heartbeat):
         time.sleep(self.seconds)
-        return super().work(job, beat)
+        return super().work(job, heartbeat)
+
+
+@dataclass(frozen=True)
+class Doomed(Squares):
+    """Squares of which the first job waits for ``gate``, has a result that no pipe holds, and one second to send it.
+
+    ``log`` gets a line for each try; the second has time enough.
+    """
+
+    gate: Path = Path()
+
+    def work(self, job, heartbeat):
+        if job.start:
+            return super().work(job, heartbeat)
+        with self.log.open("a") as file:
+            file.write("begun\n")
+        if not self.gate.exists():
+            while not self.gate.exists():
+                time.sleep(0.01)
+            signal.alarm(1)
+        return bytes(2**22)
 
 
 @dataclass(frozen=True)

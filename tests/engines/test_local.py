@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import multiprocessing
 import threading
+import time
 from contextlib import closing
 from itertools import count
 
 import made_up
 import pytest
-from made_up import BadStart, Located, Naps, Numbers, Squares, check, ranges
+from made_up import BadStart, Doomed, Located, Naps, Numbers, Squares, check, ranges
 
 from maskprep.engines import Cause, LocalEngine, available_workers
 from maskprep.errors import BuildError, MaskprepError
@@ -74,6 +75,21 @@ def test_a_worker_that_something_else_killed_costs_nothing(tmp_path):
     assert (tmp_path / "log").read_text() == "25 20 30\n" * 2  # the same job again, undivided
 
 
+def test_a_worker_killed_while_it_sends_its_result_costs_nothing(tmp_path):
+    gate, log = tmp_path / "gate", tmp_path / "log"
+    jobs = (Numbers(number, number + 1) for number in count())
+    with closing(LocalEngine(2).run(Doomed(gate=gate, log=log), jobs, window=4)) as outcomes:
+        for outcome in outcomes:
+            if outcome.job.start == 0:
+                break
+            if log.exists() and not gate.exists():
+                gate.touch()
+                while len(multiprocessing.active_children()) == 2:
+                    time.sleep(0.01)  # nobody reads: it is killed in the midst of its result
+    assert (outcome.result, outcome.failed) == (bytes(2**22), ())
+    assert log.read_text() == "begun\n" * 2
+
+
 def test_exceptions_of_the_work_cost_a_row_without_processes_too():
     jobs = ranges(3)
     outcomes = do(Squares(((4, made_up.raising), (25, made_up.raising))), jobs, workers=0)
@@ -117,12 +133,12 @@ def test_jobs_are_pulled_no_further_than_the_window(workers):
 
 
 @pytest.mark.parametrize("workers", [0, 1])
-def test_progress_is_told_by_job(workers):
-    told = []
+def test_progress_is_reported_by_job(workers):
+    reported = []
     job = Numbers(0, 3)
-    do(Naps(((0, made_up.raising),)), [job], workers=workers, progress=lambda *beat: told.append(beat))
+    do(Naps(((0, made_up.raising),)), [job], workers=workers, progress=lambda *heartbeat: reported.append(heartbeat))
     # Undivided and for the first time, heartbeats may be left out; then none is.
-    assert [beat for beat in told if beat[0] == Numbers(1, 3, part=True)] == [
+    assert [heartbeat for heartbeat in reported if heartbeat[0] == Numbers(1, 3, part=True)] == [
         (Numbers(1, 3, part=True), 1),
         (Numbers(1, 3, part=True), 2),
     ]

@@ -20,6 +20,7 @@ from maskprep.errors import BuildError, UsageError
 # Ray and what it brings leave sockets and files to the collector, and use what Python is about to drop.
 pytestmark = [
     pytest.mark.ray,
+    pytest.mark.long,
     pytest.mark.filterwarnings("ignore::ResourceWarning", "ignore::DeprecationWarning", "ignore::FutureWarning"),
     pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning"),
 ]
@@ -39,14 +40,14 @@ class Gated(Squares):
 
     gate: Path = Path()
 
-    def work(self, job, beat):
+    def work(self, job, heartbeat):
         import ray
 
         node = ray.get_runtime_context().get_node_id()
         while not self.gate.exists():
-            beat(node)
+            heartbeat(node)
             time.sleep(0.02)
-        return super().work(job, beat)
+        return super().work(job, heartbeat)
 
 
 @pytest.fixture(scope="module", autouse=True)

@@ -15,11 +15,11 @@ from maskprep.engines.schedule import Schedule
 from maskprep.errors import BuildError
 
 
-def simulate(schedule, guilty, order=lambda open_: 0, hands=3):
-    """Do all tasks, ``hands`` at a time; a task that meets a guilty number fails there. Return outcomes and tasks."""
+def simulate(schedule, guilty, order=lambda open_: 0, workers=3):
+    """Do all tasks, ``workers`` at a time; a task that meets a guilty number fails there. Return outcomes and tasks."""
     outcomes, seen, open_ = [], [], []
     while True:
-        while len(open_) < hands and (task := schedule.next()) is not None:
+        while len(open_) < workers and (task := schedule.next()) is not None:
             open_.append(task)
             seen.append((task.job, task.part))
         if not open_:
@@ -41,10 +41,10 @@ def simulate(schedule, guilty, order=lambda open_: 0, hands=3):
     st.sampled_from([Numbers, Located]),
     st.data(),
 )
-def test_each_job_has_one_outcome_and_only_the_guilty_rows_fail(guilty, size, hands, kind, data):
+def test_each_job_has_one_outcome_and_only_the_guilty_rows_fail(guilty, size, workers, kind, data):
     jobs = [kind(start, min(start + size, 60)) for start in range(0, 60, size)]
     order = lambda open_: data.draw(st.integers(0, len(open_) - 1))  # noqa: E731
-    outcomes, _ = simulate(Schedule(jobs, 4), guilty, order, hands)
+    outcomes, _ = simulate(Schedule(jobs, 4), guilty, order, workers)
     check(outcomes, jobs, dict.fromkeys(guilty, Cause.KILLED))
 
 
@@ -82,7 +82,7 @@ def test_a_job_that_fails_once_is_just_done_again():
     task = schedule.next()
     assert schedule.failed(task, Cause.KILLED, "node lost", None) is None
     again = schedule.next()
-    assert (again.job, again.part, again.watched) == (task.job, False, True)
+    assert (again.job, again.part, again.every_heartbeat) == (task.job, False, True)
     assert schedule.finished(again, "done").result == "done"
 
 

@@ -6,11 +6,11 @@ import json
 import string
 
 import pytest
+from bundled import ROOT
 from formats.accounts import unaccounted
 from formats.readings import Row, read, refused
 from hypothesis import assume, given
 from hypothesis import strategies as st
-from test_docs import ROOT
 
 from maskprep.conversation import NOTHING_LEFT, Conversation, Where
 from maskprep.errors import RowError

@@ -206,8 +206,8 @@ def test_parse_makes_a_conversation_of_a_line() -> None:
     where = Where("a.jsonl", 1, 0)
     for row in ROWS.values():
         assert parse(Line(where, json.dumps(row).encode())) == DEFAULT.parse(MESSAGES)
-    named = Reading(format="alpaca")
-    assert parse(Line(where, json.dumps(ALPACA).encode()), named) == DEFAULT.parse(MESSAGES)
+    named = Line(where, json.dumps(ALPACA).encode(), reading=Reading(format="alpaca"))
+    assert parse(named) == DEFAULT.parse(MESSAGES)
     fault = RowError("row-too-large", "too large")
     for line, code in (
         (Line(where, b"", fault), "row-too-large"),

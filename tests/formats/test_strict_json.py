@@ -88,6 +88,28 @@ def test_what_is_refused_is_named(data: bytes, code: str, said: str) -> None:
     assert said in error.message
 
 
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        ('{"a": "é", "b": ', "oops}"),
+        ("[1,\n2,", ",]"),
+        ('{"é": "NaN }{ \\" 1e999", "b": [1, 2.5, ', "-Infinity, NaN]}"),
+        ('["1e400", 1e4, ', "1e400]"),
+        ('[-12, "' + "9" * 5000 + '", ', "-" + "9" * 5000 + "]"),
+        ('{"a": 1, "b": {"a": {}, "c": "a"}, ', '"a": 2}'),
+        ('{"a": 1, "a": {"é": 1, ', '"\\u00e9" : 2}}'),
+        ("", ""),
+    ],
+)
+def test_the_place_of_a_fault_is_told_in_bytes(before: str, after: str) -> None:
+    assert refused((before + after).encode()).facts == {"at": len(before.encode())}
+
+
+def test_a_byte_that_is_no_text_has_a_place_and_a_fault_of_the_whole_has_none() -> None:
+    assert refused('"é'.encode() + b"\xff").facts == {"at": 3}
+    assert refused(b'{"a": "\\u0000"}').facts == refused(b"[" * 300).facts == {}
+
+
 def test_every_cut_is_said_to_look_like_one() -> None:
     row = {"a": [1, -2, 1.5e-10, 1e300, True, False, None, 'é\ud83d\ude00 \\ " y'], "b": {"c": "d", "": -0.5}}
     text = json.dumps(row)

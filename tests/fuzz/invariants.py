@@ -6,6 +6,7 @@ import json
 import pickle
 import re
 from collections import Counter
+from dataclasses import replace
 from pathlib import Path
 
 from maskprep.conversation import Conversation, Where
@@ -43,7 +44,7 @@ def read_row(line: Line, reading: Reading) -> str:
     assert len(line.data) <= MAX_BYTES
     assert not (line.fault and line.data)
     try:
-        conversation = parse(line, reading)
+        conversation = parse(replace(line, reading=reading))
     except RowError as error:
         return checked_code(error)
     check_conversation(conversation)

@@ -14,6 +14,8 @@ from pathlib import Path
 
 import jinja2
 import pytest
+import thorough
+from bundled import TOKENIZER
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from invariants import MAX_BYTES, SUFFIXES, check_message, read_file
@@ -26,6 +28,7 @@ from maskprep.errors import BuildError, RowError, UsageError
 from maskprep.examples import Preparer
 from maskprep.formats import DEFAULT
 from maskprep.policy import Control, History, Mismatch, Policy
+from maskprep.progress import Progress
 from maskprep.show.page import write_page
 from maskprep.tokenizer.load import load_tokenizer
 from maskprep.verify.command import _rebuild
@@ -34,13 +37,12 @@ from maskprep.verify.result import Verdict
 from maskprep.verify.source import check_source
 from maskprep.verify.structure import Expected, check_structure
 
-TOKENIZER = Path(__file__).parents[2] / "sample_data" / "tokenizer"
 NOW = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
 
 
 def examples(usual):
     return settings(
-        max_examples=int(os.environ.get("MASKPREP_FUZZ", usual)),
+        max_examples=int(os.environ.get("MASKPREP_FUZZ", thorough.examples(usual))),
         deadline=None,
         suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture, HealthCheck.data_too_large],
     )
@@ -111,13 +113,6 @@ def test_no_control_token_comes_from_data(row, mode):
                 assert not found, (span, found)
 
 
-class Silent:
-    """Shows no progress."""
-
-    def __getattr__(self, name):
-        return lambda *_, **__: None
-
-
 @examples(12)
 @given(file=files(), rows=st.lists(conversations(), max_size=4), mode=st.sampled_from(["reject", "escape", "keep"]))
 def test_a_build_accounts_for_every_row_and_verifies(file, rows, mode):
@@ -128,7 +123,7 @@ def test_a_build_accounts_for_every_row_and_verifies(file, rows, mode):
         settings = {"max_rejects": 1, "max_row_bytes": MAX_BYTES, "history": "split", "control_tokens": mode}
         given_to = {"sources": [str(sound), str(odd)], "tokenizer": str(TOKENIZER), "output": f"{folder}/out"}
         try:
-            report = build(Config.model_validate({**given_to, **settings}), Silent(), write_page)
+            report = build(Config.model_validate({**given_to, **settings}), Progress(), write_page)
         except (UsageError, BuildError) as error:
             check_message(error)
             return

@@ -24,6 +24,7 @@ from typing import Any
 
 import pytest
 import yaml
+from bundled import TOKENIZER
 from datasets import load_from_disk
 from tokenizers import Tokenizer, pre_tokenizers
 from typer.testing import CliRunner
@@ -31,7 +32,6 @@ from typer.testing import CliRunner
 from maskprep.cli import app
 
 HERE = Path(__file__).parent
-TOKENIZER = HERE.parents[1] / "sample_data" / "tokenizer"
 CASES = sorted(path.name for path in (HERE / "cases").iterdir())
 UPDATE = bool(os.environ.get("MASKPREP_UPDATE_GOLDEN"))
 

@@ -8,8 +8,7 @@ import shutil
 from pathlib import Path
 from typing import Any
 
-ROOT = Path(__file__).parents[2]
-TOKENIZER = ROOT / "sample_data" / "tokenizer"
+from bundled import TOKENIZER
 
 EVIL = "\x1b[31mred\x1b]8;;http://evil\x1b\\link\x1b]8;;\x07 \x9b31m\x85 \u202egnp.exe \u2066x\u2069 \u2028\x7f\b\r"
 EVIL += (

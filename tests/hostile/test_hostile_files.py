@@ -12,7 +12,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 import zstandard
-from planted import TOKENIZER, chat
+from bundled import TOKENIZER
+from planted import chat
 
 from maskprep.config import Config
 from maskprep.errors import BuildError, UsageError
@@ -60,6 +61,7 @@ def repeated(path, unit, times, first=ROW):
         ("a.csv.zst", b"x", ["compression-bomb"]),
     ],
 )
+@pytest.mark.sweep
 def test_a_bomb_ends_the_file_soon(tmp_path, name, unit, expected):
     first = b"prompt,completion\n" if ".csv" in name else ROW
     path = repeated(tmp_path / name, unit, 4 * FREE // MIB, first)
@@ -72,6 +74,7 @@ def test_a_bomb_within_an_array(tmp_path):
     assert codes(path) == ["row", "compression-bomb"]
 
 
+@pytest.mark.long
 def test_what_people_compress_is_no_bomb(tmp_path):
     assert codes(repeated(tmp_path / "a.jsonl.gz", b"\n", FREE // MIB - 1)) == ["row"]
 
@@ -236,6 +239,7 @@ def test_one_text_of_a_dictionary_a_million_times_in_one_row(tmp_path):
     assert codes(tmp_path / "a.parquet") == ["row-too-large"]
 
 
+@pytest.mark.long
 def test_a_page_that_expands_to_a_hundred_times_what_may_be(tmp_path):
     table = pa.table({"text": pa.array(["x" * 200 * MIB])})
     pq.write_table(table, tmp_path / "a.parquet", compression="zstd", use_dictionary=False)
@@ -277,6 +281,7 @@ def test_columns_of_wrong_types(tmp_path, maskprep):
     assert list(json.loads(stdout)["rejects"]) == ["no-messages"]
 
 
+@pytest.mark.long
 def test_damaged_tables_are_errors_or_faults(tmp_path):
     table = pa.table({"prompt": ["a", "b"] * 50, "messages": [[{"role": "user", "content": "x"}]] * 100})
     pq.write_table(table, tmp_path / "a.parquet")
@@ -295,6 +300,7 @@ def test_damaged_tables_are_errors_or_faults(tmp_path):
 # Many columns
 
 
+@pytest.mark.long
 def test_a_million_columns(tmp_path):
     (tmp_path / "a.csv").write_bytes(b",".join(b"c%d" % index for index in range(500_000)) + b"\n1,2\n")
     assert codes(tmp_path / "a.csv", 16 * MIB) == ["bad-csv"]
@@ -303,6 +309,7 @@ def test_a_million_columns(tmp_path):
         codes(tmp_path / "b.csv", 16 * MIB)
 
 
+@pytest.mark.long
 def test_a_quote_that_is_never_closed(tmp_path):
     (tmp_path / "a.csv").write_bytes(b'prompt,completion\na,b\nc,"' + b"d,e\n" * 4 * MIB)
     assert codes(tmp_path / "a.csv") == ["row", "row-too-large"]

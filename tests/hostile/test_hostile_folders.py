@@ -8,7 +8,8 @@ import shutil
 
 import datasets
 import pytest
-from planted import TOKENIZER, chat
+from bundled import TOKENIZER
+from planted import chat
 
 from maskprep.errors import MaskprepError, UsageError
 from maskprep.sources import expand, open_source

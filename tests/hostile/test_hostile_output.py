@@ -8,7 +8,9 @@ import shutil
 from pathlib import Path
 
 import pytest
-from planted import ACTS, DOCUMENTS, EVIL, NAME, ROLE, TOKENIZER, chat, plant_tokenizer, rows
+from bundled import TOKENIZER
+from planted import ACTS, DOCUMENTS, EVIL, NAME, ROLE, chat, plant_tokenizer, rows
+from thorough import some
 from typer.testing import CliRunner
 
 from maskprep.cli import app
@@ -89,10 +91,11 @@ VIEWS = {
 
 
 @pytest.mark.parametrize("as_json", [False, True], ids=["text", "json"])
+@pytest.mark.sweep
 def test_every_view(built, place, maskprep, as_json):
     (place / "other.yaml").write_text(json.dumps({"train": {"roles": ["user", "assistant"]}}))
     for target in (OUT, SOURCE):
-        for name, words in VIEWS.items():
+        for name, words in some(VIEWS.items(), 3, as_json + (target == OUT)):
             more = ["--config", "config.yaml"] if target == SOURCE else []
             code, stdout, stderr = maskprep("inspect", target, *words, *more, *["--json"] * as_json)
             check(stdout, stderr)

@@ -5,8 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import NamedTuple
 
-from reference import IGNORED, Reference, Refused, Unknown
-
+from law.reference import IGNORED, Reference, Refused, Unknown
 from maskprep.errors import RowError
 from maskprep.examples import Preparer
 from maskprep.policy import Control, History, Policy

@@ -14,6 +14,7 @@ from __future__ import annotations
 import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
+from thorough import examples
 
 from law.comparing import NOW
 from law.tokenizers_built import CHATML, LETTERS, MODELS, NORMALIZERS, SPLITS, Kind, built
@@ -192,7 +193,7 @@ def test_a_line_break_that_becomes_a_blank_puts_no_second_one_into_the_answer(an
     assert tokens[0].startswith("▁") == answer[0].isspace()
 
 
-@settings(max_examples=300)
+@settings(max_examples=examples(300))
 @given(kinds, chats, st.sampled_from(["split", "mask", "rendered"]))
 @example(Kind("unigram", split="always"), [("hi", "éa")], "split").via("unknown characters of both are one token")
 @example(Kind("wordpiece"), [("hi", "hi")], "split").via("all of a stretch is one unknown token")

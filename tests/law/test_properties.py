@@ -7,9 +7,9 @@ from functools import cache
 import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
-from reference import CLOSE, CLOSE_BLANK, IGNORED, OPEN, OPEN_BLANK
 
 from law.comparing import NOW, compare, preparers, reference_of
+from law.reference import CLOSE, CLOSE_BLANK, IGNORED, OPEN, OPEN_BLANK
 from law.templates import ADDED, LAWS, SPECIAL
 from law.tokenizers_here import tokenizer
 from maskprep.errors import RowError

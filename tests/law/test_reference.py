@@ -6,9 +6,9 @@ from dataclasses import replace
 from types import SimpleNamespace
 
 import pytest
-from reference import IGNORED, Refused, token_places
 
 from law.comparing import compare, preparers, reference_of
+from law.reference import IGNORED, Refused, token_places
 from law.shapes import SHAPES
 from law.templates import HEAD, LAWS
 from law.tokenizers_here import tokenizer

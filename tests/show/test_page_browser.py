@@ -24,7 +24,7 @@ from page_samples import (
 from maskprep.show.page import write_page
 from maskprep.show.safe import safe
 
-pytestmark = pytest.mark.browser
+pytestmark = [pytest.mark.browser, pytest.mark.long]
 TITLE = "a build </title><script>window.hacked=1</script>"
 
 

@@ -1,10 +1,9 @@
-"""The fixtures ``s3`` and ``row_groups``."""
+"""The fixture ``row_groups``."""
 
 from __future__ import annotations
 
 import pyarrow.parquet as pq
 import pytest
-from stores import s3  # noqa: F401
 
 
 @pytest.fixture

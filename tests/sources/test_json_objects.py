@@ -147,6 +147,7 @@ def test_an_object_that_is_too_large_is_not_held(long: object) -> None:
 
 
 @pytest.mark.parametrize("piece", [b'"a": [\n', b'"a": 1,\n', b"[[[[\n", b'"' + b"x" * 60_000 + b"\n"])
+@pytest.mark.long
 def test_an_object_that_never_ends_takes_no_memory_to_speak_of(piece: bytes) -> None:
     def blocks():
         yield b"{\n"

@@ -17,6 +17,7 @@ import pytest
 import zstandard
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from thorough import examples
 
 from maskprep.conversation import Where
 from maskprep.errors import BuildError, UsageError
@@ -132,7 +133,7 @@ def test_a_process_without_standard_input_says_so(monkeypatch: pytest.MonkeyPatc
         read("-")
 
 
-@settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=examples(60), suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     rows=st.lists(st.binary(max_size=40).map(lambda row: row.replace(b"\n", b"")), max_size=30),
     suffix=st.sampled_from(sorted(PACKERS)),
@@ -207,6 +208,7 @@ def test_a_bomb_is_never_held(tmp_path: Path, suffix: str, peak: Callable[[], in
     assert peak() < 40 * MIB
 
 
+@pytest.mark.long
 def test_a_line_that_trickles_in_is_held_once(tmp_path: Path, peak: Callable[[], int]) -> None:
     source = write(tmp_path, "a.zst", zstandard.compress(b"x") * 200_000)
     tracemalloc.reset_peak()

@@ -92,8 +92,8 @@ def test_the_parts_are_those_of_the_file(s3, tmp_path, kind, target):
     put(s3, tmp_path)
     (name,) = expand([f"{s3.url}/a.{kind}"])
     target = max(target, 100) if kind == "jsonl" else target
-    found = divide(name, target, MIB)
-    local = divide(str(path), target, MIB)
+    found = divide(name, target)
+    local = divide(str(path), target)
     assert [(part.start, part.end, part.first, part.size) for part in found] == [
         (part.start, part.end, part.first, part.size) for part in local
     ]
@@ -105,8 +105,8 @@ def test_the_parts_are_those_of_the_file(s3, tmp_path, kind, target):
 def test_what_cannot_be_divided(s3, tmp_path, kind):
     write(tmp_path / f"a.{kind}", kind)
     put(s3, tmp_path)
-    assert divide(f"{s3.url}/a.{kind}", 1, MIB) is None
-    assert divide(f"{s3.url}/missing", 1, MIB) is None
+    assert divide(f"{s3.url}/a.{kind}", 1) is None
+    assert divide(f"{s3.url}/missing", 1) is None
 
 
 def large(path, kind):
@@ -128,7 +128,7 @@ def test_a_part_in_the_middle_transfers_about_its_own_bytes(s3, tmp_path, kind):
     put(s3, tmp_path)
     name = f"{s3.url}/a"
     s3.forget()
-    found = divide(name, 3 * MIB, MIB)
+    found = divide(name, 3 * MIB)
     assert len(found) in {8, 9}
     planned = s3.served
     # The lines of JSONL have to be counted; of tables the headers tell.
@@ -167,7 +167,7 @@ def test_the_facts_of_an_object_are_those_of_its_version(s3):
 def test_an_object_that_has_changed_since_is_an_error(s3, tmp_path, kind):
     write(tmp_path / "a", kind)
     put(s3, tmp_path)
-    found = divide(f"{s3.url}/a", 1000, MIB)
+    found = divide(f"{s3.url}/a", 1000)
     Remote(s3.url).write("a", (tmp_path / "a").read_bytes() + b"\n")
     with pytest.raises(BuildError, match="the file was changed"):
         list(read_part(found[1], MIB))
@@ -292,6 +292,7 @@ def test_globs_match_as_they_do_on_a_disk(pattern, key, expected):
     assert matches(pattern.split("/"), key.split("/")) is expected
 
 
+@pytest.mark.long
 def test_a_hundred_thousand_keys_are_gone_through_soon():
     keys = [f"part={number % 100}/{number}.jsonl" for number in range(100_000)]
     assert len(Folder("s3://b/x", keys).sources().names) == 100_000

@@ -80,7 +80,7 @@ def test_rows_and_parts_of_rows(gcs):
     (name,) = expand([f"{gcs}/rows/*.jsonl"])
     lines = list(open_source(name, MIB).lines)
     assert [line.data for line in lines] == rows
-    parts = divide(name, 1000, MIB)
+    parts = divide(name, 1000)
     assert [line for part in parts for line in read_part(part, MIB)] == lines
 
 

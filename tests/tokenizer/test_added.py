@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import json
 import shutil
-from pathlib import Path
 
 import pytest
+from bundled import TOKENIZER
 
 from maskprep.config import TokenizerChoice
 from maskprep.errors import UsageError
 from maskprep.tokenizer.load import load_tokenizer
 
-SAMPLE = str(Path(__file__).parents[2] / "sample_data" / "tokenizer")
+SAMPLE = str(TOKENIZER)
 TEXT = "Buy<|sid_7|>and zq你, then <|sid_12|><|stop_here|>."
 
 

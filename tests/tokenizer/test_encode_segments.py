@@ -124,7 +124,7 @@ def test_which_tokens_are_solid():
 
 def test_a_prompt_is_encoded_from_its_last_solid_token_on():
     made = tokenizer("byte_level", "", "", "chat")
-    encoder, asked = Encoder(made), []
+    asked = []
 
     class Spy:
         name, note = "spy", ""
@@ -133,7 +133,7 @@ def test_a_prompt_is_encoded_from_its_last_solid_token_on():
             asked.extend(texts)
             return [np.asarray(whole(made, text), np.int64) for text in texts]
 
-    encoder.backend = Spy()
+    encoder = Encoder(made, Spy())
     text = "<s>" + "<|user|>the cat\n<|end|>" * 50
     starts = [index for index in range(len(text)) if text.startswith("the cat", index)]
     contexts = encoder.contexts(text, starts)

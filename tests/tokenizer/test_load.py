@@ -4,19 +4,17 @@ from __future__ import annotations
 
 import json
 import shutil
-from pathlib import Path
 
 import pytest
+from bundled import TOKENIZER
 
 from maskprep.tokenizer.load import load_tokenizer
-
-SAMPLE = Path(__file__).parents[2] / "sample_data" / "tokenizer"
 
 
 @pytest.fixture
 def cutting(tmp_path):
     """A tokenizer whose file says that it cuts and pads what it encodes."""
-    folder = shutil.copytree(SAMPLE, tmp_path / "cutting")
+    folder = shutil.copytree(TOKENIZER, tmp_path / "cutting")
     stored = json.loads((folder / "tokenizer.json").read_text("utf-8"))
     stored["truncation"] = {"direction": "Right", "max_length": 4, "strategy": "LongestFirst", "stride": 0}
     stored["padding"] = {"strategy": {"Fixed": 9}, "direction": "Left", "pad_id": 0, "pad_type_id": 0, "pad_token": "!"}
@@ -26,7 +24,7 @@ def cutting(tmp_path):
 
 
 def test_truncation_and_padding_of_its_file_are_not_part_of_a_tokenizer(cutting):
-    plain, loaded = load_tokenizer(str(SAMPLE)), load_tokenizer(str(cutting))
+    plain, loaded = load_tokenizer(str(TOKENIZER)), load_tokenizer(str(cutting))
     before = loaded.digest()
     text = "Far more than four tokens of text."
     ids = loaded.tokenizer(text, add_special_tokens=False)["input_ids"]
@@ -37,7 +35,7 @@ def test_truncation_and_padding_of_its_file_are_not_part_of_a_tokenizer(cutting)
 
 
 def test_what_a_generation_config_names_is_told_apart_from_the_eos_token(tmp_path):
-    folder = shutil.copytree(SAMPLE, tmp_path / "served")
+    folder = shutil.copytree(TOKENIZER, tmp_path / "served")
     plain = load_tokenizer(str(folder))
     assert plain.generation_stops == ()
     number = plain.tokenizer.convert_tokens_to_ids("<|endoftext|>")

@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import pyarrow as pa
+from bundled import TOKENIZER
 from typer.testing import CliRunner
 
 from maskprep.cli import app
 
-SAMPLE = Path(__file__).parents[2] / "sample_data"
-
 
 def built(folder, source, *more):
     """Build a data set into ``folder`` and return its rows as one record batch."""
-    words = ["build", str(source), "--tokenizer", str(SAMPLE / "tokenizer"), "--output", str(folder), *more]
+    words = ["build", str(source), "--tokenizer", str(TOKENIZER), "--output", str(folder), *more]
     result = CliRunner().invoke(app, words)
     assert result.exit_code == 0, (result.output, result.exception)
     batches = [batch for path in sorted(folder.glob("*.arrow")) for batch in pa.ipc.open_stream(path.read_bytes())]

@@ -8,7 +8,8 @@ import numpy as np
 import pyarrow as pa
 import pytest
 import torch
-from building import SAMPLE, built
+from building import built
+from bundled import CONVERSATIONS
 
 from maskprep.dataset.pack_rows import packed_batch
 from maskprep.dataset.packing import pack
@@ -34,7 +35,7 @@ def quiet(tmp_path, monkeypatch):
 def build(tmp_path_factory):
     """The folder of a build of the sample, and its rows."""
     folder = tmp_path_factory.mktemp("built") / "out"
-    return folder, built(folder, SAMPLE / "conversations.jsonl", "--max-rejects", "0.2")
+    return folder, built(folder, CONVERSATIONS, "--max-rejects", "0.2")
 
 
 @pytest.fixture(scope="session")

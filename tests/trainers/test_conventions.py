@@ -23,7 +23,7 @@ from maskprep.collate import additive_mask, block_mask
 from maskprep.dataset.profiles import PROFILES
 from maskprep.labelled import IGNORED
 
-pytestmark = pytest.mark.trainers
+pytestmark = [pytest.mark.trainers, pytest.mark.long]
 ROWS = 4
 
 

@@ -12,7 +12,7 @@ import pytest
 import yaml
 from steps import EXACT, OTHER, STEPS, Watch, by_hand, expected, settings, show, stored
 
-pytestmark = pytest.mark.trainers
+pytestmark = [pytest.mark.trainers, pytest.mark.long]
 
 
 def losses_of_llamafactory(program, model, tmp_path, size, **more):

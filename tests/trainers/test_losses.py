@@ -6,7 +6,7 @@ import datasets
 import pytest
 from steps import EXACT, expected, run, settings, show, started, stored
 
-pytestmark = pytest.mark.trainers
+pytestmark = [pytest.mark.trainers, pytest.mark.long]
 BATCHES = [(1, 1), (3, 1), (2, 2)]
 
 

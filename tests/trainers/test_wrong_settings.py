@@ -9,7 +9,7 @@ import pytest
 from building import built
 from steps import OTHER, expected, run, settings, show, stored
 
-pytestmark = pytest.mark.trainers
+pytestmark = [pytest.mark.trainers, pytest.mark.long]
 IMPORTED = "import load_from_disk\n"
 
 

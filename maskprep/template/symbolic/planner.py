@@ -6,14 +6,13 @@ from the beginning all the same; rows and turns that are drawn to be audited are
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Hashable
+from collections.abc import Collection, Hashable
 from zlib import crc32
 
 from maskprep.conversation import Conversation
 from maskprep.errors import RowError
 from maskprep.policy import AuditMode
 from maskprep.template.chat_template import ChatTemplate
-from maskprep.template.rendered import Rendered
 from maskprep.template.symbolic.make_plan import make_plan
 from maskprep.template.symbolic.plan import Filling, Plan
 from maskprep.template.symbolic.recording import WatchedTemplate
@@ -22,16 +21,15 @@ from maskprep.template.turns.audit import Audit, check_plainly, drawn_by, one_in
 from maskprep.template.turns.finder import TurnFinder
 from maskprep.template.turns.locate import locate
 from maskprep.template.turns.proved import Proved
+from maskprep.template.turns.prover import Prover
 from maskprep.template.turns.readable import readable
 
 _MOST_FORMS = 100_000  # that were met once, as numbers: strange data may make any number
 _MOST_HELD = 1_000_000  # pieces of text in all plans, and parts of forms: some 100 MB
 _PARTS = 10  # of the form of a message, about
 _MOST_MESSAGES = 100  # of a conversation that is planned: a plan holds a rendering for each of its turns
+_ASSISTANT = {"assistant"}  # the only role whose turns are planned
 _LIMIT = 16  # a text so many times smaller than what a rendering may take is sure to be within all limits
-
-Prove = Callable[[Conversation, ChatTemplate, TurnFinder, Rendered], Proved]
-Check = Callable[[ChatTemplate, Conversation, str], None]
 
 
 class Planner:
@@ -41,21 +39,27 @@ class Planner:
         template: the chat template.
         audit: which rows are checked.
         finder: proves the turns, and knows which of them are checked.
-        prove: proves a conversation of atoms with a template and a finder for these.
-        check: compares the text of a conversation with transformers' own, and raises ``RowError`` where they differ.
+        prover: proves a conversation of atoms.
     """
 
-    def __init__(self, template: ChatTemplate, audit: Audit, finder: TurnFinder, prove: Prove, check: Check) -> None:
+    def __init__(self, template: ChatTemplate, audit: Audit, finder: TurnFinder, prover: Prover) -> None:
         """Begin without any plan; see the class."""
-        self._template, self._audit, self._finder, self._prove, self._check = template, audit, finder, prove, check
+        self._template, self._audit, self._finder, self._prover = template, audit, finder, prover
         self._plans: dict[Hashable, Plan | None] = {}
         self._met: set[int] = set()
         self._held = 0
         self._watched: WatchedTemplate | None = None
 
     def prove(self, conversation: Conversation) -> Proved | None:
-        """Return the proofs of a conversation, None where no plan gives them."""
-        if self._audit.mode is AuditMode.ALL or len(conversation.messages) > _MOST_MESSAGES:
+        """Return the proofs of a conversation, None where no plan gives them.
+
+        Where the row is drawn to be audited, its text is still to be compared with transformers' own.
+        """
+        if (
+            self._audit.mode is AuditMode.ALL
+            or self._prover.policy.roles != _ASSISTANT
+            or len(conversation.messages) > _MOST_MESSAGES
+        ):
             return None
         form = form_of(conversation)
         plan = None if form is None else self._plan(conversation, form)
@@ -69,8 +73,6 @@ class Planner:
         if len(raw) * _LIMIT > self._template.limits.size:
             return None
         drawn = self._audit.draws(crc32(raw))
-        if drawn:
-            self._check(self._template, conversation, filling.whole.text)
         self._check_turns(conversation, filling)
         findings = (*conversation.findings, *plan.findings)
         given = filling.whole, filling.turns, filling.selected, findings, filling.located
@@ -118,7 +120,7 @@ class Planner:
             given, whole = readable(template, twin)
             if given is not twin:
                 return None  # what is tried may come out otherwise for other texts
-            proved = self._prove(twin, template, finder, whole)
+            proved = self._prover.prove(finder, twin, whole)
             astray = [turn for turn in proved.selected.values() if not turn.begins(whole)]
             located = locate(template, twin, whole, astray, self._finder.stops)
         except RowError:

@@ -9,20 +9,85 @@ assistant   A long, narrow inlet.     proved, or else the row is rejected
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 
 from maskprep.conversation import Conversation, Finding, Message
 from maskprep.errors import RowError
-from maskprep.policy import SINCE_LAST_USER, Policy, last_user
+from maskprep.policy import SINCE_LAST_USER, Part, Policy, last_user
 from maskprep.template.chat_template import ChatTemplate
 from maskprep.template.inputs import REASONING_NAMES
 from maskprep.template.rendered import Rendered
 from maskprep.template.turns.completion import written
 from maskprep.template.turns.finder import TurnFinder
 from maskprep.template.turns.other_roles import find_spoken
+from maskprep.template.turns.proved import Proved
 from maskprep.template.turns.readable import readable
-from maskprep.template.turns.turn import Turn
+from maskprep.template.turns.turn import Fit, Turn
+
+
+class Prover:
+    """Proves the turns of rendered conversations under one policy.
+
+    Args:
+        policy: which turns are trained, and which parts of them.
+        findings: told of every conversation.
+    """
+
+    def __init__(self, policy: Policy, findings: tuple[Finding, ...] = ()) -> None:
+        self.policy, self._findings = policy, findings
+
+    def prove(
+        self, finder: TurnFinder, conversation: Conversation, whole: Rendered, wanted: Collection[int] | None = None
+    ) -> Proved:
+        """Return a conversation with its turns proved.
+
+        Args:
+            finder: finds them, under the template that rendered the conversation.
+            conversation: the conversation, as the template was given it.
+            whole: its audited rendering.
+            wanted: the messages to be trained; None: those that the policy chooses.
+
+        Raises:
+            RowError: a wanted turn cannot be proved, or none is left to be trained.
+        """
+        messages = conversation.messages
+        roles = [message.role for message in messages]
+        chosen = self.policy.choose(roles) if wanted is None else wanted
+        wanted = {index for index in chosen if messages[index].in_loss}
+        turns = prove_turns(finder, conversation, wanted, whole)
+        wanted -= turns.left_out
+        selected = {t.message: t for t in turns.proved if t.message in wanted and t.parts() & self.policy.parts}
+        if not selected:
+            raise nothing_trained(messages, chosen, wanted, turns, self.policy)
+        findings = (*conversation.findings, *turns.findings, *self._told(selected.values()), *self._findings)
+        return Proved(
+            conversation,
+            finder.template,
+            whole,
+            tuple(turns.proved),
+            selected,
+            findings,
+            unrenderable=frozenset(turns.unrenderable),
+        )
+
+    def _told(self, selected: Collection[Turn]) -> Iterator[Finding]:
+        """Yield what is to be told of the turns that are trained: what was found of each, then kind by kind."""
+        for turn in selected:
+            yield from turn.findings
+        if self.policy.empty_thoughts and Part.SCAFFOLD in self.policy.parts:
+            for turn in selected:
+                if turn.thought[0] < turn.thought[1]:
+                    said = f"messages[{turn.message}]: an empty thought of the template's is trained"
+                    yield Finding("empty-think-trained", said)
+        for turn in selected:
+            if turn.fit in (Fit.GRAFT, Fit.TRAIN):
+                said = f"messages[{turn.message}]: the prompt does not fit the data"
+                yield Finding(f"prompt-mismatch-{turn.fit}", said)
+        for turn in selected:
+            if turn.fit is Fit.WHITE_SPACE:
+                said = f"messages[{turn.message}]: the prompt fits the data but for white space"
+                yield Finding("prompt-whitespace", said)
 
 
 @dataclass(slots=True)

@@ -1,4 +1,4 @@
-"""How long encoding takes, by backend: each prompt from its beginning, and from its last solid token on.
+"""How long encoding takes, by backend: each prompt from its beginning, and from its last isolated token on.
 
     python benchmarks/encoding.py TOKENIZER ROWS.jsonl[.gz] [--history split] [--rows N]
 
@@ -26,7 +26,7 @@ from maskprep.template.turns.locate import locate
 from maskprep.tokenizer.backend import TransformersBackend, choose_backend
 from maskprep.tokenizer.encode import Encoder
 from maskprep.tokenizer.load import LoadedTokenizer, load_tokenizer
-from maskprep.tokenizer.split_points import Segments
+from maskprep.tokenizer.split_points import SplitPoints
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -88,7 +88,7 @@ def main() -> None:
     print(f"{len(rows):,} conversations, history: {history}")
 
     whole = Encoder(loaded.tokenizer)
-    whole.__dict__["_segments"] = Segments({})  # no solid token: nothing is divided
+    whole.__dict__["_segments"] = SplitPoints({})  # no isolated token: nothing is divided
     fast = choose_backend(loaded.tokenizer, "auto")
     fast.load()  # before any clock starts
     ways = {

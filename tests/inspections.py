@@ -31,7 +31,7 @@ from maskprep.dataset.reader import StoredDataSet
 from maskprep.progress import Progress
 from maskprep.verify.command import check_all
 from maskprep.verify.options import VerifyOptions
-from maskprep.verify.with_model import Modelled
+from maskprep.verify.with_model import ModelChecks
 
 WITH_TOKENIZER = ("--tokenizer", str(TOKENIZER))
 
@@ -83,7 +83,7 @@ def sample_build() -> Path:
 def verified(build: Path, rows: str = "5") -> dict[str, Any]:
     """Run the checks of ``maskprep verify`` that need no model; all must pass. Return the figures of the last."""
     options = VerifyOptions(str(build), device="cpu", rows=rows)
-    results = list(islice(check_all(StoredDataSet(str(build)), Modelled(options, Progress())), 3))
+    results = list(islice(check_all(StoredDataSet(str(build)), ModelChecks(options, Progress())), 3))
     assert [(result.name, str(result.verdict)) for result in results] == [
         ("files", "passed"),
         ("structure", "passed"),

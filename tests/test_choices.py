@@ -7,14 +7,14 @@ import pytest
 from maskprep.config import load
 from maskprep.dataset.profiles import PROFILES
 from maskprep.errors import UsageError
-from maskprep.formats.registry import SHAPES
+from maskprep.formats.registry import ROW_FORMATS
 from maskprep.policy import TRAINABLE, Format, Part, ProfileName
 
 LEAST = {"sources": ["rows.jsonl"], "tokenizer": "somewhere"}
 
 
 def test_every_format_is_read_by_a_shape_of_its_name():
-    assert set(SHAPES) == set(Format) - {Format.AUTO}
+    assert set(ROW_FORMATS) == set(Format) - {Format.AUTO}
 
 
 def test_every_profile_is_written_by_a_profile_of_its_name():

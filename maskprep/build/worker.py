@@ -155,7 +155,7 @@ class Worker:
             for batch in batches(lines()):
                 writer.write(batch, fates)
                 self._refuse_useless(chunk, writer, ledgers)
-            preparer.backend.settle()
+            preparer.backend.flush_checks()
             written = {split: shard.close() for split, shard in shards.items()}
         (folder / "digests").write_bytes(packed(writer.used))
         if chunk.only is None:

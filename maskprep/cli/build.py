@@ -15,8 +15,8 @@ def build(  # noqa: PLR0913, PLR0917 - the options of the command
     tokenizer: options.Tokenizer = None,
     output: Annotated[str | None, typer.Option(metavar="OUT", help="Folder to write the data set to.")] = None,
     config: options.ConfigFile = None,
-    chat_template: options.ChatTemplate = None,
-    history: options.History = None,
+    chat_template: options.ChatTemplateOption = None,
+    history: options.HistoryOption = None,
     prompt_mismatch: options.PromptMismatch = None,
     max_length: options.MaxLength = None,
     max_rejects: Annotated[
@@ -28,7 +28,7 @@ def build(  # noqa: PLR0913, PLR0917 - the options of the command
     engine: Annotated[str | None, typer.Option(metavar="local|ray", help="Where they work.")] = None,
     settings: options.Settings = None,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace a former build in OUT, or its rest.")] = False,  # noqa: FBT002 - typer's way
-    as_json: options.Json = False,  # noqa: FBT002
+    as_json: options.JsonOption = False,  # noqa: FBT002
 ) -> None:
     """Build a data set: conversations in, Arrow shards with proved masks out."""
     given = {

@@ -19,7 +19,7 @@ def export(  # noqa: PLR0913, PLR0917 - the options of the command
     output: Annotated[str | None, typer.Option(metavar="DIR", help="Folder to write the data set to.")] = None,
     settings: options.Settings = None,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace what was written to DIR before.")] = False,  # noqa: FBT002 - typer's way
-    as_json: options.Json = False,  # noqa: FBT002
+    as_json: options.JsonOption = False,  # noqa: FBT002
 ) -> None:
     """Write a build anew for another trainer, or packed otherwise, without tokenizing."""
     with errors_shown(as_json=as_json):

@@ -17,7 +17,7 @@ from maskprep.cli.running import console, errors_shown, print_json
 if TYPE_CHECKING:
     from maskprep.examples.inputs import Inputs
     from maskprep.inspect.command import InspectReport, View
-    from maskprep.inspect.compare import Comparison
+    from maskprep.inspect.compare import MaskComparison
     from maskprep.inspect.selection import Selection
 
 _PAGE_ROWS = 500  # rows of a page for which none were chosen
@@ -43,12 +43,12 @@ def inspect(  # noqa: PLR0913, PLR0917 - the options of the command
     html: Annotated[str | None, typer.Option(metavar="FILE", help="Write a page to share.")] = None,
     tokenizer: options.Tokenizer = None,
     config: options.ConfigFile = None,
-    chat_template: options.ChatTemplate = None,
-    history: options.History = None,
+    chat_template: options.ChatTemplateOption = None,
+    history: options.HistoryOption = None,
     prompt_mismatch: options.PromptMismatch = None,
     max_length: options.MaxLength = None,
     settings: options.Settings = None,
-    as_json: options.Json = False,  # noqa: FBT002
+    as_json: options.JsonOption = False,  # noqa: FBT002
 ) -> None:
     """See what will be trained: rows of a build, or of a source as a build would make them."""
     build_options = {
@@ -155,7 +155,7 @@ def _write(html: str, title: str, rows: Iterable[Any], figures: Any, *, as_json:
         line(console(), f"{html}: {size:,} bytes")
 
 
-def _compared(target: _Target, other: str, limit: int) -> Comparison:
+def _compared(target: _Target, other: str, limit: int) -> MaskComparison:
     from maskprep.config import load  # noqa: PLC0415
     from maskprep.errors import UsageError  # noqa: PLC0415
     from maskprep.examples.inputs import look_at  # noqa: PLC0415
@@ -181,7 +181,7 @@ def _compared(target: _Target, other: str, limit: int) -> Comparison:
     return compare((", ".join(target.names), first), (other, second), viewer, limit)
 
 
-def _show_comparison(comparison: Comparison, *, as_json: bool) -> None:
+def _show_comparison(comparison: MaskComparison, *, as_json: bool) -> None:
     from maskprep.show.compared import show_comparison  # noqa: PLC0415
 
     if as_json:

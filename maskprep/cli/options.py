@@ -11,11 +11,11 @@ Sources = Annotated[
 ]
 Tokenizer = Annotated[str | None, typer.Option(metavar="DIR_OR_ID", help="Tokenizer: folder, hub id or GGUF file.")]
 ConfigFile = Annotated[str | None, typer.Option(metavar="FILE", help="YAML file with any of these settings.")]
-ChatTemplate = Annotated[
+ChatTemplateOption = Annotated[
     str | None,
     typer.Option(metavar="FILE_OR_NAME", help="Jinja file, or the name of one of the tokenizer's templates."),
 ]
-History = Annotated[
+HistoryOption = Annotated[
     str | None, typer.Option(metavar="split|mask|rendered", help="Where the template rewrites earlier turns.")
 ]
 PromptMismatch = Annotated[
@@ -25,4 +25,4 @@ MaxLength = Annotated[int | None, typer.Option(metavar="N", help="Reject rows wi
 Settings = Annotated[
     list[str] | None, typer.Option("--set", metavar="KEY.PATH=VALUE", help="Any setting; may be repeated.")
 ]
-Json = Annotated[bool, typer.Option("--json", help="Print the report as one JSON object.")]
+JsonOption = Annotated[bool, typer.Option("--json", help="Print the report as one JSON object.")]

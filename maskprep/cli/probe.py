@@ -15,12 +15,12 @@ def probe(  # noqa: PLR0913, PLR0917 - the options of the command
     tokenizer: Annotated[str, typer.Argument(metavar="TOKENIZER", help="Folder, hub id or GGUF file.")],
     sources: options.Sources = None,
     config: options.ConfigFile = None,
-    chat_template: options.ChatTemplate = None,
-    history: options.History = None,
+    chat_template: options.ChatTemplateOption = None,
+    history: options.HistoryOption = None,
     prompt_mismatch: options.PromptMismatch = None,
     max_length: options.MaxLength = None,
     settings: options.Settings = None,
-    as_json: options.Json = False,  # noqa: FBT002 - typer's way
+    as_json: options.JsonOption = False,  # noqa: FBT002 - typer's way
 ) -> None:
     """See what a chat template does, found by running it; with sources, what would become of their first rows."""
     given = {

@@ -26,7 +26,7 @@ def verify(  # noqa: PLR0913, PLR0917 - the options of the command
     learn: Annotated[int, typer.Option(metavar="N", help="Training steps of a trial on a few rows.")] = 0,
     seed: Annotated[int, typer.Option(metavar="S", help="For the sample of rows and the random model.")] = 0,
     html: Annotated[str | None, typer.Option(metavar="FILE", help="Write a page with the plots.")] = None,
-    as_json: options.Json = False,  # noqa: FBT002 - typer's way
+    as_json: options.JsonOption = False,  # noqa: FBT002 - typer's way
 ) -> None:
     """Prove that the loss a trainer will compute on a build is the loss that is meant."""
     with errors_shown(as_json=as_json):

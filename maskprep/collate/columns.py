@@ -10,7 +10,7 @@ import torch
 
 from maskprep.labelled import IGNORED
 
-Row = Mapping[str, Any]
+RowColumns = Mapping[str, Any]
 """A row: ``input_ids``, ``labels`` and, where there are any, ``loss_weights``, one item a token each. Other columns are
 ignored but for those that the collator names."""
 
@@ -18,7 +18,7 @@ FILL = {"input_ids": 0, "labels": IGNORED, "attention_mask": 0, "position_ids": 
 """The value of each column at places that hold no token; in ``input_ids`` it is the pad token's id."""
 
 
-def column(row: Row, name: str, number: int) -> torch.Tensor:
+def column(row: RowColumns, name: str, number: int) -> torch.Tensor:
     """Return a column of a row, of as many items as it has tokens: int64, or float32 for ``loss_weights``.
 
     Raises:

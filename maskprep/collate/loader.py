@@ -22,7 +22,7 @@ from torch.utils.data import DataLoader, IterableDataset, get_worker_info
 
 from maskprep.collate.ahead import ahead
 from maskprep.collate.packed import PackedCollator
-from maskprep.collate.plan import Order, Plan
+from maskprep.collate.plan import BatchPlan, OrderSettings
 from maskprep.collate.stored import StoredDocuments
 from maskprep.errors import UsageError
 from maskprep.policy import Strategy
@@ -95,10 +95,10 @@ class PackedLoader(IterableDataset[Batch]):
         if strategy not in set(Strategy):
             raise UsageError(f"strategy {strategy!r}: must be {' or '.join(Strategy)}")
         self._documents = StoredDocuments(folders)
-        self._plan = Plan(
+        self._plan = BatchPlan(
             self._documents.lengths,
             self._documents.edges,
-            Order(shares, length, batch_size, world_size, seed, shuffle, Strategy(strategy), window),
+            OrderSettings(shares, length, batch_size, world_size, seed, shuffle, Strategy(strategy), window),
         )
         self._check_lengths(length)
         self._rank, self._workers, self._look_ahead, self._start_method = rank, workers, look_ahead, start_method

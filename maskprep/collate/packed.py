@@ -14,7 +14,7 @@ from typing import Any, Literal
 
 import torch
 
-from maskprep.collate.columns import FILL, Row, column, round_up
+from maskprep.collate.columns import FILL, RowColumns, column, round_up
 from maskprep.collate.masks import additive_mask, block_mask, document_ids, flex_block_mask
 
 Attention = Literal["varlen", "positions", "sdpa", "eager", "flex"]
@@ -66,7 +66,7 @@ class PackedCollator:
         self.attention, self.pad_token_id, self.length = attention, pad_token_id, length
         self.multiple_of, self.dtype = multiple_of, dtype
 
-    def __call__(self, rows: Sequence[Row]) -> dict[str, Any]:
+    def __call__(self, rows: Sequence[RowColumns]) -> dict[str, Any]:
         """Return the batch of some rows, with the columns that ``attention`` needs."""
         if not rows:
             raise ValueError("a batch needs rows")
@@ -121,7 +121,7 @@ class PackedCollator:
                 return {"attention_mask": flex_block_mask(document_ids(position_ids))}
 
 
-def _lengths(row: Row, number: int) -> list[int]:
+def _lengths(row: RowColumns, number: int) -> list[int]:
     """Return the lengths of a row's documents."""
     tokens = len(row["input_ids"])
     if row.get("seq_lengths") is None:

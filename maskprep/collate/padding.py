@@ -7,7 +7,7 @@ from typing import Literal
 
 import torch
 
-from maskprep.collate.columns import FILL, Row, column, round_up
+from maskprep.collate.columns import FILL, RowColumns, column, round_up
 
 
 class PaddingCollator:
@@ -45,7 +45,7 @@ class PaddingCollator:
             raise ValueError(f"multiple_of {multiple_of}: must be at least 1")
         self.pad_token_id, self.side, self.multiple_of, self.max_length = pad_token_id, side, multiple_of, max_length
 
-    def __call__(self, rows: Sequence[Row]) -> dict[str, torch.Tensor]:
+    def __call__(self, rows: Sequence[RowColumns]) -> dict[str, torch.Tensor]:
         """Return the batch of some rows, as tensors of the shape ``(rows, length)``."""
         if not rows:
             raise ValueError("a batch needs rows")
@@ -84,11 +84,11 @@ class PaddingCollator:
         return padded
 
 
-def _have(rows: Sequence[Row], name: str) -> bool:
+def _have(rows: Sequence[RowColumns], name: str) -> bool:
     return any(row.get(name) is not None for row in rows)
 
 
-def _positions(row: Row, number: int) -> torch.Tensor:
+def _positions(row: RowColumns, number: int) -> torch.Tensor:
     """Return the position ids of a row, which is refused where it holds several documents."""
     size = len(row["input_ids"])
     plain = torch.arange(size)

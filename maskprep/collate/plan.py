@@ -22,7 +22,7 @@ from maskprep.policy import Strategy
 
 
 @dataclass(frozen=True, slots=True)
-class Order:
+class OrderSettings:
     """The settings that decide on the order of documents and packs; ``PackedLoader`` describes each."""
 
     weights: tuple[float, ...]
@@ -36,7 +36,7 @@ class Order:
 
 
 @dataclass(frozen=True, slots=True)
-class Plan:
+class BatchPlan:
     """The batches of every epoch.
 
     ``lengths`` has the tokens of each document; ``edges`` where folders begin, and the end of the last.
@@ -44,7 +44,7 @@ class Plan:
 
     lengths: npt.NDArray[np.int32]
     edges: Ints
-    order: Order
+    order: OrderSettings
 
     def batches(self, epoch: int, rank: int) -> Iterator[list[Ints]]:
         """Yield the packs of each batch of a rank, as document numbers.

@@ -8,7 +8,7 @@ from typing import Any
 
 from maskprep.dataset.profiles import PROFILES, Handover
 from maskprep.dataset.schema import Layout
-from maskprep.dataset.stops import eos_of, told_to_model
+from maskprep.dataset.stops import eos_of, ids_missing_in_model
 from maskprep.storage import is_remote
 
 
@@ -37,7 +37,7 @@ def hand_over(folder: str, manifest: Mapping[str, Any], layout: Layout) -> dict[
         divided=config["split"] > 0,
         pad_token=words["pad_token"] if words["pad_from"] in {"configuration", "added"} else None,
         vocabulary=words["rounded_size"] if grown else None,
-        stops=tuple(told_to_model(stops, words.get("eos_from", "tokenizer"))),
+        stops=tuple(ids_missing_in_model(stops, words.get("eos_from", "tokenizer"))),
         ends=tuple(stop["token"] for stop in stops["trained"]),
         eos_token=eos_of(stops),
     )

@@ -83,15 +83,15 @@ class _Entry(BaseModel):
     trained_tokens: int
 
 
-class _Example(BaseModel):
+class _CodeExample(BaseModel):
     file: str
     line: int
     message: str
 
 
-class _Noticed(BaseModel):
+class _NoticedTotals(BaseModel):
     rows: int
-    example: _Example
+    example: _CodeExample
     hint: str = ""
 
 
@@ -103,7 +103,7 @@ class _TooLong(BaseModel):
     trained_tokens: int
 
 
-class _Packing(BaseModel):
+class _PackingTotals(BaseModel):
     rows: int
     slots: int
     fill: float
@@ -123,10 +123,10 @@ class _Totals(BaseModel):
     unfaithful_tokens: int
     longest_sequence: int
     too_long: _TooLong
-    packing: _Packing | None = None
+    packing: _PackingTotals | None = None
     by_role_and_part: list[_Entry]
-    rejects: dict[str, _Noticed]
-    findings: dict[str, _Noticed]
+    rejects: dict[str, _NoticedTotals]
+    findings: dict[str, _NoticedTotals]
     not_read: dict[str, int] = {}
 
 

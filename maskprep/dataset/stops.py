@@ -67,7 +67,7 @@ def eos_of(stops: Mapping[str, Any]) -> str | None:
     return next((str(stop["token"]) for stop in stops["trained"] if stop["id"] not in known), None)
 
 
-def told_to_model(stops: Mapping[str, Any], eos_from: str) -> list[int]:
+def ids_missing_in_model(stops: Mapping[str, Any], eos_from: str) -> list[int]:
     """Return the ids at which generation must stop, none where the model as it was published stops there already.
 
     Where the configuration chose the eos token, the model's own files do not know of it.

@@ -21,7 +21,7 @@ from maskprep.examples.sequences import Draft, TrainingSequence
 from maskprep.labelled import Labelled
 from maskprep.policy import Policy
 from maskprep.template.turns.proved import Proved
-from maskprep.tokenizer.batch import Together
+from maskprep.tokenizer.batch import EncodedBatch
 from maskprep.tokenizer.encode import Encoded, Encoder
 
 Drafted = tuple[Proved, Draft]
@@ -40,29 +40,33 @@ def finish_all(
         policy: what is trained.
     """
     texts = [draft.text for _, draft in many]
-    together = encoder.together([text.text for text in texts], [draft.starts for _, draft in many]) if many else None
-    if together is None:
+    encoded_batch = (
+        encoder.encoded_batch([text.text for text in texts], [draft.starts for _, draft in many]) if many else None
+    )
+    if encoded_batch is None:
         # It is for one of them, maybe.
         half = len(many) // 2
         parts = (many[:half], many[half:]) if half else ()
         return [each for part in parts for each in finish_all(part, encoder, control, policy)] or [None] * len(many)
     runs = runs_of(texts)
-    starts, ends = together.edges[:-1], together.edges[1:]
-    spelt = control.from_data(together.ids, starts, ends, together.in_bytes(runs.ends), runs.sources)
-    odd = ~together.met
-    odd[np.searchsorted(together.tokens, spelt, side="right") - 1] = True
+    starts, ends = encoded_batch.edges[:-1], encoded_batch.edges[1:]
+    spelt = control.from_data(encoded_batch.ids, starts, ends, encoded_batch.in_bytes(runs.ends), runs.sources)
+    odd = ~encoded_batch.prefix_ok
+    odd[np.searchsorted(encoded_batch.tokens, spelt, side="right") - 1] = True
     marked = [Marked(draft.text, draft.stretches, proved.conversation.messages) for proved, draft in many]
-    labelled = label_all(together, marked, runs, policy)
+    labelled = label_all(encoded_batch, marked, runs, policy)
     return [
-        None if one is None or alone else _prepared(*each, one, together, number)
+        None if one is None or alone else _prepared(*each, one, encoded_batch, number)
         for number, (each, one, alone) in enumerate(zip(many, labelled, odd.tolist(), strict=True))
     ]
 
 
-def _prepared(proved: Proved, draft: Draft, labelled: Labelled, together: Together, number: int) -> Prepared | None:
+def _prepared(
+    proved: Proved, draft: Draft, labelled: Labelled, encoded_batch: EncodedBatch, number: int
+) -> Prepared | None:
     """Return what one conversation becomes, None where nothing of it would be trained."""
-    low, high = together.tokens[number : number + 2].tolist()
-    edges = together.edges[low : high + 1] - together.bytes[number]
+    low, high = encoded_batch.tokens[number : number + 2].tolist()
+    edges = encoded_batch.edges[low : high + 1] - encoded_batch.bytes[number]
     encoded = Encoded(labelled.input_ids, edges[:-1], edges[1:])
     sequence = PreparedSequence.of(labelled, TrainingSequence(draft.text, draft.stretches, encoded))
     return None if sequence is None else Prepared((sequence,), (*proved.findings, *draft.findings))

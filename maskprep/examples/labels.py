@@ -16,7 +16,7 @@ from maskprep.examples.mask import PARTS, Marked, Runs, Segments, cut, cut_all
 from maskprep.examples.sequences import TrainingSequence
 from maskprep.labelled import IGNORED, Labelled, Span, weights_or_none
 from maskprep.policy import Policy
-from maskprep.tokenizer.batch import Together
+from maskprep.tokenizer.batch import EncodedBatch
 
 
 def label(sequence: TrainingSequence, messages: Sequence[Message], policy: Policy) -> Labelled:
@@ -43,7 +43,7 @@ def label(sequence: TrainingSequence, messages: Sequence[Message], policy: Polic
     return _labelled(ids, kinds, weights, np.asarray([0, len(ids)], np.int64), [messages])[0]
 
 
-def label_all(together: Together, many: Sequence[Marked], runs: Runs, policy: Policy) -> list[Labelled | None]:
+def label_all(together: EncodedBatch, many: Sequence[Marked], runs: Runs, policy: Policy) -> list[Labelled | None]:
     """Return the labels and spans of many sequences, None for those that ``label`` is to be asked about.
 
     Args:

@@ -11,19 +11,19 @@ from collections.abc import Sequence
 from maskprep.conversation import Message
 from maskprep.errors import RowError
 from maskprep.formats.history import read_history
-from maskprep.formats.row import Row
-from maskprep.formats.shape import Shape
+from maskprep.formats.row import InputRow
+from maskprep.formats.shape import RowFormat
 from maskprep.policy import Format
 
 _HINT = 'An Alpaca row is {"instruction": "…", "input": "…", "output": "…"}; columns: can map other names.'
 _FIELDS = ("instruction", "input", "context", "output", "response", "history")
 
 
-def _fits(row: Row) -> bool:
+def _fits(row: InputRow) -> bool:
     return row.get("instruction") is not None and row.first(("output", "response")) is not None
 
 
-def _read(row: Row) -> Sequence[Message]:
+def _read(row: InputRow) -> Sequence[Message]:
     """Return the messages of a row's history, question and answer; all answers are in the loss, the history's too."""
     asked = [row.text("instruction", hint=_HINT), row.text("input", "context", hint=_HINT)]
     said = row.text("output", "response", hint=_HINT)
@@ -35,4 +35,4 @@ def _read(row: Row) -> Sequence[Message]:
     return [*read_history(row), asks, says]
 
 
-ALPACA = Shape(Format.ALPACA, _FIELDS, _fits, _read, messages=False)
+ALPACA = RowFormat(Format.ALPACA, _FIELDS, _fits, _read, messages=False)

@@ -37,7 +37,7 @@ def join_channels(messages: Sequence[Message], at: str, findings: list[Finding])
             joined += [*_turn(waiting, at), _without_channel(message)]
             waiting = []
             continue
-        told = _told(message, f"{at}[{index}]", findings)
+        told = _by_channel(message, f"{at}[{index}]", findings)
         if waiting and (_answers(waiting) or (_calls(waiting) and not told.fields.get("tool_calls"))):
             joined += _turn(waiting, at)
             waiting = []
@@ -45,7 +45,7 @@ def join_channels(messages: Sequence[Message], at: str, findings: list[Finding])
     return [*joined, *_turn(waiting, at)]
 
 
-def _told(message: Message, at: str, findings: list[Finding]) -> Message:
+def _by_channel(message: Message, at: str, findings: list[Finding]) -> Message:
     """Return a message with its text in the field that its channel stands for: thought, content or tool call."""
     channel = message.fields["channel"]
     if channel not in _CHANNELS:

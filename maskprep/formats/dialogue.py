@@ -12,7 +12,7 @@ from maskprep.formats.message import read_message
 from maskprep.formats.names import CALL, REASONING_KEYS
 from maskprep.formats.nested_json import unwrapped, unwrapped_list
 from maskprep.formats.plain import plain_message
-from maskprep.formats.row import Row
+from maskprep.formats.row import InputRow
 from maskprep.formats.wording import kind
 
 _HINT = 'Give a list of messages: [{"role": "user", "content": "…"}, …].'
@@ -27,7 +27,7 @@ PAIRS = (
 _PAIR_SYSTEM = ("system", "system_prompt")
 
 
-def read_dialogue(value: object, at: str, row: Row, weights: tuple[float, float] = (1.0, 1.0)) -> list[Message]:
+def read_dialogue(value: object, at: str, row: InputRow, weights: tuple[float, float] = (1.0, 1.0)) -> list[Message]:
     """Return the messages of a list, or of that list as JSON text, which stands ``at`` a place such as ``messages``.
 
     Its elements are messages, pairs of a question and an answer, or texts that alternate, the user's first. Tool calls
@@ -59,7 +59,7 @@ def read_dialogue(value: object, at: str, row: Row, weights: tuple[float, float]
     return join_channels(messages, at, row.findings)
 
 
-def pair_of(raw: object, row: Row) -> tuple[str, str] | None:
+def pair_of(raw: object, row: InputRow) -> tuple[str, str] | None:
     """Return the keys under which an element of a list holds a question and an answer, None where it is no pair."""
     if not isinstance(raw, dict) or "role" in raw or "from" in raw:
         return None
@@ -97,7 +97,7 @@ def _alternating(texts: list[str], weights: tuple[float, float]) -> list[Message
 
 
 def _read_pair(
-    raw: dict[str, Any], pair: tuple[str, str], at: str, row: Row, weights: tuple[float, float]
+    raw: dict[str, Any], pair: tuple[str, str], at: str, row: InputRow, weights: tuple[float, float]
 ) -> list[Message]:
     """Return the messages of a question and its answer; keys beside them that speak of the loss are the answer's."""
     question, answer = pair

@@ -14,7 +14,7 @@ from maskprep.formats.names import REASONING_KEYS
 from maskprep.formats.nested_json import unwrapped
 from maskprep.formats.parts import joined_text
 from maskprep.formats.reasoning import once
-from maskprep.formats.row import Row
+from maskprep.formats.row import InputRow
 from maskprep.formats.tags import untagged
 from maskprep.formats.tools import TOOL_FIELDS, as_tools, read_objects, read_tools
 from maskprep.formats.weights import WEIGHT_KEYS, as_weight, read_weight
@@ -35,7 +35,7 @@ _SWITCHES = (True, False, "true", "false", "True", "False")
 """Keys that may hold a row's weight as a yes or no; a number there (``loss: 1.7``) may be a measurement."""
 
 
-def finish(row: Row, messages: Sequence[Message], *, tags: bool = True) -> Conversation:
+def finish(row: InputRow, messages: Sequence[Message], *, tags: bool = True) -> Conversation:
     """Return the conversation made of a row's messages and of the fields beside them.
 
     ``tags``: whether calls, tools and results that stand as tags in the text are read. Raises RowError, among others
@@ -72,7 +72,7 @@ def _name_of(tool: dict[str, Any]) -> str:
     return str(function.get("name") if isinstance(function, dict) else tool.get("name"))
 
 
-def _with_system(row: Row, messages: list[Message]) -> list[Message]:
+def _with_system(row: InputRow, messages: list[Message]) -> list[Message]:
     texts = {key: _system_text(row.take(key), key) for key in row.saying(SYSTEM_FIELDS)}
     found = {text for text in texts.values() if text.strip()}
     if not found:
@@ -99,7 +99,7 @@ def _is_text(value: list[Any]) -> bool:
     return all(isinstance(item, dict) for item in value)
 
 
-def _check_media(row: Row) -> None:
+def _check_media(row: InputRow) -> None:
     """Refuse a row with pictures or sound: without them its text means something else."""
     media = [key for key in row.fields if key in MEDIA and not says_nothing(row.fields[key])]
     if media:
@@ -108,7 +108,7 @@ def _check_media(row: Row) -> None:
         raise RowError("media-part", text, hint)
 
 
-def _with_reasoning(row: Row, messages: list[Message]) -> list[Message]:
+def _with_reasoning(row: InputRow, messages: list[Message]) -> list[Message]:
     """Return the messages, the row's reasoning put into its answer: the only one, or the completion's last."""
     keys = [key for key in row.saying(REASONING_KEYS) if not isinstance(row.fields[key], bool | int | float)]
     if not keys:
@@ -130,7 +130,7 @@ def _with_reasoning(row: Row, messages: list[Message]) -> list[Message]:
     return [*messages[: answers[0]], replace(answer, fields=fields), *messages[answers[0] + 1 :]]
 
 
-def _weighted(row: Row, messages: Sequence[Message]) -> Sequence[Message]:
+def _weighted(row: InputRow, messages: Sequence[Message]) -> Sequence[Message]:
     """Return the messages with their weights multiplied by that of the row, where it has one."""
     said = {key: row.fields[key] for key in row.saying(WEIGHT_KEYS)}
     keys = [key for key, value in said.items() if is_switch(value) and (key in _FACTORS or _is_yes_or_no(key, value))]
@@ -155,7 +155,7 @@ def _is_yes_or_no(key: str, value: object) -> bool:
     return value in _SWITCHES and not (key == "loss" and isinstance(value, float))
 
 
-def _parsed(row: Row, key: str, code: str) -> object:
+def _parsed(row: InputRow, key: str, code: str) -> object:
     """Return a field, parsed where it is JSON text. Raises RowError with ``code`` where it is broken JSON."""
     try:
         return unwrapped(row.take(key))

@@ -9,8 +9,8 @@ from maskprep.conversation import Message
 from maskprep.errors import RowError
 from maskprep.formats.dialogue import read_dialogue
 from maskprep.formats.nested_json import unwrapped_list
-from maskprep.formats.row import Row
-from maskprep.formats.shape import Shape
+from maskprep.formats.row import InputRow
+from maskprep.formats.shape import RowFormat
 from maskprep.formats.wording import kind
 from maskprep.policy import Format
 
@@ -27,12 +27,12 @@ def as_message(content: object, at: str) -> dict[str, Any]:
     return {**rest, "role": content.get("role") or "user", "content": listed}
 
 
-def _fits(row: Row) -> bool:
+def _fits(row: InputRow) -> bool:
     value = row.get("contents")
     return isinstance(value, list) and bool(value) and isinstance(value[0], dict) and "parts" in value[0]
 
 
-def _read(row: Row) -> Sequence[Message]:
+def _read(row: InputRow) -> Sequence[Message]:
     value = row.take("contents")
     if not isinstance(value, list) or not value:
         raise RowError("no-messages", f"contents must be a list, not {kind(value)}", _HINT)
@@ -40,4 +40,4 @@ def _read(row: Row) -> Sequence[Message]:
     return read_dialogue([as_message(each, f"contents[{i}]") for i, each in enumerate(listed)], "contents", row)
 
 
-GEMINI = Shape(Format.GEMINI, ("contents",), _fits, _read)
+GEMINI = RowFormat(Format.GEMINI, ("contents",), _fits, _read)

@@ -6,7 +6,7 @@ from maskprep.conversation import Message
 from maskprep.errors import RowError
 from maskprep.formats.dialogue import read_dialogue
 from maskprep.formats.nested_json import unwrapped
-from maskprep.formats.row import Row
+from maskprep.formats.row import InputRow
 from maskprep.formats.wording import kind
 
 _HINT = 'Give history as [["question", "answer"], …].'
@@ -14,7 +14,7 @@ _PAIR = 2
 _ROLES = ("user", "assistant")
 
 
-def read_history(row: Row) -> list[Message]:
+def read_history(row: InputRow) -> list[Message]:
     """Return the messages of ``history``: pairs of texts, messages, or either list as JSON text. Raises RowError."""
     value = row.take("history")
     if isinstance(value, str) and value:

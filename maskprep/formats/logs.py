@@ -20,8 +20,8 @@ from maskprep.formats.names import usual_role
 from maskprep.formats.nested_json import unwrapped
 from maskprep.formats.openai import LISTS
 from maskprep.formats.responses import as_messages
-from maskprep.formats.row import Row
-from maskprep.formats.shape import Shape
+from maskprep.formats.row import InputRow
+from maskprep.formats.shape import RowFormat
 from maskprep.formats.wording import kind
 from maskprep.policy import Format
 
@@ -31,7 +31,7 @@ _ASKED = (*LISTS, "contents")
 _HINT = 'Give {"request": {"messages": […]}, "response": {"choices": [{"message": {…}}]}}.'
 
 
-def _fits(row: Row) -> bool:
+def _fits(row: InputRow) -> bool:
     if row.first(_ANSWERS) is None:
         return False
     if row.first(_ASKED) is not None:
@@ -53,7 +53,7 @@ def _asks(messages: object) -> bool:
     return isinstance(role, str) and usual_role(role) in {"user", "tool"}
 
 
-def _read(row: Row) -> Sequence[Message]:
+def _read(row: InputRow) -> Sequence[Message]:
     answer = row.take(*_ANSWERS)
     name = row.first(_REQUESTS) if row.first(_ASKED) is None else None
     if name is not None:
@@ -111,7 +111,7 @@ def _answered(answer: object) -> list[Any]:
     if isinstance(answer.get("text"), str) and "content" not in answer:  # of a completion
         return _with_rest(_answered(answer["text"]), answer, "text")
     if "content" in answer or "tool_calls" in answer:
-        return [{**_told(answer), "role": "assistant"}]
+        return [{**_around_answer(answer), "role": "assistant"}]
     raise RowError("bad-message", "response holds no answer in a known form", _HINT)
 
 
@@ -130,15 +130,15 @@ def _is_item(value: object) -> bool:
     return isinstance(value, dict) and ("role" in value or "type" in value)
 
 
-def _told(around: Mapping[str, Any]) -> dict[str, Any]:
+def _around_answer(around: Mapping[str, Any]) -> dict[str, Any]:
     """Return the keys around a server's answer without those that mean nothing for training, lest they be printed."""
     return {name: value for name, value in around.items() if name not in MEANINGLESS}
 
 
 def _with_rest(messages: list[Any], around: Mapping[str, Any], key: str) -> list[Any]:
     """Return messages, the last with the keys that stood around the answer, so that each is accounted for."""
-    rest = {name: value for name, value in _told(around).items() if name not in {key, "role"}}
+    rest = {name: value for name, value in _around_answer(around).items() if name not in {key, "role"}}
     return [*messages[:-1], {**rest, **messages[-1]}] if messages else messages
 
 
-LOGS = Shape(Format.LOG, (*_REQUESTS, *_ANSWERS, *_ASKED), _fits, _read)
+LOGS = RowFormat(Format.LOG, (*_REQUESTS, *_ANSWERS, *_ASKED), _fits, _read)

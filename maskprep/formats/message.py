@@ -8,10 +8,10 @@ from typing import Any
 from maskprep.conversation import Message
 from maskprep.errors import RowError
 from maskprep.formats.names import CALL, MESSAGE_FIELDS, REASONING_KEYS, REASONING_LISTS
-from maskprep.formats.parts import Parts, Result, read_parts, result_text
+from maskprep.formats.parts import Parts, ToolResult, read_parts, result_text
 from maskprep.formats.ranges import read_ranges
 from maskprep.formats.reasoning import alike, once, read_pieces
-from maskprep.formats.row import Row
+from maskprep.formats.row import InputRow
 from maskprep.formats.tool_calls import read_call_text, read_tool_calls
 from maskprep.formats.weights import DETAIL_KEYS, WEIGHT_KEYS, read_weight
 from maskprep.formats.wording import kind, quote
@@ -23,7 +23,7 @@ _KNOWN = frozenset(MESSAGE_FIELDS)
 _TEXT_ONLY = "Give the content as a string, or as a list of text parts."
 
 
-def read_message(raw: object, at: str, row: Row, weight: float = 1.0) -> list[Message]:
+def read_message(raw: object, at: str, row: InputRow, weight: float = 1.0) -> list[Message]:
     """Return one message, normalised, which stands ``at`` a place such as ``messages[3]``; its default is ``weight``.
 
     Several are returned only where a user message has results of tools among its parts: each becomes a message of its
@@ -69,7 +69,7 @@ def _refuse_strays(message: Mapping[str, Any], role: str, at: str) -> None:
         raise RowError("bad-message", f"{at} is said to {quote(str(message['recipient']))}, in no channel", hint)
 
 
-def _fields(message: Mapping[str, Any], role: str, at: str, row: Row) -> tuple[dict[str, Any], Parts]:
+def _fields(message: Mapping[str, Any], role: str, at: str, row: InputRow) -> tuple[dict[str, Any], Parts]:
     fields: dict[str, Any] = {"role": role, "content": ""}
     calls: list[dict[str, Any]] = []
     for key, value in message.items():
@@ -105,13 +105,13 @@ def _fields(message: Mapping[str, Any], role: str, at: str, row: Row) -> tuple[d
     return fields, parts
 
 
-def _calls(key: str, value: object, at: str, row: Row) -> list[dict[str, Any]]:
+def _calls(key: str, value: object, at: str, row: InputRow) -> list[dict[str, Any]]:
     if key == "tool_calls":
         return read_tool_calls(value, at, row.findings)
     return [] if value in ("", [], {}) else read_call_text(value, at, row.findings)
 
 
-def _call_fields(message: Mapping[str, Any], at: str, row: Row) -> dict[str, Any]:
+def _call_fields(message: Mapping[str, Any], at: str, row: InputRow) -> dict[str, Any]:
     """Return the fields of a message whose content is JSON of tool calls, or which has name and arguments of one."""
     rest = {key: value for key, value in message.items() if key not in {"role", "content"}}
     content = message.get("content")
@@ -152,7 +152,7 @@ def _with_results(fields: Mapping[str, Any], parts: Parts, weight: float, at: st
     return [message for message in listed if message is not None]
 
 
-def _result(result: Result, weight: float, told: Mapping[str, Any]) -> Message:
+def _result(result: ToolResult, weight: float, told: Mapping[str, Any]) -> Message:
     own = {"tool_call_id": result.call_id, "name": result.name}
     given = {**told, **{key: value for key, value in own.items() if value is not None}}
     return Message({"role": "tool", "content": result.text, **given}, weight)

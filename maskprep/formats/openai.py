@@ -11,8 +11,8 @@ from maskprep.errors import RowError
 from maskprep.formats.dialogue import pair_of, read_dialogue
 from maskprep.formats.names import Names, usual_role
 from maskprep.formats.nested_json import unwrapped, unwrapped_list
-from maskprep.formats.row import Row
-from maskprep.formats.shape import Shape
+from maskprep.formats.row import InputRow
+from maskprep.formats.shape import RowFormat
 from maskprep.formats.wording import quote
 from maskprep.policy import Format
 
@@ -25,7 +25,7 @@ ANYTHING = ("items", "data")
 _HINT = "Name the fields in the configuration, for example columns: {prompt: question, completion: answer}."
 
 
-def read_list(row: Row) -> Sequence[Message]:
+def read_list(row: InputRow) -> Sequence[Message]:
     """Return the messages of a row's list; errors name their place: ``messages[3].content``. Raises RowError."""
     name = list_name(row)
     if name is None:
@@ -37,7 +37,7 @@ def read_list(row: Row) -> Sequence[Message]:
     return read_dialogue(row.take(name), name, row)
 
 
-def list_name(row: Row) -> str | None:
+def list_name(row: InputRow) -> str | None:
     """Return the field of the row that holds its messages: the first of the usual names under which such stand."""
     first = row.first(LISTS)
     if first is None or _are_messages(row.get(first), row):
@@ -77,7 +77,7 @@ def _names_its_speaker(text: str) -> bool:
     )
 
 
-def _are_messages(value: object, row: Row) -> bool:
+def _are_messages(value: object, row: InputRow) -> bool:
     """Tell whether a value looks like a list of messages, or like the JSON text of one."""
     if isinstance(value, str):
         return value.lstrip().startswith(("[", '"['))
@@ -88,7 +88,7 @@ def _are_messages(value: object, row: Row) -> bool:
     return not renamed.keys().isdisjoint(("role", "from", "content")) or pair_of(first, row) is not None
 
 
-def _hold_messages(text: str, row: Row) -> bool:
+def _hold_messages(text: str, row: InputRow) -> bool:
     """Tell whether a text is JSON of a list of objects that look like messages."""
     try:
         value = unwrapped_list(text)
@@ -97,20 +97,20 @@ def _hold_messages(text: str, row: Row) -> bool:
     return isinstance(value, list) and value != [] and isinstance(value[0], dict) and _are_messages(value, row)
 
 
-def speaks_for_nobody(row: Row) -> bool:
+def speaks_for_nobody(row: InputRow) -> bool:
     """Tell whether a row holds a list of objects of which the first has no role: that one is not read as it is."""
     first = first_message(row)
     return isinstance(first, dict) and row.names.renamed_message(first).keys().isdisjoint(("role", "from"))
 
 
-def first_message(row: Row) -> Any:
+def first_message(row: InputRow) -> Any:
     """Return the first element of a row's list, None where there is no list; its keys tell the row's format."""
     name = list_name(row)
     messages = row.get(name) if name is not None else None
     return messages[0] if isinstance(messages, list) and messages else None
 
 
-def _fits_openai(row: Row) -> bool:
+def _fits_openai(row: InputRow) -> bool:
     """Tell whether a row holds a list of messages, and none of another format."""
     name = list_name(row)
     if name is None:
@@ -127,7 +127,7 @@ def _fits_openai(row: Row) -> bool:
     return is_ours and _are_messages([first], row)
 
 
-def _fits_sharegpt(row: Row) -> bool:
+def _fits_sharegpt(row: InputRow) -> bool:
     """Tell whether a row holds messages of the keys ``from`` and ``value``."""
     first = first_message(row)
     return isinstance(first, dict) and _is_sharegpt(first, row.names)
@@ -138,5 +138,5 @@ def _is_sharegpt(message: Mapping[str, Any], names: Names) -> bool:
     return "from" in renamed and "role" not in renamed
 
 
-OPENAI = Shape(Format.OPENAI, LISTS, _fits_openai, read_list)
-SHAREGPT = Shape(Format.SHAREGPT, LISTS, _fits_sharegpt, read_list)
+OPENAI = RowFormat(Format.OPENAI, LISTS, _fits_openai, read_list)
+SHAREGPT = RowFormat(Format.SHAREGPT, LISTS, _fits_sharegpt, read_list)

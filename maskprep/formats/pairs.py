@@ -17,26 +17,26 @@ from maskprep.formats.dialogue import pair_of, read_dialogue
 from maskprep.formats.openai import ANYTHING, LISTS, first_message, read_list, texts_fault
 from maskprep.formats.prompt_completion import PROMPT_COMPLETION
 from maskprep.formats.question_answer import QUESTION_ANSWER
-from maskprep.formats.row import Row
-from maskprep.formats.shape import Shape
+from maskprep.formats.row import InputRow
+from maskprep.formats.shape import RowFormat
 from maskprep.policy import Format
 
 _TEXTS = (*LISTS, "data")
 _OTHERS = (PROMPT_COMPLETION, ALPACA, QUESTION_ANSWER)
 
 
-def _fits_pairs(row: Row) -> bool:
+def _fits_pairs(row: InputRow) -> bool:
     return pair_of(first_message(row), row) is not None
 
 
-def _fits_texts(row: Row) -> bool:
+def _fits_texts(row: InputRow) -> bool:
     name = _texts_name(row)
     if name is None or texts_fault(name, row.get(name)) is not None:
         return False
     return name not in ANYTHING or not any(shape.fits(row) for shape in _OTHERS)
 
 
-def _texts_name(row: Row) -> str | None:
+def _texts_name(row: InputRow) -> str | None:
     return next((name for name in _TEXTS if _are_texts(row.get(name))), None)
 
 
@@ -46,10 +46,10 @@ def _are_texts(value: object) -> bool:
     return not value[0].lstrip().startswith("{")
 
 
-def _read_texts(row: Row) -> Sequence[Message]:
+def _read_texts(row: InputRow) -> Sequence[Message]:
     name = _texts_name(row) or row.first(_TEXTS) or "messages"
     return read_dialogue(row.take(name), name, row)
 
 
-PAIRS = Shape(Format.PAIRS, LISTS, _fits_pairs, read_list)
-TEXTS = Shape(Format.TEXTS, _TEXTS, _fits_texts, _read_texts)
+PAIRS = RowFormat(Format.PAIRS, LISTS, _fits_pairs, read_list)
+TEXTS = RowFormat(Format.TEXTS, _TEXTS, _fits_texts, _read_texts)

@@ -16,7 +16,7 @@ from typing import Any
 from maskprep.conversation import Finding
 from maskprep.errors import RowError
 from maskprep.formats.keys import MEANINGLESS, Speaks, is_switch, says_nothing, speaks_of
-from maskprep.formats.row import Row, list_of, unread
+from maskprep.formats.row import InputRow, list_of, unread
 from maskprep.formats.tool_calls import read_call_text
 from maskprep.formats.weights import WEIGHT_KEYS
 from maskprep.formats.wording import kind, quote
@@ -56,7 +56,7 @@ _MEDIA_HINT = "Rows with images, sound or files cannot be prepared: take them ou
 
 
 @dataclass(frozen=True, slots=True)
-class Result:
+class ToolResult:
     """The result of a tool call: its ``text`` and, where the data has them, the id of the call and the tool's name."""
 
     text: str
@@ -74,11 +74,11 @@ class Parts:
     content: list[str] = field(default_factory=list)
     reasoning: list[str] = field(default_factory=list)
     tool_calls: list[dict[str, Any]] = field(default_factory=list)
-    results: list[Result] = field(default_factory=list)
+    results: list[ToolResult] = field(default_factory=list)
     before: int = 0
 
 
-def read_parts(parts: list[Any], at: str, role: str, row: Row) -> Parts:
+def read_parts(parts: list[Any], at: str, role: str, row: InputRow) -> Parts:
     """Return the content of a list of parts, which stands ``at`` a place; only an assistant may reason and call.
 
     Adds ``parts-reordered`` where the text that a template puts last does not come last. Raises RowError
@@ -132,7 +132,7 @@ def joined_text(value: object, at: str) -> str:
     return _text(value, (name, "text", "value"), at)
 
 
-def _read_part(part: object, at: str, role: str, read: Parts, row: Row) -> int:
+def _read_part(part: object, at: str, role: str, read: Parts, row: InputRow) -> int:
     """Add one part to ``read``; return where its kind stands within a turn."""
     if isinstance(part, str):
         read.content.append(part)
@@ -195,7 +195,7 @@ def _name_of(part: Mapping[str, Any], at: str) -> str:
     raise RowError("unsupported-part", f"{at} is a part without a type", _PARTS_HINT)
 
 
-def _note(part: Mapping[str, Any], at: str, row: Row, known: frozenset[str]) -> None:
+def _note(part: Mapping[str, Any], at: str, row: InputRow, known: frozenset[str]) -> None:
     for key, value in part.items():
         if key in known or key in MEANINGLESS or says_nothing(value):
             continue
@@ -241,11 +241,11 @@ def _call(part: Mapping[str, Any], name: str) -> object:
     return next((part[key] for key in ("value", "text", name) if part.get(key) is not None), part)
 
 
-def _result(part: Mapping[str, Any], name: str, at: str) -> Result:
+def _result(part: Mapping[str, Any], name: str, at: str) -> ToolResult:
     own = part[name] if isinstance(part.get(name), dict) else part
     held = ("content", "output", "response", "value", "text")
     value = next((own[key] for key in held if own.get(key) is not None), "")
     keys = ("tool_use_id", "toolUseId", "call_id", "tool_call_id", "id")
     identity = next((own[key] for key in keys if isinstance(own.get(key), str)), None)
     told = own["name"] if isinstance(own.get("name"), str) else None
-    return Result(result_text(value, f"{at}.content"), identity, told)
+    return ToolResult(result_text(value, f"{at}.content"), identity, told)

@@ -18,7 +18,7 @@ from maskprep.errors import RowError
 from maskprep.formats.names import usual_role
 from maskprep.formats.nested_json import unwrapped
 from maskprep.formats.openai import LISTS
-from maskprep.formats.row import Row
+from maskprep.formats.row import InputRow
 from maskprep.formats.wording import kind, quote
 
 CHOSEN = (
@@ -35,7 +35,7 @@ FIELDS = (*CHOSEN, *REJECTED, "label")
 _QUESTIONS = ("prompt", "question", "query", "instruction", "input")
 
 
-def is_preference(row: Row) -> bool:
+def is_preference(row: InputRow) -> bool:
     """Tell whether a row compares two answers, or judges one."""
     fields = row.fields
     if fields.keys().isdisjoint(FIELDS):
@@ -44,7 +44,7 @@ def is_preference(row: Row) -> bool:
     return compared or isinstance(fields.get("label"), bool)
 
 
-def refuse_preference(row: Row) -> RowError:
+def refuse_preference(row: InputRow) -> RowError:
     """Return the error of a preference row that nobody wants to train as it is."""
     keys = [key for key in FIELDS if row.get(key) is not None]
     what = "judges its answer" if keys == ["label"] else "compares answers"
@@ -52,7 +52,7 @@ def refuse_preference(row: Row) -> RowError:
     return RowError("preference-row", message, "preference: chosen trains the good answer, and no bad one")
 
 
-def choose(row: Row) -> None:
+def choose(row: InputRow) -> None:
     """Put the chosen answer of a preference row in the place of a completion, which makes it an ordinary row.
 
     Raises RowError ``marked-bad`` where the only answer is, and ``preference-row`` where none was chosen.
@@ -67,7 +67,7 @@ def choose(row: Row) -> None:
     row.put(_with_answer(fields, chosen, row))
 
 
-def _with_answer(fields: dict[str, Any], chosen: object, row: Row) -> dict[str, Any]:
+def _with_answer(fields: dict[str, Any], chosen: object, row: InputRow) -> dict[str, Any]:
     inner = fields.get("input")
     if isinstance(inner, dict):
         row.fields = fields
@@ -97,7 +97,7 @@ def _with_answer(fields: dict[str, Any], chosen: object, row: Row) -> dict[str, 
     return _behind(fields, asked, said, row)
 
 
-def _behind(fields: dict[str, Any], asked: str | None, said: str | list[Any], row: Row) -> dict[str, Any]:
+def _behind(fields: dict[str, Any], asked: str | None, said: str | list[Any], row: InputRow) -> dict[str, Any]:
     """Return the fields of a row with the chosen answer behind its question, which that may begin with itself."""
     if isinstance(said, str) and asked is None:
         raise RowError("preference-row", f"the row has no question beside its chosen answer; {_ASKS}", _HINT)
@@ -113,7 +113,7 @@ def _behind(fields: dict[str, Any], asked: str | None, said: str | list[Any], ro
     return _divided(fields if asked is None else _without(fields, asked), messages, row)
 
 
-def _divided(fields: dict[str, Any], messages: list[Any], row: Row) -> dict[str, Any]:
+def _divided(fields: dict[str, Any], messages: list[Any], row: InputRow) -> dict[str, Any]:
     """Return the fields of a row with the messages behind the last question as completion, the others as prompt."""
     last = max((index for index, each in enumerate(messages) if _role(each, row) == "user"), default=-1)
     return {**fields, "prompt": messages[: last + 1], "completion": messages[last + 1 :]}
@@ -134,7 +134,7 @@ def _parsed(text: str) -> Any:
     return value if listed and are_messages else text
 
 
-def _role(message: object, row: Row) -> str | None:
+def _role(message: object, row: InputRow) -> str | None:
     """Return the role of a message as the data has it, None where it has none that is known."""
     role = row.names.message(message).get("role") if isinstance(message, dict) else None
     return row.names.roles.get(role) or usual_role(role) if isinstance(role, str) else None

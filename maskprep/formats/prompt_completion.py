@@ -10,8 +10,8 @@ from maskprep.formats.dialogue import read_dialogue
 from maskprep.formats.history import read_history
 from maskprep.formats.nested_json import unwrapped
 from maskprep.formats.question_answer import names_of
-from maskprep.formats.row import Row
-from maskprep.formats.shape import Shape
+from maskprep.formats.row import InputRow
+from maskprep.formats.shape import RowFormat
 from maskprep.formats.wording import kind
 from maskprep.policy import Format
 
@@ -19,7 +19,7 @@ _HINT = 'Give {"prompt": "…", "completion": "…"}, or lists of messages; colu
 _ANSWERS = ("completion", "response")
 
 
-def _fits(row: Row) -> bool:
+def _fits(row: InputRow) -> bool:
     answer = _answer(row)
     if row.get("prompt") is None or answer is None:
         return False
@@ -29,7 +29,7 @@ def _fits(row: Row) -> bool:
     return other is None or all(_is_blank(row.get(key)) for key in other)
 
 
-def _answer(row: Row) -> str | None:
+def _answer(row: InputRow) -> str | None:
     """Return the field of the answer: the first that says something, else the first that is there."""
     return next((key for key in _ANSWERS if not _is_blank(row.get(key))), row.first(_ANSWERS))
 
@@ -38,14 +38,14 @@ def _is_blank(value: object) -> bool:
     return not (value.strip() if isinstance(value, str) else value)
 
 
-def read_prompt_completion(row: Row) -> Sequence[Message]:
+def read_prompt_completion(row: InputRow) -> Sequence[Message]:
     """Return the messages of prompt and completion. The assistant messages within the prompt are not in the loss."""
     answer = _answer(row) or "completion"
     history = read_history(row) if isinstance(row.get("prompt"), str) else []
     return [*history, *_side(row, "prompt", "user"), *_side(row, answer, "assistant")]
 
 
-def _side(row: Row, key: str, role: str) -> list[Message]:
+def _side(row: InputRow, key: str, role: str) -> list[Message]:
     present = key in row.fields
     value = row.take(key)
     if isinstance(value, str) and value.lstrip().startswith('[{"'):
@@ -71,4 +71,4 @@ def _as_messages(text: str) -> object:
     return value if are_messages else text
 
 
-PROMPT_COMPLETION = Shape(Format.PROMPT_COMPLETION, ("prompt", *_ANSWERS, "history"), _fits, read_prompt_completion)
+PROMPT_COMPLETION = RowFormat(Format.PROMPT_COMPLETION, ("prompt", *_ANSWERS, "history"), _fits, read_prompt_completion)

@@ -10,8 +10,8 @@ from collections.abc import Sequence
 
 from maskprep.conversation import Message
 from maskprep.formats.history import read_history
-from maskprep.formats.row import Row
-from maskprep.formats.shape import Shape
+from maskprep.formats.row import InputRow
+from maskprep.formats.shape import RowFormat
 from maskprep.policy import Format
 
 _QUESTIONS = ("question", "query", "problem", "user", "human", "input", "inputs", "prompt", "instruction")
@@ -19,26 +19,26 @@ _ANSWERS = ("answer", "response", "output", "completion", "solution", "assistant
 _HINT = 'Give {"question": "…", "answer": "…"}; columns: can map other names.'
 
 
-def names_of(row: Row) -> tuple[str, str] | None:
+def names_of(row: InputRow) -> tuple[str, str] | None:
     """Return the fields of the question and of the answer, None where there is not exactly one of each."""
     lower = {key.lower(): key for key in reversed(list(row.fields)) if isinstance(row.fields[key], str)}
     asked, said = (_saying([lower[name] for name in names if name in lower], row) for names in (_QUESTIONS, _ANSWERS))
     return (asked[0], said[0]) if len(asked) == 1 and len(said) == 1 else None
 
 
-def _saying(keys: list[str], row: Row) -> list[str]:
+def _saying(keys: list[str], row: InputRow) -> list[str]:
     """Return the keys whose fields hold a text; all of them where each is empty, as columns of a table may be."""
     return [key for key in keys if row.fields[key].strip()] or keys
 
 
-def _read(row: Row) -> Sequence[Message]:
+def _read(row: InputRow) -> Sequence[Message]:
     question, answer = names_of(row) or ("question", "answer")
     history = read_history(row)
     asked = Message({"role": "user", "content": row.text(question, hint=_HINT) or ""})
     return [*history, asked, Message({"role": "assistant", "content": row.text(answer, hint=_HINT) or ""})]
 
 
-QUESTION_ANSWER = Shape(
+QUESTION_ANSWER = RowFormat(
     Format.QUESTION_ANSWER,
     (*_QUESTIONS, *_ANSWERS, "history"),
     lambda row: names_of(row) is not None,

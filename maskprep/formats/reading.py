@@ -14,14 +14,14 @@ from maskprep.formats.nulls import filled_nulls, without_nulls
 from maskprep.formats.openai import OPENAI, list_name, speaks_for_nobody, texts_fault
 from maskprep.formats.plain import plain_conversation
 from maskprep.formats.preference import FIELDS, choose, is_preference, refuse_preference
-from maskprep.formats.registry import GUESSED, ROW_FIELDS, SHAPES
-from maskprep.formats.row import Row
-from maskprep.formats.shape import Shape
+from maskprep.formats.registry import GUESSED, ROW_FIELDS, ROW_FORMATS
+from maskprep.formats.row import InputRow
+from maskprep.formats.shape import RowFormat
 from maskprep.formats.strict_json import loads
 from maskprep.formats.suggest import suggestions
 from maskprep.policy import Format
 
-FORMATS = tuple(SHAPES)
+FORMATS = tuple(ROW_FORMATS)
 """The names of the shapes."""
 
 _PLAIN = frozenset({Format.AUTO, Format.OPENAI})
@@ -87,7 +87,7 @@ class Reading:
             raise self._another(shape.name)
         return self._finished(read, shape)
 
-    def _finished(self, read: Row, shape: Shape) -> Conversation:
+    def _finished(self, read: InputRow, shape: RowFormat) -> Conversation:
         messages = shape.read(read)
         conversation = finish(read, messages, tags=self.tags)
         if shape.name == Format.TEXT:
@@ -101,25 +101,25 @@ class Reading:
         """Tell whether the shape that was decided on ever reads a field, of the row or of its messages."""
         if self.format == Format.AUTO:
             return True
-        shape = SHAPES[self.format]
+        shape = ROW_FORMATS[self.format]
         own = {*shape.fields, *COMMON_FIELDS, *FIELDS, *(MESSAGE_FIELDS if shape.messages else ())}
         return column in own
 
-    def _row(self, row: object) -> Row:
+    def _row(self, row: object) -> InputRow:
         """Return the row, with the good answer in its place. Raises RowError."""
-        read = Row(row, self.names())
+        read = InputRow(row, self.names())
         if is_preference(read):
             if not self.chosen:
                 raise self._refused_preference(read, row)
             choose(read)
         return read
 
-    def _shape(self, row: Row) -> Shape | None:
-        if self.format != Format.AUTO and SHAPES[self.format].fits(row):
-            return SHAPES[self.format]
+    def _shape(self, row: InputRow) -> RowFormat | None:
+        if self.format != Format.AUTO and ROW_FORMATS[self.format].fits(row):
+            return ROW_FORMATS[self.format]
         return next((shape for shape in GUESSED if shape.fits(row)), None)
 
-    def _refused_preference(self, read: Row, row: object) -> RowError:
+    def _refused_preference(self, read: InputRow, row: object) -> RowError:
         """Return the error of a preference row, which says whether its good answer can be read: that is tried."""
         refused = refuse_preference(read)
         try:
@@ -129,7 +129,7 @@ class Reading:
             return RowError(refused.code, refused.message, hint)
         return refused
 
-    def _unknown(self, row: Row) -> Shape:
+    def _unknown(self, row: InputRow) -> RowFormat:
         """Return the shape by which to say what is wrong with a row that has none, or raise what it is."""
         name = list_name(row)
         if isinstance(row.get("text"), str) and not (name is not None and isinstance(row.get(name), list)):
@@ -140,7 +140,7 @@ class Reading:
         if fault is not None and (self.format != Format.TEXTS or self.decided_by is not None):
             hint = "give messages with their roles; format: texts reads such a list as it stands, the user's text first"
             raise RowError("no-messages", fault, hint)
-        named = SHAPES.get(self.format)
+        named = ROW_FORMATS.get(self.format)
         is_told = named is not OPENAI or self.decided_by is not None
         if named is not None and is_told and row.fields.keys() & {*named.fields}:
             return named
@@ -153,7 +153,7 @@ class Reading:
             raise RowError("no-messages", f"the row has no fields of a known shape; it has {keys}", hint)
         return OPENAI
 
-    def _is_read_with(self, columns: Mapping[str, str], row: Row) -> bool:
+    def _is_read_with(self, columns: Mapping[str, str], row: InputRow) -> bool:
         """Tell whether a row is read where its fields have these names as well."""
         trial = replace(self, format=Format.AUTO, columns={**self.columns, **columns})
         try:

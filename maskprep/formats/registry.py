@@ -12,7 +12,7 @@ from maskprep.formats.preference import FIELDS
 from maskprep.formats.prompt_completion import PROMPT_COMPLETION
 from maskprep.formats.question_answer import QUESTION_ANSWER
 from maskprep.formats.responses import RESPONSES
-from maskprep.formats.shape import Shape
+from maskprep.formats.shape import RowFormat
 from maskprep.formats.text import TEXT
 from maskprep.formats.xlam import XLAM
 from maskprep.policy import Format
@@ -23,8 +23,8 @@ GUESSED = (
 )
 """The formats that can be told from a row; a row that fits several has the first of them, unless another was named."""
 
-SHAPES: dict[Format, Shape] = {shape.name: shape for shape in (*GUESSED, TEXT)}
+ROW_FORMATS: dict[Format, RowFormat] = {shape.name: shape for shape in (*GUESSED, TEXT)}
 """All formats, by name."""
 
-ROW_FIELDS = frozenset({field for shape in SHAPES.values() for field in shape.fields} | {*COMMON_FIELDS, *FIELDS})
+ROW_FIELDS = frozenset({field for shape in ROW_FORMATS.values() for field in shape.fields} | {*COMMON_FIELDS, *FIELDS})
 """The fields of a row that mean something."""

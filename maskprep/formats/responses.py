@@ -13,21 +13,21 @@ from maskprep.errors import RowError
 from maskprep.formats.dialogue import read_dialogue
 from maskprep.formats.nested_json import unwrapped, unwrapped_list
 from maskprep.formats.parts import joined_text, result_text
-from maskprep.formats.row import Row
-from maskprep.formats.shape import Shape
+from maskprep.formats.row import InputRow
+from maskprep.formats.shape import RowFormat
 from maskprep.formats.wording import kind, quote
 from maskprep.policy import Format
 
 _HINT = 'Give {"input": "…" or a list of items, "output": [{"type": "message", …}, …]}.'
 
 
-def _fits(row: Row) -> bool:
+def _fits(row: InputRow) -> bool:
     output = row.get("output")
     items = isinstance(output, list) and bool(output) and all(isinstance(item, dict) for item in output)
     return items and isinstance(row.get("input"), str | list)
 
 
-def _read(row: Row) -> Sequence[Message]:
+def _read(row: InputRow) -> Sequence[Message]:
     """Return the messages of a row's items; the assistant messages of the input are context, and not in the loss."""
     given, made = row.take("input"), row.take("output")
     asked = [{"role": "user", "content": given}] if isinstance(given, str) else list(as_messages(given, "input"))
@@ -106,4 +106,4 @@ def _given(item: dict[str, Any], name: object, at: str) -> dict[str, Any]:
     raise RowError("bad-message", f"{at} is an item of the type {shown}, which is not supported", _HINT)
 
 
-RESPONSES = Shape(Format.RESPONSES, ("input", "output", "instructions"), _fits, _read)
+RESPONSES = RowFormat(Format.RESPONSES, ("input", "output", "instructions"), _fits, _read)

@@ -25,7 +25,7 @@ _SAID = {
 }
 
 
-class Row:
+class InputRow:
     """One row: ``fields`` under canonical names, ``findings`` about it, and the names of the fields taken.
 
     ``is_plain`` tells that the configuration has no names of its own for fields and roles.

@@ -6,12 +6,12 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from maskprep.conversation import Message
-from maskprep.formats.row import Row
+from maskprep.formats.row import InputRow
 from maskprep.policy import Format
 
 
 @dataclass(frozen=True, slots=True)
-class Shape:
+class RowFormat:
     """A format that rows may have.
 
     Args:
@@ -24,6 +24,6 @@ class Shape:
 
     name: Format
     fields: tuple[str, ...]
-    fits: Callable[[Row], bool]
-    read: Callable[[Row], Sequence[Message]]
+    fits: Callable[[InputRow], bool]
+    read: Callable[[InputRow], Sequence[Message]]
     messages: bool = True

@@ -12,7 +12,7 @@ from maskprep.formats.finish import COMMON_FIELDS
 from maskprep.formats.keys import ABOUT, MEANINGLESS, may_stand_twice, says_nothing, words_of
 from maskprep.formats.names import CALL, MESSAGE_FIELDS, usual_role
 from maskprep.formats.openai import LISTS
-from maskprep.formats.row import Row
+from maskprep.formats.row import InputRow
 
 _ASKED = frozenset(
     {"prompt", "question", "query", "instruction", "input", "user", "human", "problem", "request", "ask", "frage"}
@@ -30,7 +30,7 @@ _CONTENT = ("content", "text", "value", "message")
 _PAIR = 2
 
 
-def suggestions(row: Row) -> Iterator[dict[str, str]]:
+def suggestions(row: InputRow) -> Iterator[dict[str, str]]:
     """Yield mappings for ``columns``, canonical name → key of this row, the likeliest first."""
     left = [key for key, value in row.fields.items() if _might_matter(key, value)]
     lists = [key for key in row.fields if key not in COMMON_FIELDS and _is_list_of_objects(row.fields[key])]

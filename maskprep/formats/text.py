@@ -6,18 +6,18 @@ from collections.abc import Sequence
 
 from maskprep.conversation import Message
 from maskprep.errors import RowError
-from maskprep.formats.row import Row
-from maskprep.formats.shape import Shape
+from maskprep.formats.row import InputRow
+from maskprep.formats.shape import RowFormat
 from maskprep.policy import Format
 
 _HINT = 'Give {"text": "…"}; columns: {text: body} maps another name.'
 
 
-def _read(row: Row) -> Sequence[Message]:
+def _read(row: InputRow) -> Sequence[Message]:
     text = row.text("text", hint=_HINT)
     if not text or not text.strip():
         raise RowError("missing-field", "the row has no text: it is missing, null or empty", _HINT)
     return [Message({"role": "assistant", "content": text})]
 
 
-TEXT = Shape(Format.TEXT, ("text",), lambda row: isinstance(row.get("text"), str), _read, messages=False)
+TEXT = RowFormat(Format.TEXT, ("text",), lambda row: isinstance(row.get("text"), str), _read, messages=False)

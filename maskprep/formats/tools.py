@@ -7,7 +7,7 @@ from typing import Any
 
 from maskprep.errors import RowError
 from maskprep.formats.nested_json import unwrapped, unwrapped_list
-from maskprep.formats.row import Row
+from maskprep.formats.row import InputRow
 from maskprep.formats.wording import kind
 
 TOOL_FIELDS = (
@@ -20,7 +20,7 @@ _LISTS = ("functionDeclarations", "function_declarations", "tools")
 _SCHEMAS = ("parameters", "input_schema", "inputSchema")
 
 
-def read_tools(row: Row) -> list[dict[str, Any]] | None:
+def read_tools(row: InputRow) -> list[dict[str, Any]] | None:
     """Return the tools of a row: a list, JSON text of it or of its elements; None where there are none.
 
     Each becomes ``{"type": "function", "function": {"name", "description", "parameters"}}``, which is what a server

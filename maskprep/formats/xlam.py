@@ -8,21 +8,21 @@ from maskprep.conversation import Message
 from maskprep.errors import RowError
 from maskprep.formats.history import read_history
 from maskprep.formats.nested_json import unwrapped
-from maskprep.formats.row import Row
-from maskprep.formats.shape import Shape
+from maskprep.formats.row import InputRow
+from maskprep.formats.shape import RowFormat
 from maskprep.formats.tool_calls import read_tool_calls
 from maskprep.policy import Format
 
 _HINT = 'Give {"query": "…", "answers": [{"name": "…", "arguments": {…}}], "tools": […]}.'
 
 
-def _fits(row: Row) -> bool:
+def _fits(row: InputRow) -> bool:
     value = row.get("answers")
     listed = isinstance(value, list) or (isinstance(value, str) and value.lstrip().startswith("["))
     return listed and row.get("query") is not None
 
 
-def _read(row: Row) -> Sequence[Message]:
+def _read(row: InputRow) -> Sequence[Message]:
     asked = row.text("query", hint=_HINT)
     value = row.take("answers")
     try:
@@ -34,4 +34,4 @@ def _read(row: Row) -> Sequence[Message]:
     return [*read_history(row), Message({"role": "user", "content": asked or ""}), Message(said)]
 
 
-XLAM = Shape(Format.XLAM, ("query", "answers", "history"), _fits, _read, messages=False)
+XLAM = RowFormat(Format.XLAM, ("query", "answers", "history"), _fits, _read, messages=False)

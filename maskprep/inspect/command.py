@@ -20,7 +20,7 @@ from maskprep.examples.advice import Adviser
 from maskprep.examples.inputs import Inputs
 from maskprep.formats import Line
 from maskprep.inspect.excerpt import stored_excerpt
-from maskprep.inspect.finding_index import Found, text
+from maskprep.inspect.finding_index import FindingIndex, text
 from maskprep.inspect.selection import Selection
 from maskprep.inspect.views import RejectView, RowView, Viewer
 from maskprep.labelled import IGNORED
@@ -76,9 +76,9 @@ class Output:
             return {**self.data.manifest["config"], "now": self.data.manifest["now"]}
 
     @cached_property
-    def _found(self) -> Found:
+    def _found(self) -> FindingIndex:
         with damage_told(self.data.path):
-            return Found(self.data.placed_findings(), self.data.finding)
+            return FindingIndex(self.data.placed_findings(), self.data.finding)
 
     def row(self, number: int) -> ShardRow:
         """Return row ``number``. Raises ``BuildError`` where its columns do not fit together."""

@@ -19,16 +19,16 @@ from maskprep.inspect.command import Output
 from maskprep.inspect.views import RowView, Viewer
 from maskprep.labelled import IGNORED, Labelled
 
-Key = tuple[str, int, int]
+RowKey = tuple[str, int, int]
 """File, line and sequence: what makes two rows the same row."""
 
-Item = tuple[Key, Labelled]
+Item = tuple[RowKey, Labelled]
 
 _SHOWABLE = 1000  # rows without a counterpart so far that are kept whole
 
 
 @dataclass(frozen=True, slots=True)
-class Comparison:
+class MaskComparison:
     """The counts of what differs between two masks. Only rows with the same ids can be compared token by token.
 
     ``rows`` counts those of the first, and each of them is ``equal``, ``differing``, one with ``other_ids`` or
@@ -56,7 +56,7 @@ class Comparison:
 
 def compare(
     first: tuple[str, Iterable[Item]], second: tuple[str, Iterable[Item]], viewer: Viewer, limit: int
-) -> Comparison:
+) -> MaskComparison:
     """Compare two named streams of rows, in whatever order each of them brings its rows.
 
     Streams in the order of their sources are read side by side. A row that has no counterpart yet is held as one bit a
@@ -68,13 +68,13 @@ def compare(
         viewer: shows the rows of the first stream.
         limit: how many of the differing rows to show.
     """
-    tally = _Tally(viewer, limit)
-    missed: dict[Key, _Row] = {}
-    held: dict[Key, _Mask] = {}
+    tally = _MaskTally(viewer, limit)
+    missed: dict[RowKey, _KeptRow] = {}
+    held: dict[RowKey, _Mask] = {}
     rest, last = iter(second[1]), None
     rows = 0
     for number, (key, labelled) in enumerate(first[1]):
-        mine, rows = _Row(number, _Mask.of(labelled), labelled), rows + 1
+        mine, rows = _KeptRow(number, _Mask.of(labelled), labelled), rows + 1
         while key not in held and not _passed(last, key) and (item := next(rest, None)) is not None:
             last = item[0]
             _meet(tally, item, missed, held)
@@ -84,7 +84,7 @@ def compare(
             missed[key] = mine if len(missed) < _SHOWABLE else replace(mine, labelled=None)
     for item in rest:
         _meet(tally, item, missed, held)
-    return Comparison(
+    return MaskComparison(
         first[0],
         second[0],
         rows,
@@ -113,7 +113,7 @@ class _Mask:
 
 
 @dataclass(frozen=True, slots=True)
-class _Row:
+class _KeptRow:
     """A row of the first stream; ``labelled`` is None for one that is not kept to be shown."""
 
     number: int
@@ -121,12 +121,12 @@ class _Row:
     labelled: Labelled | None
 
 
-def _passed(last: Key | None, key: Key) -> bool:
+def _passed(last: RowKey | None, key: RowKey) -> bool:
     """Tell whether a stream in the order of its source is beyond ``key`` with ``last``."""
     return last is not None and last[0] == key[0] and last[1] > key[1]
 
 
-def _meet(tally: _Tally, theirs: Item, missed: dict[Key, _Row], held: dict[Key, _Mask]) -> None:
+def _meet(tally: _MaskTally, theirs: Item, missed: dict[RowKey, _KeptRow], held: dict[RowKey, _Mask]) -> None:
     """Compare a row of the second stream with its counterpart in the first, or hold it until that comes."""
     key, mask = theirs[0], _Mask.of(theirs[1])
     if key in missed:
@@ -135,7 +135,7 @@ def _meet(tally: _Tally, theirs: Item, missed: dict[Key, _Row], held: dict[Key, 
         held[key] = mask
 
 
-class _Tally:
+class _MaskTally:
     """Counts the rows and tokens that differ, and keeps the first rows that do."""
 
     def __init__(self, viewer: Viewer, limit: int) -> None:
@@ -143,7 +143,7 @@ class _Tally:
         self._shown: dict[int, RowView] = {}
         self.counts = dict.fromkeys(("equal", "differing", "only_first", "only_second", "other_ids"), 0)
 
-    def add(self, key: Key, mine: _Row, theirs: _Mask) -> None:
+    def add(self, key: RowKey, mine: _KeptRow, theirs: _Mask) -> None:
         """Count a row of the first stream and its counterpart in the second."""
         if (mine.mask.ids, mine.mask.length) != (theirs.ids, theirs.length):
             self.counts["other_ids"] += 1
@@ -160,7 +160,7 @@ class _Tally:
         """Return the views of the rows that were kept, in order."""
         return tuple(self._shown[number] for number in sorted(self._shown))
 
-    def _show(self, key: Key, number: int, mine: Labelled, there: npt.NDArray[np.bool_]) -> None:
+    def _show(self, key: RowKey, number: int, mine: Labelled, there: npt.NDArray[np.bool_]) -> None:
         if len(self._shown) >= self._limit and number > max(self._shown):
             return
         view = self._viewer.view(number, Where(key[0], key[1], -1), key[2], mine)
@@ -173,7 +173,7 @@ class _Tally:
 def stored(output: Output) -> Iterator[Item]:
     """Yield the rows of a build, each once, though it may hold copies."""
     copied = any(source["weight"] > 1 for source in output.config["sources"])
-    seen: set[Key] = set()
+    seen: set[RowKey] = set()
     for number in range(len(output.data)):
         row = output.row(number)
         key = (row.where.file, row.where.line, row.sequence)

@@ -10,13 +10,13 @@ from typing import Any
 
 import numpy as np
 
-Place = tuple[str, int]
+RowRef = tuple[str, int]
 """File and line."""
 
 Entries = Iterator[tuple[int, Mapping[str, Any]]]
 
 
-class Found:
+class FindingIndex:
     """Looks up findings in the file that holds them. Memory holds 18 bytes for each finding.
 
     Args:
@@ -31,7 +31,7 @@ class Found:
     def __init__(self, entries: Entries, read: Callable[[int], Mapping[str, Any]], examples: int = 10) -> None:
         self._read = read
         self._codes: dict[str, int] = {}
-        self.first: dict[str, list[Place]] = defaultdict(list)
+        self.first: dict[str, list[RowRef]] = defaultdict(list)
         keys, offsets, codes = array("Q"), array("Q"), array("H")
         for offset, entry in entries:
             code, place = text(entry, "code"), _place(entry)
@@ -48,18 +48,18 @@ class Found:
         self._offsets = np.asarray(offsets, np.uint64)[order]
         self._numbers = np.asarray(codes, np.uint16)[order]
 
-    def of(self, place: Place) -> list[tuple[str, str]]:
+    def of(self, place: RowRef) -> list[tuple[str, str]]:
         """Return code and message of each finding about the row at a file and line."""
         entries = [self._read(int(self._offsets[at])) for at in range(*self._span(place))]
         return [(text(entry, "code"), text(entry, "message")) for entry in entries if _place(entry) == place]
 
-    def has(self, place: Place, code: str) -> bool:
+    def has(self, place: RowRef, code: str) -> bool:
         """Tell whether the row at a file and line has a finding with that code."""
         start, stop = self._span(place)
         number = self._codes.get(code)
         return bool((self._numbers[start:stop] == number).any()) and code in dict(self.of(place))
 
-    def _span(self, place: Place) -> tuple[int, int]:
+    def _span(self, place: RowRef) -> tuple[int, int]:
         key = np.uint64(_key(place))
         return int(np.searchsorted(self._keys, key, "left")), int(np.searchsorted(self._keys, key, "right"))
 
@@ -71,10 +71,10 @@ def text(facts: Mapping[str, Any], name: str) -> str:
     return str(facts[name])
 
 
-def _place(entry: Mapping[str, Any]) -> Place:
+def _place(entry: Mapping[str, Any]) -> RowRef:
     return text(entry, "file"), int(entry["line"])
 
 
-def _key(place: Place) -> int:
+def _key(place: RowRef) -> int:
     joined = f"{place[0]}\0{place[1]}".encode(errors="surrogatepass")
     return int.from_bytes(hashlib.blake2b(joined, digest_size=8).digest())

@@ -46,30 +46,30 @@ _WORDS = {
 
 
 @dataclass(frozen=True, slots=True)
-class Verdict:
+class Treatment:
     """What a template did with a role or field; ``detail`` are the template's own words where it refuses it."""
 
     kind: str
     detail: str = ""
 
 
-def verdict(outcome: Rendered | RowError, number: int, part: Part, *wanted: str) -> Verdict:
+def treatment(outcome: Rendered | RowError, number: int, part: Part, *wanted: str) -> Treatment:
     """Return what the template did with the texts ``wanted`` of one part of message ``number``."""
     if isinstance(outcome, RowError):
-        return Verdict(REFUSED if outcome.code == "template-error" else UNCLEAR, outcome.message)
+        return Treatment(REFUSED if outcome.code == "template-error" else UNCLEAR, outcome.message)
     found = own(outcome, number, part)
     if all(text in found for text in wanted):
-        return Verdict(RENDERED)
-    return Verdict(PARTLY if any(text in found for text in wanted) else DROPPED)
+        return Treatment(RENDERED)
+    return Treatment(PARTLY if any(text in found for text in wanted) else DROPPED)
 
 
 def roles(prober: Prober) -> Statement:
     """State which roles the template renders."""
     lead = {role: Sample((message(role, SYSTEM), user())) for role in ("system", "developer")}
-    found = {role: verdict(prober.render(sample), 0, Part.CONTENT, SYSTEM) for role, sample in lead.items()}
-    found["user"] = verdict(prober.render(PLAIN), 0, Part.CONTENT, QUESTIONS[0])
-    found["assistant"] = verdict(prober.render(PLAIN), 1, Part.CONTENT, ANSWERS[0])
-    found["tool"] = verdict(prober.render(prober.fitted(ANSWERED)), 2, Part.CONTENT, RESULT)
+    found = {role: treatment(prober.render(sample), 0, Part.CONTENT, SYSTEM) for role, sample in lead.items()}
+    found["user"] = treatment(prober.render(PLAIN), 0, Part.CONTENT, QUESTIONS[0])
+    found["assistant"] = treatment(prober.render(PLAIN), 1, Part.CONTENT, ANSWERS[0])
+    found["tool"] = treatment(prober.render(prober.fitted(ANSWERED)), 2, Part.CONTENT, RESULT)
     one, two = (prober.render(sample) for sample in lead.values())
     alike = isinstance(one, Rendered) and isinstance(two, Rendered) and one.text == two.text
     names = {"developer": "developer (as system)"} if alike and found["system"].kind == RENDERED else {}
@@ -104,11 +104,11 @@ def fields(prober: Prober) -> Statement:
     offered = prober.render(with_tool(user()), prompt=True)
     name, description = TOOL["function"]["name"], TOOL["function"]["description"]
     found = {
-        "tools": verdict(offered, -1, Part.TOOLS, name, description),
-        "tool_calls": verdict(called, 1, Part.TOOL_CALL, name, *ARGUMENTS.values()),
-        "several tool_calls at once": verdict(twice, 1, Part.TOOL_CALL, *ARGUMENTS.values(), "Mill Hill"),
-        "content beside tool_calls": verdict(beside, 1, Part.CONTENT, ANSWERS[0]),
-        "content beside reasoning and tool_calls": verdict(full, 1, Part.CONTENT, ANSWERS[0]),
+        "tools": treatment(offered, -1, Part.TOOLS, name, description),
+        "tool_calls": treatment(called, 1, Part.TOOL_CALL, name, *ARGUMENTS.values()),
+        "several tool_calls at once": treatment(twice, 1, Part.TOOL_CALL, *ARGUMENTS.values(), "Mill Hill"),
+        "content beside tool_calls": treatment(beside, 1, Part.CONTENT, ANSWERS[0]),
+        "content beside reasoning and tool_calls": treatment(full, 1, Part.CONTENT, ANSWERS[0]),
         **{key: _reasoning(prober, key) for key in ("reasoning_content", "reasoning", "thinking")},
         "documents": _documents(prober),
         "name": _name(prober),
@@ -118,41 +118,41 @@ def fields(prober: Prober) -> Statement:
     return _statement("fields", found, {"list content": "list content (maskprep joins text parts itself)"})
 
 
-def _reasoning(prober: Prober, key: str) -> Verdict:
+def _reasoning(prober: Prober, key: str) -> Treatment:
     sample = Sample((user(), message("assistant", ANSWERS[0], **{key: THOUGHTS[0]})))
-    return verdict(prober.render(sample), 1, Part.REASONING, THOUGHTS[0])
+    return treatment(prober.render(sample), 1, Part.REASONING, THOUGHTS[0])
 
 
-def _documents(prober: Prober) -> Verdict:
+def _documents(prober: Prober) -> Treatment:
     sample = Sample((user(),), documents=(DOCUMENT,))
-    return verdict(prober.render(sample, prompt=True), -1, Part.DOCUMENTS, DOCUMENT["text"])
+    return treatment(prober.render(sample, prompt=True), -1, Part.DOCUMENTS, DOCUMENT["text"])
 
 
-def _name(prober: Prober) -> Verdict:
-    return verdict(prober.render(Sample((user(name="Wanderer"),)), prompt=True), 0, Part.CONTENT, "Wanderer")
+def _name(prober: Prober) -> Treatment:
+    return treatment(prober.render(Sample((user(name="Wanderer"),)), prompt=True), 0, Part.CONTENT, "Wanderer")
 
 
-def _list_content(prober: Prober) -> Verdict:
+def _list_content(prober: Prober) -> Treatment:
     parts = [{"type": "text", "text": QUESTIONS[0]}]
     outcome = prober.render(Sample(({"role": "user", "content": parts},)), prompt=True)
-    found = verdict(outcome, 0, Part.CONTENT, QUESTIONS[0])
+    found = treatment(outcome, 0, Part.CONTENT, QUESTIONS[0])
     printed = isinstance(outcome, Rendered) and own(outcome, 0, Part.CONTENT).strip() != QUESTIONS[0]
-    return Verdict(PRINTED if found.kind == RENDERED and printed else found.kind)
+    return Treatment(PRINTED if found.kind == RENDERED and printed else found.kind)
 
 
-def _statement(name: str, found: dict[str, Verdict], names: dict[str, str] | None = None) -> Statement:
-    """Return a statement that groups names by verdict, best first; the template's words follow a refusal."""
+def _statement(name: str, found: dict[str, Treatment], names: dict[str, str] | None = None) -> Statement:
+    """Return a statement that groups names by treatment, best first; the template's words follow a refusal."""
     told = names or {}
     groups = []
     for kind, words in _WORDS.items():
-        of_kind = {told.get(item, item): verdict for item, verdict in found.items() if verdict.kind == kind}
+        of_kind = {told.get(item, item): treatment for item, treatment in found.items() if treatment.kind == kind}
         if of_kind:
             groups.append(f"{words}: {_listed(of_kind.items())}")
-    lossy = any(verdict.kind in (DROPPED, PARTLY) for verdict in found.values())
-    return Statement(name, {item: asdict(verdict) for item, verdict in found.items()}, "; ".join(groups), lossy)
+    lossy = any(treatment.kind in (DROPPED, PARTLY) for treatment in found.values())
+    return Statement(name, {item: asdict(treatment) for item, treatment in found.items()}, "; ".join(groups), lossy)
 
 
-def _listed(items: Iterable[tuple[str, Verdict]]) -> str:
+def _listed(items: Iterable[tuple[str, Treatment]]) -> str:
     """Return names in words; those that were refused in the same words stand together before these words."""
     by_words: dict[str, list[str]] = {}
     for name, found in items:

@@ -8,7 +8,7 @@ from dataclasses import asdict
 
 from maskprep.errors import RowError
 from maskprep.policy import Part
-from maskprep.probe.fields import DROPPED, PARTLY, REFUSED, RENDERED, UNCLEAR, Verdict, verdict
+from maskprep.probe.fields import DROPPED, PARTLY, REFUSED, RENDERED, UNCLEAR, Treatment, treatment
 from maskprep.probe.prober import Prober, Sample, Statement, own
 from maskprep.probe.samples import ARGUMENTS, CALLED, SYSTEM, assistant, call, message, user, with_tool
 from maskprep.template.rendered import Rendered
@@ -37,13 +37,13 @@ def order(prober: Prober) -> Statement:
     return Statement("order", {name: asdict(one) for name, one in found.items()}, "; ".join(groups), lossy)
 
 
-def _accepted(prober: Prober, sample: Sample) -> Verdict:
-    """Return the worst verdict on any message of a sample."""
+def _accepted(prober: Prober, sample: Sample) -> Treatment:
+    """Return the worst treatment on any message of a sample."""
     outcome = prober.render(sample)
-    verdicts = [verdict(outcome, at, Part.CONTENT, said["content"]) for at, said in enumerate(sample.messages)]
+    verdicts = [treatment(outcome, at, Part.CONTENT, said["content"]) for at, said in enumerate(sample.messages)]
     for one in verdicts:
         if one.kind in (DROPPED, PARTLY):
-            return Verdict(DROPPED, one.detail)
+            return Treatment(DROPPED, one.detail)
     return next((one for one in verdicts if one.kind != RENDERED), verdicts[0])
 
 

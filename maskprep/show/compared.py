@@ -7,7 +7,7 @@ from itertools import groupby
 from rich.console import Console
 from rich.text import Text
 
-from maskprep.inspect.compare import Comparison
+from maskprep.inspect.compare import MaskComparison
 from maskprep.inspect.views import RowView, TokenView
 from maskprep.show.marks import CLOSE, OPEN, pieces
 from maskprep.show.tables import count, line
@@ -15,7 +15,7 @@ from maskprep.show.tables import count, line
 _AROUND = 8  # tokens that differ in nothing, shown at either side of those that do
 
 
-def show_comparison(console: Console, comparison: Comparison) -> None:
+def show_comparison(console: Console, comparison: MaskComparison) -> None:
     """Print the counts of a comparison of two masks, and the rows that differ."""
     line(console, f"+ trained only in {comparison.first}", "bold green")
     line(console, f"- trained only in {comparison.second}", "bold red")

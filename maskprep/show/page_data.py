@@ -20,7 +20,7 @@ VERSION = 1
 _BLOCK_TOKENS = 65_536  # the page unpacks a block at once to show one of its rows: some 10 ms
 _BLOCK_ROWS = 256
 
-Kind = tuple[str, str, int, bool, bool, bool | None]
+TokenKind = tuple[str, str, int, bool, bool, bool | None]
 
 
 def pack(value: Any) -> bytes:
@@ -39,7 +39,7 @@ class PageData:
 
     title: str
     _tokens: dict[tuple[int, bytes, bool], int] = field(default_factory=dict)
-    _kinds: dict[Kind, int] = field(default_factory=dict)
+    _kinds: dict[TokenKind, int] = field(default_factory=dict)
     _files: dict[str, int] = field(default_factory=dict)
     _index: list[list[Any]] = field(default_factory=list)
     _starts: list[int] = field(default_factory=lambda: [0])
@@ -143,7 +143,7 @@ class PageData:
         }
 
 
-def _kind(token: TokenView) -> Kind:
+def _kind(token: TokenView) -> TokenKind:
     return (token.role, token.part, token.message, token.trained, token.split, token.other)
 
 

@@ -51,11 +51,11 @@ def _drawn(result: Result) -> Iterable[str]:
         yield _table(("place", *(str(place["offset"]) for place in places)), means, figures_from=1)
     curve = facts.get("curve")
     if curve:
-        lines = [Line("with the mask", "one", curve["masked"]), Line("without", "two", curve["plain"])]
+        lines = [Curve("with the mask", "one", curve["masked"]), Curve("without", "two", curve["plain"])]
         title = f"size of the gradient for each token of row {curve['row']}, its trained tokens shaded"
         yield plot(title, lines, bands=curve["trained"], step=curve["width"])
     if facts.get("trained"):
-        lines = [Line("trained tokens", "one", facts["trained"]), Line("masked tokens", "two", facts["masked"])]
+        lines = [Curve("trained tokens", "one", facts["trained"]), Curve("masked tokens", "two", facts["masked"])]
         yield plot("mean loss of a token by step", lines)
 
 
@@ -75,7 +75,7 @@ _LEFT, _RIGHT, _TOP, _BOTTOM = 64, 12, 30, 28
 
 
 @dataclass(frozen=True, slots=True)
-class Line:
+class Curve:
     """One curve: its name, the class that colours it, and a value for each place."""
 
     name: str
@@ -83,7 +83,7 @@ class Line:
     values: Sequence[float]
 
 
-def plot(title: str, lines: Sequence[Line], bands: Sequence[int] = (), step: int = 1) -> str:
+def plot(title: str, lines: Sequence[Curve], bands: Sequence[int] = (), step: int = 1) -> str:
     """Return a figure of curves over places 0, ``step``, 2 ``step`` …; places where ``bands`` is not 0 are shaded."""
     count = max(len(line.values) for line in lines)
     highest = max((value for line in lines for value in line.values), default=0.0) or 1.0

@@ -31,14 +31,14 @@ _FIRST_BYTES = 4 * 2**20
 
 
 @dataclass(frozen=True, slots=True)
-class Seen:
+class KeyCounts:
     """Counts over the first rows of a file: how many rows and messages have each key, and each name of a role."""
 
     keys: Counter[str]
     roles: Counter[str]
 
     @classmethod
-    def of(cls, rows: Sequence[object]) -> Seen:
+    def of(cls, rows: Sequence[object]) -> KeyCounts:
         """Return the counts over some rows."""
         objects = [row for row in rows if isinstance(row, dict)]
         lists = [value for row in objects for value in row.values() if isinstance(value, list)]
@@ -68,7 +68,7 @@ class Feed:
         self.files = list(_files(config.sources, self.found))
         self._facts = {file: facts_of(file.name) for file in self.files}
         self.under: dict[InputFile, str] = {}
-        self.seen: dict[InputFile, Seen] = {}
+        self.seen: dict[InputFile, KeyCounts] = {}
         self._readings = {file: self._look(file) for file in self.files if file.name != STDIN}
         self._refuse_columns()
 
@@ -192,7 +192,7 @@ class Feed:
                     rows.append((line.where, loads(line.data)))
                 except RowError:
                     continue  # it will be rejected when its turn comes
-        self.seen[file] = Seen.of([row for _, row in rows])
+        self.seen[file] = KeyCounts.of([row for _, row in rows])
         return detect(rows, reading_of(self._config, self._config.sources[file.source]))
 
 

@@ -8,7 +8,7 @@ from functools import lru_cache
 from typing import Any
 
 from maskprep.errors import UsageError
-from maskprep.storage.store_errors import told
+from maskprep.storage.store_errors import store_errors
 from maskprep.storage.urls import split
 
 TRIES = 5
@@ -70,7 +70,7 @@ def _region(bucket: str) -> str:
     """Return the region of a bucket, asked of Amazon: a request to another region is refused."""
     from pyarrow.fs import resolve_s3_region  # noqa: PLC0415 - see the package
 
-    with told(f"s3://{bucket}"):
+    with store_errors(f"s3://{bucket}"):
         return str(resolve_s3_region(bucket))
 
 

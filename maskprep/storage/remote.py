@@ -11,7 +11,7 @@ from typing import Any
 from maskprep.errors import UsageError
 from maskprep.storage.connect import connect
 from maskprep.storage.remote_file import RemoteFile
-from maskprep.storage.store_errors import told
+from maskprep.storage.store_errors import store_errors
 
 _BLOCK = 8 << 20  # bytes downloaded at a time
 _AT_ONCE = 8  # requests that delete
@@ -62,7 +62,7 @@ class Remote:
 
         files, root = self._at("")
         below = f"{root}/{prefix.rstrip('/')}".rstrip("/")
-        with told(self.url):
+        with store_errors(self.url):
             found = files.get_file_info(FileSelector(below, recursive=True, allow_not_found=True))
             if not found and files.get_file_info(root.partition("/")[0]).type == FileType.NotFound:
                 raise self._no_bucket()
@@ -71,7 +71,7 @@ class Remote:
     def copy(self, name: str, to: str) -> None:
         """Have the store copy an object. Raises FileNotFoundError where there is no such object."""
         files, source = self._at(name)
-        with told(f"{self.url}/{to}"):
+        with store_errors(f"{self.url}/{to}"):
             files.copy_file(source, self._at(to)[1])
 
     def delete(self, names: Iterable[str]) -> None:
@@ -82,13 +82,13 @@ class Remote:
     def clear(self, folder: str) -> None:
         """Delete all objects in a folder, many with each request."""
         files, path = self._at(folder)
-        with told(f"{self.url}/{folder}"):
+        with store_errors(f"{self.url}/{folder}"):
             files.delete_dir_contents(path, missing_dir_ok=True)
 
     def _delete(self, name: str) -> None:
         files, path = self._at(name)
         try:
-            with told(f"{self.url}/{name}"):
+            with store_errors(f"{self.url}/{name}"):
                 files.delete_file(path)
         except FileNotFoundError:
             return
@@ -107,7 +107,7 @@ class Remote:
                 stream.write(data)
 
         try:
-            with told(f"{self.url}/{name}"), ThreadPoolExecutor(1) as thread:
+            with store_errors(f"{self.url}/{name}"), ThreadPoolExecutor(1) as thread:
                 thread.submit(put).result()
         except FileNotFoundError:
             raise self._no_bucket() from None

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from maskprep.storage.ahead import Ahead
 from maskprep.storage.connect import connect
-from maskprep.storage.store_errors import told
+from maskprep.storage.store_errors import store_errors
 
 if TYPE_CHECKING:
     from _typeshed import WriteableBuffer
@@ -27,7 +27,7 @@ class RemoteFile(io.RawIOBase):
         self.name = url
         files, path = connect(url)
         try:
-            with told(url):
+            with store_errors(url):
                 self._file: Any = files.open_input_file(path)
                 self.size: int = self._file.size()
         except FileNotFoundError:
@@ -36,7 +36,7 @@ class RemoteFile(io.RawIOBase):
 
     def facts(self) -> tuple[int, str, str]:
         """Return the facts that change when the object is written again: size, and the store's version and time."""
-        with told(self.name):
+        with store_errors(self.name):
             said = {key.lower(): str(value, "utf-8") for key, value in (self._file.metadata() or {}).items()}
         return self.size, said.get("etag", ""), said.get("last-modified") or said.get("updated", "")
 
@@ -88,6 +88,6 @@ class RemoteFile(io.RawIOBase):
     def _range(self, start: int, size: int) -> bytes:
         if not size:
             return b""
-        with told(self.name):
+        with store_errors(self.name):
             data: bytes = self._file.read_at(size, start)
         return data

@@ -25,7 +25,7 @@ _NETWORK = "Check the network and AWS_ENDPOINT_URL, then run the same again: wha
 
 
 @contextmanager
-def told(url: str) -> Iterator[None]:
+def store_errors(url: str) -> Iterator[None]:
     """Raise a store's errors in the block as ones that name the URL; a missing object stays a FileNotFoundError.
 
     UsageError where another try will not help: no such bucket, no access. BuildError for everything else.

@@ -17,7 +17,7 @@ from maskprep.policy import Part
 from maskprep.template.environment import PlainEnvironment, TrackingEnvironment
 from maskprep.template.inputs import aliased, tracked_message
 from maskprep.template.lookups import looked_up
-from maskprep.template.prefix_reuse import Run
+from maskprep.template.prefix_reuse import Rendering
 from maskprep.template.rendered import Rendered
 from maskprep.template.sandbox.limits import Exceeded, Limits
 from maskprep.template.strings.message_list import Messages
@@ -129,7 +129,7 @@ class ChatTemplate:
             msg = f"each of its turns must be rendered from the beginning: {given.written:,} characters so far"
             raise RowError("template-limit", msg, "divide the conversation into several rows")
         if self.streams and (whole or upto > _FEW):
-            run = Run(upto, given.earlier, prompted=generation_prompt)
+            run = Rendering(upto, given.earlier, prompted=generation_prompt)
             try:
                 rendered = self._stream(conversation, given, run)
             except RowError as error:
@@ -160,7 +160,7 @@ class ChatTemplate:
         """Return how many characters of a conversation were rendered with origins; those taken over do not count."""
         return self._given_for(conversation).written
 
-    def _stream(self, conversation: Conversation, given: Given, run: Run) -> Rendered:
+    def _stream(self, conversation: Conversation, given: Given, run: Rendering) -> Rendered:
         environment, template = self._tracking
         messages = Messages(given.messages, run.size, run)
         variables = self._variables(conversation, messages, given.tools, given.documents, prompted=run.prompted)
@@ -248,16 +248,16 @@ class Given:
         self.messages = [tracked_message(message, index) for index, message in enumerate(conversation.messages)]
         self.tools = tools
         self.documents = track_all(conversation.documents, Part.DOCUMENTS)
-        self.whole: Run | None = None
-        self._latest: Run | None = None
+        self.whole: Rendering | None = None
+        self._latest: Rendering | None = None
         self.written = 0
 
     @property
-    def earlier(self) -> list[Run]:
+    def earlier(self) -> list[Rendering]:
         """The renderings to take over from, the whole first; none before there is one."""
         return [] if self.whole is None else [self.whole, *([self._latest] if self._latest else [])]
 
-    def keep(self, run: Run, *, whole: bool) -> None:
+    def keep(self, run: Rendering, *, whole: bool) -> None:
         """Keep a rendering, if there is anything to take over from it."""
         self.written += run.written
         if whole:

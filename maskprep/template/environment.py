@@ -22,8 +22,8 @@ from jinja2.compiler import Frame
 from jinja2.exceptions import SecurityError
 from jinja2.runtime import Context, LoopContext, Macro
 
-from maskprep.template.hooks import Watcher, watched
-from maskprep.template.prefix_reuse import StreamingLoop, loop_context
+from maskprep.template.hooks import TemplateHooks, with_hooks
+from maskprep.template.prefix_reuse import ResumedLoop, loop_context
 from maskprep.template.sandbox.environment import OF_LOOPS, OF_TEXTS, GuardedEnvironment, GuardedGenerator
 from maskprep.template.sandbox.limits import Limits
 from maskprep.template.strings.filters import COMPUTING, KEEPING, TRACKED, computed, lossy
@@ -124,17 +124,17 @@ _LIKENESS = {
     TrackedFloat: float,
     Messages: list,
     TrackedList: list,
-    StreamingLoop: LoopContext,
+    ResumedLoop: LoopContext,
 }
 
 
-class TrackingEnvironment(Watcher, PlainEnvironment):
+class TrackingEnvironment(TemplateHooks, PlainEnvironment):
     """Renders the same text as ``PlainEnvironment``, as a ``Tracked`` string."""
 
     code_generator_class = TrackingGenerator
     loop_context = staticmethod(loop_context)
     mappings: frozenset[type] = frozenset([dict, TrackedDict])  # type: ignore[list-item]
-    simple: Mapping[type, frozenset[str]] = {StreamingLoop: OF_LOOPS, LoopContext: OF_LOOPS, Tracked: OF_TEXTS}
+    simple: Mapping[type, frozenset[str]] = {ResumedLoop: OF_LOOPS, LoopContext: OF_LOOPS, Tracked: OF_TEXTS}
 
     def __init__(self, now: datetime, limits: Limits | None = None) -> None:
         """Make an environment whose ``strftime_now`` always tells ``now``."""
@@ -166,7 +166,7 @@ class TrackingEnvironment(Watcher, PlainEnvironment):
         return super().is_safe_attribute(obj, attr, value) and (like is None or hasattr(like, attr))
 
     def _parse(self, source: str, name: str | None, filename: str | None) -> jinja2.nodes.Template:
-        return watched(super()._parse(source, name, filename), self)
+        return with_hooks(super()._parse(source, name, filename), self)
 
     def getattr(self, obj: Any, attribute: str) -> Any:
         """Look up an attribute. The methods of a plain string become those of a tracked one."""

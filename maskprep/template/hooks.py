@@ -17,7 +17,7 @@ import jinja2.nodes as n
 from jinja2.runtime import Context
 from jinja2.visitor import NodeTransformer
 
-from maskprep.template.prefix_reuse import Run, Walk
+from maskprep.template.prefix_reuse import Rendering, Resumed
 from maskprep.template.strings.message_list import Messages
 
 _ASKED = "add_generation_prompt"
@@ -26,17 +26,17 @@ _FICKLE_FILTERS = frozenset({"random"})
 _ELSEWHERE = (n.Block, n.Extends, n.Include, n.Import, n.FromImport, n.EvalContextModifier)
 
 
-class Watcher:
-    """Receives what a template tells while it runs, by the hooks of ``watched``. ``run`` is the rendering."""
+class TemplateHooks:
+    """Receives what a template tells while it runs, by the hooks of ``with_hooks``. ``run`` is the rendering."""
 
-    run: Run | None = None
+    run: Rendering | None = None
 
     def enter(self, iterable: Any, number: int, context: Context) -> Any:
         """Begin loop ``number``."""
         run = self.run
         if run is None or not isinstance(iterable, Messages) or iterable.stop is not None:
             return iterable
-        walk: Walk = run.enter(number, iterable, context.vars)
+        walk: Resumed = run.enter(number, iterable, context.vars)
         return walk
 
     def asked(self, wanted: Any) -> Any:
@@ -46,7 +46,7 @@ class Watcher:
         return wanted
 
 
-def watched(tree: n.Template, environment: jinja2.Environment) -> n.Template:
+def with_hooks(tree: n.Template, environment: jinja2.Environment) -> n.Template:
     """Return the parsed template with the hooks put in."""
     if _is_fickle(tree):
         return tree

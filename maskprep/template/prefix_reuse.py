@@ -27,8 +27,8 @@ from jinja2.runtime import LoopContext
 from jinja2.utils import Namespace
 
 from maskprep.template.rendered import Beginning, Rendered
-from maskprep.template.same_state import MOST_VALUES, Comparison, attributes, fixed
-from maskprep.template.strings.message_list import ALL, Messages, Seen
+from maskprep.template.same_state import MOST_VALUES, StateComparison, attributes, fixed
+from maskprep.template.strings.message_list import ALL, Messages, ObservedList
 from maskprep.template.strings.printing import concat
 
 _NONE = object()
@@ -49,10 +49,10 @@ class _Mark(NamedTuple):
     held: tuple[dict[str, Any], ...]
 
 
-class _Loop:
+class _LoopRecord:
     """A loop over messages at the top level of a template: how it began, and where each iteration did."""
 
-    def __init__(self, run: Run, start: int, variables: Mapping[str, Any]) -> None:
+    def __init__(self, run: Rendering, start: int, variables: Mapping[str, Any]) -> None:
         self.run, self.start = run, start
         self.variables = dict(variables)
         self.namespaces = [value for value in self.variables.values() if isinstance(value, Namespace)]
@@ -78,7 +78,7 @@ class _Loop:
         return dict(now)
 
 
-class Run(Seen):
+class Rendering(ObservedList):
     """One rendering, under way or done.
 
     Args:
@@ -89,29 +89,29 @@ class Run(Seen):
 
     __slots__ = ("earlier", "jumps", "loops", "offsets", "pieces", "prompted", "rendered", "size", "written")
 
-    def __init__(self, size: int, earlier: Sequence[Run] = (), *, prompted: bool) -> None:
+    def __init__(self, size: int, earlier: Sequence[Rendering] = (), *, prompted: bool) -> None:
         super().__init__()
         self.size, self.prompted, self.earlier = size, prompted, earlier
         self.pieces: list[str] = []
-        self.jumps: list[tuple[int, Run, int, int]] = []
-        self.loops: dict[int, _Loop] = {}
+        self.jumps: list[tuple[int, Rendering, int, int]] = []
+        self.loops: dict[int, _LoopRecord] = {}
         self.offsets: list[int] = []
         self.rendered = Rendered("", ())
         self.written = 0
 
-    def enter(self, number: int, messages: Messages, variables: Mapping[str, Any]) -> Walk:
+    def enter(self, number: int, messages: Messages, variables: Mapping[str, Any]) -> Resumed:
         """Return the messages that loop ``number`` of the template must go through, the output before taken over."""
         for run in self.earlier:
             loop = run.loops.get(number)
             if loop is not None and loop.start == messages.start:
                 first = self._take_over(loop, variables)
                 if first:
-                    return Walk(messages, first, None)
+                    return Resumed(messages, first, None)
         self.needs, self.asked = 0, False
-        self.loops[number] = loop = _Loop(self, messages.start, variables)
-        return Walk(messages, 0, loop)
+        self.loops[number] = loop = _LoopRecord(self, messages.start, variables)
+        return Resumed(messages, 0, loop)
 
-    def _take_over(self, loop: _Loop, variables: Mapping[str, Any]) -> int:
+    def _take_over(self, loop: _LoopRecord, variables: Mapping[str, Any]) -> int:
         """Return how many iterations of an earlier run's loop are taken over, and set the namespaces that they set."""
         known = min(self.size, loop.run.size)
         last = min(known - loop.start, len(loop.marks)) - 1
@@ -121,7 +121,7 @@ class Run(Seen):
                 break
         else:
             return 0
-        own = Comparison(loop).namespaces(variables)
+        own = StateComparison(loop).namespaces(variables)
         if own is None:
             return 0
         changes = [
@@ -174,12 +174,12 @@ class Run(Seen):
         return Rendered.joined(text.part(low, high) for text, low, high in parts)
 
 
-class Walk:
+class Resumed:
     """The messages that a loop at the top level is to go through, from number ``first`` on."""
 
     __slots__ = ("first", "loop", "messages")
 
-    def __init__(self, messages: Messages, first: int, loop: _Loop | None) -> None:
+    def __init__(self, messages: Messages, first: int, loop: _LoopRecord | None) -> None:
         self.messages, self.first, self.loop = messages, first, loop
 
     def __iter__(self) -> Iterator[Any]:
@@ -200,10 +200,10 @@ class Walk:
         return len(self.messages)
 
 
-class StreamingLoop(LoopContext):
+class ResumedLoop(LoopContext):
     """The variable ``loop`` of a loop that may be entered at a later message; it counts from the first all the same."""
 
-    def __init__(self, walk: Walk, undefined: Any, recurse: Any = None, depth0: int = 0) -> None:
+    def __init__(self, walk: Resumed, undefined: Any, recurse: Any = None, depth0: int = 0) -> None:
         super().__init__(walk.messages, undefined, recurse, depth0)
         self._loop = walk.loop
         if walk.first:
@@ -224,5 +224,5 @@ class StreamingLoop(LoopContext):
 
 def loop_context(iterable: Any, undefined: Any, recurse: Any = None, depth0: int = 0) -> LoopContext:
     """Return the value of the template's variable ``loop``."""
-    kind = StreamingLoop if isinstance(iterable, Walk) else LoopContext
+    kind = ResumedLoop if isinstance(iterable, Resumed) else LoopContext
     return kind(iterable, undefined, recurse, depth0)

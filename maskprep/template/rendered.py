@@ -16,7 +16,7 @@ from maskprep.template.strings.origin import has_notation, is_lost, message_of, 
 from maskprep.template.strings.runs import Runs, runs_of
 
 
-def solid(text: str) -> int:
+def count_visible(text: str) -> int:
     """Return how many characters of ``text`` are no white space."""
     return len("".join(text.split()))
 
@@ -163,7 +163,7 @@ class Rendered:
                 if source and own:
                     break
                 continue
-            amount = solid(self.between(start, stop))
+            amount = count_visible(self.between(start, stop))
             if used[source] + amount > amounts.get(source, 0):
                 break
             used[source] += amount
@@ -175,7 +175,7 @@ class Rendered:
         amounts: Counter[int] = Counter()
         for number in self._own(message):
             start, stop = self._index.start(number), min(self._index.ends[number], len(self))
-            amounts[self._index.sources[number]] += solid(self.between(start, stop))
+            amounts[self._index.sources[number]] += count_visible(self.between(start, stop))
         return amounts
 
     def end_of_others(self, message: int, before: int) -> int:

@@ -24,7 +24,7 @@ class Begun(Protocol):
     held: tuple[dict[str, Any], ...]
 
 
-class Comparison:
+class StateComparison:
     """Whether the variables of a template are what they were when an earlier run began a loop."""
 
     def __init__(self, loop: Begun) -> None:

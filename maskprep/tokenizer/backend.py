@@ -59,7 +59,7 @@ class Backend(Protocol):
     def renew(self, first: int) -> None:
         """Begin a new chunk of the input, of which the ``first`` distinct texts are compared with transformers."""
 
-    def settle(self) -> None:
+    def flush_checks(self) -> None:
         """End a chunk of the input: compare the texts that are still to be compared."""
 
 
@@ -86,7 +86,7 @@ class TransformersBackend:
     def renew(self, first: int) -> None:
         """Do nothing: transformers' ids are compared with no others."""
 
-    def settle(self) -> None:
+    def flush_checks(self) -> None:
         """Do nothing: no texts are to be compared."""
 
     @cached_property
@@ -120,7 +120,7 @@ class Fast(Protocol):
         """Return the ids of each text. Waits, and raises, as ``wait`` does."""
 
 
-class WatchedBackend:
+class CheckedBackend:
     """Encodes with a fast tokenizer, whose ids for some texts are compared with those of the ``reference``.
 
     Args:
@@ -141,7 +141,7 @@ class WatchedBackend:
     def _start(self, first: int) -> None:
         self._first = first
         self._compared: set[str] = set()
-        self._owed: dict[str, Ints] = {}  # to be compared, and what transformers makes of them
+        self._pending: dict[str, Ints] = {}  # to be compared, and what transformers makes of them
 
     def begin(self) -> None:
         """Begin to load the fast tokenizer."""
@@ -166,32 +166,32 @@ class WatchedBackend:
         drawn = [index for index, text in enumerate(texts) if text in first or _is_drawn(text)]
         if len(drawn) == len(texts) and not self._fast.loaded and max(map(len, texts), default=0) < _LONG:
             ids = self._reference.encode(texts)
-            self._owed.update(zip(texts, ids, strict=True))
+            self._pending.update(zip(texts, ids, strict=True))
             self._compared |= first
             return ids
-        self.settle()
+        self.flush_checks()
         found = self._try(texts)
         if found is None:
             found = self._reference.encode(texts)
-            self._owed = {texts[index]: found[index] for index in drawn}
+            self._pending = {texts[index]: found[index] for index in drawn}
         elif drawn:
             self._compare(*self._both(texts, found, drawn))
         self._compared |= first
-        self.settle()
+        self.flush_checks()
         return found
 
-    def settle(self) -> None:
+    def flush_checks(self) -> None:
         """Compare the drawn texts that were not compared yet: one by one, if the fast tokenizer fails for any of them.
 
         Raises:
             BackendError: the two encode one of them differently, or the fast tokenizer cannot be used.
         """
-        owed, self._owed = self._owed, {}
-        found = self._try([*owed]) if owed else []
+        pending, self._pending = self._pending, {}
+        found = self._try([*pending]) if pending else []
         if found is not None:
-            self._compare(found, [*owed.values()])
+            self._compare(found, [*pending.values()])
             return
-        for text, right in owed.items():
+        for text, right in pending.items():
             alone = self._try([text])
             if alone is None:
                 self._compared.discard(text)
@@ -253,7 +253,7 @@ def choose_backend(tokenizer: PreTrainedTokenizerBase, choice: BackendChoice, *,
     if choice == BackendChoice.TRANSFORMERS:
         return reference
     try:
-        return WatchedBackend(Fastokens(tokenizer), reference, first=first)
+        return CheckedBackend(Fastokens(tokenizer), reference, first=first)
     except Exception as error:  # it raises what its parser raises
         reason = first_line(error)
         if choice == BackendChoice.FASTOKENS:

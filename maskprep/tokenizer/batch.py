@@ -16,13 +16,13 @@ from maskprep.arrays import Bools, Ints
 
 
 @dataclass(frozen=True, slots=True)
-class Together:
+class EncodedBatch:
     """Texts encoded one behind the other.
 
     ``ids`` are the ids of all texts (int64), ``edges`` where each token begins, and the last one ends, in bytes of
     UTF-8 of all texts joined; ``places`` where each character begins, None where each is one byte. Text ``i`` has the
     tokens ``tokens[i]:tokens[i + 1]`` and the bytes ``bytes[i]:bytes[i + 1]``.
-    ``met`` tells of each text whether its ids begin with those of each of its contexts, and no character of a
+    ``prefix_ok`` tells of each text whether its ids begin with those of each of its contexts, and no character of a
     context is in a token behind it.
     """
 
@@ -31,7 +31,7 @@ class Together:
     tokens: Ints
     bytes: Ints
     places: Ints | None
-    met: Bools
+    prefix_ok: Bools
 
     def in_bytes(self, characters: Ints) -> Ints:
         """Return the places in bytes of the places ``characters``; both count in all texts joined."""

@@ -22,11 +22,11 @@ import numpy as np
 from maskprep.arrays import Ints, begin_alike, limits_of, places_of
 from maskprep.errors import RowError
 from maskprep.tokenizer.backend import Backend, TransformersBackend
-from maskprep.tokenizer.batch import Together
+from maskprep.tokenizer.batch import EncodedBatch
 from maskprep.tokenizer.leads import Leads, behind
 from maskprep.tokenizer.offsets import Offsets
 from maskprep.tokenizer.spelling import Spelling
-from maskprep.tokenizer.split_points import Segments
+from maskprep.tokenizer.split_points import SplitPoints
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
@@ -100,8 +100,8 @@ class Encoder:
         self._known, self._known_size = {}, 0
 
     @cached_property
-    def _segments(self) -> Segments:
-        return Segments.of(self._tokenizer)
+    def _segments(self) -> SplitPoints:
+        return SplitPoints.of(self._tokenizer)
 
     def ids(self, text: str) -> Ints:
         """Return the ids of ``text``, as ``apply_chat_template(..., tokenize=True)`` would."""
@@ -110,7 +110,7 @@ class Encoder:
     def contexts(self, text: str, starts: Sequence[int]) -> dict[int, Context]:
         """Return the ids of each beginning ``text[:start]``, encoded alone, by ``start``.
 
-        The text in front of its last solid token has the ids that it has in ``text`` (``split_points.py``): only the
+        The text in front of its last isolated token has the ids that it has in ``text`` (``split_points.py``): only the
         rest is encoded.
         """
         bounds = self._segments.bounds(text)
@@ -125,7 +125,7 @@ class Encoder:
             for start, (index, rest) in ends.items()
         }
 
-    def together(self, texts: Sequence[str], starts: Sequence[Sequence[int]]) -> Together | None:
+    def encoded_batch(self, texts: Sequence[str], starts: Sequence[Sequence[int]]) -> EncodedBatch | None:
         """Return many texts encoded at once, None where one of them needs more than its ids and their lengths.
 
         Args:
@@ -135,14 +135,14 @@ class Encoder:
         if self._puts_blank_first:
             return None
         bounds = [self._segments.bounds(text) for text in texts]
-        before: list[int] = []  # which of the solid tokens of all texts is the last one of a context, -1 for none
+        before: list[int] = []  # which of the isolated tokens of all texts is the last one of a context, -1 for none
         rests: list[str] = []
-        solid = 0
+        isolated = 0
         for text, own, borders in zip(texts, bounds, starts, strict=True):
             for index, rest in _ends_of(text, own, borders):
                 rests.append(rest)
-                before.append(solid + index if index >= 0 else -1)
-            solid += len(own)
+                before.append(isolated + index if index >= 0 else -1)
+            isolated += len(own)
         known = self._ids_of([*texts, *rests])
         own_ids = [known[text] for text in texts]
         ids, tokens = np.concatenate(own_ids), limits_of(map(len, own_ids))
@@ -159,14 +159,16 @@ class Encoder:
         heads_of = np.asarray(before, np.int64)
         firsts = np.where(heads_of >= 0, np.append(found, 0)[heads_of], tokens[whose])
         context_ids = [known[rest] for rest in rests]
-        met = begin_alike(ids, firsts, context_ids, tokens[whose + 1])
+        prefix_ok = begin_alike(ids, firsts, context_ids, tokens[whose + 1])
         places = places_of(raw)
         borders_at = np.asarray([start for each in starts for start in each], np.int64)
         borders_at += limits_of(map(len, texts))[whose]
         low = borders_at if places is None else places[borders_at]
         after = firsts + np.fromiter(map(len, context_ids), np.int64, len(rests))
-        met &= edges[np.minimum(after, len(ids))] == low
-        return Together(ids, edges, tokens, limits, places, np.bincount(whose[~met], minlength=len(texts)) == 0)
+        prefix_ok &= edges[np.minimum(after, len(ids))] == low
+        return EncodedBatch(
+            ids, edges, tokens, limits, places, np.bincount(whose[~prefix_ok], minlength=len(texts)) == 0
+        )
 
     def _ids_of(self, texts: Sequence[str]) -> Mapping[str, Ints]:
         """Return the ids of texts, by text."""
@@ -275,7 +277,7 @@ class Encoder:
 
 
 def _ends_of(text: str, bounds: Sequence[tuple[int, int]], starts: Sequence[int]) -> Iterator[tuple[int, str]]:
-    """Yield for each ``text[:start]`` the number of its last solid token (-1: none), and its text from there on."""
+    """Yield for each ``text[:start]`` the number of its last isolated token (-1: none), and its text from there on."""
     heads = [end for _, end in bounds]
     for start in starts:
         index = bisect_right(heads, start) - 1

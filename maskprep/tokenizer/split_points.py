@@ -6,16 +6,16 @@ r"""Where a text may be divided so that its parts, encoded alone, give the ids o
 Why that holds. A Hugging Face fast tokenizer first searches the text as it stands for added tokens (those that are not
 ``normalized``): from the left, of those that begin at one place the longest. Only what lies between them is then
 normalised, searched for the other added tokens, pre-tokenised and encoded, each stretch by itself. Call an added token
-*solid* when its first character stands inside no such token, it is the beginning of no longer one, and it takes no
+*isolated* when its first character stands inside no such token, it is the beginning of no longer one, and it takes no
 white space with it (``lstrip``, ``rstrip``). Then
 
-1. wherever the text spells a solid token, that token is found: none that begins earlier can reach into it, none that
+1. wherever the text spells a isolated token, that token is found: none that begins earlier can reach into it, none that
    begins with it is longer;
-2. the search therefore begins afresh at each solid token, knowing nothing of what stood before: what is found in
+2. the search therefore begins afresh at each isolated token, knowing nothing of what stood before: what is found in
    front of it and behind it is what is found in those two texts alone. (Tokens that must be a ``single_word`` look at
    their neighbours: a tokenizer with one is not divided.)
 3. the steps after the search know of a stretch only its text, and whether it is the text's very beginning (a blank is
-   put there by Metaspace with ``prepend_scheme: first``). A segment begins with a solid token: the text behind that
+   put there by Metaspace with ``prepend_scheme: first``). A segment begins with a isolated token: the text behind that
    is the beginning neither in the segment nor in the whole.
 
 Hence ids(text) is the ids of the segments one after the other; and of ``text[:n]`` all segments but the last one are
@@ -52,30 +52,30 @@ _LOCAL = frozenset(
 )
 
 
-class Segments:
-    """Divides texts at the solid tokens of one tokenizer.
+class SplitPoints:
+    """Divides texts at the isolated tokens of one tokenizer.
 
     Args:
-        solid: the ids of these tokens, by what they spell.
+        isolated: the ids of these tokens, by what they spell.
     """
 
-    def __init__(self, solid: Mapping[str, int]) -> None:
-        self._ids = dict(solid)
-        self._sizes = sorted({len(content) for content in solid}, reverse=True)
-        whole = sorted(solid, key=len, reverse=True) if len(solid) <= _FEW else None
+    def __init__(self, isolated: Mapping[str, int]) -> None:
+        self._ids = dict(isolated)
+        self._sizes = sorted({len(content) for content in isolated}, reverse=True)
+        whole = sorted(isolated, key=len, reverse=True) if len(isolated) <= _FEW else None
         self._all = None if whole is None else re.compile("|".join(map(re.escape, whole)) or r"(?!)")
-        heads = sorted({content[:2] for content in solid})
+        heads = sorted({content[:2] for content in isolated})
         self._heads = re.compile("|".join(map(re.escape, heads)) or r"(?!)")
-        self._is_solid = np.zeros(max(solid.values(), default=-1) + 2, dtype=np.bool_)
-        self._is_solid[list(solid.values())] = True
+        self._is_isolated = np.zeros(max(isolated.values(), default=-1) + 2, dtype=np.bool_)
+        self._is_isolated[list(isolated.values())] = True
 
     @classmethod
-    def of(cls, tokenizer: PreTrainedTokenizerBase) -> Segments:
+    def of(cls, tokenizer: PreTrainedTokenizerBase) -> SplitPoints:
         """Return the segments of a tokenizer: where there is any doubt about it, no text is ever divided."""
-        return cls(_solid(tokenizer.backend_tokenizer.get_added_tokens_decoder()) if _is_local(tokenizer) else {})
+        return cls(_isolated(tokenizer.backend_tokenizer.get_added_tokens_decoder()) if _is_local(tokenizer) else {})
 
     def bounds(self, text: str) -> list[tuple[int, int]]:
-        """Return the places of all solid tokens, in characters and in order."""
+        """Return the places of all isolated tokens, in characters and in order."""
         if self._all is not None:
             return [found.span() for found in self._all.finditer(text)]
         return list(self._found(text))
@@ -95,9 +95,9 @@ class Segments:
         return [text[start:end] for start, end in pairwise(edges)]
 
     def positions(self, text: str, bounds: Sequence[tuple[int, int]], ids: Ints) -> Ints | None:
-        """Return at which of ``ids`` each solid token of ``text`` stands.
+        """Return at which of ``ids`` each isolated token of ``text`` stands.
 
-        None where the ids hold a solid token that the text does not spell (a normaliser may bring it about): nobody
+        None where the ids hold a isolated token that the text does not spell (a normaliser may bring it about): nobody
         can then tell which is which.
         """
         return self.positions_in_all([text], [bounds], ids, np.asarray([0, len(ids)], np.int64))
@@ -105,15 +105,15 @@ class Segments:
     def positions_in_all(
         self, texts: Sequence[str], bounds: Sequence[Sequence[tuple[int, int]]], ids: Ints, limits: Ints
     ) -> Ints | None:
-        """Return at which of ``ids``, those of many texts end to end, each solid token of each text stands.
+        """Return at which of ``ids``, those of many texts end to end, each isolated token of each text stands.
 
         Args:
             texts: the texts.
-            bounds: the places of the solid tokens of each.
+            bounds: the places of the isolated tokens of each.
             ids: the ids of all of them.
             limits: where the ids of each text begin, and where the last one ends.
         """
-        found = np.flatnonzero(self._is_solid[np.minimum(ids, len(self._is_solid) - 1)])
+        found = np.flatnonzero(self._is_isolated[np.minimum(ids, len(self._is_isolated) - 1)])
         spelt = [self._ids[text[start:end]] for text, own in zip(texts, bounds, strict=True) for start, end in own]
         counts = np.fromiter(map(len, bounds), np.int64, len(bounds))
         same = np.array_equal(np.diff(np.searchsorted(found, limits)), counts)
@@ -152,16 +152,16 @@ def _types(part: Mapping[str, Any]) -> Iterator[str]:
         yield from _types(inner)
 
 
-def _solid(added: Mapping[int, AddedToken]) -> dict[str, int]:
-    """Return the ids of the solid ones among the added tokens, by what they spell."""
+def _isolated(added: Mapping[int, AddedToken]) -> dict[str, int]:
+    """Return the ids of the isolated ones among the added tokens, by what they spell."""
     raw = {id_: token for id_, token in added.items() if not token.normalized and token.content}
     contents = sorted(token.content for token in raw.values())
     inside = {char for content in contents for char in content[1:]}
-    solid = {}
+    isolated = {}
     for id_, token in raw.items():
         content = token.content
         after = bisect_right(contents, content)
         longer = after < len(contents) and contents[after].startswith(content)
         if content[0] not in inside and not (longer or token.lstrip or token.rstrip):
-            solid[content] = id_
-    return solid
+            isolated[content] = id_
+    return isolated

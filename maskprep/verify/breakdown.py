@@ -8,20 +8,20 @@ from typing import Any
 
 import numpy as np
 
-from maskprep.verify.examples import Example
+from maskprep.verify.examples import ModelExample
 from maskprep.verify.model_runner import Measured
 
-Key = tuple[str, str, bool]
+LossKey = tuple[str, str, bool]
 
 
 @dataclass(slots=True)
 class Breakdown:
     """The sum of the negative log-likelihoods and the number of tokens by role, part, and whether they are trained."""
 
-    sums: dict[Key, float] = field(default_factory=dict)
-    counts: dict[Key, int] = field(default_factory=dict)
+    sums: dict[LossKey, float] = field(default_factory=dict)
+    counts: dict[LossKey, int] = field(default_factory=dict)
 
-    def see(self, row: Example, measured: Measured) -> None:
+    def see(self, row: ModelExample, measured: Measured) -> None:
         """Add the losses of a row; its first token, which nothing predicts, is left out."""
         for span in row.spans:
             nll = measured.nll[max(span.start, 1) : span.end]
@@ -63,5 +63,5 @@ class Breakdown:
             for name in names
         ]
 
-    def _counted(self) -> Iterator[tuple[Key, int]]:
+    def _counted(self) -> Iterator[tuple[LossKey, int]]:
         yield from sorted((key, count) for key, count in self.counts.items() if count)

@@ -27,7 +27,7 @@ from maskprep.verify.source import Rebuild, check_source
 from maskprep.verify.structure import Expected, check_structure
 
 if TYPE_CHECKING:
-    from maskprep.verify.with_model import Modelled
+    from maskprep.verify.with_model import ModelChecks
 
 _Given = TypeVar("_Given")
 
@@ -60,17 +60,17 @@ def verify(options: VerifyOptions, progress: Progress) -> VerifyReport:
         UsageError: there is no finished build, torch is not installed, or the model or device cannot be used.
     """
     options.check()
-    from maskprep.verify.with_model import Modelled  # noqa: PLC0415 - imports torch
+    from maskprep.verify.with_model import ModelChecks  # noqa: PLC0415 - imports torch
 
     began = time.monotonic()
     data = _open(options.path)
-    modelled = Modelled(options, progress)
+    modelled = ModelChecks(options, progress)
     results = tuple(check_all(data, modelled) if isinstance(data, StoredDataSet) else _unreadable(data))
     run = {**modelled.run, "seconds": round(time.monotonic() - began, 2)}
     return VerifyReport(options.path, results, run)
 
 
-def check_all(data: StoredDataSet, modelled: Modelled) -> Iterator[Result]:
+def check_all(data: StoredDataSet, modelled: ModelChecks) -> Iterator[Result]:
     """Yield the result of every check, in order."""
     options, progress = modelled.options, modelled.progress
     loaded = _tokenizer(data)

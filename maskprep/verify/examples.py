@@ -14,7 +14,7 @@ from maskprep.labelled import IGNORED, Span
 
 
 @dataclass(frozen=True, slots=True)
-class Example:
+class ModelExample:
     """One row, or a stretch of it: ids and unshifted labels, and ``meant``, True where the spans say it is trained."""
 
     number: int
@@ -27,7 +27,7 @@ class Example:
         """Return the number of tokens."""
         return len(self.ids)
 
-    def window(self, size: int) -> Example:
+    def window(self, size: int) -> ModelExample:
         """Return at most ``size`` tokens of the row: its beginning, or those around the first trained token."""
         if len(self) <= size:
             return self
@@ -40,10 +40,10 @@ class Example:
             for span in self.spans
             if span.start < start + size and span.end > start
         )
-        return Example(self.number, self.ids[cut], self.labels[cut], self.meant[cut], tuple(spans))
+        return ModelExample(self.number, self.ids[cut], self.labels[cut], self.meant[cut], tuple(spans))
 
 
-def example(number: int, row: ShardRow, vocabulary: int) -> Example | str:
+def example(number: int, row: ShardRow, vocabulary: int) -> ModelExample | str:
     """Return a row as an example for a model, or the reason why no model can take it."""
     ids, labels, spans = row.labelled.input_ids, row.labelled.labels, row.labelled.spans
     if len(ids) != len(labels):
@@ -59,7 +59,7 @@ def example(number: int, row: ShardRow, vocabulary: int) -> Example | str:
     meant = np.zeros(len(ids), np.bool_)
     for span in spans:
         meant[span.start : span.end] = span.trained
-    return Example(number, ids, labels, meant, spans)
+    return ModelExample(number, ids, labels, meant, spans)
 
 
 def sample(total: int, wanted: int | None, seed: int) -> list[int]:

@@ -28,7 +28,7 @@ _ADVICE = "copy the folder again from where it was built, or build it again; do 
 
 
 @dataclass(slots=True)
-class _Counts:
+class _ShardCounts:
     """The counts of a shard's rows, tokens and spans, made from the shard itself."""
 
     documents: int = 0
@@ -70,7 +70,7 @@ def check_files(
         loaded: the tokenizer beside the shards with the manifest's stop tokens, None where it cannot be loaded.
         advance: is called with the number of bytes read since the last call.
     """
-    faults, found, size = Faults(), _Counts(), 0
+    faults, found, size = Faults(), _ShardCounts(), 0
     told = [shard for shard in _at(manifest, "shards") or [] if isinstance(shard, dict)]
     for text in (
         *_sound(_contradictions(folder, manifest)),
@@ -97,7 +97,7 @@ def check_files(
 
 
 def _shard(
-    shard: StoredShard, told: Mapping[str, Any], total: _Counts, advance: Callable[[int], None]
+    shard: StoredShard, told: Mapping[str, Any], total: _ShardCounts, advance: Callable[[int], None]
 ) -> Iterator[str]:
     """Yield the faults of one shard, and add its counts to ``total``."""
     if not shard.path.is_file():
@@ -115,9 +115,9 @@ def _shard(
     yield from _held(shard, told, total)
 
 
-def _held(shard: StoredShard, told: Mapping[str, Any], total: _Counts) -> Iterator[str]:
+def _held(shard: StoredShard, told: Mapping[str, Any], total: _ShardCounts) -> Iterator[str]:
     """Yield how the counts of a shard differ from those in the manifest, and add them to ``total``."""
-    counts = _Counts()
+    counts = _ShardCounts()
     try:
         rows = sum(batch.num_rows for batch in shard.rows())
         if rows != told.get("rows"):
@@ -153,7 +153,7 @@ def _bytes(path: Path, told: Mapping[str, Any]) -> Iterator[str]:
         yield f"foreign: another file than the one written, {size:,} bytes instead of {written:,}"
 
 
-def _totals(manifest: Mapping[str, Any], found: _Counts) -> Iterator[str]:
+def _totals(manifest: Mapping[str, Any], found: _ShardCounts) -> Iterator[str]:
     totals = manifest["totals"]
     if totals.get("longest_sequence") != found.longest:
         yield f"the manifest tells of a longest sequence of {totals.get('longest_sequence')}, it has {found.longest:,}"

@@ -6,8 +6,8 @@ from typing import Any
 
 import numpy as np
 
-from maskprep.verify.examples import Example
-from maskprep.verify.model_runner import Floats, Measured, Own
+from maskprep.verify.examples import ModelExample
+from maskprep.verify.model_runner import Floats64, Measured, Own
 from maskprep.verify.result import Faults, Result, skipped
 
 _ADVICE = "tokens outside the mask would be learnt, or some inside it would not: build the data set again"
@@ -23,7 +23,7 @@ class GradientCheck:
         self._least, self._off = float("inf"), 0.0
         self._curve: dict[str, Any] = {}
 
-    def see(self, row: Example, measured: Measured | None, own: Own, window: Example) -> None:
+    def see(self, row: ModelExample, measured: Measured | None, own: Own, window: ModelExample) -> None:
         """Check the gradient of one row, and of the window of it for which ``own`` was computed."""
         self._rows += 1
         self._compare(window, own.measured.pull)
@@ -40,7 +40,7 @@ class GradientCheck:
         if not self._curve:
             self._curve = _curve(row, measured.pull, plain)
 
-    def _compare(self, row: Example, pull: Floats) -> None:
+    def _compare(self, row: ModelExample, pull: Floats64) -> None:
         meant = row.meant.copy()
         meant[0] = False
         leaks, dead = np.flatnonzero((pull != 0) & ~meant), np.flatnonzero((pull == 0) & meant)
@@ -76,7 +76,7 @@ class GradientCheck:
         )
 
 
-def _curve(row: Example, masked: Floats, plain: Floats) -> dict[str, Any]:
+def _curve(row: ModelExample, masked: Floats64, plain: Floats64) -> dict[str, Any]:
     """Return the sizes of the gradient along a row, at most ``_POINTS`` of them: the largest of each stretch."""
     width = -(-len(row) // _POINTS)
     edges = np.arange(0, len(row), width)

@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 import torch
 
 from maskprep.labelled import IGNORED
-from maskprep.verify.examples import Example
+from maskprep.verify.examples import ModelExample
 from maskprep.verify.formula import token_nll
 from maskprep.verify.model_runner import Runner
 from maskprep.verify.result import Faults, Result, skipped
@@ -18,7 +18,7 @@ _LARGE, _SMALL = 3e-3, 5e-5  # learning rates of a random model and of a trained
 
 
 def check_learning(
-    runner: Runner, rows: Sequence[Example], steps: int, advance: Callable[[int], None], *, trained: bool
+    runner: Runner, rows: Sequence[ModelExample], steps: int, advance: Callable[[int], None], *, trained: bool
 ) -> Result:
     """Return the result of training the model for ``steps`` steps on windows of a few rows, all of them in each step.
 
@@ -57,7 +57,7 @@ def check_learning(
     )
 
 
-def _step(runner: Runner, row: Example, count: int) -> tuple[float, float, float]:
+def _step(runner: Runner, row: ModelExample, count: int) -> tuple[float, float, float]:
     """Add a row's gradient; return its loss on trained and on masked tokens, and the largest masked gradient."""
     ids, labels = runner.tensor(row.ids)[None], runner.tensor(row.labels)[None]
     runner.tokens += ids.numel()

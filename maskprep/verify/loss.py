@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 
 from maskprep.verify.breakdown import Breakdown
-from maskprep.verify.examples import Example
+from maskprep.verify.examples import ModelExample
 from maskprep.verify.model_runner import Measured, Own
 from maskprep.verify.result import Faults, Result, skipped
 
@@ -38,7 +38,7 @@ class LossCheck:
         """Note a row that was cut to the length that the model can take."""
         self._shortened += 1
 
-    def see(self, row: Example, measured: Measured | None, own: Own, window: Example) -> None:
+    def see(self, row: ModelExample, measured: Measured | None, own: Own, window: ModelExample) -> None:
         """Compare one row, and the ``window`` of it that ``own`` is of; ``measured`` None: no other pass was run."""
         self._rows += 1
         self._windows += window is not row

@@ -14,7 +14,7 @@ import numpy.typing as npt
 import torch
 
 from maskprep.labelled import IGNORED
-from maskprep.verify.examples import Example
+from maskprep.verify.examples import ModelExample
 from maskprep.verify.formula import masked_mean_nll, token_nll
 
 CHUNK = {"cpu": 2**22}
@@ -28,7 +28,7 @@ OWN = {"cpu": 2**25}
 
 _CHUNK, _OWN = 2**25, 2**28  # on a GPU, where small pieces would leave it idle
 
-Floats = npt.NDArray[np.float64]
+Floats64 = npt.NDArray[np.float64]
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,8 +40,8 @@ class Measured:
     ``loss`` that loss itself, both by the function that trainers call, summed over chunks.
     """
 
-    nll: Floats
-    pull: Floats
+    nll: Floats64
+    pull: Floats64
     loss: float
 
 
@@ -95,7 +95,7 @@ class Runner:
         states: torch.Tensor = self.model.base_model(input_ids=ids, use_cache=False, **more).last_hidden_state
         return states
 
-    def nll(self, hidden: torch.Tensor, targets: torch.Tensor) -> Floats:
+    def nll(self, hidden: torch.Tensor, targets: torch.Tensor) -> Floats64:
         """Return the negative log-likelihood of ``targets`` (tokens,) given hidden states (tokens, width)."""
         rows = self.chunk
         pieces = [np.zeros(0)]
@@ -105,7 +105,7 @@ class Runner:
                 pieces.append(_numbers(token_nll(self.head(hidden[cut]), targets[cut])))
         return np.concatenate(pieces)
 
-    def measure(self, row: Example) -> Measured:
+    def measure(self, row: ModelExample) -> Measured:
         """Run a row through the model and compute its loss and gradient chunk by chunk."""
         ids, labels = self.tensor(row.ids), self.tensor(row.labels)
         hidden = self.hidden(ids[None])[0]
@@ -125,7 +125,7 @@ class Runner:
             loss += float(value.detach())
         return Measured(np.concatenate(nll), np.concatenate(pull), loss / trained if trained else float("nan"))
 
-    def own(self, row: Example) -> Own:
+    def own(self, row: ModelExample) -> Own:
         """Run the model's own forward pass with labels; ``row`` is no longer than ``window``.
 
         The logits are made a leaf where they leave the head, so that the gradient with respect to them is had without
@@ -152,7 +152,7 @@ class Runner:
         pull = np.roll(_numbers(gradient[0].float().abs().sum(-1)), 1)
         return Own(Measured(nll, pull, float(output.loss.detach())), formula)
 
-    def head_is_plain(self, row: Example) -> bool:
+    def head_is_plain(self, row: ModelExample) -> bool:
         """Tell whether the model's logits are its head's and nothing else, on a short row.
 
         Some models bend or scale them afterwards; of those, only what their own forward pass gives is looked at.
@@ -164,5 +164,5 @@ class Runner:
         return bool(torch.allclose(own, ours, rtol=self.tolerance, atol=self.tolerance * float(own.abs().max())))
 
 
-def _numbers(values: torch.Tensor) -> Floats:
+def _numbers(values: torch.Tensor) -> Floats64:
     return values.detach().float().cpu().numpy().astype(np.float64)

@@ -27,7 +27,7 @@ class Arrangement:
         return cls(bool(config["shuffle"] or config["packing"]), max(math.ceil(weight) for weight in weights))
 
 
-class Order:
+class OrderCheck:
     """Checks the order of the rows of all shards, which it sees in order. Memory holds 16 bytes a row."""
 
     def __init__(self, expected: Arrangement) -> None:

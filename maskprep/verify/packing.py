@@ -16,7 +16,7 @@ import numpy as np
 
 from maskprep.arrays import Ints
 from maskprep.labelled import IGNORED
-from maskprep.verify.model_runner import Floats, Runner
+from maskprep.verify.model_runner import Floats64, Runner
 from maskprep.verify.result import Faults, Result, skipped
 
 _ADVICE = (
@@ -99,7 +99,7 @@ def _with_model(runner: Runner, pack: Pack, faults: Faults, chance: np.random.Ge
     return worst
 
 
-def _run(runner: Runner, ids: Ints, positions: Ints) -> tuple[Floats, Any]:
+def _run(runner: Runner, ids: Ints, positions: Ints) -> tuple[Floats64, Any]:
     """Return the loss of each token (the first has none: NaN) and the hidden states."""
     tensor = runner.tensor(ids)
     hidden = runner.hidden(tensor[None], position_ids=runner.tensor(positions)[None])[0]

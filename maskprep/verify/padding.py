@@ -10,7 +10,7 @@ import numpy as np
 import torch
 
 from maskprep.labelled import IGNORED
-from maskprep.verify.examples import Example
+from maskprep.verify.examples import ModelExample
 from maskprep.verify.formula import token_nll
 from maskprep.verify.model_runner import Runner
 from maskprep.verify.result import Faults, Result, skipped
@@ -22,7 +22,7 @@ _ADVICE = (
 _ROWS, _TOKENS = 4, 128  # of a batch, and of each row in it
 
 
-def check_padding(runner: Runner, tokenizer: Any, rows: Sequence[Example]) -> Result:
+def check_padding(runner: Runner, tokenizer: Any, rows: Sequence[ModelExample]) -> Result:
     """Return the result of comparing the losses of ``rows`` alone, padded on the right, and in batches.
 
     Windows of the rows are used, so that a batch of them fits into one forward pass of the model. Each is padded with
@@ -34,7 +34,7 @@ def check_padding(runner: Runner, tokenizer: Any, rows: Sequence[Example]) -> Re
     windows = [window for window in windows if (window.labels[1:] != IGNORED).any()]
     if not windows:
         return skipped("padding", "there is no row that trains anything")
-    check = _Check(runner, windows)
+    check = _PaddingCheck(runner, windows)
     names = []
     for name, pad in _pads(tokenizer):
         names.append(name)
@@ -57,8 +57,8 @@ def check_padding(runner: Runner, tokenizer: Any, rows: Sequence[Example]) -> Re
     )
 
 
-class _Check:
-    def __init__(self, runner: Runner, rows: Sequence[Example]) -> None:
+class _PaddingCheck:
+    def __init__(self, runner: Runner, rows: Sequence[ModelExample]) -> None:
         self.runner, self.rows, self.faults = runner, rows, Faults()
         self.batches, self.worst = 0, 0.0
         self._alone = [self._losses(*self._stack([row], 0, 0))[1][0] for row in rows]
@@ -104,7 +104,7 @@ class _Check:
             losses.append(float(nll.double().mean() if nll.device.type != "mps" else nll.mean()))
         return float(output.loss), losses
 
-    def _stack(self, rows: list[Example], more: int, pad: int) -> tuple[torch.Tensor, ...]:
+    def _stack(self, rows: list[ModelExample], more: int, pad: int) -> tuple[torch.Tensor, ...]:
         """Return rows of one length with ``more`` pad tokens behind them."""
         fill = [(row.ids, pad) for row in rows], [(row.labels, IGNORED) for row in rows]
         ids, labels = (
@@ -115,7 +115,7 @@ class _Check:
         mask[:, ids.shape[1] - more :] = 0
         return ids, labels, mask
 
-    def _collate(self, tokenizer: Any, rows: list[Example]) -> tuple[torch.Tensor, ...]:
+    def _collate(self, tokenizer: Any, rows: list[ModelExample]) -> tuple[torch.Tensor, ...]:
         from transformers import DataCollatorForSeq2Seq  # noqa: PLC0415 - seconds to import
 
         collate = DataCollatorForSeq2Seq(tokenizer, padding=True, label_pad_token_id=IGNORED)

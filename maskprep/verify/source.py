@@ -52,7 +52,7 @@ def check_source(
     data: StoredDataSet, numbers: Sequence[int], rebuild: Rebuild, advance: Callable[[int], None]
 ) -> Result:
     """Return the result of rebuilding the rows ``numbers``; ``advance`` is called with the rows seen since the last."""
-    check = _Check(data, rebuild, advance)
+    check = _SourceCheck(data, rebuild, advance)
     wanted: dict[str, dict[int, list[int]]] = defaultdict(lambda: defaultdict(list))
     for number in numbers:
         where = data.row(number).where
@@ -85,7 +85,7 @@ def check_source(
     )
 
 
-class _Check:
+class _SourceCheck:
     def __init__(self, data: StoredDataSet, rebuild: Rebuild, advance: Callable[[int], None]) -> None:
         self.data, self.rebuild, self.advance = data, rebuild, advance
         self.faults = Faults()

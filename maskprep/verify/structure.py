@@ -16,7 +16,7 @@ from maskprep.dataset.columns import Columns, batches
 from maskprep.dataset.stored import StoredShard
 from maskprep.errors import BuildError
 from maskprep.labelled import IGNORED
-from maskprep.verify.order import Arrangement, Order
+from maskprep.verify.order import Arrangement, OrderCheck
 from maskprep.verify.result import Faults, Result
 
 _ADVICE = "build it again with maskprep; should the same fault come back, report it with the row that is named"
@@ -49,7 +49,7 @@ def check_structure(shards: Sequence[StoredShard], expected: Expected, advance: 
     Raises:
         BuildError: a shard cannot be read.
     """
-    check = _Check(expected)
+    check = _StructureCheck(expected)
     for number, shard in enumerate(shards):
         if number and shard.path.parent != shards[number - 1].path.parent:
             check.begin_split()
@@ -69,12 +69,12 @@ def check_structure(shards: Sequence[StoredShard], expected: Expected, advance: 
     )
 
 
-class _Check:
+class _StructureCheck:
     def __init__(self, expected: Expected) -> None:
         self.expected, self.faults = expected, Faults()
         self.rows = self.tokens = self.trained = 0
         self._base = 0  # number of the batch's first row
-        self._rows = Order(expected.arrangement)
+        self._rows = OrderCheck(expected.arrangement)
 
     def see(self, columns: Columns) -> None:
         self._base = self.rows

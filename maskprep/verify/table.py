@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from maskprep.verify.breakdown import Breakdown
-from maskprep.verify.examples import Example
+from maskprep.verify.examples import ModelExample
 from maskprep.verify.model_runner import Measured
 from maskprep.verify.result import Result, Verdict
 
@@ -38,7 +38,7 @@ class ModelTable:
         self._structural: dict[tuple[int, str], list[float]] = defaultdict(list)
         self._rows = 0
 
-    def see(self, row: Example, measured: Measured) -> None:
+    def see(self, row: ModelExample, measured: Measured) -> None:
         """Add the losses of a row."""
         self._rows += 1
         self._breakdown.see(row, measured)

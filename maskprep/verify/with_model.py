@@ -13,7 +13,7 @@ from maskprep.dataset.reader import StoredDataSet
 from maskprep.errors import UsageError
 from maskprep.progress import Progress
 from maskprep.tokenizer.load import LoadedTokenizer
-from maskprep.verify.examples import Example, example, sample, within
+from maskprep.verify.examples import ModelExample, example, sample, within
 from maskprep.verify.gradient import GradientCheck
 from maskprep.verify.learning import check_learning
 from maskprep.verify.loss import LossCheck
@@ -35,7 +35,7 @@ _NO_MODEL = "no --model was given: what a random model thinks of the text says n
 _NOT_ASKED = "not asked for: give --learn N for N training steps"
 
 
-class Modelled:
+class ModelChecks:
     """Runs the rows of a data set through one model, once, for all checks that need the model's losses.
 
     Args:
@@ -102,7 +102,13 @@ class Modelled:
         self.run["peak_memory_bytes"] = peak_memory(self._device)
         table = passes.table.result() if self._real else skipped("model", _NO_MODEL)
         bounded = [passes.loss.result(), passes.gradient.result()]
-        return [*(_told(result, len(chosen), len(numbers)) for result in bounded), padding, packing, learning, table]
+        return [
+            *(_with_rows_run(result, len(chosen), len(numbers)) for result in bounded),
+            padding,
+            packing,
+            learning,
+            table,
+        ]
 
     def _note(self, runner: Runner, seconds: float) -> None:
         self.run |= {
@@ -123,7 +129,7 @@ class _Passes:
         self._runner = runner
         self.loss, self.gradient = LossCheck(runner.tolerance), GradientCheck()
         self.table = ModelTable(runner.name, spell)
-        self.kept: list[Example] = []
+        self.kept: list[ModelExample] = []
         self._plain: bool | None = None
 
     def see(self, number: int, data: StoredDataSet) -> None:
@@ -181,7 +187,7 @@ def _highest(data: StoredDataSet, numbers: Sequence[int]) -> Iterator[int]:
         yield int(data.row(number).labelled.input_ids.max(initial=0))
 
 
-def _told(result: Result, rows: int, sampled: int) -> Result:
+def _with_rows_run(result: Result, rows: int, sampled: int) -> Result:
     """Return the result, with a flag that says how many of the sampled rows were run where not all were."""
     if result.verdict is Verdict.SKIPPED or rows == sampled:
         return result

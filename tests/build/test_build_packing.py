@@ -20,7 +20,7 @@ from maskprep.dataset.sealed import SEAL, seal_of
 from maskprep.errors import UsageError
 from maskprep.verify.command import check_all
 from maskprep.verify.options import VerifyOptions
-from maskprep.verify.with_model import Modelled
+from maskprep.verify.with_model import ModelChecks
 
 
 @pytest.fixture(scope="module")
@@ -148,7 +148,7 @@ def test_the_loader_reads_what_is_not_packed_whomever_it_was_made_for(packed, pl
 
 def results(folder, count=3):
     options = VerifyOptions(str(folder), device="cpu", rows="2")
-    checks = islice(check_all(StoredDataSet(str(folder)), Modelled(options, Quiet())), count)
+    checks = islice(check_all(StoredDataSet(str(folder)), ModelChecks(options, Quiet())), count)
     return {result.name: result for result in checks}
 
 

@@ -13,7 +13,7 @@ from transformers import AutoTokenizer
 from typer.testing import CliRunner
 
 from maskprep.cli import app
-from maskprep.dataset.stops import eos_of, notes_of, told_to_model
+from maskprep.dataset.stops import eos_of, ids_missing_in_model, notes_of
 
 END, TEXT = {"token": "<|im_end|>", "id": 7}, {"token": "<|endoftext|>", "id": 5}
 CALL = {"token": "<|call|>", "id": 9}
@@ -54,7 +54,7 @@ def test_what_is_told_and_what_mends_it(found, eos_from, noted, eos, model):
     notes = notes_of(found)
     assert bool(notes) == noted
     assert eos_of(found) == eos
-    assert told_to_model(found, eos_from) == model
+    assert ids_missing_in_model(found, eos_from) == model
     if noted:
         assert f"of the model hold {model}" in notes[0]["hint"]
         assert ("tokenizer.eos_token: '<|im_end|>'" in notes[0]["hint"]) == (eos is not None)

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from maskprep.collate import plan
-from maskprep.collate.plan import Order, Plan
+from maskprep.collate.plan import BatchPlan, OrderSettings
 from maskprep.dataset.packing import pack
 
 LENGTH = 20
@@ -19,7 +19,7 @@ LENGTH = 20
 def make_plan(lengths, edges=None, **changes):
     settings = {"weights": (1.0,), "length": LENGTH, "batch_size": 1, "world_size": 1, "seed": 0, "shuffle": True}
     settings |= {"strategy": "best_fit", "window": 1000, **changes}
-    return Plan(np.asarray(lengths, np.int32), np.asarray(edges or [0, len(lengths)]), Order(**settings))
+    return BatchPlan(np.asarray(lengths, np.int32), np.asarray(edges or [0, len(lengths)]), OrderSettings(**settings))
 
 
 def epochs(made, epoch=0):

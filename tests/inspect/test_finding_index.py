@@ -6,7 +6,7 @@ import tracemalloc
 
 import pytest
 
-from maskprep.inspect.finding_index import Found
+from maskprep.inspect.finding_index import FindingIndex
 
 
 def entry(code, line, message="seen", file="a"):
@@ -14,7 +14,7 @@ def entry(code, line, message="seen", file="a"):
 
 
 def found(*entries, **options):
-    return Found(enumerate(entries), lambda offset: entries[offset], **options)
+    return FindingIndex(enumerate(entries), lambda offset: entries[offset], **options)
 
 
 def test_findings_of_a_row_are_found_in_their_order():
@@ -50,7 +50,7 @@ def test_what_is_no_finding_is_an_error(bad):
 
 def test_memory_is_a_few_bytes_a_finding():
     tracemalloc.start()
-    table = Found(((number, entry("x", number)) for number in range(50_000)), lambda offset: entry("x", offset))
+    table = FindingIndex(((number, entry("x", number)) for number in range(50_000)), lambda offset: entry("x", offset))
     held = tracemalloc.get_traced_memory()[0]
     tracemalloc.stop()
     assert table.of(("a", 49_999)) == [("x", "seen")]

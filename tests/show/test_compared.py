@@ -9,7 +9,7 @@ from page_samples import HOSTILE, row
 from rich.console import Console
 from unmarked import ACTS, stripped, styled
 
-from maskprep.inspect.compare import Comparison
+from maskprep.inspect.compare import MaskComparison
 from maskprep.show.compared import show_comparison
 
 COUNTS = dict.fromkeys(
@@ -21,7 +21,7 @@ def shown(*views, colour=None, first="one", second="two", **counts):
     out = Console(
         file=io.StringIO(), color_system=colour, force_terminal=colour is not None, width=120, markup=False, emoji=False
     )
-    show_comparison(out, Comparison(first, second, shown=views, **{**COUNTS, **counts}))
+    show_comparison(out, MaskComparison(first, second, shown=views, **{**COUNTS, **counts}))
     return out.file.getvalue()
 
 

@@ -15,7 +15,7 @@ from stores import BUCKET, SECRET
 
 from maskprep.errors import BuildError, UsageError
 from maskprep.storage import Remote, RemoteFile, connect, is_remote
-from maskprep.storage.store_errors import told
+from maskprep.storage.store_errors import store_errors
 from maskprep.storage.urls import split
 
 MIB = 1 << 20
@@ -152,7 +152,7 @@ def test_what_a_user_must_mend_is_told(s3, monkeypatch):
 
 
 def test_credentials_are_not_in_messages(s3):
-    with pytest.raises(BuildError) as caught, told("s3://b"):
+    with pytest.raises(BuildError) as caught, store_errors("s3://b"):
         raise OSError(f"the request of tester with {SECRET} failed\nmore")
     assert SECRET not in str(caught.value)
     assert "tester" not in str(caught.value)

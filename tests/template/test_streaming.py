@@ -19,7 +19,7 @@ from maskprep.formats import DEFAULT
 from maskprep.policy import AuditMode, Policy
 from maskprep.template.chat_template import ChatTemplate
 from maskprep.template.rendered import Beginning
-from maskprep.template.strings.message_list import ALL, Messages, Seen
+from maskprep.template.strings.message_list import ALL, Messages, ObservedList
 from maskprep.template.turns.audit import Audit
 
 TALK = DEFAULT.parse(LONG["talk"])
@@ -312,7 +312,7 @@ def _used(messages, parts, use):
 @given(st.integers(0, 6), st.integers(0, 6), PARTS, st.sampled_from(sorted(USES)))
 def test_a_list_of_messages_is_a_list_and_knows_what_was_seen_of_it(size, other, parts, use):
     items = ["a", "b", "c", "d", "e", "f", "g"]
-    seen = Seen()
+    seen = ObservedList()
     found = _used(Messages(items, size, seen), parts, use)
     assert found == _used(items[:size], parts, use)
     if seen.needs <= min(size, other):

@@ -14,7 +14,7 @@ from loaded import Loaded
 
 from maskprep.errors import BackendError, UsageError
 from maskprep.tokenizer import backend
-from maskprep.tokenizer.backend import COMPARED, EVERY, Fastokens, TransformersBackend, WatchedBackend, choose_backend
+from maskprep.tokenizer.backend import COMPARED, EVERY, CheckedBackend, Fastokens, TransformersBackend, choose_backend
 from maskprep.tokenizer.encode import Encoder
 
 
@@ -42,7 +42,7 @@ def texts(count, start=0):
 
 
 def test_the_first_texts_are_all_compared(reference):
-    watched = WatchedBackend(Wrong(reference), reference)
+    watched = CheckedBackend(Wrong(reference), reference)
     assert watched.name == "fastokens"
     for text in texts(COMPARED - 2):
         assert watched.encode([text])[0].tolist() == reference.encode([text])[0].tolist()
@@ -52,7 +52,7 @@ def test_the_first_texts_are_all_compared(reference):
 
 
 def test_the_first_texts_are_counted_once_each(reference):
-    watched = WatchedBackend(Wrong(reference), reference)
+    watched = CheckedBackend(Wrong(reference), reference)
     for _ in range(2 * COMPARED):
         watched.encode(["the same"])
     with pytest.raises(BackendError):
@@ -60,7 +60,7 @@ def test_the_first_texts_are_counted_once_each(reference):
 
 
 def test_behind_the_first_it_is_the_text_that_decides_what_is_compared(reference):
-    watched = WatchedBackend(Wrong(reference), reference, first=0)
+    watched = CheckedBackend(Wrong(reference), reference, first=0)
     bad = [f"poison {number}" for number in range(4 * EVERY)]
     found = []
     for text in bad:
@@ -75,7 +75,7 @@ def test_behind_the_first_it_is_the_text_that_decides_what_is_compared(reference
 
 
 def test_a_new_chunk_begins_with_as_many_first_texts_as_it_is_told(reference):
-    watched = WatchedBackend(Wrong(reference), reference, first=1)
+    watched = CheckedBackend(Wrong(reference), reference, first=1)
     watched.encode(["good"])
     watched.encode(["poison"])
     watched.renew(1)
@@ -90,7 +90,7 @@ def test_half_of_a_surrogate_pair_can_be_drawn_as_any_text(reference):
         def encode(self, texts):
             return [np.zeros(1, np.int64) for _ in texts]
 
-    assert len(WatchedBackend(Takes(), reference, first=0).encode(["\ud800"])) == 1
+    assert len(CheckedBackend(Takes(), reference, first=0).encode(["\ud800"])) == 1
 
 
 @pytest.mark.parametrize("failure", [ValueError, type("PanicException", (BaseException,), {})])
@@ -99,7 +99,7 @@ def test_a_text_that_it_cannot_encode_is_left_to_transformers(failure, reference
         def encode(self, texts):
             raise failure("no")
 
-    watched = WatchedBackend(Failing(), reference)
+    watched = CheckedBackend(Failing(), reference)
     assert watched.encode(["the cat"])[0].tolist() == reference.encode(["the cat"])[0].tolist()
 
 
@@ -109,7 +109,7 @@ def test_an_interrupt_is_not_taken_for_a_failure(reference):
             raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        WatchedBackend(Interrupted(), reference).encode(["the cat"])
+        CheckedBackend(Interrupted(), reference).encode(["the cat"])
 
 
 def test_it_is_chosen_where_it_can_be_had():
@@ -169,7 +169,7 @@ def test_of_a_long_text_only_the_beginning_is_compared(reference, monkeypatch):
             asked.extend(texts)
             return super().encode(texts)
 
-    watched = WatchedBackend(Wrong(reference), Asked(tokenizer().tokenizer))
+    watched = CheckedBackend(Wrong(reference), Asked(tokenizer().tokenizer))
     good = "a long text " * 20
     assert watched.encode([good])[0].tolist() == reference.encode([good])[0].tolist()
     assert asked == [good[:100]]
@@ -202,7 +202,7 @@ class Loading(Wrong):
 
 def test_texts_that_are_compared_anyway_do_not_wait_until_it_is_loaded(reference):
     fast = Loading(reference)
-    watched = WatchedBackend(fast, reference)
+    watched = CheckedBackend(fast, reference)
     assert fast.begun == 0
     watched.renew(COMPARED)
     assert fast.begun == 1
@@ -211,7 +211,7 @@ def test_texts_that_are_compared_anyway_do_not_wait_until_it_is_loaded(reference
     assert fast.asked == 0
     watched.encode(texts(2, start=COMPARED))  # only one of 1,000 is compared from here on: this waits
     assert fast.asked == 2
-    watched.settle()
+    watched.flush_checks()
     assert fast.asked == 2
 
 
@@ -219,13 +219,13 @@ def test_texts_that_are_compared_anyway_do_not_wait_until_it_is_loaded(reference
 def test_a_comparison_that_is_put_off_is_made_up_for(drawn, reference):
     fast = Loading(reference)
     first = 0 if drawn else 3
-    watched = WatchedBackend(fast, reference, first=first)
+    watched = CheckedBackend(fast, reference, first=first)
     bad = next(text for n in range(10**6) if (crc32((text := f"poison {n}").encode()) % EVERY == 0) is drawn)
     assert watched.encode([bad])[0].tolist() == reference.encode([bad])[0].tolist()
     with pytest.raises(BackendError, match=r"^fastokens encodes a text otherwise than transformers$"):
-        watched.settle()
+        watched.flush_checks()
     # What was put off is compared before anything else is said, too.
-    again = WatchedBackend(Loading(reference), reference, first=first)
+    again = CheckedBackend(Loading(reference), reference, first=first)
     again.encode([bad])
     with pytest.raises(BackendError):
         again.encode(texts(COMPARED))
@@ -234,17 +234,17 @@ def test_a_comparison_that_is_put_off_is_made_up_for(drawn, reference):
 def test_a_long_text_waits(reference, monkeypatch):
     monkeypatch.setattr(backend, "_LONG", 100)
     fast = Loading(reference)
-    WatchedBackend(fast, reference).encode(["a long text " * 20])
+    CheckedBackend(fast, reference).encode(["a long text " * 20])
     assert fast.loaded
 
 
 def test_one_that_cannot_be_loaded_ends_it(reference):
     fast = Loading(reference)
     fast.failure = BackendError("fastokens cannot take the tokenizer: no")
-    watched = WatchedBackend(fast, reference, first=1)
+    watched = CheckedBackend(fast, reference, first=1)
     watched.encode(["good"])
     with pytest.raises(BackendError, match="cannot take the tokenizer"):
-        watched.settle()
+        watched.flush_checks()
     with pytest.raises(BackendError, match="cannot take the tokenizer"):
         watched.encode(["better"])
     with pytest.raises(BackendError, match="cannot take the tokenizer"):
@@ -282,38 +282,38 @@ def test_a_text_that_it_cannot_encode_saves_no_other_from_being_compared(late, r
 
     fast = Choking(reference)
     fast.loaded = not late
-    watched = WatchedBackend(fast, reference)
+    watched = CheckedBackend(fast, reference)
     with pytest.raises(BackendError):  # noqa: PT012 - at one place or the other
         watched.encode(["boom", "poison", "good"])
-        watched.settle()
+        watched.flush_checks()
     # What could not be compared is not counted: there are to be 256 that were.
     fast = Choking(reference)
     fast.loaded = not late
-    watched = WatchedBackend(fast, reference, first=2)
+    watched = CheckedBackend(fast, reference, first=2)
     watched.encode(["boom", "good"])
-    watched.settle()
+    watched.flush_checks()
     with pytest.raises(BackendError):  # noqa: PT012 - as above
         watched.encode(["poison"])
-        watched.settle()
+        watched.flush_checks()
 
 
 def test_too_little_memory_is_told_and_not_worked_around(reference):
     fast = Loading(reference)
     fast.failure = MemoryError()
-    watched = WatchedBackend(fast, reference, first=1)
+    watched = CheckedBackend(fast, reference, first=1)
     watched.encode(["good"])
     with pytest.raises(MemoryError):
-        watched.settle()
+        watched.flush_checks()
     with pytest.raises(MemoryError):
         watched.encode(["better"])
 
 
 def test_a_new_chunk_owes_nothing_for_the_one_before(reference):
-    watched = WatchedBackend(Loading(reference), reference)
+    watched = CheckedBackend(Loading(reference), reference)
     watched.encode(["poison"])  # of a sample, whose rows come again
     watched.renew(COMPARED)
     watched.encode(["good"])
-    watched.settle()
+    watched.flush_checks()
 
 
 def test_a_tokenizer_of_another_kind_is_refused_before_it_is_loaded():

@@ -1,4 +1,4 @@
-"""Texts divided at solid tokens: the parts, encoded alone, give the ids of the whole, for all tokenizers."""
+"""Texts divided at isolated tokens: the parts, encoded alone, give the ids of the whole, for all tokenizers."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from tokenizers import AddedToken, Tokenizer, normalizers, pre_tokenizers
 from transformers import PreTrainedTokenizerFast
 
 from maskprep.tokenizer.encode import Encoder
-from maskprep.tokenizer.split_points import Segments
+from maskprep.tokenizer.split_points import SplitPoints
 
 PLAIN = {"normalized": False, "special": False}
 SPECIAL = {"normalized": False, "special": True}
@@ -89,7 +89,7 @@ def whole(made, text):
 @given(text=texts, data=st.data())
 def test_segments_and_contexts_have_the_ids_of_the_whole(kind, text, data):
     made = tokenizer(*kind)
-    parts = Segments.of(made).divide(text)
+    parts = SplitPoints.of(made).divide(text)
     assert "".join(parts) == text
     assert [token for part in parts for token in whole(made, part)] == whole(made, text)
 
@@ -106,20 +106,20 @@ def test_segments_and_contexts_have_the_ids_of_the_whole(kind, text, data):
         assert context.begins(other) == (other[: len(right)].tolist() == right)
 
 
-def solid(made, text="<s><|user|><|end|><a<ab b<<l><r>#<n><w>"):
-    return {text[start:end] for start, end in Segments.of(made).bounds(text)}
+def isolated(made, text="<s><|user|><|end|><a<ab b<<l><r>#<n><w>"):
+    return {text[start:end] for start, end in SplitPoints.of(made).bounds(text)}
 
 
 def test_which_tokens_are_solid():
-    assert solid(tokenizer("byte_level", "", "", "chat")) == {"<s>", "<|user|>", "<|end|>"}
-    assert solid(tokenizer("byte_level", "", "", "longer")) == {"<ab", "#"}
-    assert solid(tokenizer("byte_level", "", "", "greedy")) == {"<|end|>", "#"}
-    assert solid(tokenizer("byte_level", "", "", "normalized")) == {"<|end|>"}
-    assert solid(tokenizer("byte_level", "", "", "overlapping")) == set(), "`b<` may reach into each of them"
-    assert solid(tokenizer("byte_level", "", "", "words")) == set(), "a single word looks at its neighbours"
+    assert isolated(tokenizer("byte_level", "", "", "chat")) == {"<s>", "<|user|>", "<|end|>"}
+    assert isolated(tokenizer("byte_level", "", "", "longer")) == {"<ab", "#"}
+    assert isolated(tokenizer("byte_level", "", "", "greedy")) == {"<|end|>", "#"}
+    assert isolated(tokenizer("byte_level", "", "", "normalized")) == {"<|end|>"}
+    assert isolated(tokenizer("byte_level", "", "", "overlapping")) == set(), "`b<` may reach into each of them"
+    assert isolated(tokenizer("byte_level", "", "", "words")) == set(), "a single word looks at its neighbours"
     made = PreTrainedTokenizerFast(tokenizer_object=Tokenizer.from_str(_trained("nfc")), split_special_tokens=True)
     made.add_special_tokens({"additional_special_tokens": ["<|end|>"]})
-    assert solid(made) == set(), "it finds no special token"
+    assert isolated(made) == set(), "it finds no special token"
 
 
 def test_a_prompt_is_encoded_from_its_last_solid_token_on():
@@ -158,7 +158,7 @@ def test_a_token_that_a_normaliser_spells_leads_to_whole_prompts():
     at = AddedToken("@", normalized=False)
     with_at = PreTrainedTokenizerFast(tokenizer_object=Tokenizer.from_str(made.backend_tokenizer.to_str()))
     with_at.add_tokens([at])
-    segments, ids = Segments.of(with_at), np.asarray(whole(with_at, text), np.int64)
+    segments, ids = SplitPoints.of(with_at), np.asarray(whole(with_at, text), np.int64)
     bounds = segments.bounds(text)
     assert [text[start:end] for start, end in bounds] == ["<s>", "@"]
     assert segments.positions(text, bounds, ids) is None, "one id is of the token, the other of what became its letter"

@@ -22,9 +22,9 @@ from maskprep.dataset.sealed import SEAL, seal_of
 from maskprep.labelled import Span
 from maskprep.progress import Progress
 from maskprep.verify.command import check_all, verify
-from maskprep.verify.examples import Example
+from maskprep.verify.examples import ModelExample
 from maskprep.verify.options import VerifyOptions
-from maskprep.verify.with_model import Modelled
+from maskprep.verify.with_model import ModelChecks
 
 NOW = "2026-01-02T03:04:05+00:00"
 
@@ -148,13 +148,15 @@ def verified(folder: Path, **options):
 def without_model(folder: Path, **options):
     """Return the results of the checks that need no model, by name."""
     options = VerifyOptions(str(folder), device="cpu", **options)
-    results = check_all(StoredDataSet(str(folder)), Modelled(options, Progress()))
+    results = check_all(StoredDataSet(str(folder)), ModelChecks(options, Progress()))
     return {result.name: result for result in islice(results, 3)}
 
 
 def files_of(folder: Path):
     """Return the result of the first check alone."""
-    return next(check_all(StoredDataSet(str(folder)), Modelled(VerifyOptions(str(folder), device="cpu"), Progress())))
+    return next(
+        check_all(StoredDataSet(str(folder)), ModelChecks(VerifyOptions(str(folder), device="cpu"), Progress()))
+    )
 
 
 def failed(folder: Path, **options) -> set[str]:
@@ -183,4 +185,4 @@ def row(length, vocabulary, seed=0, first=3):
     meant = np.arange(length) >= first
     labels = np.where(meant, ids, -100)
     spans = (Span("user", "content", 0, 0, first, False), Span("assistant", "content", 1, first, length, True))
-    return Example(7, ids, labels, meant, spans)
+    return ModelExample(7, ids, labels, meant, spans)

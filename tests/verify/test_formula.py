@@ -9,7 +9,7 @@ import pytest
 import torch
 from planting import row
 
-from maskprep.verify.examples import Example
+from maskprep.verify.examples import ModelExample
 from maskprep.verify.formula import masked_mean_nll, token_nll
 from maskprep.verify.gradient import GradientCheck
 from maskprep.verify.loss import LossCheck
@@ -64,7 +64,7 @@ def test_the_two_ways_to_the_loss_of_a_model_agree(runner, monkeypatch):
 
 def test_labels_shifted_by_one_have_another_loss_than_what_is_meant(runner):
     example = row(33, 300)
-    shifted = Example(7, example.ids, np.append(example.labels[1:], -100), example.meant, example.spans)
+    shifted = ModelExample(7, example.ids, np.append(example.labels[1:], -100), example.meant, example.spans)
     own = runner.own(shifted)
     assert abs(own.measured.loss - own.formula) > 1e-3
 

@@ -7,7 +7,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from maskprep.verify.order import Arrangement, Order
+from maskprep.verify.order import Arrangement, OrderCheck
 
 
 def see(order, *rows):
@@ -28,11 +28,11 @@ def see(order, *rows):
     ],
 )
 def test_rows_stand_in_the_order_of_their_sources(rows, wrong):
-    assert see(Order(Arrangement()), *rows) == wrong
+    assert see(OrderCheck(Arrangement()), *rows) == wrong
 
 
 def test_it_goes_on_from_batch_to_batch_and_begins_anew_with_a_split():
-    order = Order(Arrangement())
+    order = OrderCheck(Arrangement())
     assert see(order, ("a", 1, 0), ("a", 5, 0)) == []
     assert see(order, ("a", 4, 0)) == [0]
     order.begin_split()
@@ -41,14 +41,14 @@ def test_it_goes_on_from_batch_to_batch_and_begins_anew_with_a_split():
 
 def test_copies_of_a_row_follow_each_other_and_are_no_more_than_its_weight():
     twice = [("a", 1, 0), ("a", 1, 1), ("a", 1, 0), ("a", 1, 1)]
-    assert see(Order(Arrangement(most=2)), *twice, ("a", 2, 0)) == []
-    assert see(Order(Arrangement(most=2)), *twice, ("a", 1, 0)) == [4]
-    order = Order(Arrangement(most=2))
+    assert see(OrderCheck(Arrangement(most=2)), *twice, ("a", 2, 0)) == []
+    assert see(OrderCheck(Arrangement(most=2)), *twice, ("a", 1, 0)) == [4]
+    order = OrderCheck(Arrangement(most=2))
     assert see(order, ("a", 1, 0), ("a", 2, 0), ("a", 1, 0)) == [2]
 
 
 def test_arranged_rows_may_stand_anywhere_but_not_too_often():
-    order = Order(Arrangement(arranged=True))
+    order = OrderCheck(Arrangement(arranged=True))
     assert see(order, ("b", 9, 0), ("a", 1, 1), ("a", 1, 0), ("b", 2, 0)) == []
     assert list(order.repeated()) == []
     see(order, ("a", 1, 1))
@@ -56,7 +56,7 @@ def test_arranged_rows_may_stand_anywhere_but_not_too_often():
 
 
 def test_a_row_in_two_splits_is_found():
-    order = Order(Arrangement())
+    order = OrderCheck(Arrangement())
     see(order, ("a", 1, 0), ("a", 2, 0))
     order.begin_split()
     assert see(order, ("a", 2, 0)) == []
@@ -76,4 +76,4 @@ def test_the_configuration_says_what_may_be(config, expected):
 
 
 def test_no_row_is_no_fault():
-    assert list(Order(Arrangement()).repeated()) == []
+    assert list(OrderCheck(Arrangement()).repeated()) == []

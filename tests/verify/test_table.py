@@ -7,7 +7,7 @@ import pytest
 from planting import row
 
 from maskprep.labelled import Span
-from maskprep.verify.examples import Example
+from maskprep.verify.examples import ModelExample
 from maskprep.verify.gradient import GradientCheck
 from maskprep.verify.model_runner import Measured, Own
 from maskprep.verify.result import Result, Verdict
@@ -32,7 +32,7 @@ def table_of(**losses):
     for place, value in losses.items():
         nll[int(place.removeprefix("at"))] = value
     table = ModelTable("a model", lambda token: f"<{token}>")
-    table.see(Example(0, ids, np.where(meant, ids, -100), meant, SPANS), Measured(nll, np.zeros(20), 2.0))
+    table.see(ModelExample(0, ids, np.where(meant, ids, -100), meant, SPANS), Measured(nll, np.zeros(20), 2.0))
     return table.result()
 
 

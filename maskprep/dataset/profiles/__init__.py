@@ -14,7 +14,7 @@ from maskprep.dataset.profiles.axolotl import Axolotl
 from maskprep.dataset.profiles.hf import HuggingFace
 from maskprep.dataset.profiles.llamafactory import LlamaFactory
 from maskprep.dataset.profiles.megatron import Megatron
-from maskprep.dataset.profiles.profile import Container, Handover, Layout, Profile
+from maskprep.dataset.profiles.profile import Container, Handover, Profile, RowLayout
 from maskprep.dataset.profiles.together import Together
 from maskprep.dataset.profiles.trl import Trl
 
@@ -23,4 +23,4 @@ PROFILES: Mapping[str, Profile] = MappingProxyType(
 )
 """Every profile, by the name that ``profile`` has in the configuration."""
 
-__all__ = ["PROFILES", "Container", "Handover", "Layout", "Profile"]
+__all__ = ["PROFILES", "Container", "Handover", "Profile", "RowLayout"]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import ClassVar, Literal
 
 from maskprep.dataset.profiles.masked import Masked
-from maskprep.dataset.profiles.profile import Container, Handover, Layout
+from maskprep.dataset.profiles.profile import Container, Handover, RowLayout
 from maskprep.dataset.profiles.quoting import ending, quoted
 from maskprep.policy import ProfileName
 
@@ -18,7 +18,7 @@ class Axolotl(Masked):
     container: ClassVar[Container] = "arrow"
     language: ClassVar[Literal["python", "yaml", "bash"]] = "yaml"
 
-    def refuses(self, layout: Layout) -> str | None:
+    def refuses(self, layout: RowLayout) -> str | None:
         """Return why packed rows, or rows with weights, cannot be handed over; None for any others."""
         if layout.packed:
             return (
@@ -52,7 +52,7 @@ class Axolotl(Masked):
             lines.append(f"# {ending(handover.stops)}.")
         return "\n".join([*lines, ""])
 
-    def pitfalls(self, layout: Layout) -> list[str]:
+    def pitfalls(self, layout: RowLayout) -> list[str]:
         """Return the settings that would change the loss silently."""
         del layout
         return [

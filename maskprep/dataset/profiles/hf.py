@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, ClassVar, Literal
 
-from maskprep.dataset.profiles.profile import Container, Handover, Layout, Profile
+from maskprep.dataset.profiles.profile import Container, Handover, Profile, RowLayout
 from maskprep.dataset.profiles.program import loading, trainer
 from maskprep.policy import ProfileName
 
@@ -36,7 +36,7 @@ class HuggingFace(Profile):
     language: ClassVar[Literal["python", "yaml", "bash"]] = "python"
     companion: ClassVar[bool] = False
 
-    def refuses(self, layout: Layout) -> None:
+    def refuses(self, layout: RowLayout) -> None:
         """Return None: this trainer takes rows of every layout."""
 
     def settings(self, handover: Handover) -> str:
@@ -66,7 +66,7 @@ class HuggingFace(Profile):
         ]
         return "\n".join(lines)
 
-    def pitfalls(self, layout: Layout) -> list[str]:
+    def pitfalls(self, layout: RowLayout) -> list[str]:
         """Return the settings that would change the loss silently."""
         found = [
             (

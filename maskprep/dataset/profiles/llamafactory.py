@@ -9,7 +9,7 @@ import numpy as np
 from maskprep.arrays import Ints, positions
 from maskprep.dataset.profiles.arrays import flat, lists, table
 from maskprep.dataset.profiles.masked import Masked
-from maskprep.dataset.profiles.profile import Container, Handover, Layout
+from maskprep.dataset.profiles.profile import Container, Handover, RowLayout
 from maskprep.dataset.profiles.quoting import ending, quoted
 from maskprep.labelled import IGNORED
 from maskprep.policy import ProfileName
@@ -58,7 +58,7 @@ class LlamaFactory(Masked):
             lines.append(f"# {ending(handover.stops)}.")
         return "\n".join([*lines, ""])
 
-    def pitfalls(self, layout: Layout) -> list[str]:
+    def pitfalls(self, layout: RowLayout) -> list[str]:
         """Return the settings that would change the loss silently."""
         found = [
             (

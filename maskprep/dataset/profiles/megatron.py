@@ -12,7 +12,7 @@ import pyarrow as pa
 
 from maskprep.arrays import Ints, positions
 from maskprep.dataset.profiles.arrays import flat, ints, lists, table
-from maskprep.dataset.profiles.profile import Container, Handover, Layout, Profile
+from maskprep.dataset.profiles.profile import Container, Handover, Profile, RowLayout
 from maskprep.dataset.profiles.quoting import ending, quoted
 from maskprep.labelled import IGNORED
 from maskprep.policy import ProfileName
@@ -71,7 +71,7 @@ class Megatron(Profile):
         ]
         return "\n".join(lines)
 
-    def pitfalls(self, layout: Layout) -> list[str]:
+    def pitfalls(self, layout: RowLayout) -> list[str]:
         """Return the settings that would change the loss silently."""
         found = [
             "answer_only_loss: False in dataset_kwargs ignores loss_mask: every token but eos is trained.",

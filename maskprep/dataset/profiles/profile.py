@@ -18,7 +18,7 @@ Container = Literal["arrow", "dict", "parquet"]
 splits, be it ``train`` alone; ``parquet``: a folder of such files."""
 
 
-class Layout(Protocol):
+class RowLayout(Protocol):
     """Which columns maskprep's rows have; ``dataset/schema.py`` has the class that stands behind it."""
 
     @property
@@ -35,7 +35,7 @@ class Layout(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class _Shape:
+class _BatchLayout:
     """The layout of a record batch, read off its columns."""
 
     schema: Any
@@ -94,7 +94,7 @@ class Profile(ABC):
     one_file: ClassVar[bool] = False
     companion: ClassVar[bool] = True
 
-    def refuses(self, layout: Layout) -> str | None:
+    def refuses(self, layout: RowLayout) -> str | None:
         """Return why rows of this layout cannot be handed over, and what to do instead; None where they can."""
         if layout.weighted:
             return (
@@ -109,12 +109,12 @@ class Profile(ABC):
         Raises:
             UsageError: the profile refuses the layout.
         """
-        reason = self.refuses(_Shape(batch.schema))
+        reason = self.refuses(_BatchLayout(batch.schema))
         if reason is not None:
             raise UsageError(reason)
         return self._main(batch), batch.select(CARRIED) if self.companion else None
 
-    def schema(self, layout: Layout) -> tuple[Any, Any | None]:
+    def schema(self, layout: RowLayout) -> tuple[Any, Any | None]:
         """Return the Arrow schemas of both parts that ``split`` gives, and raise what it raises."""
         main, companion = self.split(empty(layout.schema))
         return main.schema, None if companion is None else companion.schema
@@ -131,7 +131,7 @@ class Profile(ABC):
         """Return the settings to paste into the trainer's configuration or program, in ASCII."""
 
     @abstractmethod
-    def pitfalls(self, layout: Layout) -> Sequence[str]:
+    def pitfalls(self, layout: RowLayout) -> Sequence[str]:
         """Return the settings that would change the loss and raise no error, a sentence each."""
 
     @abstractmethod

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import ClassVar, Literal
 
 from maskprep.dataset.profiles.masked import Masked
-from maskprep.dataset.profiles.profile import Container, Handover, Layout
+from maskprep.dataset.profiles.profile import Container, Handover, RowLayout
 from maskprep.dataset.profiles.quoting import quoted, shell_quoted
 from maskprep.policy import ProfileName
 
@@ -19,7 +19,7 @@ class Together(Masked):
     language: ClassVar[Literal["python", "yaml", "bash"]] = "bash"
     one_file: ClassVar[bool] = True
 
-    def refuses(self, layout: Layout) -> str | None:
+    def refuses(self, layout: RowLayout) -> str | None:
         """Return why packed rows, or rows with weights, cannot be handed over; None for any others."""
         if layout.packed:
             return "Together takes a packed row for one document, whose parts would see each other: leave out packing"
@@ -41,7 +41,7 @@ class Together(Masked):
             lines.append(f"# Name where turns end in requests to the trained model: stop=[{tokens}]")
         return "\n".join([*lines, ""])
 
-    def pitfalls(self, layout: Layout) -> list[str]:
+    def pitfalls(self, layout: RowLayout) -> list[str]:
         """Return the settings that would change the loss silently."""
         del layout
         return [

@@ -6,7 +6,7 @@ from typing import Any, ClassVar, Literal
 
 from maskprep.arrays import positions
 from maskprep.dataset.profiles.arrays import flat, ints, lists
-from maskprep.dataset.profiles.profile import Container, Handover, Layout, Profile
+from maskprep.dataset.profiles.profile import Container, Handover, Profile, RowLayout
 from maskprep.dataset.profiles.program import loading, trainer
 from maskprep.policy import ProfileName
 
@@ -51,7 +51,7 @@ class Trl(Profile):
         ]
         return "\n".join(lines)
 
-    def pitfalls(self, layout: Layout) -> list[str]:
+    def pitfalls(self, layout: RowLayout) -> list[str]:
         """Return the settings that would change the loss silently."""
         found = [
             (

@@ -78,22 +78,22 @@ def _number(digits: str) -> int:
 
 # Methods of strings, and of whatever else has one of these names: (meter, owner, arguments) to arguments
 
-Arguments = tuple[Any, ...]
+CallArguments = tuple[Any, ...]
 
 
-def _width(meter: Meter, owner: Any, args: Arguments) -> Arguments:
+def _width(meter: Meter, owner: Any, args: CallArguments) -> CallArguments:
     if args and isinstance(args[0], int):
         meter.allow(args[0])
     return args
 
 
-def _tabs(meter: Meter, owner: Any, args: Arguments) -> Arguments:
+def _tabs(meter: Meter, owner: Any, args: CallArguments) -> CallArguments:
     if args and isinstance(args[0], int) and isinstance(owner, str):
         meter.allow(owner.count("\t") * max(args[0], 0))
     return args
 
 
-def _replaced(meter: Meter, owner: Any, args: Arguments) -> Arguments:
+def _replaced(meter: Meter, owner: Any, args: CallArguments) -> CallArguments:
     if isinstance(owner, str) and len(args) > 1 and isinstance(args[0], str) and isinstance(args[1], str):
         places = str.count(owner, args[0])
         if places * len(args[1]) > len(owner):
@@ -101,7 +101,7 @@ def _replaced(meter: Meter, owner: Any, args: Arguments) -> Arguments:
     return args
 
 
-def _joined(meter: Meter, owner: Any, args: Arguments) -> Arguments:
+def _joined(meter: Meter, owner: Any, args: CallArguments) -> CallArguments:
     if not isinstance(owner, str | bytes) or len(args) != 1:
         return args
     pieces = list(args[0])
@@ -109,27 +109,27 @@ def _joined(meter: Meter, owner: Any, args: Arguments) -> Arguments:
     return (pieces,)
 
 
-def _translated(meter: Meter, owner: Any, args: Arguments) -> Arguments:
+def _translated(meter: Meter, owner: Any, args: CallArguments) -> CallArguments:
     if args and isinstance(args[0], Mapping) and isinstance(owner, str):
         longest = max((len(value) for value in args[0].values() if isinstance(value, str)), default=0)
         meter.allow(longest * len(owner))
     return args
 
 
-def _sought(meter: Meter, owner: Any, args: Arguments) -> Arguments:
+def _sought(meter: Meter, owner: Any, args: CallArguments) -> CallArguments:
     """Ask the meter for the steps of a search from the right, or for a set of characters: Python tries each place."""
     if args and isinstance(owner, str) and isinstance(args[0], str):
         meter.steps(len(owner) * len(args[0]))
     return args
 
 
-def _compared(meter: Meter, owner: Any, args: Arguments) -> Arguments:
+def _compared(meter: Meter, owner: Any, args: CallArguments) -> CallArguments:
     if not isinstance(owner, str | bytes):
         meter.printed(owner, *args)
     return args
 
 
-METHODS: Mapping[str, Callable[[Meter, Any, Arguments], Arguments]] = {
+METHODS: Mapping[str, Callable[[Meter, Any, CallArguments], CallArguments]] = {
     **dict.fromkeys(("ljust", "rjust", "center", "zfill", "to_bytes"), _width),
     **dict.fromkeys(("rfind", "rindex", "rsplit", "rpartition", "strip", "lstrip", "rstrip"), _sought),
     **dict.fromkeys(("index", "count", "get"), _compared),
@@ -143,17 +143,17 @@ METHODS: Mapping[str, Callable[[Meter, Any, Arguments], Arguments]] = {
 # Filters: (meter, arguments, named arguments) to arguments
 
 
-def _own(args: Arguments) -> int:
+def _own(args: CallArguments) -> int:
     """Return how many of a filter's first arguments Jinja itself passes: the environment or a context, or none."""
     return int(bool(args) and isinstance(args[0], jinja2.Environment | Context | EvalContext))
 
 
-def _printing(meter: Meter, args: Arguments, kwargs: Mapping[str, Any]) -> Arguments:
+def _printing(meter: Meter, args: CallArguments, kwargs: Mapping[str, Any]) -> CallArguments:
     meter.printed(*args[_own(args) :], *kwargs.values())
     return args
 
 
-def _numbers(meter: Meter, args: Arguments, kwargs: Mapping[str, Any]) -> Arguments:
+def _numbers(meter: Meter, args: CallArguments, kwargs: Mapping[str, Any]) -> CallArguments:
     """Ask the meter for as many bytes as any number says that a filter is given: it pads to that length."""
     for value in (*args[_own(args) + 1 :], *kwargs.values()):
         if isinstance(value, int):
@@ -161,7 +161,7 @@ def _numbers(meter: Meter, args: Arguments, kwargs: Mapping[str, Any]) -> Argume
     return _printing(meter, args, kwargs)
 
 
-def _indented(meter: Meter, args: Arguments, kwargs: Mapping[str, Any]) -> Arguments:
+def _indented(meter: Meter, args: CallArguments, kwargs: Mapping[str, Any]) -> CallArguments:
     own = _own(args)
     text = args[own] if len(args) > own and isinstance(args[own], str) else ""
     for value in (*args[own + 1 :], *kwargs.values()):
@@ -171,7 +171,7 @@ def _indented(meter: Meter, args: Arguments, kwargs: Mapping[str, Any]) -> Argum
     return _printing(meter, args, kwargs)
 
 
-def _as_json(meter: Meter, args: Arguments, kwargs: Mapping[str, Any]) -> Arguments:
+def _as_json(meter: Meter, args: CallArguments, kwargs: Mapping[str, Any]) -> CallArguments:
     for value in (*args[_own(args) + 1 :], *kwargs.values()):
         if isinstance(value, int) and value > _MOST_INDENT:
             meter.allow(value * meter.limit)
@@ -180,27 +180,27 @@ def _as_json(meter: Meter, args: Arguments, kwargs: Mapping[str, Any]) -> Argume
     return _printing(meter, args, kwargs)
 
 
-def _wrapped(meter: Meter, args: Arguments, kwargs: Mapping[str, Any]) -> Arguments:
+def _wrapped(meter: Meter, args: CallArguments, kwargs: Mapping[str, Any]) -> CallArguments:
     texts = [value for value in (*args, *kwargs.values()) if isinstance(value, str)]
     if len(texts) > 1:
         meter.allow(len(texts[0]) * max(map(len, texts[1:])))
     return args
 
 
-def _filled(meter: Meter, args: Arguments, kwargs: Mapping[str, Any]) -> Arguments:
+def _filled(meter: Meter, args: CallArguments, kwargs: Mapping[str, Any]) -> CallArguments:
     for value in (*args[_own(args) + 1 :], *kwargs.values()):
         if isinstance(value, int):
             meter.allow(value * 8)
     return args
 
 
-def _percent(meter: Meter, args: Arguments, kwargs: Mapping[str, Any]) -> Arguments:
+def _percent(meter: Meter, args: CallArguments, kwargs: Mapping[str, Any]) -> CallArguments:
     if args and isinstance(args[0], str):
         _check_percent(meter, args[0], dict(kwargs) or args[1:])
     return args
 
 
-def _replacing(meter: Meter, args: Arguments, kwargs: Mapping[str, Any]) -> Arguments:
+def _replacing(meter: Meter, args: CallArguments, kwargs: Mapping[str, Any]) -> CallArguments:
     own = _own(args)
     given = (*args[own:], *(kwargs[name] for name in ("old", "new") if name in kwargs))
     meter.printed(*given)
@@ -209,7 +209,7 @@ def _replacing(meter: Meter, args: Arguments, kwargs: Mapping[str, Any]) -> Argu
     return args
 
 
-def _joining(meter: Meter, args: Arguments, kwargs: Mapping[str, Any]) -> Arguments:
+def _joining(meter: Meter, args: CallArguments, kwargs: Mapping[str, Any]) -> CallArguments:
     own = _own(args)
     if len(args) <= own or isinstance(args[own], str):
         return args
@@ -221,14 +221,14 @@ def _joining(meter: Meter, args: Arguments, kwargs: Mapping[str, Any]) -> Argume
     return (*args[:own], pieces, *args[own + 1 :])
 
 
-def _rounding(meter: Meter, args: Arguments, kwargs: Mapping[str, Any]) -> Arguments:
+def _rounding(meter: Meter, args: CallArguments, kwargs: Mapping[str, Any]) -> CallArguments:
     for value in (*args[1:], *kwargs.values()):
         if isinstance(value, int) and value > _MOST_PRECISION:
             meter.number(value * 10)
     return args
 
 
-def _summing(meter: Meter, args: Arguments, kwargs: Mapping[str, Any]) -> Arguments:
+def _summing(meter: Meter, args: CallArguments, kwargs: Mapping[str, Any]) -> CallArguments:
     own = _own(args)
     # One by one, so that the timer is heard between them.
     return (*args[:own], _one_by_one(args[own]), *args[own + 1 :]) if len(args) > own else args
@@ -239,14 +239,14 @@ def _one_by_one(values: Iterable[Any]) -> Iterator[Any]:
         yield value
 
 
-def _stripping(meter: Meter, args: Arguments, kwargs: Mapping[str, Any]) -> Arguments:
+def _stripping(meter: Meter, args: CallArguments, kwargs: Mapping[str, Any]) -> CallArguments:
     texts = [value for value in (*args, *kwargs.values()) if isinstance(value, str)]
     if len(texts) > 1:
         meter.steps(len(texts[0]) * len(texts[1]))
     return _printing(meter, args, kwargs)
 
 
-FILTERS: Mapping[str, Callable[[Meter, Arguments, Mapping[str, Any]], Arguments]] = {
+FILTERS: Mapping[str, Callable[[Meter, CallArguments, Mapping[str, Any]], CallArguments]] = {
     **dict.fromkeys(("string", "pprint", "xmlattr", "urlencode", "escape", "e", "forceescape", "safe"), _printing),
     **dict.fromkeys(
         ("upper", "lower", "capitalize", "title", "striptags", "wordcount", "urlize", "truncate"), _printing

@@ -16,7 +16,7 @@ ALL = sys.maxsize
 """The number of messages noted for whatever only a list of exactly this length can answer."""
 
 
-class Seen:
+class ObservedList:
     """What a rendering has seen: ``needs`` messages and, if ``asked``, whether a generation prompt is wanted."""
 
     __slots__ = ("asked", "needs")
@@ -39,7 +39,9 @@ class Messages:
     __slots__ = ("_items", "_seen", "_size", "start", "stop")
     __hash__ = None  # type: ignore[assignment]
 
-    def __init__(self, items: list[Any], size: int, seen: Seen, start: int = 0, stop: int | None = None) -> None:
+    def __init__(
+        self, items: list[Any], size: int, seen: ObservedList, start: int = 0, stop: int | None = None
+    ) -> None:
         self._items, self._size, self._seen, self.start, self.stop = items, size, seen, start, stop
 
     def walk(self, first: int = 0) -> Iterator[Any]:

@@ -101,7 +101,7 @@ def _plan_turn(  # noqa: PLR0913, PLR0917 - a turn, and where it may stand
         place(turn.end),
         thought=(place(turn.thought[0]), place(turn.thought[1])),
         findings=turn.findings,
-        lent=turn.lent,
+        borrowed_stop=turn.borrowed_stop,
         begins=begins,
         apart=None if begins else _apart(turn, whole, pattern),
         selected=selected,

@@ -46,7 +46,7 @@ class TurnPlan:
     end: Place
     thought: tuple[Place, Place]
     findings: tuple[Finding, ...]
-    lent: int
+    borrowed_stop: int
     begins: bool
     apart: Apart | None
     selected: bool
@@ -143,7 +143,7 @@ class Plan:
         start, stop, end, low, high = (
             place[1] + own[place[0]] for place in (plan.start, plan.stop, plan.end, *plan.thought)
         )
-        given = (plan.message, text, start, stop, end, _PROMPT, plan.findings, (low, high), plan.lent)
+        given = (plan.message, text, start, stop, end, _PROMPT, plan.findings, (low, high), plan.borrowed_stop)
         begins = plan.begins
         if not begins:
             apart = plan.apart

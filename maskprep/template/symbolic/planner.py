@@ -87,7 +87,7 @@ class Planner:
         base = crc32(drawn_by(filling.whole).encode("utf-8", "surrogatepass"))
         for turn in filling.turns:
             if audit.draws(crc32(b"%d" % turn.message, base), many):
-                continued = turn.text.between(0, len(turn.text) - turn.lent)
+                continued = turn.text.between(0, len(turn.text) - turn.borrowed_stop)
                 check_plainly(self._template, conversation, turn.message, continued[: turn.start], continued)
 
     def _plan(self, conversation: Conversation, form: Form) -> Plan | None:

@@ -69,13 +69,13 @@ class TurnFinder:
             RowError: ``template-error``, ``prompt-mismatch``, ``content-dropped``, ``foreign-text`` or
                 ``provenance-lost``, or ``render-differs``, should a rendering with origins have another text.
         """
-        search = _Search(self, conversation, message, whole)
+        search = _TurnProof(self, conversation, message, whole)
         if self.audit.wants([search.kind()], drawn_by(whole) + str(message), one_in=one_in(conversation)):
             search.audit()
         return search.turn()
 
 
-class _Search:
+class _TurnProof:
     """The proof of one turn; each rendering that it needs is made once."""
 
     def __init__(self, finder: TurnFinder, conversation: Conversation, message: int, whole: Rendered) -> None:

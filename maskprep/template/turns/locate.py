@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 
 from maskprep.conversation import Conversation
 from maskprep.template.chat_template import ChatTemplate
-from maskprep.template.rendered import Rendered, solid
+from maskprep.template.rendered import Rendered, count_visible
 from maskprep.template.strings.origin import TEMPLATE
 from maskprep.template.turns.finder import generation_prompt
 from maskprep.template.turns.stop_tokens import Stops
@@ -73,7 +73,7 @@ def _reached(turn: Turn, used: Mapping[int, int]) -> int:
     for start, stop, source in turn.text.places():
         if source not in left or start >= turn.end:
             continue
-        left[source] -= solid(turn.text.text[start:stop])
+        left[source] -= count_visible(turn.text.text[start:stop])
         if left[source] < 0:
             break
         reached = stop

@@ -16,7 +16,7 @@ from maskprep.template.turns.stop_tokens import Stops
 from maskprep.template.turns.turn import Fit, Turn
 
 
-def find_spoken(
+def find_other_role(
     template: ChatTemplate, stops: Stops, conversation: Conversation, message: int, whole: Rendered
 ) -> Turn | None:
     """Return the turn of ``message``, None where it has no text.
@@ -57,4 +57,4 @@ def find_spoken(
         found = None
     stop, end = found or (spoken, spoken)
     findings = () if found else (Finding("no-stop-token", f"messages[{message}]: no stop token follows its text"),)
-    return Turn(message, text, start, stop, end, Fit.SPOKEN, findings)
+    return Turn(message, text, start, stop, end, Fit.OTHER_ROLE, findings)

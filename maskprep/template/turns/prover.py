@@ -20,7 +20,7 @@ from maskprep.template.inputs import REASONING_NAMES
 from maskprep.template.rendered import Rendered
 from maskprep.template.turns.completion import written
 from maskprep.template.turns.finder import TurnFinder
-from maskprep.template.turns.other_roles import find_spoken
+from maskprep.template.turns.other_roles import find_other_role
 from maskprep.template.turns.proved import Proved
 from maskprep.template.turns.readable import readable
 from maskprep.template.turns.turn import Fit, Turn
@@ -155,7 +155,7 @@ def prove_turns(finder: TurnFinder, conversation: Conversation, wanted: Collecti
         if message.role == "assistant" and index:
             turn = _answer(finder, conversation, index, whole, turns, wanted=index in wanted, early=index < first_user)
         elif message.role != "assistant" and index in wanted:
-            turn = find_spoken(finder.template, finder.stops, conversation, index, whole)
+            turn = find_other_role(finder.template, finder.stops, conversation, index, whole)
         else:
             turn = None
         if turn is not None:

@@ -19,14 +19,14 @@ class Fit(StrEnum):
     GRAFT = "graft"  # the turn's own text put behind a prompt that does not fit it
     WHITE_SPACE = "white-space"  # the same, where prompt and header differ in white space alone
     TRAIN = "train"  # the turn as rendered, though the prompt does not fit it
-    SPOKEN = "spoken"  # another role's own text, which no generation prompt asks for
+    OTHER_ROLE = "spoken"  # another role's own text, which no generation prompt asks for
 
 
 @dataclass(frozen=True, slots=True)
 class Turn:
     """A proved turn: ``text[:start]`` is its context, ``text[start:end]`` its completion, ``text[stop:end]`` its stop.
 
-    ``thought`` is the place in ``text`` of an empty thought that the template wrote, if any. The last ``lent``
+    ``thought`` is the place in ``text`` of an empty thought that the template wrote, if any. The last ``borrowed_stop``
     characters of ``text`` are a stop token that only the next turn writes. A sequence trains the turn faithfully when
     it starts with ``text[:end]``: the same characters of the same origin.
     """
@@ -39,7 +39,7 @@ class Turn:
     fit: Fit
     findings: tuple[Finding, ...]
     thought: tuple[int, int] = (0, 0)
-    lent: int = 0
+    borrowed_stop: int = 0
 
     @property
     def grafted(self) -> bool:

@@ -33,7 +33,7 @@ from maskprep.build.receipt import receipt_name
 from maskprep.build.resume import Listing
 from maskprep.build.row_writer import Choice, Tallies
 from maskprep.build.run_chunks import run
-from maskprep.build.work_folder import WORK, LocalPlace
+from maskprep.build.work_folder import WORK, LocalWorkFolder
 from maskprep.build.worker import Counts
 from maskprep.config import load
 from maskprep.dataset.files import Receipt
@@ -192,7 +192,7 @@ _WORDS = {"added": 0, "added_special": 0, "rounded_size": 9, "size": 9, "pad_fro
 def disk(options: argparse.Namespace, folder: Path) -> Iterator[Measured]:  # noqa: ARG001
     """Do with real files what a folder of this machine is asked for."""
     (folder / WORK).mkdir(parents=True)
-    place, data = LocalPlace(str(folder)), MadeUpPlace(1).read(receipt_name(0))
+    place, data = LocalWorkFolder(str(folder)), MadeUpPlace(1).read(receipt_name(0))
     names = [receipt_name(number) for number in range(_FILES)]
     acts: dict[str, Callable[[], Any]] = {
         "disk: write a receipt": lambda: [place.write(name, data) for name in names],

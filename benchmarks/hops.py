@@ -21,8 +21,8 @@ from typing import Any
 import orjson
 
 import maskprep
-from maskprep.build.work_folder import LocalPlace
-from maskprep.build.worker import Task, Worker
+from maskprep.build.work_folder import LocalWorkFolder
+from maskprep.build.worker import BuildTask, Worker
 from maskprep.config import load
 from maskprep.examples.inputs import look_at
 
@@ -84,7 +84,7 @@ def trace(source: Path, folder: Path, tokenizer: str) -> Tracer:
     chunk = next(iter(inputs.feed.chunks(2**30)))
     work = folder / "work"
     (work / "maskprep/work").mkdir(parents=True)
-    task = Task(config, LocalPlace(work), ("",))
+    task = BuildTask(config, LocalWorkFolder(work), ("",))
     tracer = Tracer()
     worker = Worker(task, inputs.preparer)
     sys.setprofile(tracer.profile)

@@ -22,7 +22,7 @@ from maskprep.build.plan import PLAN, chunk_bytes, planned, refuse_another, stor
 from maskprep.build.receipt import ledger_name
 from maskprep.build.resume import Listing, Replay, unsurveyed
 from maskprep.build.run_chunks import engine_of, run
-from maskprep.build.worker import Counts, Task, Worker, WorkerSetup, unwritable
+from maskprep.build.worker import BuildTask, Counts, Worker, WorkerSetup, unwritable
 from maskprep.config import Config
 from maskprep.dataset.arrange import refuse_layout
 from maskprep.dataset.schema import Layout
@@ -144,7 +144,7 @@ class _Running:
     def _work(self, chunks: Iterator[Chunk], listing: Listing) -> None:
         """Have every chunk done that was not."""
         config = self.inputs.config
-        task = Task(config, self.goal.place, self.goal.output.splits)
+        task = BuildTask(config, self.goal.place, self.goal.output.splits)
         if config.duplicates == Duplicates.DROP:
             with Replay(chunks, lambda: self.inputs.feed.chunks(self.target), STDIN in self.inputs.sources) as replay:
                 names: list[str] = []
@@ -155,7 +155,7 @@ class _Running:
         else:
             self._run(task, listing.waiting(chunks), self.progress)
 
-    def _run(self, task: Task, chunks: Iterator[Chunk], progress: Progress) -> None:
+    def _run(self, task: BuildTask, chunks: Iterator[Chunk], progress: Progress) -> None:
         setup: Setup[Chunk, Counts]
         if isinstance(self.engine, LocalEngine) and self.engine.workers == 0:
             worker = Worker(task, self.inputs.preparer)

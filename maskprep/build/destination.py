@@ -9,8 +9,8 @@ from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import Protocol
 
-from maskprep.build.remote_work_folder import RemotePlace
-from maskprep.build.work_folder import WORK, LocalPlace, Place
+from maskprep.build.remote_work_folder import RemoteWorkFolder
+from maskprep.build.work_folder import WORK, LocalWorkFolder, WorkFolder
 from maskprep.config import Config
 from maskprep.dataset.names import MARKS, foreign, is_ours
 from maskprep.dataset.output import OutputFolder
@@ -24,7 +24,7 @@ class Destination(Protocol):
 
     name: str
     output: OutputFolder
-    place: Place
+    place: WorkFolder
 
     def check(self, *, overwrite: bool) -> bool:
         """Refuse what must not be written to, and tell whether there is an unfinished build to go on with."""
@@ -64,7 +64,7 @@ class Folder:
         """Touch nothing yet."""
         self.name = name
         self.output = _folder(name, config)
-        self.place: Place = LocalPlace(name)
+        self.place: WorkFolder = LocalWorkFolder(name)
 
     def check(self, *, overwrite: bool) -> bool:
         """See ``Destination``. Work that was left beside a finished data set is deleted."""
@@ -97,7 +97,7 @@ class Bucket:
         self.name = name
         self.output = _folder(str(here / "output"), config)
         (here / "copies").mkdir()
-        self.place: Place = RemotePlace(name, str(here / "copies"))
+        self.place: WorkFolder = RemoteWorkFolder(name, str(here / "copies"))
         self._remote = Remote(name)
 
     def check(self, *, overwrite: bool) -> bool:

@@ -15,7 +15,7 @@ from maskprep.build.plan import LARGEST
 from maskprep.build.resume import Listing
 from maskprep.build.row_writer import Choice, Tallies
 from maskprep.build.unused import refuse_unused
-from maskprep.build.work_folder import Place
+from maskprep.build.work_folder import WorkFolder
 from maskprep.dataset.arrange import Staged, arrange_all, in_split, layout_of
 from maskprep.dataset.files import Receipt, write_empty
 from maskprep.dataset.output import OutputFolder
@@ -71,7 +71,7 @@ def close(inputs: Inputs, goal: Destination, listing: Listing, target: int, writ
     return commit(output, config, described, receipts, layout, viewer, write_page, goal.name)
 
 
-def _adopted(shards: Mapping[str, Sequence[Receipt]], output: OutputFolder, place: Place) -> list[Receipt]:
+def _adopted(shards: Mapping[str, Sequence[Receipt]], output: OutputFolder, place: WorkFolder) -> list[Receipt]:
     """Take the shards of the chunks as those of the data set."""
     receipts = []
     for split, own in shards.items():
@@ -88,7 +88,7 @@ def _adopted(shards: Mapping[str, Sequence[Receipt]], output: OutputFolder, plac
 
 
 def _arranged(
-    shards: Mapping[str, Sequence[Receipt]], inputs: Inputs, output: OutputFolder, place: Place
+    shards: Mapping[str, Sequence[Receipt]], inputs: Inputs, output: OutputFolder, place: WorkFolder
 ) -> tuple[list[Receipt], Layout]:
     """Give the rows of all splits the order, the packs and the form that were asked for."""
     waiting = {split: Staged.mapped([place.local(receipt.file) for receipt in own]) for split, own in shards.items()}

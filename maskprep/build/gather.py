@@ -11,13 +11,12 @@ from typing import BinaryIO
 from maskprep.build.ledgers import note
 from maskprep.build.receipt import DIGESTS, SURVEY, ChunkReceipt, ledger_name, receipt_name
 from maskprep.build.row_writer import Choice, Tallies
-from maskprep.build.work_folder import Place
+from maskprep.build.work_folder import WorkFolder
 from maskprep.conversation import Where
 from maskprep.dataset.files import Receipt
 from maskprep.errors import BuildError
 from maskprep.examples.tally import DUPLICATE, Tally
-from maskprep.sources.duplicates import Place as Origin
-from maskprep.sources.duplicates import Repeat, find_repeats, same
+from maskprep.sources.duplicates import Repeat, RowRef, find_repeats, same
 from maskprep.storage.ahead import several
 
 _LEDGERS = 8  # that are held at a time: each may have some megabytes
@@ -57,7 +56,7 @@ class Gathered:
     weighted: bool = False
 
 
-def read_receipt(place: Place, number: int) -> ChunkReceipt | None:
+def read_receipt(place: WorkFolder, number: int) -> ChunkReceipt | None:
     """Return the receipt of a chunk, None where it has none that can be read."""
     try:
         return ChunkReceipt.loads(place.read(receipt_name(number)))
@@ -65,7 +64,7 @@ def read_receipt(place: Place, number: int) -> ChunkReceipt | None:
         return None
 
 
-def gather(place: Place, count: int, tallies: Tallies, splits: Sequence[str]) -> Gathered:
+def gather(place: WorkFolder, count: int, tallies: Tallies, splits: Sequence[str]) -> Gathered:
     """Add up the receipts of the chunks 0 to ``count``.
 
     Raises:
@@ -92,7 +91,9 @@ def gather(place: Place, count: int, tallies: Tallies, splits: Sequence[str]) ->
     return found
 
 
-def write_ledger(place: Place, found: Gathered, ledger: str, file: BinaryIO, repeats: Sequence[Repeat] = ()) -> None:
+def write_ledger(
+    place: WorkFolder, found: Gathered, ledger: str, file: BinaryIO, repeats: Sequence[Repeat] = ()
+) -> None:
     """Write the lines of all chunks into one file; ``repeats`` are findings that no chunk could know."""
     by_chunk = defaultdict[int, list[Repeat]](list)
     for repeat in repeats:
@@ -101,7 +102,7 @@ def write_ledger(place: Place, found: Gathered, ledger: str, file: BinaryIO, rep
         file.writelines(_merged(lines, by_chunk[number], found.names) if number in by_chunk else [lines])
 
 
-def note_repeats(place: Place, found: Gathered, choice: Choice) -> list[Repeat]:
+def note_repeats(place: WorkFolder, found: Gathered, choice: Choice) -> list[Repeat]:
     """Find the rows that were used and had been there before, and count them."""
     repeats = find_repeats(_ledgers(place, found, DIGESTS))
     for repeat in repeats:
@@ -113,20 +114,20 @@ def note_repeats(place: Place, found: Gathered, choice: Choice) -> list[Repeat]:
     return repeats
 
 
-def find_drops(place: Place, names: Sequence[str]) -> Callable[[int], dict[int, Origin]]:
+def find_drops(place: WorkFolder, names: Sequence[str]) -> Callable[[int], dict[int, RowRef]]:
     """Return what tells of a chunk which of its lines were there before, and where first.
 
     ``names`` are those of the files of all chunks, in order.
     """
     surveys = (ledger_name(number, SURVEY) for number in range(len(names)))
     repeats = find_repeats(several(place.read, surveys, _LEDGERS))
-    drops = defaultdict[int, dict[int, Origin]](dict)
+    drops = defaultdict[int, dict[int, RowRef]](dict)
     for repeat in repeats:
         drops[repeat.stretch][repeat.line] = (names[repeat.first_stretch], repeat.first_line)
     return lambda number: drops.get(number, {})
 
 
-def _ledgers(place: Place, found: Gathered, ledger: str) -> Iterator[bytes]:
+def _ledgers(place: WorkFolder, found: Gathered, ledger: str) -> Iterator[bytes]:
     """Yield what each chunk has of a ledger."""
 
     def read(number: int) -> bytes:

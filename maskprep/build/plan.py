@@ -9,7 +9,7 @@ from datetime import datetime
 from typing import Any
 
 from maskprep.build.manifest import fingerprints, versions
-from maskprep.build.work_folder import WORK, Place
+from maskprep.build.work_folder import WORK, WorkFolder
 from maskprep.errors import UsageError
 from maskprep.examples.inputs import Inputs
 
@@ -20,7 +20,7 @@ _LEAST, LARGEST = 2 * 2**20, 64 * 2**20  # bytes
 
 
 @dataclass(frozen=True, slots=True)
-class Plan:
+class BuildPlan:
     """What decides on the chunks and on what is in them.
 
     ``facts`` must be the same for whoever goes on: settings, tokenizer, template, sources, versions. ``now`` is the
@@ -38,26 +38,26 @@ class Plan:
         return json.dumps(facts, indent=1).encode()
 
     @classmethod
-    def loads(cls, data: bytes) -> Plan:
+    def loads(cls, data: bytes) -> BuildPlan:
         """Return what ``dumps`` wrote. Raises ``ValueError`` or ``KeyError`` where it did not."""
         told = json.loads(data)
         return cls(told["facts"], datetime.fromisoformat(told["now"]), str(told["backend"]), str(told["note"]))
 
 
-def stored_plan(place: Place) -> Plan:
+def stored_plan(place: WorkFolder) -> BuildPlan:
     """Read the plan of an unfinished build.
 
     Raises:
         UsageError: it cannot be read.
     """
     try:
-        return Plan.loads(place.read(PLAN))
+        return BuildPlan.loads(place.read(PLAN))
     except (OSError, ValueError, KeyError, TypeError) as error:
         msg = f"the unfinished build in the output cannot be gone on with: {PLAN} is damaged: {error}"
         raise UsageError(msg, "give --overwrite to begin anew") from error
 
 
-def planned(inputs: Inputs) -> Plan:
+def planned(inputs: Inputs) -> BuildPlan:
     """Return the plan of a build."""
     backend = inputs.preparer.backend
     parts = fingerprints(inputs)
@@ -68,10 +68,10 @@ def planned(inputs: Inputs) -> Plan:
         "files": inputs.feed.facts(),
         "versions": versions(inputs),
     }
-    return Plan(json.loads(json.dumps(facts)), inputs.now, backend.name, backend.note)
+    return BuildPlan(json.loads(json.dumps(facts)), inputs.now, backend.name, backend.note)
 
 
-def refuse_another(begun: Plan, wanted: Plan, output: str) -> None:
+def refuse_another(begun: BuildPlan, wanted: BuildPlan, output: str) -> None:
     """Refuse to go on with a build that was begun otherwise.
 
     Raises:

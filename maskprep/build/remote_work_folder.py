@@ -13,7 +13,7 @@ from maskprep.storage import Remote
 
 
 @dataclass(frozen=True, slots=True)
-class RemotePlace:
+class RemoteWorkFolder:
     """Objects below a URL. ``here`` is a folder of the driver's for copies of them; workers need none."""
 
     url: str

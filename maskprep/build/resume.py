@@ -9,7 +9,7 @@ from typing import IO, Any, Self
 
 from maskprep.build.gather import read_receipt
 from maskprep.build.receipt import SURVEY, ledger_name, receipt_name
-from maskprep.build.work_folder import WORK, Place
+from maskprep.build.work_folder import WORK, WorkFolder
 from maskprep.formats import Reading
 from maskprep.progress import Progress
 from maskprep.sources import Kind
@@ -27,7 +27,7 @@ class Listing:
         progress: is told of these, too.
     """
 
-    def __init__(self, place: Place, progress: Progress) -> None:
+    def __init__(self, place: WorkFolder, progress: Progress) -> None:
         """Look what is done already."""
         self._place, self._progress = place, progress
         self._there = place.names()
@@ -65,7 +65,7 @@ class Listing:
         return whole and all(name in self._there for name in receipt.ledgers.values())
 
 
-def unsurveyed(chunks: Iterator[Chunk], place: Place, names: list[str]) -> Iterator[Chunk]:
+def unsurveyed(chunks: Iterator[Chunk], place: WorkFolder, names: list[str]) -> Iterator[Chunk]:
     """Yield the chunks whose digests are not known. ``names`` gets the name of each chunk's file."""
     there = place.names()
     for chunk in chunks:

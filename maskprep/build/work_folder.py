@@ -19,7 +19,7 @@ WORK = f"{names.FOLDER}/{names.WORK}"
 _SCRATCH = "tmp-"
 
 
-class Place(Protocol):
+class WorkFolder(Protocol):
     """An output as workers see it. It is picklable. Names are relative to the output, with slashes."""
 
     def scratch(self) -> AbstractContextManager[Path]:
@@ -48,7 +48,7 @@ class Place(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class LocalPlace:
+class LocalWorkFolder:
     """A folder of this machine, or one that all machines have mounted."""
 
     root: str

@@ -11,7 +11,7 @@ from pathlib import Path
 from maskprep.build.ledgers import Ledgers
 from maskprep.build.receipt import SURVEY, ChunkReceipt, ledger_name, receipt_name, shard_name
 from maskprep.build.row_writer import Choice, RowWriter
-from maskprep.build.work_folder import Place
+from maskprep.build.work_folder import WorkFolder
 from maskprep.config import Config
 from maskprep.dataset.files import Receipt, ShardWriter
 from maskprep.engines import Heartbeat
@@ -54,7 +54,7 @@ class Counts:
 
 
 @dataclass(frozen=True, slots=True)
-class Task:
+class BuildTask:
     """What all chunks of a build have in common.
 
     ``splits`` are the names of the parts of the data set. ``survey`` asks only for the digests of the rows that can be
@@ -62,7 +62,7 @@ class Task:
     """
 
     config: Config
-    place: Place
+    place: WorkFolder
     splits: tuple[str, ...]
     survey: bool = False
 
@@ -74,7 +74,7 @@ class WorkerSetup:
     ``tokenizer`` is the digest of the tokenizer that the driver has: where another is found, nothing is done.
     """
 
-    task: Task
+    task: BuildTask
     template: Template
     now: datetime
     backend: str
@@ -103,7 +103,7 @@ class WorkerSetup:
 class Worker:
     """Does chunks, one after the other; what it makes of one does not depend on the others."""
 
-    def __init__(self, task: Task, preparer: Preparer | None) -> None:
+    def __init__(self, task: BuildTask, preparer: Preparer | None) -> None:
         """Prepare rows with ``preparer``; a survey needs none."""
         self._task, self._preparer = task, preparer
 

@@ -17,7 +17,7 @@ from zlib import crc32
 from maskprep.errors import RowError
 from maskprep.examples.chats import Chats
 from maskprep.examples.clock import clock
-from maskprep.examples.oracle import Alone
+from maskprep.examples.oracle import Oracle
 from maskprep.examples.prepared import Prepared, PreparedSequence
 from maskprep.policy import TRAINABLE, AuditMode, Control, History, Mismatch, Policy
 from maskprep.template.turns.audit import Audit
@@ -73,7 +73,7 @@ class SequenceAudit:
 
     def _check(self, proved: Proved, prepared: Prepared, history: History, count: int) -> None:
         template, policy = proved.template, self._policy
-        alone = Alone(
+        alone = Oracle(
             self._loaded.tokenizer,
             self._loaded.stop_tokens,
             whole=policy.parts == frozenset(TRAINABLE) and policy.empty_thoughts and policy.call_ids,
@@ -104,9 +104,14 @@ def _kinds(made: PreparedSequence) -> Iterator[Hashable]:
     """Yield what the trained turns of a sequence have in common with others, as far as encoding goes."""
     encoded, text = made.sequence.encoded, made.sequence.text.text
     tiled = bool((encoded.starts[1:] == encoded.ends[:-1]).all())
-    for stretch in made.sequence.stretches:
-        if stretch.trained:
-            yield made.sequence.borders > 0, tiled, stretch.faithful, _class(text[stretch.start : stretch.start + 1])
+    for completion in made.sequence.completions:
+        if completion.trained:
+            yield (
+                made.sequence.borders > 0,
+                tiled,
+                completion.faithful,
+                _class(text[completion.start : completion.start + 1]),
+            )
 
 
 def _class(char: str) -> str:

@@ -53,7 +53,7 @@ def finish_all(
     spelt = control.from_data(encoded_batch.ids, starts, ends, encoded_batch.in_bytes(runs.ends), runs.sources)
     odd = ~encoded_batch.prefix_ok
     odd[np.searchsorted(encoded_batch.tokens, spelt, side="right") - 1] = True
-    marked = [Marked(draft.text, draft.stretches, proved.conversation.messages) for proved, draft in many]
+    marked = [Marked(draft.text, draft.completions, proved.conversation.messages) for proved, draft in many]
     labelled = label_all(encoded_batch, marked, runs, policy)
     return [
         None if one is None or alone else _prepared(*each, one, encoded_batch, number)
@@ -68,5 +68,5 @@ def _prepared(
     low, high = encoded_batch.tokens[number : number + 2].tolist()
     edges = encoded_batch.edges[low : high + 1] - encoded_batch.bytes[number]
     encoded = Encoded(labelled.input_ids, edges[:-1], edges[1:])
-    sequence = PreparedSequence.of(labelled, TrainingSequence(draft.text, draft.stretches, encoded))
+    sequence = PreparedSequence.of(labelled, TrainingSequence(draft.text, draft.completions, encoded))
     return None if sequence is None else Prepared((sequence,), (*proved.findings, *draft.findings))

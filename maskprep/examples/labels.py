@@ -12,7 +12,7 @@ import numpy as np
 
 from maskprep.arrays import Floats, Ints, Kinds, byte_limits, holders
 from maskprep.conversation import Message
-from maskprep.examples.mask import PARTS, Marked, Runs, Segments, cut, cut_all
+from maskprep.examples.mask import PARTS, Marked, MaskSegments, TextRuns, cut, cut_all
 from maskprep.examples.sequences import TrainingSequence
 from maskprep.labelled import IGNORED, Labelled, Span, weights_or_none
 from maskprep.policy import Policy
@@ -33,7 +33,7 @@ def label(sequence: TrainingSequence, messages: Sequence[Message], policy: Polic
     ids, starts, ends = sequence.encoded.ids, sequence.encoded.starts, sequence.encoded.ends
     if not len(ids):
         return Labelled(ids, ids.copy(), ())
-    segments = cut(Marked(sequence.text, sequence.stretches, messages), policy)
+    segments = cut(Marked(sequence.text, sequence.completions, messages), policy)
     limits = byte_limits(sequence.text.text, segments.ends)
     if np.array_equal(starts[1:], ends[:-1]):
         kinds, weights = _tiled(segments, limits, starts, ends)
@@ -43,7 +43,7 @@ def label(sequence: TrainingSequence, messages: Sequence[Message], policy: Polic
     return _labelled(ids, kinds, weights, np.asarray([0, len(ids)], np.int64), [messages])[0]
 
 
-def label_all(together: EncodedBatch, many: Sequence[Marked], runs: Runs, policy: Policy) -> list[Labelled | None]:
+def label_all(together: EncodedBatch, many: Sequence[Marked], runs: TextRuns, policy: Policy) -> list[Labelled | None]:
     """Return the labels and spans of many sequences, None for those that ``label`` is to be asked about.
 
     Args:
@@ -78,7 +78,7 @@ def _labelled(
     ]
 
 
-def _tiled(segments: Segments, limits: Ints, starts: Ints, ends: Ints) -> tuple[Kinds, Floats]:
+def _tiled(segments: MaskSegments, limits: Ints, starts: Ints, ends: Ints) -> tuple[Kinds, Floats]:
     """Return the kind of the segment that each token begins in, and its weight, where the tokens tile the text.
 
     So all but one of those that begin within a segment end there, too.

@@ -1,4 +1,4 @@
-r"""The stretches of one kind that tile a sequence: runs of one source, cut where completions begin and end.
+r"""The segments of one kind that tile a sequence: runs of one source, cut where completions begin and end.
 
 text      <|im_start|>user\nHi<|im_end|>\n<|im_start|>assistant\nHello<|im_end|>\n
 runs      ├─ template ───┤├┤├─ template ──────────────────────┤├───┤├─ template ─┤
@@ -17,7 +17,7 @@ import numpy as np
 from maskprep.arrays import Bools, Floats, Ints, Kinds, limits_of
 from maskprep.conversation import Message
 from maskprep.errors import RowError
-from maskprep.examples.sequences import Stretch
+from maskprep.examples.sequences import CompletionSpan
 from maskprep.policy import Part, Policy
 from maskprep.template.rendered import Rendered
 from maskprep.template.strings.origin import (
@@ -53,8 +53,8 @@ def weight_of(policy: Policy, message: Message, part: Part, source: int) -> floa
     return message.weight
 
 
-class Segments(NamedTuple):
-    """Segments in order: where each ends, in characters; its kind; and what it counts in the loss.
+class MaskSegments(NamedTuple):
+    """The segments of a text in order: where each ends, in characters; its kind; and what it counts in the loss.
 
     ``odd`` tells of each sequence whether it is one to be cut by itself: all is true of the others.
     """
@@ -69,11 +69,11 @@ class Marked(NamedTuple):
     """A text, the completions in it, and the messages of its conversation."""
 
     text: Rendered
-    stretches: Sequence[Stretch]
+    completions: Sequence[CompletionSpan]
     messages: Sequence[Message]
 
 
-def cut(marked: Marked, policy: Policy) -> Segments:
+def cut(marked: Marked, policy: Policy) -> MaskSegments:
     """Return the segments of one sequence.
 
     Raises:
@@ -85,7 +85,7 @@ def cut(marked: Marked, policy: Policy) -> Segments:
     return _one_by_one(marked, runs, together.ends, policy) if together.odd[0] else together
 
 
-class Runs(NamedTuple):
+class TextRuns(NamedTuple):
     """The runs of many texts one behind the other: where each ends, in characters; its source; where texts meet."""
 
     ends: Ints
@@ -93,14 +93,14 @@ class Runs(NamedTuple):
     limits: Ints
 
 
-def runs_of(texts: Sequence[Rendered]) -> Runs:
+def runs_of(texts: Sequence[Rendered]) -> TextRuns:
     """Return the runs of many texts."""
     flat = chain.from_iterable(chain.from_iterable(text.runs for text in texts))
     sizes, sources = np.fromiter(flat, np.int64).reshape(-1, 2).T
-    return Runs(np.cumsum(sizes), sources, limits_of(map(len, texts)))
+    return TextRuns(np.cumsum(sizes), sources, limits_of(map(len, texts)))
 
 
-def cut_all(many: Sequence[Marked], runs: Runs, policy: Policy) -> Segments:
+def cut_all(many: Sequence[Marked], runs: TextRuns, policy: Policy) -> MaskSegments:
     """Return the segments of many sequences, their texts one behind the other.
 
     Odd are those that hold text of which stretches are told apart, or that is lost, or foreign text.
@@ -109,7 +109,7 @@ def cut_all(many: Sequence[Marked], runs: Runs, policy: Policy) -> Segments:
     flat = [
         (number, s.message, s.trained, s.start, *s.thought, s.stop, s.end)
         for number, each in enumerate(many)
-        for s in each.stretches
+        for s in each.completions
     ]
     table = np.asarray(flat, np.int64).reshape(-1, 8)
     rows = table[:, 0]
@@ -141,22 +141,22 @@ def cut_all(many: Sequence[Marked], runs: Runs, policy: Policy) -> Segments:
         firsts = limits_of(len(each.messages) for each in many)[:-1]
         chosen = np.asarray([part in policy.parts for part in PARTS])
         weights[inside] = np.where(trained & chosen[parts], counts[firsts[row] + own], 0)
-    return Segments(ends, ((message + 1) * len(PARTS) + part).astype(np.int32), weights, odd)
+    return MaskSegments(ends, ((message + 1) * len(PARTS) + part).astype(np.int32), weights, odd)
 
 
 def _within(starts: Ints, begins: Ints, ends: Ints) -> Ints:
-    """Return the number of the stretch that each segment lies in, -1 for none."""
-    # A stretch that ends behind the next one is not looked at any further once that one is.
+    """Return the number of the completion that each segment lies in, -1 for none."""
+    # A completion that ends behind the next one is not looked at any further once that one is.
     found = np.searchsorted(np.maximum.accumulate(ends), starts, side="right")
     return np.where(starts >= np.append(begins, _NEVER)[found], found, -1)
 
 
-def _one_by_one(marked: Marked, runs: Runs, ends: Ints, policy: Policy) -> Segments:
+def _one_by_one(marked: Marked, runs: TextRuns, ends: Ints, policy: Policy) -> MaskSegments:
     """Return the segments of a sequence, each looked at by itself. Raises ``RowError``."""
     run_ends, sources, _ = runs
-    stretches = marked.stretches
+    completions = marked.completions
     starts = np.concatenate((np.zeros(1, np.int64), ends[:-1]))
-    places = (np.asarray([place(s) for s in stretches], np.int64) for place in (_START, _END))
+    places = (np.asarray([place(s) for s in completions], np.int64) for place in (_START, _END))
     within = _within(starts, *places)
     kinds, weights = [], []
     for start, run, number in zip(
@@ -165,18 +165,18 @@ def _one_by_one(marked: Marked, runs: Runs, ends: Ints, policy: Policy) -> Segme
         source = int(sources[run])
         message, part, weight = message_of(source), part_of(source), 0.0
         if number >= 0:
-            stretch = stretches[number]
-            message, part = (message, part) if source else (stretch.message, Part.SCAFFOLD)
-            if stretch.trained and message != stretch.message:
-                raise _foreign(stretch.message)
-            if start >= stretch.stop:
+            completion = completions[number]
+            message, part = (message, part) if source else (completion.message, Part.SCAFFOLD)
+            if completion.trained and message != completion.message:
+                raise _foreign(completion.message)
+            if start >= completion.stop:
                 part = Part.STOP
-            emptied = not policy.empty_thoughts and stretch.thought[0] <= start < stretch.thought[1]
-            if stretch.trained and not emptied:
+            emptied = not policy.empty_thoughts and completion.thought[0] <= start < completion.thought[1]
+            if completion.trained and not emptied:
                 weight = weight_of(policy, marked.messages[message], part, source)
         kinds.append((message + 1) * len(PARTS) + PARTS.index(part))
         weights.append(weight)
-    return Segments(ends, np.asarray(kinds, np.int32), np.asarray(weights, np.float32), np.zeros(1, np.bool_))
+    return MaskSegments(ends, np.asarray(kinds, np.int32), np.asarray(weights, np.float32), np.zeros(1, np.bool_))
 
 
 def _foreign(message: int) -> RowError:

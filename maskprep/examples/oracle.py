@@ -21,7 +21,7 @@ from maskprep.template.chat_template import refusal
 from maskprep.template.sandbox.limits import Exceeded, Limits
 
 
-class Alone:
+class Oracle:
     """Checks rows with a tokenizer of transformers.
 
     Args:

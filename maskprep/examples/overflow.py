@@ -92,8 +92,8 @@ def truncate(sequence: PreparedSequence, limit: int) -> PreparedSequence | None:
     None where no completion fits whole: half an answer would teach the model to stop in the middle, or never to stop.
     """
     source, labelled = sequence.sequence, sequence.labelled
-    trained = [stretch for stretch in source.stretches if stretch.trained]
-    ends = [_tokens_before(source.encoded, len(source.text.text[: stretch.end].encode())) for stretch in trained]
+    trained = [completion for completion in source.completions if completion.trained]
+    ends = [_tokens_before(source.encoded, len(source.text.text[: completion.end].encode())) for completion in trained]
     size = max((end for end in ends if end <= limit), default=0)
     cut = PreparedSequence.of(labelled.beginning(size), source)
     return None if cut is None else replace(cut, cut=True)

@@ -36,7 +36,9 @@ class PreparedSequence:
         trained = [span for span in labelled.spans if span.trained]
         if not trained:
             return None
-        doubtful = {stretch.message for stretch in sequence.stretches if stretch.trained and not stretch.faithful}
+        doubtful = {
+            completion.message for completion in sequence.completions if completion.trained and not completion.faithful
+        }
         unfaithful = sum(span.end - span.start for span in trained if span.message in doubtful) if doubtful else 0
         return cls(labelled, sequence, unfaithful)
 

@@ -25,7 +25,7 @@ from maskprep.template.turns.turn import Turn
 from maskprep.tokenizer.encode import Context, Encoded, Encoder
 
 
-class Stretch(NamedTuple):
+class CompletionSpan(NamedTuple):
     """A completion inside a sequence: characters ``start:end``, of which ``stop:end`` is the stop token.
 
     ``thought`` is the place of an empty thought of the template's in it, if any.
@@ -48,7 +48,7 @@ class TrainingSequence:
     """
 
     text: Rendered
-    stretches: tuple[Stretch, ...]
+    completions: tuple[CompletionSpan, ...]
     encoded: Encoded
     borders: int = 0
 
@@ -58,17 +58,17 @@ class Draft:
     """The one sequence that a row becomes if no token crosses the border in front of any completion that it trains."""
 
     text: Rendered
-    stretches: tuple[Stretch, ...]
+    completions: tuple[CompletionSpan, ...]
     findings: tuple[Finding, ...] = ()
 
     @property
     def starts(self) -> list[int]:
         """Where the trained completions begin."""
-        return [stretch.start for stretch in self.stretches if stretch.trained]
+        return [completion.start for completion in self.completions if completion.trained]
 
 
 @dataclass(frozen=True, slots=True)
-class Row:
+class RowSequences:
     """Everything that one conversation becomes, and what was noticed."""
 
     sequences: tuple[TrainingSequence, ...]
@@ -84,7 +84,7 @@ class SequenceBuilder:
 
     def build(
         self, history: History, whole: Rendered, turns: Sequence[Turn], selected: Mapping[int, Turn], located: Located
-    ) -> Row:
+    ) -> RowSequences:
         """Return the sequences of one conversation.
 
         Args:
@@ -124,9 +124,9 @@ class SequenceBuilder:
         elif crossing:
             left = ", ".join(map(str, crossing))
             findings.append(Finding("border-masked", f"messages {left}: left out, a token crosses the border"))
-        split = [s.stretches[-1].message for s in sequences if s.borders]
+        split = [s.completions[-1].message for s in sequences if s.borders]
         findings += [Finding("border-split", f"a token before messages[{message}] was split") for message in split[:1]]
-        return Row(tuple(sequences), tuple(findings))
+        return RowSequences(tuple(sequences), tuple(findings))
 
     def _sequence(self, text: Rendered, turns: Sequence[Turn], wanted: Mapping[int, Turn]) -> TrainingSequence:
         """Encode ``text`` so that it trains as many of the wanted turns as it can, the last one that fits for sure."""
@@ -145,10 +145,10 @@ class SequenceBuilder:
         for turn in candidates:
             if turn.message in met:
                 encoded = encoded.with_border(len(contexts[turn.start]), low[turn.start])
-        stretches = tuple(_stretch(turn, trained=turn.message in met) for turn in fitting)
-        return TrainingSequence(text, stretches, encoded, borders=int(split))
+        completions = tuple(_stretch(turn, trained=turn.message in met) for turn in fitting)
+        return TrainingSequence(text, completions, encoded, borders=int(split))
 
-    def _rendered(self, draft: Draft) -> Row:
+    def _rendered(self, draft: Draft) -> RowSequences:
         whole, starts = draft.text, draft.starts
         contexts = self._encoder.contexts(whole.text, starts)
         encoded = self._encoder.encode(whole.text)
@@ -161,7 +161,7 @@ class SequenceBuilder:
         else:
             for start in starts:
                 encoded = encoded.with_border(len(contexts[start]), low[start])
-        return Row((TrainingSequence(whole, draft.stretches, encoded, len(cuts)),), findings)
+        return RowSequences((TrainingSequence(whole, draft.completions, encoded, len(cuts)),), findings)
 
     def _encode_split(self, text: str, cuts: Sequence[int]) -> Encoded:
         encoded = self._encoder.encode(text[: cuts[0]])
@@ -191,31 +191,31 @@ def draft(
 def _as_rendered(whole: Rendered, turns: Sequence[Turn], selected: Mapping[int, Turn], located: Located) -> Draft:
     """Return the whole with every selected turn where it stands, faithful or not."""
     faithful = {turn.message: turn for turn in turns if turn.begins(whole)}
-    stretches: list[Stretch] = []
+    completions: list[CompletionSpan] = []
     for message in sorted(faithful.keys() | (located.keys() & selected.keys())):
         turn = faithful.get(message)
         if turn is not None:
-            stretches.append(_stretch(turn, trained=message in selected))
+            completions.append(_stretch(turn, trained=message in selected))
             continue
         place = located[message]
         thought = _same_thought(selected[message], whole.text, place[0])
-        stretches.append(Stretch(message, *place, trained=True, faithful=False, thought=thought))
+        completions.append(CompletionSpan(message, *place, trained=True, faithful=False, thought=thought))
     unfaithful = sorted(selected.keys() - faithful.keys())
     findings = (_rewritten(unfaithful),) if unfaithful else ()
-    return Draft(whole, tuple(_apart(stretches)), findings)
+    return Draft(whole, tuple(_apart(completions)), findings)
 
 
-def _stretch(turn: Turn, *, trained: bool) -> Stretch:
-    return Stretch(turn.message, turn.start, turn.stop, turn.end, trained, thought=turn.thought)
+def _stretch(turn: Turn, *, trained: bool) -> CompletionSpan:
+    return CompletionSpan(turn.message, turn.start, turn.stop, turn.end, trained, thought=turn.thought)
 
 
-def _apart(stretches: Sequence[Stretch]) -> list[Stretch]:
-    """Return the stretches in the order of the text. Of two that overlap the later one begins where the other ends."""
-    kept: list[Stretch] = []
-    for stretch in sorted(stretches, key=lambda stretch: stretch.start):
-        start = max(stretch.start, kept[-1].end if kept else 0)
-        if start < stretch.end:
-            kept.append(stretch._replace(start=start, stop=max(start, stretch.stop)))
+def _apart(completions: Sequence[CompletionSpan]) -> list[CompletionSpan]:
+    """Return completions in the order of the text; of two that overlap, the later one begins where the other ends."""
+    kept: list[CompletionSpan] = []
+    for completion in sorted(completions, key=lambda completion: completion.start):
+        start = max(completion.start, kept[-1].end if kept else 0)
+        if start < completion.end:
+            kept.append(completion._replace(start=start, stop=max(start, completion.stop)))
     return kept
 
 
@@ -233,7 +233,7 @@ def _rewritten(messages: Sequence[int]) -> Finding:
 
 
 def _trained(sequence: TrainingSequence) -> set[int]:
-    return {stretch.message for stretch in sequence.stretches if stretch.trained}
+    return {completion.message for completion in sequence.completions if completion.trained}
 
 
 def _in_bytes(text: str, starts: Sequence[int]) -> dict[int, int]:

@@ -14,7 +14,7 @@ from typing import Any
 
 from maskprep.formats import Line, Reading
 from maskprep.sources import Kind
-from maskprep.sources.duplicates import Place
+from maskprep.sources.duplicates import RowRef
 from maskprep.sources.part import SourcePart
 from maskprep.sources.parts import read_part
 
@@ -53,7 +53,7 @@ class Chunk:
     lines: tuple[Line, ...] = ()
     only: tuple[int, int] | None = None
     skipped: tuple[int, ...] = ()
-    drops: Mapping[int, Place] = field(default_factory=dict)
+    drops: Mapping[int, RowRef] = field(default_factory=dict)
 
     def __str__(self) -> str:
         """Name the chunk in messages."""

@@ -20,7 +20,7 @@ from maskprep.conversation import Conversation, Message, Where
 _DIGEST = 16  # bytes
 _AS_THEY_ARE = orjson.OPT_PASSTHROUGH_DATACLASS | orjson.OPT_PASSTHROUGH_DATETIME | orjson.OPT_PASSTHROUGH_SUBCLASS
 
-Place = tuple[str, int]
+RowRef = tuple[str, int]
 """File and line."""
 
 
@@ -52,7 +52,7 @@ def _plain(message: Message) -> list[object]:
     return [sorted(message.fields.items()), float(message.weight), ranges, message.prefix]
 
 
-def same(first: Place) -> str:
+def same(first: RowRef) -> str:
     """Return what is said of a row whose conversation stood at ``first`` before."""
     return f"the same conversation as {first[0]}:{first[1]}"
 

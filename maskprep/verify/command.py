@@ -13,7 +13,7 @@ from maskprep.config import Config
 from maskprep.dataset.reader import StoredDataSet
 from maskprep.errors import BuildError, MaskprepError, UsageError
 from maskprep.examples import Preparer
-from maskprep.examples.oracle import Alone
+from maskprep.examples.oracle import Oracle
 from maskprep.examples.setup import limits_of, policy_of
 from maskprep.formats import Reading
 from maskprep.policy import TRAINABLE, Control, History, Mismatch, Trained
@@ -142,7 +142,7 @@ def _rebuild(data: StoredDataSet, loaded: LoadedTokenizer) -> Rebuild:
     now = datetime.fromisoformat(data.manifest["now"])
     variables = dict(config.template_kwargs)
     limits = limits_of(config)
-    alone = Alone(
+    oracle = Oracle(
         loaded.tokenizer,
         loaded.stop_tokens,
         whole=set(config.train.parts) == set(map(str, TRAINABLE))
@@ -152,7 +152,7 @@ def _rebuild(data: StoredDataSet, loaded: LoadedTokenizer) -> Rebuild:
         limits=limits,
     )
     preparer = Preparer(loaded, now=now, policy=policy_of(config), variables=variables, limits=limits)
-    return Rebuild(preparer, alone, variables, now, config.max_row_bytes, _readings(data.manifest))
+    return Rebuild(preparer, oracle, variables, now, config.max_row_bytes, _readings(data.manifest))
 
 
 def _readings(manifest: Mapping[str, Any]) -> dict[str, Reading]:

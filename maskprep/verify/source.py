@@ -17,7 +17,7 @@ from maskprep.errors import BuildError, UsageError
 from maskprep.examples import PreparedSequence, Preparer
 from maskprep.examples.chats import Chats
 from maskprep.examples.clock import clock
-from maskprep.examples.oracle import Alone
+from maskprep.examples.oracle import Oracle
 from maskprep.formats import DEFAULT, Line, Reading
 from maskprep.labelled import IGNORED, Labelled
 from maskprep.sources import open_source, pick_rows, total_bytes
@@ -41,7 +41,7 @@ class Rebuild:
     """
 
     preparer: Preparer
-    alone: Alone
+    oracle: Oracle
     variables: Mapping[str, Any]
     now: datetime
     max_row_bytes: int
@@ -62,12 +62,12 @@ def check_source(
             check.file(file, lines)
     if not check.rows:
         return skipped("source", "; ".join(check.gone) or "there is no row")
-    alone = rebuild.alone
+    oracle = rebuild.oracle
     said = f"{check.rows:,} of {len(data):,} rows are what their source lines become, and transformers alone agrees"
     flags = list(check.gone)
-    if alone.as_rendered:
+    if oracle.as_rendered:
         flags.append(
-            f"{alone.as_rendered:,} turns are trained in a context that no server sends (as configured): by "
+            f"{oracle.as_rendered:,} turns are trained in a context that no server sends (as configured): by "
             "transformers alone, they were compared with the rendering in which they stand"
         )
     return check.faults.result(
@@ -78,8 +78,8 @@ def check_source(
         figures={
             "rows": check.rows,
             "of": len(data),
-            "turns_proved": alone.proved,
-            "turns_as_rendered": alone.as_rendered,
+            "turns_proved": oracle.proved,
+            "turns_as_rendered": oracle.as_rendered,
         },
         flags=tuple(flags),
     )
@@ -138,7 +138,7 @@ class _SourceCheck:
 
     def _alone(self, chats: Chats, made: PreparedSequence, row: ShardRow) -> Iterator[str]:
         try:
-            yield from self.rebuild.alone.faults(chats.of(made), chats.renumbered(row.labelled, made))
+            yield from self.rebuild.oracle.faults(chats.of(made), chats.renumbered(row.labelled, made))
         except Exception as error:  # noqa: BLE001 - a template is a program from a stranger
             yield f"it cannot be rendered: {type(error).__name__}: {error}"
 

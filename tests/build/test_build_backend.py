@@ -11,7 +11,7 @@ from builds import NOW, chat, tree
 from bundled import TOKENIZER
 from loaded import Loaded
 
-from maskprep.build.worker import Task, WorkerSetup
+from maskprep.build.worker import BuildTask, WorkerSetup
 from maskprep.config import load
 from maskprep.errors import BackendError
 from maskprep.examples import backend as encoding
@@ -136,7 +136,7 @@ def test_a_worker_process_is_not_ready_before_it_has_loaded_all(place, monkeypat
     monkeypatch.setattr(backend, "Fastokens", Short)
     config = load(None, {"sources": ["rows.jsonl"], "tokenizer": str(TOKENIZER), "output": "out"})
     loaded = load_tokenizer(config.tokenizer)
-    setup = WorkerSetup(Task(config, None, ("",)), (None, None), datetime.now(UTC), "fastokens", loaded.digest())
+    setup = WorkerSetup(BuildTask(config, None, ("",)), (None, None), datetime.now(UTC), "fastokens", loaded.digest())
     with pytest.raises(MemoryError):
         setup()
 

@@ -164,7 +164,7 @@ def test_ctrl_c_twice_ends_at_once(place, source):
 
 @pytest.mark.long
 def test_work_that_was_left_beside_a_finished_data_set_is_cleared_away(place, source, expected):
-    keep = "import maskprep.build.work_folder as p, os; p.LocalPlace.clear = lambda _: os.kill(os.getpid(), 9); "
+    keep = "import maskprep.build.work_folder as p, os; p.LocalWorkFolder.clear = lambda _: os.kill(os.getpid(), 9); "
     Build(place, before=keep).end(-signal.SIGKILL)
     assert load_from_disk(str(place / "out"))
     assert "already holds a data set" in Build(place).end(2)

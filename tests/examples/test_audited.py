@@ -13,7 +13,7 @@ from law.tokenizers_here import tokenizer
 
 from maskprep.errors import RowError
 from maskprep.examples import Preparer
-from maskprep.examples.oracle import Alone
+from maskprep.examples.oracle import Oracle
 from maskprep.formats import DEFAULT
 from maskprep.policy import AuditMode, History, Policy
 from maskprep.tokenizer.encode import Encoder
@@ -40,13 +40,13 @@ def proved(preparing, *answers):
 def checked(monkeypatch):
     """Return the messages that are held against transformers alone, row by row."""
     seen = []
-    faults = Alone.faults
+    faults = Oracle.faults
 
     def spy(alone, given, row, only=None):
         seen.append(sorted(only))
         return faults(alone, given, row, only)
 
-    monkeypatch.setattr(Alone, "faults", spy)
+    monkeypatch.setattr(Oracle, "faults", spy)
     return seen
 
 

@@ -50,7 +50,7 @@ def told(prepared):
         (
             made.sequence.text.text,
             made.sequence.text.runs,
-            made.sequence.stretches,
+            made.sequence.completions,
             made.sequence.borders,
             *(part.tolist() for part in (made.sequence.encoded.ids, made.sequence.encoded.starts)),
             made.sequence.encoded.ends.tolist(),

@@ -79,7 +79,7 @@ def outcome(preparer, conversation):
             (
                 made.sequence.text.text,
                 made.sequence.text.runs,
-                made.sequence.stretches,
+                made.sequence.completions,
                 made.labelled.input_ids.tolist(),
                 made.labelled.labels.tolist(),
                 made.labelled.spans,

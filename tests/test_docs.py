@@ -137,8 +137,8 @@ def test_every_code_says_what_it_means_and_what_to_do():
 
 
 def test_the_README_tells_every_shape_and_every_key_that_means_nothing():
-    assert table_keys("shape") == list(dict.fromkeys(table_keys("shape")))
-    assert set(table_keys("shape")) == set(FORMATS)
+    assert table_keys("format") == list(dict.fromkeys(table_keys("format")))
+    assert set(table_keys("format")) == set(FORMATS)
     table = re.search(r"^\| known to mean nothing \|.*\n.*\n((?:\|.*\n)+)", README, re.MULTILINE)
     assert table
     told = dict(re.findall(r"^\| ([^|`]+) \| (.*) \|$", table[1], re.MULTILINE))

@@ -1,20 +1,11 @@
-"""From a conversation to sequences ready to be written: each step proved, or the row rejected with the reason."""
+"""From rows to labelled sequences: each step proved, or the row rejected with the reason.
 
-from maskprep.examples.prepared import Loss, Prepared, PreparedSequence
+lines ─▶ parse ─▶ prove ─▶ sequences ─▶ labels      preparer.py: some rows at a time, the whole way on one screen
+                  │        └ sequences.py, overflow.py, control_tokens.py: text and ids that train each turn
+                  └ proofs.py: adapt/, a plan or a rendering, and the audit of some rows by transformers alone
+"""
+
+from maskprep.examples.prepared import Loss, Prepared, PreparedRow, PreparedSequence
 from maskprep.examples.preparer import Preparer, batches
-from maskprep.policy import TRAINABLE, Adaptations, Control, Overflow, Policy
-from maskprep.template.turns.proved import Proved
 
-__all__ = [
-    "TRAINABLE",
-    "Adaptations",
-    "Control",
-    "Loss",
-    "Overflow",
-    "Policy",
-    "Prepared",
-    "PreparedSequence",
-    "Preparer",
-    "Proved",
-    "batches",
-]
+__all__ = ["Loss", "Prepared", "PreparedRow", "PreparedSequence", "Preparer", "batches"]

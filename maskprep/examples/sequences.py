@@ -123,7 +123,9 @@ class SequenceBuilder:
                 pending = {other: turn for other, turn in pending.items() if other not in _trained(sequence)}
         elif crossing:
             left = ", ".join(map(str, crossing))
-            findings.append(Finding("border-masked", f"messages {left}: left out, a token crosses the border"))
+            findings.append(
+                Finding("border-masked", f"messages {left}: left out, a token crosses the prompt/completion boundary")
+            )
         split = [s.completions[-1].message for s in sequences if s.borders]
         findings += [Finding("border-split", f"a token before messages[{message}] was split") for message in split[:1]]
         return RowSequences(tuple(sequences), tuple(findings))

@@ -12,7 +12,7 @@ from maskprep.conversation import Message
 from maskprep.errors import RowError
 from maskprep.formats.history import read_history
 from maskprep.formats.row import InputRow
-from maskprep.formats.shape import RowFormat
+from maskprep.formats.row_format import RowFormat
 from maskprep.policy import Format
 
 _HINT = 'An Alpaca row is {"instruction": "…", "input": "…", "output": "…"}; columns: can map other names.'

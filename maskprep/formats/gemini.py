@@ -10,7 +10,7 @@ from maskprep.errors import RowError
 from maskprep.formats.dialogue import read_dialogue
 from maskprep.formats.nested_json import unwrapped_list
 from maskprep.formats.row import InputRow
-from maskprep.formats.shape import RowFormat
+from maskprep.formats.row_format import RowFormat
 from maskprep.formats.wording import kind
 from maskprep.policy import Format
 

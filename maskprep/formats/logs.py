@@ -21,7 +21,7 @@ from maskprep.formats.nested_json import unwrapped
 from maskprep.formats.openai import LISTS
 from maskprep.formats.responses import as_messages
 from maskprep.formats.row import InputRow
-from maskprep.formats.shape import RowFormat
+from maskprep.formats.row_format import RowFormat
 from maskprep.formats.wording import kind
 from maskprep.policy import Format
 

@@ -12,7 +12,7 @@ from maskprep.formats.dialogue import pair_of, read_dialogue
 from maskprep.formats.names import Names, usual_role
 from maskprep.formats.nested_json import unwrapped, unwrapped_list
 from maskprep.formats.row import InputRow
-from maskprep.formats.shape import RowFormat
+from maskprep.formats.row_format import RowFormat
 from maskprep.formats.wording import quote
 from maskprep.policy import Format
 

@@ -18,7 +18,7 @@ from maskprep.formats.openai import ANYTHING, LISTS, first_message, read_list, t
 from maskprep.formats.prompt_completion import PROMPT_COMPLETION
 from maskprep.formats.question_answer import QUESTION_ANSWER
 from maskprep.formats.row import InputRow
-from maskprep.formats.shape import RowFormat
+from maskprep.formats.row_format import RowFormat
 from maskprep.policy import Format
 
 _TEXTS = (*LISTS, "data")

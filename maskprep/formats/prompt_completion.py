@@ -11,7 +11,7 @@ from maskprep.formats.history import read_history
 from maskprep.formats.nested_json import unwrapped
 from maskprep.formats.question_answer import names_of
 from maskprep.formats.row import InputRow
-from maskprep.formats.shape import RowFormat
+from maskprep.formats.row_format import RowFormat
 from maskprep.formats.wording import kind
 from maskprep.policy import Format
 

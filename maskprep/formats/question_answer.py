@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from maskprep.conversation import Message
 from maskprep.formats.history import read_history
 from maskprep.formats.row import InputRow
-from maskprep.formats.shape import RowFormat
+from maskprep.formats.row_format import RowFormat
 from maskprep.policy import Format
 
 _QUESTIONS = ("question", "query", "problem", "user", "human", "input", "inputs", "prompt", "instruction")

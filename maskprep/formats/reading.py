@@ -1,4 +1,4 @@
-"""How the rows of one source are read: the line as it comes, the shape it has, and what the data calls things."""
+"""How the rows of one source are read: the line as it comes, the format it has, and what the data calls things."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ from maskprep.formats.plain import plain_conversation
 from maskprep.formats.preference import FIELDS, choose, is_preference, refuse_preference
 from maskprep.formats.registry import GUESSED, ROW_FIELDS, ROW_FORMATS
 from maskprep.formats.row import InputRow
-from maskprep.formats.shape import RowFormat
+from maskprep.formats.row_format import RowFormat
 from maskprep.formats.strict_json import loads
 from maskprep.formats.suggest import suggestions
 from maskprep.policy import Format
 
 FORMATS = tuple(ROW_FORMATS)
-"""The names of the shapes."""
+"""The names of the formats."""
 
 _PLAIN = frozenset({Format.AUTO, Format.OPENAI})
 _FIELDS = tuple(dict.fromkeys((*sorted(ROW_FIELDS), *MESSAGE_FIELDS)))
@@ -32,11 +32,11 @@ _FIELDS = tuple(dict.fromkeys((*sorted(ROW_FIELDS), *MESSAGE_FIELDS)))
 class Reading:
     """How to read the rows of one source.
 
-    ``format`` is ``auto`` or the name of a shape. ``columns``: canonical field name → what the data calls it.
+    ``format`` is ``auto`` or a format by its name. ``columns``: canonical field name → what the data calls it.
     ``roles``: a role name of the data → one of ``ROLES``. ``ignore``: keys that are left out before anything is read.
     ``chosen``: whether a preference row is read as its good answer; otherwise it is refused. ``tags``: whether calls,
     tools and results that stand as tags in the text are read. ``drop_nulls``: take null values out of tool arguments
-    and schemas. ``mixed``: rows may have several shapes. ``decided_by``: the row that told the format, None where it
+    and schemas. ``mixed``: rows may have several formats. ``decided_by``: the row that told the format, None where it
     was chosen, or where each row tells. Raises UsageError where ``columns`` names what does not exist.
     """
 
@@ -61,15 +61,15 @@ class Reading:
         """Return what the data calls things."""
         return Names(self.columns, self.roles, ROW_FIELDS, frozenset(self.ignore))
 
-    def shape_of(self, row: object) -> Format | None:
-        """Return the shape of a row, ``format`` if it fits; None where the row fits none."""
+    def format_of(self, row: object) -> Format | None:
+        """Return the format of a row, the chosen one if it fits; None where the row fits none."""
         if not isinstance(row, dict):
             return None
         try:
             read = self._row(row)
         except RowError:
             return None
-        found = self._shape(read)
+        found = self._row_format(read)
         return None if found is None or (found is OPENAI and speaks_for_nobody(read)) else found.name
 
     def parse(self, row: object) -> Conversation:
@@ -79,18 +79,18 @@ class Reading:
             if plain is not None:
                 return plain
         read = self._row(row)
-        shape = self._shape(read)
+        row_format = self._row_format(read)
         is_ours = self.format in {Format.AUTO, OPENAI.name}
-        if shape is None or (shape is OPENAI and is_ours and speaks_for_nobody(read)):
-            shape = self._unknown(read)
-        elif self.format not in {Format.AUTO, shape.name}:
-            raise self._another(shape.name)
-        return self._finished(read, shape)
+        if row_format is None or (row_format is OPENAI and is_ours and speaks_for_nobody(read)):
+            row_format = self._unknown(read)
+        elif self.format not in {Format.AUTO, row_format.name}:
+            raise self._another(row_format.name)
+        return self._finished(read, row_format)
 
-    def _finished(self, read: InputRow, shape: RowFormat) -> Conversation:
-        messages = shape.read(read)
+    def _finished(self, read: InputRow, row_format: RowFormat) -> Conversation:
+        messages = row_format.read(read)
         conversation = finish(read, messages, tags=self.tags)
-        if shape.name == Format.TEXT:
+        if row_format.name == Format.TEXT:
             return replace(conversation, plain_text=True)
         if self.drop_nulls:
             return without_nulls(conversation)
@@ -98,11 +98,11 @@ class Reading:
         return replace(conversation, findings=(*conversation.findings, noticed)) if noticed else conversation
 
     def reads(self, column: str) -> bool:
-        """Tell whether the shape that was decided on ever reads a field, of the row or of its messages."""
+        """Tell whether the format that was decided on ever reads a field, of the row or of its messages."""
         if self.format == Format.AUTO:
             return True
-        shape = ROW_FORMATS[self.format]
-        own = {*shape.fields, *COMMON_FIELDS, *FIELDS, *(MESSAGE_FIELDS if shape.messages else ())}
+        row_format = ROW_FORMATS[self.format]
+        own = {*row_format.fields, *COMMON_FIELDS, *FIELDS, *(MESSAGE_FIELDS if row_format.messages else ())}
         return column in own
 
     def _row(self, row: object) -> InputRow:
@@ -114,10 +114,10 @@ class Reading:
             choose(read)
         return read
 
-    def _shape(self, row: InputRow) -> RowFormat | None:
+    def _row_format(self, row: InputRow) -> RowFormat | None:
         if self.format != Format.AUTO and ROW_FORMATS[self.format].fits(row):
             return ROW_FORMATS[self.format]
-        return next((shape for shape in GUESSED if shape.fits(row)), None)
+        return next((row_format for row_format in GUESSED if row_format.fits(row)), None)
 
     def _refused_preference(self, read: InputRow, row: object) -> RowError:
         """Return the error of a preference row, which says whether its good answer can be read: that is tried."""
@@ -130,7 +130,7 @@ class Reading:
         return refused
 
     def _unknown(self, row: InputRow) -> RowFormat:
-        """Return the shape by which to say what is wrong with a row that has none, or raise what it is."""
+        """Return the format by which to say what is wrong with a row that has none, or raise what it is."""
         name = list_name(row)
         if isinstance(row.get("text"), str) and not (name is not None and isinstance(row.get(name), list)):
             message = "the row has one text and no turns: nothing in it says what is asked, and what is answered"
@@ -150,7 +150,7 @@ class Reading:
             keys = ", ".join(repr(key)[:40] for key in list(row.fields)[:8])
             mapped = ", ".join(f"{new}: {old}" for new, old in columns.items())
             hint = f"columns: {{{mapped}}} reads this row: it was tried"
-            raise RowError("no-messages", f"the row has no fields of a known shape; it has {keys}", hint)
+            raise RowError("no-messages", f"the row has no fields of a known format; it has {keys}", hint)
         return OPENAI
 
     def _is_read_with(self, columns: Mapping[str, str], row: InputRow) -> bool:
@@ -158,40 +158,40 @@ class Reading:
         trial = replace(self, format=Format.AUTO, columns={**self.columns, **columns})
         try:
             read = trial._row(dict(row.fields))  # noqa: SLF001 - a reading of the same kind
-            shape = trial._shape(read)  # noqa: SLF001
-            return shape is not None and bool(trial._finished(read, shape).messages)  # noqa: SLF001
+            row_format = trial._row_format(read)  # noqa: SLF001
+            return row_format is not None and bool(trial._finished(read, row_format).messages)  # noqa: SLF001
         except (RowError, UsageError):
             return False
 
-    def _another(self, shape: str) -> RowError:
+    def _another(self, row_format: str) -> RowError:
         decided = f"that {self.decided_by} has" if self.decided_by else "that the configuration names"
         remedy = "say mixed_formats: true" if self.decided_by else "leave format: away"
-        message = f"the row has the shape {shape}, not the {self.format} {decided}"
-        return RowError("mixed-formats", message, f"Divide the file by shape, or {remedy} so that each row tells.")
+        message = f"the row has the format {row_format}, not the {self.format} {decided}"
+        return RowError("mixed-formats", message, f"Divide the file by format, or {remedy} so that each row tells.")
 
 
 DEFAULT = Reading()
-"""Each row tells its shape, by the names that it usually has."""
+"""Each row tells its format, by the names that it usually has."""
 
 
 def detect(rows: Sequence[tuple[Where, object]], reading: Reading) -> Reading:
     """Return ``reading`` with the format that the first rows of one file have, where it is ``auto``.
 
-    Rows of no known shape do not decide; where there is no other, the format is ``openai``, so that each of them is
+    Rows of no known format do not decide; where there is no other, the format is ``openai``, so that each of them is
     rejected with its reason. With ``mixed`` it stays ``auto``: each row tells. Raises UsageError where two rows differ.
     """
     if reading.format != Format.AUTO or reading.mixed:
         return reading
     decided: Reading | None = None
     for where, row in rows:
-        shape = (decided or reading).shape_of(row)
-        if shape is None:
+        row_format = (decided or reading).format_of(row)
+        if row_format is None:
             continue
         if decided is None:
-            decided = replace(reading, format=shape, decided_by=where)
-        elif shape != decided.format:
-            message = f"{decided.decided_by} has the shape {decided.format}, but {where} the shape {shape}"
-            hint = "Say mixed_formats: true if each row shall tell its shape, or name one with format:."
+            decided = replace(reading, format=row_format, decided_by=where)
+        elif row_format != decided.format:
+            message = f"{decided.decided_by} has the format {decided.format}, but {where} the format {row_format}"
+            hint = "Say mixed_formats: true if each row shall tell its format, or name one with format:."
             raise UsageError(message, hint)
     return decided or replace(reading, format=Format.OPENAI)
 

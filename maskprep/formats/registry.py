@@ -12,7 +12,7 @@ from maskprep.formats.preference import FIELDS
 from maskprep.formats.prompt_completion import PROMPT_COMPLETION
 from maskprep.formats.question_answer import QUESTION_ANSWER
 from maskprep.formats.responses import RESPONSES
-from maskprep.formats.shape import RowFormat
+from maskprep.formats.row_format import RowFormat
 from maskprep.formats.text import TEXT
 from maskprep.formats.xlam import XLAM
 from maskprep.policy import Format

@@ -14,7 +14,7 @@ from maskprep.formats.dialogue import read_dialogue
 from maskprep.formats.nested_json import unwrapped, unwrapped_list
 from maskprep.formats.parts import joined_text, result_text
 from maskprep.formats.row import InputRow
-from maskprep.formats.shape import RowFormat
+from maskprep.formats.row_format import RowFormat
 from maskprep.formats.wording import kind, quote
 from maskprep.policy import Format
 

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from maskprep.conversation import Message
 from maskprep.errors import RowError
 from maskprep.formats.row import InputRow
-from maskprep.formats.shape import RowFormat
+from maskprep.formats.row_format import RowFormat
 from maskprep.policy import Format
 
 _HINT = 'Give {"text": "…"}; columns: {text: body} maps another name.'

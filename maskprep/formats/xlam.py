@@ -9,7 +9,7 @@ from maskprep.errors import RowError
 from maskprep.formats.history import read_history
 from maskprep.formats.nested_json import unwrapped
 from maskprep.formats.row import InputRow
-from maskprep.formats.shape import RowFormat
+from maskprep.formats.row_format import RowFormat
 from maskprep.formats.tool_calls import read_tool_calls
 from maskprep.policy import Format
 

@@ -82,7 +82,7 @@ def check(conversation: Conversation) -> None:
 
 @given(rows=st.lists(ROW, max_size=4), reading=READING)
 def test_detection_decides_or_names_two_rows(rows: list[Any], reading: Reading) -> None:
-    shapes = {reading.shape_of(row) for row in rows} - {None}
+    shapes = {reading.format_of(row) for row in rows} - {None}
     try:
         decided = detect([(Where("f", line, 0), row) for line, row in enumerate(rows, 1)], reading).format
     except UsageError:

@@ -77,7 +77,7 @@ def test_the_first_row_of_a_known_shape_decides(shape: str) -> None:
     ],
 )
 def test_a_row_tells_its_shape(row: dict[str, Any], shape: str) -> None:
-    assert DEFAULT.shape_of(row) == shape
+    assert DEFAULT.format_of(row) == shape
     assert detect(numbered(row), DEFAULT).format == shape
     DEFAULT.parse(row)
 
@@ -124,7 +124,7 @@ def test_two_shapes_in_one_file_name_both_lines(first: str, second: str) -> None
         return
     with pytest.raises(UsageError) as caught:
         detect(rows, DEFAULT)
-    assert caught.value.message == f"data.jsonl:2 has the shape {first}, but data.jsonl:4 the shape {second}"
+    assert caught.value.message == f"data.jsonl:2 has the format {first}, but data.jsonl:4 the format {second}"
     assert "mixed_formats" in caught.value.hint
     mixed = detect(rows, Reading(mixed=True))
     assert mixed == Reading(mixed=True)
@@ -136,7 +136,7 @@ def test_a_later_row_of_another_shape_is_rejected() -> None:
     with pytest.raises(RowError) as caught:
         reading.parse(ALPACA)
     assert caught.value.code == "mixed-formats"
-    assert caught.value.message == "the row has the shape alpaca, not the sharegpt that data.jsonl:1 has"
+    assert caught.value.message == "the row has the format alpaca, not the sharegpt that data.jsonl:1 has"
     assert "mixed_formats" in caught.value.hint
 
 

@@ -11,15 +11,19 @@ import sys
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any
 
+import typer.testing
 from bundled import ROOT, TOKENIZER
 from typer.testing import CliRunner
 
 from maskprep.cli import app
 
 NOW = "2026-01-02T03:04:05+00:00"
+
+typer.testing._get_command = cache(typer.testing._get_command)  # it is always the same, and takes time to make
 
 LOUD = ("FORCE_COLOR", "CLICOLOR_FORCE", "NO_COLOR", "TTY_COMPATIBLE", "TTY_INTERACTIVE", "COLUMNS", "PAGER")
 _MAIN = "import signal; signal.signal(signal.SIGINT, signal.default_int_handler); from maskprep.cli import main; main()"

@@ -19,33 +19,33 @@ RAISES = "{{ raise_exception(messages[0].content) }}"
 
 
 def hostile_builds(source, place):
-    """Yield arguments of builds that fail, each with hostile text at another place."""
+    """Yield exit codes and arguments of builds that fail, each with hostile text at another place."""
     (place / "raises.jinja").write_text(RAISES)
     rows = source(chat(EVIL, "answer"))
-    yield rows, "--chat-template", "raises.jinja"
-    yield (source({"messages": [{"role": EVIL, "content": "x"}]}, name="role.jsonl"),)
-    yield (source({EVIL: EVIL}, name="key.jsonl"),)
-    yield (source(f'{{"{EVIL}'.encode(), name="cut.jsonl"),)
-    yield (source({"messages": [{"role": "user", "content": [{"type": EVIL}]}]}, name="part.jsonl"),)
-    yield rows, "--chat-template", EVIL.replace("/", "")
+    yield 1, rows, "--chat-template", "raises.jinja"
+    yield 1, source({"messages": [{"role": EVIL, "content": "x"}]}, name="role.jsonl")
+    yield 1, source({EVIL: EVIL}, name="key.jsonl")
+    yield 1, source(f'{{"{EVIL}'.encode(), name="cut.jsonl")
+    yield 1, source({"messages": [{"role": "user", "content": [{"type": EVIL}]}]}, name="part.jsonl")
+    yield 2, rows, "--chat-template", EVIL.replace("/", "")
     (place / "broken.jinja").write_text("{% if " + EVIL + " %}")
-    yield rows, "--chat-template", "broken.jinja"
-    yield rows, "--set", f"{EVIL.replace('.', '')}=1"
-    yield rows, "--set", f"history={json.dumps(EVIL)}"
-    yield rows, "--set", f"stop_tokens={json.dumps([EVIL])}"
-    yield (EVIL,)
-    yield rows, "--config", EVIL
+    yield 2, rows, "--chat-template", "broken.jinja"
+    yield 2, rows, "--set", f"{EVIL.replace('.', '')}=1"
+    yield 2, rows, "--set", f"history={json.dumps(EVIL)}"
+    yield 2, rows, "--set", f"stop_tokens={json.dumps([EVIL])}"
+    yield 2, EVIL
+    yield 2, rows, "--config", EVIL
     (place / "config.yaml").write_text(json.dumps({EVIL: 1}))
-    yield rows, "--config", "config.yaml"
+    yield 2, rows, "--config", "config.yaml"
     (place / "raw.yaml").write_text("x: [\x1b[31m")
-    yield rows, "--config", "raw.yaml"
+    yield 2, rows, "--config", "raw.yaml"
 
 
 def test_hostile_text_reaches_no_terminal_raw(build, source, place):
-    for number, args in enumerate(hostile_builds(source, place)):
+    for number, (code, *args) in enumerate(hostile_builds(source, place)):
         for more in ((), ("--json",)):
             outcome = build(*args, "--output", f"out{number}", *more)
-            assert outcome.code in {1, 2}, args
+            assert outcome.code == code, args
             assert not ACTS.search(outcome.stdout), (args, outcome.stdout)
             assert not ACTS.search(outcome.stderr), (args, outcome.stderr)
             assert "Traceback" not in outcome.stderr

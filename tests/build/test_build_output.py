@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pyarrow as pa
 import pytest
-from builds import NOW, chat, rejects, tree
-from bundled import ROOT, TOKENIZER
+from builds import NOW, chat, rejects, run, tree
+from bundled import ROOT, SAMPLE, TOKENIZER
 from datasets import Dataset, Features, List, Value, load_from_disk
 from transformers import AutoTokenizer
 
@@ -37,13 +37,23 @@ FEATURES = Features(
 )
 
 
-@pytest.fixture
-def quickstart(build, place, monkeypatch):
-    """The bundled sample, built as the README says, and its report."""
-    (place / "sample_data").symlink_to(ROOT / "sample_data")
-    outcome = build("--config", ROOT / "configs" / "quickstart.yaml", "--json", tokenizer=None)
+@pytest.fixture(scope="module")
+def once(tmp_path_factory):
+    """The bundled sample, built as the README says, and its report. It is shared: look, and change nothing."""
+    folder = tmp_path_factory.mktemp("quickstart")
+    (folder / "sample_data").symlink_to(SAMPLE)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(folder)
+        outcome = run("build", "--config", ROOT / "configs" / "quickstart.yaml", "--json")
     assert outcome.code == 0, outcome
-    return place / "out" / "quickstart", outcome.json
+    return folder / "out" / "quickstart", outcome.json
+
+
+@pytest.fixture
+def quickstart(once, place):
+    """The same, where its source is found by its relative name."""
+    (place / "sample_data").symlink_to(SAMPLE)
+    return once
 
 
 def open_rows(folder: Path) -> Dataset:

@@ -7,6 +7,7 @@ from builds import tree
 from datasets import Dataset, DatasetDict, load_dataset, load_from_disk
 from inspections import run, verified
 from packs import COLUMNS, LENGTH, ROWS, built, facts, table
+from thorough import some
 
 from maskprep.dataset.reader import StoredDataSet
 
@@ -38,7 +39,8 @@ def loaded(folder, profile, splits):
     return {"train": data}
 
 
-@pytest.mark.parametrize(("profile", "packed", "divided"), CASES)
+@pytest.mark.parametrize(("profile", "packed", "divided"), some(CASES, 2))
+@pytest.mark.sweep
 def test_a_build_and_an_export_are_the_same_and_load_and_verify(sources, place, profile, packed, divided):
     source, plain = sources
     wanted = [f"profile={profile}", f"split={0.3 * divided}", *([f"packing.length={LENGTH}"] if packed else [])]

@@ -106,6 +106,7 @@ def test_the_bytes_do_not_depend_on_who_works(place, source, settings):
         assert {name for name in expected | found if expected.get(name) != found.get(name)} == set()
 
 
+@pytest.mark.long
 def test_killed_again_and_again_a_build_ends_with_the_same_bytes(place, source, expected):
     done = 0
     for chunks in (1, 3):
@@ -182,6 +183,7 @@ def test_ctrl_c_once_ends_cleanly_and_the_same_command_goes_on(place, source, ex
     assert tree(place / "out") == expected
 
 
+@pytest.mark.long
 def test_who_would_go_on_otherwise_is_refused_and_told_why(place, source, expected, build):
     Build(place, "--workers", "1").when(2).kill()
     there = receipts(place / "out")

@@ -103,6 +103,7 @@ def trained(out):
     return [(row["input_ids"], row["labels"]) for row in columns(out)]
 
 
+@pytest.mark.long
 def test_every_kind_of_source_gives_the_same_rows(place):
     wanted = trained(make(place / "plain", write_jsonl(place, CHATS)))
     assert len(wanted) == 7

@@ -61,7 +61,7 @@ def repeated(path, unit, times, first=ROW):
         ("a.csv.zst", b"x", ["compression-bomb"]),
     ],
 )
-@pytest.mark.sweep
+@pytest.mark.long
 def test_a_bomb_ends_the_file_soon(tmp_path, name, unit, expected):
     first = b"prompt,completion\n" if ".csv" in name else ROW
     path = repeated(tmp_path / name, unit, 4 * FREE // MIB, first)

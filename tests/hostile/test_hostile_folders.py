@@ -10,6 +10,7 @@ import datasets
 import pytest
 from bundled import TOKENIZER
 from planted import chat
+from thorough import some
 
 from maskprep.errors import MaskprepError, UsageError
 from maskprep.sources import expand, open_source
@@ -56,17 +57,18 @@ READERS = [
 
 def refused(maskprep, *, told):
     """See that no command shows what lies outside; with ``told``, that each says what is wrong."""
-    for words in READERS:
+    for words in some(READERS, 2):
         if words[0] == "verify":
             pytest.importorskip("torch")
         code, stdout, stderr = maskprep(*words)
         assert "secret" not in (stdout + stderr).replace("no row matches --find secret", "")
         assert "root:" not in stdout + stderr
         if told:
-            assert code in {1, 2}, words
+            assert code == (1 if words[0] == "verify" else 2), words
 
 
 @pytest.mark.parametrize("name", ["../secret.arrow", "/etc/passwd", "..", 3])
+@pytest.mark.sweep
 def test_names_in_the_manifest_and_in_the_state_lead_nowhere(built, maskprep, name):
     for path, key in ((built / "state.json", "_data_files"), (built / "maskprep" / "manifest.json", "shards")):
         facts = json.loads(path.read_text())
@@ -84,12 +86,13 @@ LINKED = ["data-00000-of-00001.arrow", "maskprep/rejects.jsonl", "maskprep/findi
 
 @pytest.mark.parametrize("name", LINKED)
 @pytest.mark.parametrize("to", ["secret.arrow", "pipe", "/dev/zero"])
+@pytest.mark.sweep
 def test_links_out_of_the_folder_are_refused(built, place, maskprep, name, to):
     if to == "pipe":
         os.mkfifo(place / "pipe")
     (built / name).unlink()
     (built / name).symlink_to(place / to)
-    for words in READERS[:1] + READERS[-1:]:
+    for words in some(READERS[:1] + READERS[-1:], 2, len(name)):
         code, _, stderr = maskprep(*words)
         assert code == 2
         assert "leads out of the folder" in stderr

@@ -46,6 +46,7 @@ def test_a_terminal_without_colours_is_like_a_pipe():
     assert output == shown(sample_build(), "--row", "3")
 
 
+@pytest.mark.long
 def test_a_pager_where_the_output_is_longer_than_the_screen(tmp_path):
     code, output = on_terminal(sample_build(), "--rows", ":5", "--full", lines=20, PAGER=f"tee {tmp_path}/told")
     assert code == 0

@@ -34,7 +34,7 @@ def sweep(name, kind, histories=HISTORIES):
     law = LAWS[name]
     loaded = tokenizer(kind, law.eos, law.stops)
     by_history = preparers(loaded, law.text)
-    for shape, row in some(SHAPES.items(), 8 if kind == "byte_level" else 16, list(LAWS).index(name)):
+    for shape, row in some(SHAPES.items(), 12 if kind == "byte_level" else 32, list(LAWS).index(name)):
         conversation = DEFAULT.parse(row)
         reference = reference_of(loaded, law.text, conversation)
         for history in histories:

@@ -12,6 +12,7 @@ import pyarrow.parquet as pq
 import pytest
 import zstandard
 from stores import BUCKET
+from thorough import some
 
 from maskprep.errors import BuildError, UsageError
 from maskprep.sources import Kind, expand, find, open_source, pick_rows, total_bytes
@@ -129,7 +130,7 @@ def test_a_part_in_the_middle_transfers_about_its_own_bytes(s3, tmp_path, kind):
     name = f"{s3.url}/a"
     s3.forget()
     found = divide(name, 3 * MIB)
-    assert len(found) in {8, 9}
+    assert len(found) == (9 if kind == "jsonl" else 8)
     planned = s3.served
     # The lines of JSONL have to be counted; of tables the headers tell.
     assert planned < (27 if kind == "jsonl" else 1) * MIB
@@ -173,7 +174,8 @@ def test_an_object_that_has_changed_since_is_an_error(s3, tmp_path, kind):
         list(read_part(found[1], MIB))
 
 
-@pytest.mark.parametrize("kind", ["jsonl", "jsonl.gz", "parquet", "arrow", "saved"])
+@pytest.mark.parametrize("kind", some(["jsonl", "jsonl.gz", "parquet", "arrow", "saved"], 5))
+@pytest.mark.sweep
 def test_a_store_that_fails_is_no_damage_of_the_rows(s3, tmp_path, kind):
     """Rows that cannot be fetched are not rows that are rejected: the build stops."""
     write(tmp_path / f"a.{kind}", kind)

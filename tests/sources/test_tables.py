@@ -197,7 +197,7 @@ def test_an_arrow_stream_that_ends_early_gives_what_it_holds(tmp_path: Path) -> 
     whole = path.read_bytes()
     path.write_bytes(whole[: len(whole) * 2 // 3])
     *sound, last = read(path)
-    assert len(sound) in {90, 180}
+    assert len(sound) == 180
     assert (last.fault.code, last.where.line) == ("truncated-file", len(sound) + 1)
 
 

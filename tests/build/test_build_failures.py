@@ -73,12 +73,12 @@ def test_a_fault_of_maskprep_costs_the_row_that_met_it(build, source, place, mon
             raise ZeroDivisionError("of the test")
         return honest(self, given, *rest)
 
-    def all_at_once(self, many):
+    def all_at_once(self, many, history):
         raise ZeroDivisionError("of one of them")
 
     monkeypatch.setattr(Preparer, step, faulty)
     if step == "finish":
-        monkeypatch.setattr(Preparer, "finish_all", all_at_once)
+        monkeypatch.setattr(Preparer, "finish_together", all_at_once)
     assert build(source(GOOD, chat("boom", "b"), GOOD), "--output", "out", "--max-rejects", "1").code == 0
     [reject] = rejects(place / "out")
     assert (reject["line"], reject["code"]) == (2, "internal-error")

@@ -11,13 +11,14 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from builds import chat, jsonl, tree
-from inspections import Quiet, run, shown, verified
 from inspections import facts as shown_facts
+from inspections import run, shown, verified
 from packs import LENGTH, ROWS, built, documents, facts, table
 
 from maskprep.dataset.reader import StoredDataSet
 from maskprep.dataset.sealed import SEAL, seal_of
 from maskprep.errors import UsageError
+from maskprep.progress import Progress
 from maskprep.verify.command import check_all
 from maskprep.verify.options import VerifyOptions
 from maskprep.verify.with_model import ModelChecks
@@ -148,7 +149,7 @@ def test_the_loader_reads_what_is_not_packed_whomever_it_was_made_for(packed, pl
 
 def results(folder, count=3):
     options = VerifyOptions(str(folder), device="cpu", rows="2")
-    checks = islice(check_all(StoredDataSet(str(folder)), ModelChecks(options, Quiet())), count)
+    checks = islice(check_all(StoredDataSet(str(folder)), ModelChecks(options, Progress())), count)
     return {result.name: result for result in checks}
 
 

@@ -4,7 +4,7 @@
             Reading   Row ─▶ shape.read ─▶ finish ─▶ Conversation, or RowError
                              messages      system, tools, weights; every key is accounted for
 
-A shape is one file and one entry in ``registry.py``; ``prompt_completion.py`` is a small one. What it does not take
+A shape is one file and its name in ``policy.Format``; ``prompt_completion.py`` is a small one. What it does not take
 from a row is meaningless (``keys.py`` has the table), is named in the summary, or rejects the row.
 """
 

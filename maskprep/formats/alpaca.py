@@ -35,4 +35,4 @@ def _read(row: InputRow) -> Sequence[Message]:
     return [*read_history(row), asks, says]
 
 
-ALPACA = RowFormat(Format.ALPACA, _FIELDS, _fits, _read, messages=False)
+FORMAT = RowFormat(Format.ALPACA, _FIELDS, _fits, _read, messages=False)

@@ -40,4 +40,4 @@ def _read(row: InputRow) -> Sequence[Message]:
     return read_dialogue([as_message(each, f"contents[{i}]") for i, each in enumerate(listed)], "contents", row)
 
 
-GEMINI = RowFormat(Format.GEMINI, ("contents",), _fits, _read)
+FORMAT = RowFormat(Format.GEMINI, ("contents",), _fits, _read)

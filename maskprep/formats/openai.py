@@ -123,20 +123,14 @@ def _fits_openai(row: InputRow) -> bool:
         return name not in ANYTHING or _hold_messages(value, row)
     if isinstance(first, str):
         return first.lstrip().startswith("{")
-    is_ours = isinstance(first, dict) and not _is_sharegpt(first, row.names) and pair_of(first, row) is None
+    is_ours = isinstance(first, dict) and not is_sharegpt(first, row.names) and pair_of(first, row) is None
     return is_ours and _are_messages([first], row)
 
 
-def _fits_sharegpt(row: InputRow) -> bool:
-    """Tell whether a row holds messages of the keys ``from`` and ``value``."""
-    first = first_message(row)
-    return isinstance(first, dict) and _is_sharegpt(first, row.names)
-
-
-def _is_sharegpt(message: Mapping[str, Any], names: Names) -> bool:
+def is_sharegpt(message: Mapping[str, Any], names: Names) -> bool:
+    """Tell whether a message has the keys ``from`` and ``value``."""
     renamed = names.renamed_message(message)
     return "from" in renamed and "role" not in renamed
 
 
-OPENAI = RowFormat(Format.OPENAI, LISTS, _fits_openai, read_list)
-SHAREGPT = RowFormat(Format.SHAREGPT, LISTS, _fits_sharegpt, read_list)
+FORMAT = RowFormat(Format.OPENAI, LISTS, _fits_openai, read_list)

@@ -71,4 +71,4 @@ def _as_messages(text: str) -> object:
     return value if are_messages else text
 
 
-PROMPT_COMPLETION = RowFormat(Format.PROMPT_COMPLETION, ("prompt", *_ANSWERS, "history"), _fits, read_prompt_completion)
+FORMAT = RowFormat(Format.PROMPT_COMPLETION, ("prompt", *_ANSWERS, "history"), _fits, read_prompt_completion)

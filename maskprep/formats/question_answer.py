@@ -38,7 +38,7 @@ def _read(row: InputRow) -> Sequence[Message]:
     return [*history, asked, Message({"role": "assistant", "content": row.text(answer, hint=_HINT) or ""})]
 
 
-QUESTION_ANSWER = RowFormat(
+FORMAT = RowFormat(
     Format.QUESTION_ANSWER,
     (*_QUESTIONS, *_ANSWERS, "history"),
     lambda row: names_of(row) is not None,

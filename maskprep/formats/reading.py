@@ -11,7 +11,8 @@ from maskprep.errors import RowError, UsageError
 from maskprep.formats.finish import COMMON_FIELDS, finish
 from maskprep.formats.names import MESSAGE_FIELDS, Names
 from maskprep.formats.nulls import filled_nulls, without_nulls
-from maskprep.formats.openai import OPENAI, list_name, speaks_for_nobody, texts_fault
+from maskprep.formats.openai import FORMAT as OPENAI
+from maskprep.formats.openai import list_name, speaks_for_nobody, texts_fault
 from maskprep.formats.plain import plain_conversation
 from maskprep.formats.preference import FIELDS, choose, is_preference, refuse_preference
 from maskprep.formats.registry import GUESSED, ROW_FIELDS, ROW_FORMATS

@@ -106,4 +106,4 @@ def _given(item: dict[str, Any], name: object, at: str) -> dict[str, Any]:
     raise RowError("bad-message", f"{at} is an item of the type {shown}, which is not supported", _HINT)
 
 
-RESPONSES = RowFormat(Format.RESPONSES, ("input", "output", "instructions"), _fits, _read)
+FORMAT = RowFormat(Format.RESPONSES, ("input", "output", "instructions"), _fits, _read)

@@ -20,6 +20,7 @@ class RowFormat:
         fits: tells whether a row has it; takes nothing from the row.
         read: takes the fields of a row and returns its messages. Raises RowError.
         messages: whether a row holds messages, which have fields of their own.
+        guessed: whether a row can tell by itself that it has this format.
     """
 
     name: Format
@@ -27,3 +28,4 @@ class RowFormat:
     fits: Callable[[InputRow], bool]
     read: Callable[[InputRow], Sequence[Message]]
     messages: bool = True
+    guessed: bool = True

@@ -20,4 +20,6 @@ def _read(row: InputRow) -> Sequence[Message]:
     return [Message({"role": "assistant", "content": text})]
 
 
-TEXT = RowFormat(Format.TEXT, ("text",), lambda row: isinstance(row.get("text"), str), _read, messages=False)
+FORMAT = RowFormat(
+    Format.TEXT, ("text",), lambda row: isinstance(row.get("text"), str), _read, messages=False, guessed=False
+)

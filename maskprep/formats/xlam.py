@@ -34,4 +34,4 @@ def _read(row: InputRow) -> Sequence[Message]:
     return [*read_history(row), Message({"role": "user", "content": asked or ""}), Message(said)]
 
 
-XLAM = RowFormat(Format.XLAM, ("query", "answers", "history"), _fits, _read, messages=False)
+FORMAT = RowFormat(Format.XLAM, ("query", "answers", "history"), _fits, _read, messages=False)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -30,8 +30,6 @@ if TYPE_CHECKING:
     from maskprep.verify.with_model import ModelChecks
 
 _Given = TypeVar("_Given")
-
-_WITH_MODEL = ("loss", "gradient", "padding", "packing", "learning", "model")
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +63,7 @@ def verify(options: VerifyOptions, progress: Progress) -> VerifyReport:
     began = time.monotonic()
     data = _open(options.path)
     modelled = ModelChecks(options, progress)
-    results = tuple(check_all(data, modelled) if isinstance(data, StoredDataSet) else _unreadable(data))
+    results = tuple(check_all(data, modelled) if isinstance(data, StoredDataSet) else _unreadable(data, modelled))
     run = {**modelled.run, "seconds": round(time.monotonic() - began, 2)}
     return VerifyReport(options.path, results, run)
 
@@ -78,7 +76,9 @@ def check_all(data: StoredDataSet, modelled: ModelChecks) -> Iterator[Result]:
     progress.start("files", sum(shard.path.stat().st_size for shard in shards if shard.path.is_file()))
     yield check_files(data.root, data.whole, loaded, progress.advance)
     if loaded is None:
-        yield from _skipped("the tokenizer beside the shards cannot be loaded")
+        yield from _skipped(
+            "the tokenizer beside the shards cannot be loaded", ("structure", "source", *modelled.names)
+        )
         return
     told = sum(shard["documents"] for shard in data.manifest["shards"])
     progress.start("structure", told)
@@ -90,7 +90,7 @@ def check_all(data: StoredDataSet, modelled: ModelChecks) -> Iterator[Result]:
     yield structure
     if structure.figures.get("rows") != told:
         # Rows are read by their numbers with nothing checked: a damaged shard would end the program.
-        yield from _skipped("not all rows can be read", ("source", *_WITH_MODEL))
+        yield from _skipped("not all rows can be read", ("source", *modelled.names))
         return
     numbers = sample(len(data), options.wanted, options.seed)
     progress.start("source", len(numbers))
@@ -102,7 +102,7 @@ def check_all(data: StoredDataSet, modelled: ModelChecks) -> Iterator[Result]:
     try:
         yield from modelled.results(data, loaded, numbers, packed=data.manifest["config"]["packing"] is not None)
     except BuildError as error:
-        yield from _skipped(f"the rows cannot be read: {error.message}", _WITH_MODEL)
+        yield from _skipped(f"the rows cannot be read: {error.message}", modelled.names)
 
 
 def _open(path: str) -> StoredDataSet | str:
@@ -117,14 +117,14 @@ def _open(path: str) -> StoredDataSet | str:
         return error.message
 
 
-def _unreadable(reason: str) -> Iterator[Result]:
+def _unreadable(reason: str, modelled: ModelChecks) -> Iterator[Result]:
     faults = Faults()
     faults.add(reason)
     yield faults.result("files", "", "the manifest cannot be read", "copy the folder again, or build it again")
-    yield from _skipped("the manifest cannot be read")
+    yield from _skipped("the manifest cannot be read", ("structure", "source", *modelled.names))
 
 
-def _skipped(reason: str, names: tuple[str, ...] = ("structure", "source", *_WITH_MODEL)) -> Iterator[Result]:
+def _skipped(reason: str, names: Sequence[str]) -> Iterator[Result]:
     for name in names:
         yield skipped(name, reason)
 

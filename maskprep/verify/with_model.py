@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Sequence
-from dataclasses import replace
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -55,6 +56,11 @@ class ModelChecks:
         with enough_memory(self._device):
             self._real = real_model(options.model, self._device) if options.model is not None else None
 
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The names of the checks, in the order of their results."""
+        return tuple(CHECKS)
+
     def results(
         self, data: StoredDataSet, loaded: LoadedTokenizer, numbers: Sequence[int], *, packed: bool
     ) -> list[Result]:
@@ -89,26 +95,22 @@ class ModelChecks:
             if self.options.rows is None and count >= _FEW and time.monotonic() - began > _SECONDS:
                 chosen = chosen[:count]
                 break
-        rows = passes.kept
-        self.progress.start("padding", 1)
-        padding = check_padding(runner, loaded.tokenizer, rows)
-        packing = check_packing(runner, list(_packs(data, runner, self.options)) if packed else [])
+        scene = Scene(
+            runner,
+            loaded,
+            self.options,
+            self.progress,
+            passes,
+            lambda: list(_packs(data, runner, self.options)) if packed else [],
+            is_real=self._real is not None,
+            sampled=len(numbers),
+            run=len(chosen),
+        )
+        results = {name: check(scene) for name, check in CHECKS.items() if name != _TRAINS}
         self._note(runner, time.monotonic() - began)
-        learning = skipped("learning", _NOT_ASKED)
-        if self.options.learn:
-            self.progress.start("learning", self.options.learn + 1)
-            real = self._real is not None
-            learning = check_learning(runner, rows, self.options.learn, self.progress.advance, trained=real)
+        results[_TRAINS] = CHECKS[_TRAINS](scene)
         self.run["peak_memory_bytes"] = peak_memory(self._device)
-        table = passes.table.result() if self._real else skipped("model", _NO_MODEL)
-        bounded = [passes.loss.result(), passes.gradient.result()]
-        return [
-            *(_with_rows_run(result, len(chosen), len(numbers)) for result in bounded),
-            padding,
-            packing,
-            learning,
-            table,
-        ]
+        return [results[name] for name in CHECKS]
 
     def _note(self, runner: Runner, seconds: float) -> None:
         self.run |= {
@@ -120,6 +122,32 @@ class ModelChecks:
             "tokens": runner.tokens,
             "tokens_per_second": round(runner.tokens / seconds, 1) if seconds else 0.0,
         }
+
+
+@dataclass(frozen=True, slots=True)
+class Scene:
+    """What a check that needs a model may look at.
+
+    ``passes`` are the losses of the rows that were run: ``run`` of those that were ``sampled``. ``packs`` returns a few
+    packed rows, none where rows are not packed. ``is_real``: the model is one that the user named.
+    """
+
+    runner: Runner
+    loaded: LoadedTokenizer
+    options: VerifyOptions
+    progress: Progress
+    passes: _Passes
+    packs: Callable[[], list[Pack]]
+    is_real: bool
+    sampled: int
+    run: int
+
+    def bounded(self, result: Result) -> Result:
+        """Return the result, with a flag that says how many of the sampled rows were run where not all were."""
+        if result.verdict is Verdict.SKIPPED or self.run == self.sampled:
+            return result
+        flag = f"{self.run:,} of the {self.sampled:,} sampled rows, to bound the time: --rows N runs N, however long"
+        return replace(result, flags=(*result.flags, flag))
 
 
 class _Passes:
@@ -187,9 +215,32 @@ def _highest(data: StoredDataSet, numbers: Sequence[int]) -> Iterator[int]:
         yield int(data.row(number).labelled.input_ids.max(initial=0))
 
 
-def _with_rows_run(result: Result, rows: int, sampled: int) -> Result:
-    """Return the result, with a flag that says how many of the sampled rows were run where not all were."""
-    if result.verdict is Verdict.SKIPPED or rows == sampled:
-        return result
-    flag = f"{rows:,} of the {sampled:,} sampled rows, to bound the time: --rows N runs N, however long"
-    return replace(result, flags=(*result.flags, flag))
+def _padding(scene: Scene) -> Result:
+    scene.progress.start("padding", 1)
+    return check_padding(scene.runner, scene.loaded.tokenizer, scene.passes.kept)
+
+
+def _learning(scene: Scene) -> Result:
+    steps = scene.options.learn
+    if not steps:
+        return skipped("learning", _NOT_ASKED)
+    scene.progress.start("learning", steps + 1)
+    return check_learning(scene.runner, scene.passes.kept, steps, scene.progress.advance, trained=scene.is_real)
+
+
+def _model(scene: Scene) -> Result:
+    return scene.passes.table.result() if scene.is_real else skipped("model", _NO_MODEL)
+
+
+_TRAINS = "learning"  # it trains the model: nothing may be measured behind it
+CHECKS: Mapping[str, Callable[[Scene], Result]] = MappingProxyType(
+    {
+        "loss": lambda scene: scene.bounded(scene.passes.loss.result()),
+        "gradient": lambda scene: scene.bounded(scene.passes.gradient.result()),
+        "padding": _padding,
+        "packing": lambda scene: check_packing(scene.runner, scene.packs()),
+        _TRAINS: _learning,
+        "model": _model,
+    }
+)
+"""Every check that needs a model, by its name, in the order in which the results are told. To add one, name it here."""

@@ -4,23 +4,24 @@ our rows ─▶ split ─▶ what the trainer reads        input_ids, labels …
                  └▶ the companion                  row by row, what it cannot carry: spans, origin
 both ─▶ restore ─▶ our rows, exactly
 
-Nothing here reads or writes a file, and no trainer is imported.
+Nothing here reads or writes a file, and no trainer is imported. Each profile is a file of its name here, with
+``PROFILE`` in it: to add one, write its file, and name it in ``policy.ProfileName``.
 """
 
 from collections.abc import Mapping
+from importlib import import_module
 from types import MappingProxyType
 
-from maskprep.dataset.profiles.axolotl import Axolotl
-from maskprep.dataset.profiles.hf import HuggingFace
-from maskprep.dataset.profiles.llamafactory import LlamaFactory
-from maskprep.dataset.profiles.megatron import Megatron
 from maskprep.dataset.profiles.profile import Container, Handover, Profile, RowLayout
-from maskprep.dataset.profiles.together import Together
-from maskprep.dataset.profiles.trl import Trl
+from maskprep.policy import ProfileName
 
-PROFILES: Mapping[str, Profile] = MappingProxyType(
-    {profile.name: profile for profile in (HuggingFace(), Trl(), Axolotl(), LlamaFactory(), Megatron(), Together())}
-)
+
+def _profile_of(name: ProfileName) -> Profile:
+    found: Profile = import_module(f"{__name__}.{name}").PROFILE
+    return found
+
+
+PROFILES: Mapping[str, Profile] = MappingProxyType({name: _profile_of(name) for name in ProfileName})
 """Every profile, by the name that ``profile`` has in the configuration."""
 
 __all__ = ["PROFILES", "Container", "Handover", "Profile", "RowLayout"]

@@ -70,3 +70,6 @@ class Axolotl(Masked):
                 "its kind, flex_attention, sdpa, eager) lets them see each other, with a warning at most."
             ),
         ]
+
+
+PROFILE = Axolotl()

@@ -125,3 +125,6 @@ def _weighted(handover: Handover) -> str:
         ),
     ]
     return "\n".join(lines)
+
+
+PROFILE = HuggingFace()

@@ -122,3 +122,6 @@ class LlamaFactory(Masked):
         starts = np.flatnonzero(flat(columns["position_ids"])[0] == 0)
         lengths = np.diff([*starts, edges[-1]])
         return {**columns, "seq_lengths": lists(lengths, np.searchsorted(starts, edges))}
+
+
+PROFILE = LlamaFactory()

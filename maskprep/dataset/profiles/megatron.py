@@ -122,3 +122,6 @@ def _starts(batch: Any, edges: Ints) -> tuple[Ints, Ints]:
         return np.zeros(len(edges) - 1, np.int64), np.arange(len(edges))
     lengths, documents = flat(batch.column("seq_lengths"))
     return np.cumsum(lengths) - lengths - np.repeat(edges[:-1], np.diff(documents)), documents
+
+
+PROFILE = Megatron()

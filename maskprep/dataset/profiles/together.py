@@ -55,3 +55,6 @@ class Together(Masked):
                 "see each other; --no-packing takes each by itself."
             ),
         ]
+
+
+PROFILE = Together()

@@ -73,3 +73,6 @@ class Trl(Profile):
                 "build with packing instead."
             ),
         ]
+
+
+PROFILE = Trl()

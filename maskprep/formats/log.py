@@ -141,4 +141,4 @@ def _with_rest(messages: list[Any], around: Mapping[str, Any], key: str) -> list
     return [*messages[:-1], {**rest, **messages[-1]}] if messages else messages
 
 
-LOGS = RowFormat(Format.LOG, (*_REQUESTS, *_ANSWERS, *_ASKED), _fits, _read)
+FORMAT = RowFormat(Format.LOG, (*_REQUESTS, *_ANSWERS, *_ASKED), _fits, _read)

@@ -48,7 +48,7 @@ def build(config: Config, progress: Progress, write_page: PageWriter, *, overwri
 
     Args:
         config: what to build.
-        progress: is told how far it has come.
+        progress: shows how far the build has come.
         write_page: writes the build report.
         overwrite: whether to replace a former build, finished or not.
 

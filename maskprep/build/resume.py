@@ -24,7 +24,7 @@ class Listing:
 
     Args:
         place: where the receipts of those lie that are done.
-        progress: is told of these, too.
+        progress: counts the chunks that are done, too.
     """
 
     def __init__(self, place: WorkFolder, progress: Progress) -> None:
@@ -84,7 +84,6 @@ class Replay:
     """
 
     def __init__(self, chunks: Iterator[Chunk], again: Callable[[], Iterator[Chunk]], once: bool) -> None:  # noqa: FBT001
-        """Read nothing yet; see the class."""
         self._chunks, self._again = chunks, again
         self._kept: IO[bytes] | None = tempfile.TemporaryFile() if once else None  # noqa: SIM115 - closed by __exit__
 

@@ -1,4 +1,4 @@
-"""Chunks to workers, and what is told of them meanwhile."""
+"""Chunks given to workers, and the progress that is shown meanwhile."""
 
 from __future__ import annotations
 

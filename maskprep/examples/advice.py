@@ -77,7 +77,6 @@ class Adviser:
     """
 
     def __init__(self, preparer: Preparer) -> None:
-        """Begin with nothing tried; see the class."""
         self._preparer = preparer
         self._found: dict[tuple[str, ...], Advice] = {}
 

@@ -45,7 +45,6 @@ class SequenceAudit:
     """
 
     def __init__(self, loaded: LoadedTokenizer, policy: Policy, mode: AuditMode) -> None:
-        """Begin with no kind known; see the class."""
         self._loaded, self._policy = loaded, policy
         self._audit = Audit(mode)
 

@@ -1,4 +1,4 @@
-"""The clock that transformers tells templates, set to the time that the build is told."""
+"""The clock of transformers' chat templates, set to the time of the build."""
 
 from __future__ import annotations
 

@@ -46,7 +46,7 @@ def look_at(config: Config, feed: Feed | None = None, now: datetime | None = Non
     Args:
         config: names it.
         feed: that of its sources, if it has been looked at.
-        now: the time that the template is told where ``config`` says none.
+        now: the time that the template is given where ``config`` says none.
 
     Raises:
         UsageError: a source, the tokenizer or the template cannot be used.

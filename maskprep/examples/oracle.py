@@ -46,7 +46,6 @@ class Oracle:
         escaped: bool = False,
         limits: Limits | None = None,
     ) -> None:
-        """Keep them; see the class."""
         self._limits = limits or Limits()
         self._tokenizer, self._stops = tokenizer, tuple(stop_tokens)
         self._whole, self._lenient, self._escaped = whole, lenient, escaped

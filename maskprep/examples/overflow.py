@@ -194,7 +194,7 @@ def _messages(units: Sequence[Exchange]) -> tuple[int, ...]:
 
 
 def _renumbered(sequence: PreparedSequence, kept: tuple[int, ...]) -> PreparedSequence:
-    """Return the same with the messages numbered as in the whole conversation."""
+    """Return a sequence whose spans number the messages as they are numbered in the whole conversation."""
     spans = tuple(
         span._replace(message=kept[span.message]) if span.message >= 0 else span for span in sequence.labelled.spans
     )

@@ -64,7 +64,7 @@ class Preparer:
         template: the text of a chat template; None for the tokenizer's own, or the one it calls ``named``.
         named: the name of one of the tokenizer's templates.
         variables: what the template is given beside the messages (``template_kwargs``).
-        now: the time that the template is told.
+        now: the time that the template is given.
         policy: what to train.
         audit: which rows and turns are rendered again in the slow way, to be compared.
         limits: what one rendering may take.

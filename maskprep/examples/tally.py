@@ -30,7 +30,7 @@ class Noticed:
     hint: str = ""
 
     def facts(self) -> dict[str, Any]:
-        """Return the same as JSON types."""
+        """Return the count and the first row that showed it as JSON types."""
         example = {"file": self.where.file, "line": self.where.line, "message": self.message}
         return {"rows": self.rows, "example": example, **({"hint": self.hint} if self.hint else {})}
 

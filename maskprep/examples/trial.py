@@ -36,7 +36,6 @@ class Trial:
     """
 
     def __init__(self, preparer: Preparer, conversation: Conversation) -> None:
-        """Begin with nothing tried; see the class."""
         self._preparer, self._conversation = preparer, conversation
         self.policy = preparer.policy
         self.template = preparer.templates[conversation.tools is not None]

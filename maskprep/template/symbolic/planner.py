@@ -43,7 +43,6 @@ class Planner:
     """
 
     def __init__(self, template: ChatTemplate, audit: Audit, finder: TurnFinder, prover: Prover) -> None:
-        """Begin without any plan; see the class."""
         self._template, self._audit, self._finder, self._prover = template, audit, finder, prover
         self._plans: dict[Hashable, Plan | None] = {}
         self._met: set[int] = set()

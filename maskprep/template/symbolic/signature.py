@@ -40,7 +40,7 @@ def form_of(conversation: Conversation) -> Form | None:
 
 
 def twin_of(conversation: Conversation, form: Form) -> Conversation | None:
-    """Return the same conversation with an atom in the place of each value, None where there are too many."""
+    """Return a conversation with an atom in the place of each value, None where there are too many."""
     if len(form.values) > MOST:
         return None
     atoms = map(spelt, range(len(form.values)))

@@ -25,7 +25,7 @@ def write_html(
         title: any text.
         body: HTML between the tags of the body, taken piece by piece.
         styles: names of files of ``assets`` without their ``.css``.
-        scripts: names of files of ``assets`` without their ``.js``, in order: a later one uses what an earlier one defines.
+        scripts: names of files of ``assets`` without their ``.js``; a later one uses what an earlier one defines.
 
     Raises:
         OSError: the file cannot be written.

@@ -6,13 +6,11 @@ import json
 import re
 
 import pytest
-from builds import chat, rejects, tree
+from builds import chat, rejects, run, tree
 from bundled import TOKENIZER
 from refusals import REFUSALS, TEMPLATES
-from typer.testing import CliRunner
 
 import maskprep.build.plan as plan
-from maskprep.cli import app
 
 MIDDLE = REFUSALS["one system message"][1]
 TWO = REFUSALS["roles that alternate, two users"][1]
@@ -41,12 +39,6 @@ def template(place):
 def settings(hint):
     """The words of the first remedy that a hint names."""
     return re.match(r"[^-]*((?:--set \S+ ?)+)", hint.replace(",", " ").replace(";", " "))[1].split()
-
-
-def run(*words):
-    result = CliRunner().invoke(app, list(map(str, words)))
-    assert result.exception is None or isinstance(result.exception, SystemExit), result.exception
-    return result
 
 
 @pytest.mark.parametrize("name", REFUSALS)

@@ -5,11 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from builds import chat, rejects
+from builds import chat, rejects, run
 from datasets import load_from_disk
-from typer.testing import CliRunner
 
-from maskprep.cli import app
 from maskprep.dataset.reader import StoredDataSet
 
 CALL = {"id": "call-8f3a", "type": "function", "function": {"name": "look_up", "arguments": {"what": "the sea"}}}
@@ -65,8 +63,8 @@ def test_what_is_asked_for_is_built_and_verifies(build, source, settings):
     outcome = build(source(*ROWS), "--output", "out", "--json", *options)
     assert outcome.code == 0, outcome
     assert outcome.json["totals"]["rows_used"] >= 1
-    result = CliRunner().invoke(app, ["verify", "out", "--device", "cpu", "--json"])
-    assert result.exit_code == 0, result.stdout
+    outcome = run("verify", "out", "--device", "cpu", "--json")
+    assert outcome.code == 0, outcome
 
 
 def test_an_answer_that_is_only_begun_is_all_that_its_row_asks_for_and_rejects_it(build, source):

@@ -7,12 +7,10 @@ import shutil
 
 import pytest
 import yaml
-from builds import chat
+from builds import chat, run
 from bundled import TOKENIZER
 from transformers import AutoTokenizer
-from typer.testing import CliRunner
 
-from maskprep.cli import app
 from maskprep.dataset.stops import eos_of, ids_missing_in_model, notes_of
 
 END, TEXT = {"token": "<|im_end|>", "id": 7}, {"token": "<|endoftext|>", "id": 5}
@@ -112,8 +110,7 @@ def test_the_setting_that_is_advised_mends_it(build, source, place):
     assert AutoTokenizer.from_pretrained("out/tokenizer").eos_token == "<|im_end|>"
     # The model's own files still name the old one.
     assert f"[{end}, *known]" in outcome.json["trainer"]["settings"]
-    result = CliRunner().invoke(app, ["verify", "out", "--device", "cpu", "--json"])
-    assert result.exit_code == 0, result.stdout
+    assert run("verify", "out", "--device", "cpu", "--json").code == 0
     shown = build(source(*ROWS), "--output", "out", "--overwrite", *options, tokenizer=folder).stdout
     assert "the tokenizer's eos_token is <|im_end|>, as configured" in shown
     assert "note: " not in shown
@@ -137,12 +134,10 @@ def test_an_export_tells_the_same(build, source, place):
     folder = base(place)
     assert build(source(*ROWS), "--output", "out", tokenizer=folder).code == 0
     words = ["export", "out", "--output", "exported", "--profile", "axolotl", "--json"]
-    result = CliRunner().invoke(app, words)
-    assert result.exit_code == 0, result.stdout
-    told = json.loads(result.stdout)
+    told = run(*words).json
     assert len(told["notes"]) == 1
     assert yaml.safe_load(told["trainer"]["settings"])["special_tokens"] == {"eos_token": "<|im_end|>"}
-    again = CliRunner().invoke(app, [*words[:-1], "--overwrite"])
+    again = run(*words[:-1], "--overwrite")
     assert again.stdout.count("note: ") == 1
 
 

@@ -85,7 +85,7 @@ def compare(preparer, proved, seen):
 @pytest.mark.sweep
 def test_what_is_made_at_once_is_what_is_made_alone(name, history):
     preparer = preparer_of(LAWS[name], "byte_level", history, control=Control.KEEP)
-    compare(preparer, proved_by(preparer, some(ROWS, 8, list(LAWS).index(name))), Counter())
+    compare(preparer, proved_by(preparer, some(ROWS, 16, list(LAWS).index(name))), Counter())
 
 
 @pytest.mark.parametrize("kind", ["nfc", "sentencepiece"])

@@ -115,7 +115,9 @@ def check(law, history, shapes, variants, **policy):
         for variant in range(variants):
             plain = variant < 2
             row = conversation(shape, lambda: "Plain words." if plain else draws.choice(TEXTS))  # noqa: B023
-            assert outcome(with_plans, row) == outcome(without, row), row
+            if variant != 1:  # which is the first once more, with its plan
+                expected = outcome(without, row)
+            assert outcome(with_plans, row) == expected, row
     return number[0]
 
 
@@ -124,7 +126,7 @@ def check(law, history, shapes, variants, **policy):
 def test_a_plan_changes_nothing(name):
     law = LAWS[name]
     shapes = [shape for shape in SHAPES.values() if len(shape["messages"]) < 12]
-    check(law, "rendered", some(shapes, 8, list(LAWS).index(name)), 5)
+    check(law, "rendered", some(shapes, 16, list(LAWS).index(name)), 5)
 
 
 QWEN_LIKE = """

@@ -24,12 +24,10 @@ from typing import Any
 
 import pytest
 import yaml
+from builds import run
 from bundled import TOKENIZER
 from datasets import load_from_disk
 from tokenizers import Tokenizer, pre_tokenizers
-from typer.testing import CliRunner
-
-from maskprep.cli import app
 
 HERE = Path(__file__).parent
 CASES = sorted(path.name for path in (HERE / "cases").iterdir())
@@ -67,22 +65,14 @@ def build(case: str, folder: Path) -> tuple[list[dict[str, Any]], list[str]]:
     assert set(facts) <= {"shows", "options", "row"}, "case.yaml has other keys"
     (folder / "row.jsonl").write_text(json.dumps(facts["row"]) + "\n")
     (folder / "options.yaml").write_text(json.dumps(facts.get("options", {})))
-    words = [
-        "build",
-        str(folder / "row.jsonl"),
-        "--tokenizer",
-        str(TOKENIZER),
-        "--output",
-        str(folder / "out"),
-        "--json",
-    ]
-    words += ["--config", str(folder / "options.yaml")]
+    words = [folder / "row.jsonl", "--tokenizer", TOKENIZER, "--output", folder / "out", "--json"]
+    words += ["--config", folder / "options.yaml"]
     template = HERE / "cases" / case / "template.jinja"
     if template.exists():
-        words += ["--chat-template", str(template)]
-    result = CliRunner().invoke(app, words)
-    assert result.exit_code == 0, result.output
-    return load_from_disk(str(folder / "out")).to_list(), sorted(json.loads(result.stdout)["totals"]["findings"])
+        words += ["--chat-template", template]
+    outcome = run("build", *words)
+    assert outcome.code == 0, outcome
+    return load_from_disk(str(folder / "out")).to_list(), sorted(outcome.json["totals"]["findings"])
 
 
 def as_text(rows: list[dict[str, Any]]) -> str:

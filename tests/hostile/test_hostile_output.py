@@ -8,12 +8,10 @@ import shutil
 from pathlib import Path
 
 import pytest
+from builds import run
 from bundled import TOKENIZER
 from planted import ACTS, DOCUMENTS, EVIL, NAME, ROLE, chat, plant_tokenizer, rows
 from thorough import some
-from typer.testing import CliRunner
-
-from maskprep.cli import app
 
 SOURCE, OUT = f"{NAME}.jsonl", f"out {NAME}"
 
@@ -40,11 +38,11 @@ def template(tmp_path_factory):
     before = Path.cwd()
     os.chdir(place)
     try:
-        result = CliRunner().invoke(app, ["build", "--config", "config.yaml", "--output", OUT])
+        outcome = run("build", "--config", "config.yaml", "--output", OUT)
     finally:
         os.chdir(before)
-    assert result.exit_code == 0, (result.stdout, result.stderr)
-    return place, result.stdout + result.stderr
+    assert outcome.code == 0, outcome
+    return place, outcome.stdout + outcome.stderr
 
 
 @pytest.fixture

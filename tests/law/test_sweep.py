@@ -29,12 +29,17 @@ CODES = {
     "empty-answer",
 }
 
+REACHING = (
+    *("chatml", "other_end_last", "rewrites_what_never_ends", "prompt_opens_thought", "loops_over_parts", "alternates"),
+    *("arguments_as_text", "prompt_has_more_blanks", "encodes", "writes_closed_thought", "echoes_the_user"),
+)
+
 
 def sweep(name, kind, histories=HISTORIES):
     law = LAWS[name]
     loaded = tokenizer(kind, law.eos, law.stops)
     by_history = preparers(loaded, law.text)
-    for shape, row in some(SHAPES.items(), 12 if kind == "byte_level" else 32, list(LAWS).index(name)):
+    for shape, row in some(SHAPES.items(), 24 if kind == "byte_level" else 64, list(LAWS).index(name)):
         conversation = DEFAULT.parse(row)
         reference = reference_of(loaded, law.text, conversation)
         for history in histories:
@@ -65,17 +70,20 @@ def test_every_cell_is_the_laws_with_other_tokenizers(name, kind):
 
 @pytest.mark.long
 def test_the_sweep_reaches_every_finding_and_every_code():
+    """A part of it does, and the rest may only add to it."""
     seen, kinds = set(), Counter()
-    for law in LAWS.values():
+    whole = [*LAWS][::4]
+    for name in dict.fromkeys((*REACHING, *whole)):
+        law = LAWS[name]
         by_history = preparers(tokenizer("byte_level", law.eos, law.stops), law.text)
         for row in SHAPES.values():
             for preparer in by_history.values():
                 try:
                     seen |= {finding.code for finding in preparer.prepare(DEFAULT.parse(row)).findings}
-                    kinds["used"] += 1
+                    kinds["used"] += name in whole
                 except RowError as error:
                     seen.add(error.code)
-                    kinds["rejected"] += 1
+                    kinds["rejected"] += name in whole
     assert seen >= FINDINGS | CODES
     assert kinds["used"] > 2 * kinds["rejected"], "most cells must be used, or the sweep proves little"
 

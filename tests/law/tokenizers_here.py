@@ -74,14 +74,14 @@ _KINDS = {
 
 
 @cache
-def _trained(kind):
+def trained(kind):
     return _KINDS[kind]().to_str()
 
 
 @cache
 def tokenizer(kind="byte_level", eos="<|im_end|>", stops=(), special=SPECIAL, added=ADDED):
     """Return a tokenizer, loaded as maskprep loads it, that ends turns with ``eos`` or any of ``stops``."""
-    made = Tokenizer.from_str(_trained(kind))
+    made = Tokenizer.from_str(trained(kind))
     made.add_special_tokens([AddedToken(token, special=True, normalized=False) for token in special])
     made.add_tokens([AddedToken(token, special=False, normalized=False) for token in added])
     bos = next((token for token in ("<s>", "<bos>") if token in special), None)

@@ -7,12 +7,10 @@ import json
 from datetime import UTC, datetime
 
 import pytest
-from builds import chat
+from builds import chat, run
 from bundled import TOKENIZER
-from typer.testing import CliRunner
 from unmarked import ACTS
 
-from maskprep.cli import app
 from maskprep.examples import Preparer
 from maskprep.policy import Policy
 from maskprep.probe.command import STATEMENTS, statements
@@ -275,21 +273,14 @@ def test_a_template_that_is_none_is_told_without_a_fault(template, told):
 # The command
 
 
-@pytest.fixture
-def probe():
-    def run(*args):
-        result = CliRunner().invoke(app, ["probe", str(TOKENIZER), *map(str, args)])
-        if result.exception is not None and not isinstance(result.exception, SystemExit):
-            raise result.exception
-        return result
-
-    return run
+def probe(*words):
+    return run("probe", TOKENIZER, *words)
 
 
-def test_the_screen_and_the_object_say_the_same(probe, place):
+def test_the_screen_and_the_object_say_the_same(place):
     (place / "t.jinja").write_text(PLAIN)
     shown = probe("--chat-template", "t.jinja")
-    assert shown.exit_code == 0
+    assert shown.code == 0
     assert 'generation prompt  "<|im_start|>assistant\\n"' in shown.stdout
     assert len(shown.stdout.split("\n")) <= 45
     facts = json.loads(probe("--chat-template", "t.jinja", "--json").stdout)
@@ -297,7 +288,7 @@ def test_the_screen_and_the_object_say_the_same(probe, place):
     assert "rows" not in facts
 
 
-def test_the_first_rows_of_a_source(probe, source, place):
+def test_the_first_rows_of_a_source(source, place):
     (place / "t.jinja").write_text(
         loop("{% if m.role == 'assistant' and loop.last %}{{ '<think></think>' }}{% endif %}{{ m.content }}")
     )
@@ -311,20 +302,20 @@ def test_the_first_rows_of_a_source(probe, source, place):
     assert "no-messages" in shown
 
 
-def test_template_text_cannot_act_on_the_terminal(probe, place):
+def test_template_text_cannot_act_on_the_terminal(place):
     evil = "{% for m in messages %}{{ '\\x1b]0;x\\x07[/b]\\u202e' ~ m.role ~ m.content ~ '<|im_end|>' }}{% endfor %}"
     (place / "t.jinja").write_text(evil + "{% if add_generation_prompt %}{{ '\\x1b[2J' }}{% endif %}")
     shown = probe("--chat-template", "t.jinja")
-    assert shown.exit_code == 0
+    assert shown.code == 0
     assert not ACTS.search(shown.stdout)
     assert "[/b]" in shown.stdout
 
 
-def test_what_cannot_be_probed_is_a_usage_error(probe, place):
-    assert probe("--chat-template", "nowhere.jinja").exit_code == 2
+def test_what_cannot_be_probed_is_a_usage_error(place):
+    assert probe("--chat-template", "nowhere.jinja").code == 2
     (place / "t.jinja").write_text("{% if %}")
-    assert probe("--chat-template", "t.jinja").exit_code == 2
-    assert probe("nowhere.jsonl").exit_code == 2
+    assert probe("--chat-template", "t.jinja").code == 2
+    assert probe("nowhere.jsonl").code == 2
 
 
 def test_a_build_stops_when_all_of_the_first_rows_are_rejected(build, source, place):

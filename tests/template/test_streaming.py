@@ -133,8 +133,9 @@ READ_ON = {
 
 
 @pytest.mark.parametrize("name", READ_ON)
+@pytest.mark.sweep
 def test_templates_that_read_on_or_keep_things_are_rendered_right(name):
-    for row in LONG.values():
+    for row in some(LONG.values(), 3, list(READ_ON).index(name)):
         _, wrong = compare_beginnings(template_of(READ_ON[name]), DEFAULT.parse(row))
         assert not wrong, wrong[0]
 

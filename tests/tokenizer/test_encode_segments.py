@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from law.tokenizers_here import _trained
+from law.tokenizers_here import trained
 from tokenizers import AddedToken, Tokenizer, normalizers, pre_tokenizers
 from transformers import PreTrainedTokenizerFast
 
@@ -57,7 +57,7 @@ KINDS = [
 
 @cache
 def tokenizer(kind, normalizer, split, tokens):
-    made = Tokenizer.from_str(_trained("sentencepiece" if kind == "metaspace" else kind))
+    made = Tokenizer.from_str(trained("sentencepiece" if kind == "metaspace" else kind))
     if kind == "metaspace":
         made.normalizer = normalizers.Sequence([])
     if normalizer:
@@ -117,7 +117,7 @@ def test_which_tokens_are_solid():
     assert isolated(tokenizer("byte_level", "", "", "normalized")) == {"<|end|>"}
     assert isolated(tokenizer("byte_level", "", "", "overlapping")) == set(), "`b<` may reach into each of them"
     assert isolated(tokenizer("byte_level", "", "", "words")) == set(), "a single word looks at its neighbours"
-    made = PreTrainedTokenizerFast(tokenizer_object=Tokenizer.from_str(_trained("nfc")), split_special_tokens=True)
+    made = PreTrainedTokenizerFast(tokenizer_object=Tokenizer.from_str(trained("nfc")), split_special_tokens=True)
     made.add_special_tokens({"additional_special_tokens": ["<|end|>"]})
     assert isolated(made) == set(), "it finds no special token"
 

@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 import pyarrow as pa
+from builds import run
 from bundled import TOKENIZER
-from typer.testing import CliRunner
-
-from maskprep.cli import app
 
 
 def built(folder, source, *more):
     """Build a data set into ``folder`` and return its rows as one record batch."""
-    words = ["build", str(source), "--tokenizer", str(TOKENIZER), "--output", str(folder), *more]
-    result = CliRunner().invoke(app, words)
-    assert result.exit_code == 0, (result.output, result.exception)
+    outcome = run("build", source, "--tokenizer", TOKENIZER, "--output", folder, *more)
+    assert outcome.code == 0, outcome
     batches = [batch for path in sorted(folder.glob("*.arrow")) for batch in pa.ipc.open_stream(path.read_bytes())]
     return pa.Table.from_batches(batches).combine_chunks().to_batches()[0]

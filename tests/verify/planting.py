@@ -12,10 +12,9 @@ from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
+from builds import run
 from bundled import TOKENIZER
-from typer.testing import CliRunner
 
-from maskprep.cli import app
 from maskprep.dataset.reader import StoredDataSet
 from maskprep.dataset.schema import SCHEMA
 from maskprep.dataset.sealed import SEAL, seal_of
@@ -61,8 +60,8 @@ def build(folder: Path, rows=None, *, tokenizer=TOKENIZER, name="out", options=(
     source = folder / f"{name}.jsonl"
     source.write_text("".join(json.dumps(row) + "\n" for row in (rows or conversations())), "utf-8")
     words = ["build", source, "--tokenizer", tokenizer, "--output", folder / name, "--set", f"now={NOW}", *options]
-    result = CliRunner().invoke(app, list(map(str, words)))
-    assert result.exit_code == 0, result.output
+    outcome = run(*words)
+    assert outcome.code == 0, outcome
     return folder / name
 
 

@@ -11,6 +11,7 @@ from bundled import ROOT
 from law.shapes import SHAPES
 from law.templates import LAWS
 from planting import build, conversations, plant, rows_of, span_of, verified
+from thorough import some
 
 GOLDEN = ROOT / "tests" / "golden" / "cases"
 CASES = sorted(path.name for path in GOLDEN.iterdir())
@@ -25,7 +26,8 @@ def build_case(case, folder):
     return build(folder, [facts["row"]], options=options)
 
 
-@pytest.mark.parametrize("case", CASES)
+@pytest.mark.parametrize("case", some(CASES, 4))
+@pytest.mark.sweep
 def test_golden_cases_are_clean(case, tmp_path):
     found = verified(build_case(case, tmp_path))
     assert {name for name, result in found.items() if result.verdict == "failed"} == set(), found
@@ -35,11 +37,15 @@ def test_golden_cases_are_clean(case, tmp_path):
 
 @pytest.mark.parametrize(
     "name",
-    [
-        *("loops_over_parts", "takes_the_first_part", "reads_reasoning", "needs_a_user", "prompt_has_more_blanks"),
-        *("header_has_more_blanks", "last_result_ends_otherwise", "percent_filter"),
-    ],
+    some(
+        [
+            *("loops_over_parts", "takes_the_first_part", "reads_reasoning", "needs_a_user", "prompt_has_more_blanks"),
+            *("header_has_more_blanks", "last_result_ends_otherwise", "percent_filter"),
+        ],
+        4,
+    ),
 )
+@pytest.mark.sweep
 def test_what_is_given_in_another_form_or_left_out_is_clean(name, tmp_path):
     template = tmp_path / "template.jinja"
     template.write_text(LAWS[name].text, "utf-8")

@@ -4,23 +4,17 @@ from __future__ import annotations
 
 import json
 import re
+from functools import partial
 
+import builds
 import pytest
-from builds import Outcome, chat, jsonl
-from typer.testing import CliRunner
-
-from maskprep.cli import app
+from builds import chat, jsonl
 
 
 @pytest.fixture
 def run():
-    def go(*words):
-        result = CliRunner().invoke(app, ["verify", *map(str, words)])
-        if result.exception is not None and not isinstance(result.exception, SystemExit):
-            raise result.exception
-        return Outcome(result.exit_code, result.stdout, result.stderr)
-
-    return go
+    """Run ``maskprep verify``."""
+    return partial(builds.run, "verify")
 
 
 @pytest.fixture

@@ -4,16 +4,15 @@ from __future__ import annotations
 
 import json
 
+from builds import run
 from bundled import TOKENIZER
-from typer.testing import CliRunner
 
-from maskprep.cli import app
 from maskprep.storage import Remote
 
 
 def maskprep(*words):
-    done = CliRunner().invoke(app, [str(word) for word in words])
-    return done.exit_code, json.loads(done.stdout)
+    done = run(*words)
+    return done.code, done.json
 
 
 def test_rows_are_rebuilt_from_the_store(s3, tmp_path, monkeypatch):

@@ -111,7 +111,7 @@ def only_if_told(bomb):
     )
 
 
-@pytest.mark.parametrize("way", ["tracked", "plain"])
+@pytest.mark.parametrize("way", ["tracked", pytest.param("plain", marks=pytest.mark.long)])
 @pytest.mark.parametrize("name", BOMBS)
 def test_a_bomb_is_a_reject_in_time(name, way):
     template = ChatTemplate(only_if_told(BOMBS[name]), {}, NOW, FEW)

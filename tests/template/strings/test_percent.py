@@ -39,7 +39,7 @@ def formatted(template, values):
 def test_each_character_keeps_its_origin(template, values, runs):
     result = formatted(template, values)
     assert str.__eq__(result, template % untrack(values))
-    assert not any(is_lost(source) for _, source in result._runs)
+    assert not any(is_lost(source) for _, source in runs_of(result))
     if runs is not None:
         assert runs_of(result) == runs
 
@@ -63,8 +63,8 @@ def test_each_character_keeps_its_origin(template, values, runs):
 def test_what_asks_for_more_is_lost_as_a_whole(template, values):
     result = formatted(template, values)
     assert str.__eq__(result, str.__mod__(str.__str__(template), untrack(values)))
-    assert all(is_lost(source) for _, source in result._runs)
+    assert all(is_lost(source) for _, source in runs_of(result))
 
 
 def test_a_text_that_is_not_what_python_gives_is_lost():
-    assert all(is_lost(source) for _, source in percent("%s", A, "another")._runs)
+    assert all(is_lost(source) for _, source in runs_of(percent("%s", A, "another")))

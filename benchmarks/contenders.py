@@ -44,7 +44,7 @@ def maskprep(rows: Path, tokenizer: str, folder: Path, history: str) -> int:
     from maskprep.build.row_writer import Choice, RowWriter
     from maskprep.conversation import Where
     from maskprep.dataset.files import ShardWriter
-    from maskprep.examples import Preparer, batches
+    from maskprep.examples import Preparer
     from maskprep.formats import Line
     from maskprep.light_imports import spare_collector, spare_pandas
     from maskprep.policy import BackendChoice, History, Policy
@@ -61,8 +61,8 @@ def maskprep(rows: Path, tokenizer: str, folder: Path, history: str) -> int:
     spare_pandas()
     with measured(), rows.open("rb") as file:
         lines = (Line(Where(str(rows), number, 0), data.rstrip(b"\n")) for number, data in enumerate(file, 1))
-        for batch in batches(lines):
-            writer.write(batch)
+        for made in preparer.prepared(lines):
+            writer.write(made)
         shards.close()
     return writer.tallies.whole.tokens
 

@@ -3,7 +3,7 @@
     configuration        policy.History …       what works with it
     history: mask   ─▶   History.MASK      ─▶   examples/sequences.py
 
-To add a value to a choice, name it here; the configuration, its error messages and its help read it from here.
+To add a value to a choice, name it here: the configuration and its error messages read it from here.
 """
 
 from __future__ import annotations
@@ -165,11 +165,7 @@ class EngineName(StrEnum):
 
 
 class SystemMessages(StrEnum):
-    """``adapt.system``: what becomes of system and developer messages behind the beginning.
-
-    They become part of the first one (``merge``), or of the next user message (``user``: all but one that the
-    conversation begins with; ``user_all``: that one, too).
-    """
+    """``adapt.system``: later system messages join the first (``merge``), or users' (``user_all``: that one, too)."""
 
     KEEP = "keep"
     MERGE = "merge"
@@ -266,6 +262,11 @@ class Policy:
     overflow: Overflow = Overflow.REJECT
     control: Control = Control.REJECT
     adaptations: Adaptations = NO_ADAPTATIONS
+
+    @property
+    def lenient(self) -> bool:
+        """Whether turns may be trained in a context that no server sends."""
+        return self.history is History.RENDERED or self.mismatch is Mismatch.TRAIN
 
     @property
     def whole(self) -> bool:

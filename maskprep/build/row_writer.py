@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from types import MappingProxyType
 
 from maskprep.build.ledgers import Ledgers, note
 from maskprep.codes import DROPS
@@ -48,18 +47,15 @@ class Tallies:
     splits: dict[str, Tally] = field(default_factory=dict)
 
 
-NO_FATES: Mapping[int, RowError] = MappingProxyType({})
-
-
 class RowWriter:
     """Writes what becomes of each row where it belongs.
 
     Args:
-        preparer: makes sequences of a conversation.
+        preparer: prepared the rows.
         choice: which split a conversation belongs to.
         shards: what takes the rows that can be used, by split.
         ledgers: take the rest.
-        begin: is called ahead of each row that is prepared, as that may take its time.
+        begin: is called ahead of each row, as advice on a rejected one may take its time.
 
     ``used`` holds the digest and the place of every conversation that was used, in order.
     """
@@ -79,34 +75,24 @@ class RowWriter:
         self.used: list[tuple[bytes, Where]] = []
         self.tallies = Tallies(splits={split: Tally() for split in shards if split})
 
-    def write(self, lines: Sequence[Line], fates: Mapping[int, RowError] = NO_FATES) -> None:
-        """Use the rows of some lines, or reject each with its reason, in their order.
-
-        Args:
-            lines: the lines.
-            fates: why some of them are not to be prepared at all, by the number of the line.
-        """
-        rows = self._preparer.prepare_rows([line for line in lines if line.where.line not in fates], self._begin)
+    def write(self, rows: list[PreparedRow]) -> None:
+        """Use some rows, drop them, or reject each with its reason, in their order; the list is empty afterwards."""
         rows.reverse()
-        for line in lines:
-            if line.where.line in fates:
-                self._reject(line, fates[line.where.line])
-            else:
-                self._settle(rows.pop())  # what a long row takes is given back before the next one is written
+        while rows:
+            self._settle(rows.pop())  # what a long row takes is given back before the next one is written
 
     def _settle(self, row: PreparedRow) -> None:
         line = row.line
+        self._begin(line)  # advice is found by trying, which may take longer than the row did
         if row.conversation is not None:
             self.tallies.whole.read(row.conversation.account, self._preparer.mentioned)
         if row.made is not None:
-            row.proved = None
+            row.proved = row.conversation = None
             self.used.append((row.digest, line.where))
             self._use(line, row.made, self._choice.side(row.digest))
         elif row.error is not None:
-            if isinstance(row.error.__cause__, MemoryError | SystemError):
-                # The row is tried again, in a worker that holds nothing else. (Where memory is refused for a frame of
-                # its own, Python 3.11 raises a SystemError.)
-                raise row.error.__cause__ from None
+            if row.lacked_memory is not None:
+                raise row.lacked_memory from None  # it is tried again, in a worker that holds nothing else
             self._reject(line, self._adviser.advise(row.error, line.where, row.conversation))
 
     def _reject(self, line: Line, error: RowError) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
@@ -18,8 +18,7 @@ from maskprep.engines import Heartbeat
 from maskprep.errors import BuildError, RejectedError, RowError
 from maskprep.examples import Preparer
 from maskprep.examples.adapt import adapt
-from maskprep.examples.prepared import PreparedRow
-from maskprep.examples.preparer import batches
+from maskprep.examples.guard import guarded
 from maskprep.examples.setup import Template, backend_named, policy_of, preparer_of
 from maskprep.examples.tally import DUPLICATE
 from maskprep.formats import Line, parse
@@ -151,9 +150,9 @@ class Worker:
                         yield line
 
             writer = RowWriter(preparer, choice, shards, ledgers, begin=begin)
-            whole, fates = writer.tallies.whole, _fates(chunk)
-            for batch in batches(lines()):
-                writer.write(batch, fates)
+            whole = writer.tallies.whole
+            for rows in preparer.prepared(lines(), _fates(chunk), begin):
+                writer.write(rows)
                 self._refuse_useless(chunk, writer, ledgers)
             preparer.backend.flush_checks()
             written = {split: shard.close() for split, shard in shards.items()}
@@ -212,8 +211,7 @@ class Worker:
             heartbeat((line.where.line, Counts(count)))
             count += 1
             if line.copies and line.where.line not in chunk.skipped:
-                row = PreparedRow(line)
-                with row.trying():
+                with suppress(RowError), guarded():  # what fails is rejected when it is prepared
                     found.append((digest(adapt(parse(line), policy)), line.where))
         if chunk.only is None:
             (folder / "survey").write_bytes(packed(found))

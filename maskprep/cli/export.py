@@ -8,13 +8,14 @@ import typer
 
 from maskprep.cli import options
 from maskprep.cli.running import console, errors_shown, print_json
+from maskprep.policy import ProfileName
 
 
 def export(  # noqa: PLR0913, PLR0917 - the options of the command
     path: Annotated[str, typer.Argument(metavar="OUT", help="A build's folder.")],
     profile: Annotated[
         str | None,
-        typer.Option(metavar="P", help="hf, trl, axolotl, llamafactory, megatron or together (the build's own)."),
+        typer.Option(metavar="P", help=f"{', '.join(ProfileName)} (the build's own)."),
     ] = None,
     output: Annotated[str | None, typer.Option(metavar="DIR", help="Folder to write the data set to.")] = None,
     settings: options.Settings = None,

@@ -6,6 +6,8 @@ from typing import Annotated
 
 import typer
 
+from maskprep.policy import History, Mismatch
+
 Sources = Annotated[
     list[str] | None, typer.Argument(metavar="SOURCE…", help="Files, globs, folders, hf:OWNER/NAME, or - for stdin.")
 ]
@@ -16,10 +18,10 @@ ChatTemplateOption = Annotated[
     typer.Option(metavar="FILE_OR_NAME", help="Jinja file, or the name of one of the tokenizer's templates."),
 ]
 HistoryOption = Annotated[
-    str | None, typer.Option(metavar="split|mask|rendered", help="Where the template rewrites earlier turns.")
+    str | None, typer.Option(metavar="|".join(History), help="Where the template rewrites earlier turns.")
 ]
 PromptMismatch = Annotated[
-    str | None, typer.Option(metavar="reject|graft|train", help="Where the generation prompt does not fit the data.")
+    str | None, typer.Option(metavar="|".join(Mismatch), help="Where the generation prompt does not fit the data.")
 ]
 MaxLength = Annotated[int | None, typer.Option(metavar="N", help="Reject rows with longer sequences.")]
 Settings = Annotated[

@@ -38,7 +38,7 @@ def _turns(value: str) -> str:
 
 
 def _trainable(value: Any) -> Any:
-    if isinstance(value, str) and value not in TRAINABLE:
+    if not isinstance(value, str) or value not in TRAINABLE:
         raise ValueError(f"must be one of {', '.join(TRAINABLE)}")
     return value
 

@@ -6,6 +6,6 @@ lines ─▶ parse ─▶ prove ─▶ sequences ─▶ labels      preparer.py:
 """
 
 from maskprep.examples.prepared import Loss, Prepared, PreparedRow, PreparedSequence
-from maskprep.examples.preparer import Preparer, batches
+from maskprep.examples.preparer import Preparer
 
-__all__ = ["Loss", "Prepared", "PreparedRow", "PreparedSequence", "Preparer", "batches"]
+__all__ = ["Loss", "Prepared", "PreparedRow", "PreparedSequence", "Preparer"]

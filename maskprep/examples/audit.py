@@ -12,6 +12,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Collection, Hashable, Iterator
 from contextlib import nullcontext
+from dataclasses import replace
 from zlib import crc32
 
 from maskprep.errors import RowError
@@ -19,7 +20,7 @@ from maskprep.examples.chats import Chats
 from maskprep.examples.clock import clock
 from maskprep.examples.oracle import Oracle
 from maskprep.examples.prepared import Prepared, PreparedSequence
-from maskprep.policy import TRAINABLE, AuditMode, Control, History, Mismatch, Policy
+from maskprep.policy import AuditMode, Control, History, Policy
 from maskprep.template.turns.audit import Audit
 from maskprep.template.turns.proved import Proved
 from maskprep.tokenizer.load import LoadedTokenizer
@@ -72,11 +73,11 @@ class SequenceAudit:
 
     def _check(self, proved: Proved, prepared: Prepared, history: History, count: int) -> None:
         template, policy = proved.template, self._policy
-        alone = Oracle(
+        oracle = Oracle(
             self._loaded.tokenizer,
             self._loaded.stop_tokens,
-            whole=policy.parts == frozenset(TRAINABLE) and policy.empty_thoughts and policy.call_ids,
-            lenient=history is History.RENDERED or policy.mismatch is Mismatch.TRAIN,
+            whole=policy.whole,
+            lenient=replace(policy, history=history).lenient,
             escaped=policy.control is Control.ESCAPE,
             limits=template.limits,
         )
@@ -86,7 +87,7 @@ class SequenceAudit:
             for number, only in chosen.items():
                 made = prepared.sequences[number]
                 try:
-                    fault = next(alone.faults(chats.of(made), chats.renumbered(made.labelled, made), only), None)
+                    fault = next(oracle.faults(chats.of(made), chats.renumbered(made.labelled, made), only), None)
                 except RowError:
                     # What is beyond the limits in transformers alone is no fault of the row where nobody asked it yet.
                     if template.uses_clock:

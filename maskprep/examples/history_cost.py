@@ -7,7 +7,6 @@ from dataclasses import asdict, dataclass, replace
 
 from maskprep.errors import BuildError
 from maskprep.examples import Prepared, Preparer
-from maskprep.examples.preparer import batches
 from maskprep.formats import Line
 from maskprep.policy import History
 
@@ -43,8 +42,8 @@ def check_expansion(lines: Iterable[Line], preparer: Preparer, limit: float) -> 
     """
     costs = {history: Cost() for history in History}
     sampled = plain = 0
-    for batch in batches(lines):
-        proved = [row for row in preparer.prove_rows(batch) if row.proved is not None]
+    for rows in preparer.proved(lines):
+        proved = [row for row in rows if row.proved is not None]
         sampled += len(proved)
         plain += sum(len(preparer.encoder.ids(row.proved.whole.text)) for row in proved if row.proved is not None)
         for history, cost in costs.items():
@@ -58,7 +57,7 @@ def check_expansion(lines: Iterable[Line], preparer: Preparer, limit: float) -> 
         f"this chat template renders earlier turns otherwise once later ones follow. Training every turn in its own "
         f"context (history: split) makes {expansion:.1f} times the tokens on the first {sampled} rows, more than "
         f"max_expansion {limit:g}: choose what you want",
-        "choose one with --history split|mask|rendered, or raise max_expansion",
+        f"choose one with --history {'|'.join(History)}, or raise max_expansion",
         facts={
             "expansion": expansion,
             "sampled_rows": sampled,

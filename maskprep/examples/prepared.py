@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 
 from maskprep.conversation import Conversation, Finding
@@ -75,8 +73,8 @@ class Prepared:
 class PreparedRow:
     """What became of one row, so far as it came: exactly one of ``made`` and ``error`` at the end.
 
-    ``conversation`` is what was read of the line, None where it cannot be read; ``proved`` what was proved of it, until
-    its sequences are made; ``digest`` tells equal conversations, as they were adapted.
+    ``conversation`` is what was read of the line, None where it cannot be read; ``proved`` what was proved of it, whose
+    conversation is the adapted one; ``digest`` tells equal conversations, as they were adapted.
     """
 
     line: Line
@@ -86,28 +84,37 @@ class PreparedRow:
     error: RowError | None = None
     digest: bytes = b""
 
-    @contextmanager
-    def trying(self) -> Iterator[None]:
-        """Note the reason where the row cannot be used. What fails through a fault of ours costs this row alone."""
-        try:
-            yield
-        except RowError as error:
-            self._fail(error)
-        except MaskprepError:
-            raise  # of no row: a fast tokenizer differs
-        except Exception as error:  # noqa: BLE001 - whatever it is, it is of this row
-            failure = internal_error(error)
-            failure.__cause__ = error
-            self._fail(failure)
+    def fail(self, error: Exception) -> None:
+        """Note why the row cannot be used. What fails through a fault of ours costs this row alone.
 
-    def _fail(self, error: RowError) -> None:
+        Raises:
+            MaskprepError: the error is of no row: a fast tokenizer differs.
+        """
+        if not isinstance(error, RowError):
+            if isinstance(error, MaskprepError):
+                raise error
+            cause, error = error, internal_error(error)
+            error.__cause__ = cause
         self.error, self.proved = _without_frames(error), None
+
+    @property
+    def lacked_memory(self) -> Exception | None:
+        """The error, where the row failed for want of memory.
+
+        Where memory is refused for a frame of its own, Python 3.11 raises a SystemError.
+        """
+        cause = None if self.error is None else self.error.__cause__
+        return cause if isinstance(cause, MemoryError | SystemError) else None
 
 
 def _without_frames(error: RowError) -> RowError:
     """Return an error that holds no frames any more: these would hold the row, and what was made of it, in a circle."""
-    each: BaseException | None = error
-    while each is not None:
-        each.__traceback__ = None
-        each = each.__cause__ or each.__context__
+    seen: set[int] = set()
+    waiting: list[BaseException | None] = [error]
+    while waiting:
+        each = waiting.pop()
+        if each is not None and id(each) not in seen:
+            seen.add(id(each))
+            each.__traceback__ = None
+            waiting += (each.__cause__, each.__context__)
     return error

@@ -8,9 +8,10 @@ result    │ made made error made   each in its place
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from copy import copy
 from datetime import datetime
+from types import MappingProxyType
 from typing import Any
 
 from maskprep.conversation import Conversation
@@ -23,7 +24,7 @@ from maskprep.examples.markers import markers_told
 from maskprep.examples.overflow import fit
 from maskprep.examples.prepared import Prepared, PreparedRow, PreparedSequence
 from maskprep.examples.proofs import LONG, Proofs, ReadyTemplate
-from maskprep.examples.sequences import Draft, Located, SequenceBuilder, draft
+from maskprep.examples.sequences import Draft, Located, SequenceBuilder, draft, needs_located
 from maskprep.examples.transformers_check import try_out
 from maskprep.formats import Line, parse
 from maskprep.policy import AuditMode, Control, History, Policy
@@ -37,23 +38,12 @@ from maskprep.tokenizer.backend import Backend
 from maskprep.tokenizer.encode import Encoder
 from maskprep.tokenizer.load import LoadedTokenizer
 
+NO_FATES: Mapping[int, RowError] = MappingProxyType({})
+"""Every row is to be prepared."""
+
 
 def nobody(line: Line) -> None:
     """Tell nobody which row is begun."""
-
-
-def batches(lines: Iterable[Line]) -> Iterator[list[Line]]:
-    """Yield lines in lists that are prepared together: some rows each, or fewer where they are long."""
-    batch: list[Line] = []
-    size = 0
-    for line in lines:
-        batch.append(line)
-        size += len(line.data)
-        if len(batch) >= _TOGETHER or size >= _BYTES:
-            yield batch
-            batch, size = [], 0
-    if batch:
-        yield batch
 
 
 class Preparer:
@@ -153,25 +143,46 @@ class Preparer:
         self.encoder.begin()
         self.backend.renew(compared)
 
-    def prepare_rows(self, lines: Sequence[Line], begin: Callable[[Line], None] = nobody) -> list[PreparedRow]:
-        """Return what becomes of some rows, in their order: labelled sequences, or the reason why there are none.
+    def prepare_rows(self, lines: Iterable[Line]) -> list[PreparedRow]:
+        """Return what becomes of some rows, in their order: labelled sequences, or the reason why there are none."""
+        return [row for rows in self.prepared(lines) for row in rows]
+
+    def prepared(
+        self, lines: Iterable[Line], fates: Mapping[int, RowError] = NO_FATES, begin: Callable[[Line], None] = nobody
+    ) -> Iterator[list[PreparedRow]]:
+        """Yield what becomes of rows, in lists of rows that were made into sequences together, in their order.
 
         Args:
-            lines: the rows. Most are made into sequences together; one that comes alone is made by itself.
+            lines: the rows; each is read when the one before it is proved.
+            fates: why some of them are not to be prepared at all, by the number of the line.
             begin: is called ahead of each row that is read and proved, or finished by itself, as that may take long.
         """
-        return self.finish_rows(self.prove_rows(lines, begin), self.policy.history, begin)
+        for rows in self.proved(lines, fates, begin):
+            yield self.finish_rows(rows, self.policy.history, begin)
 
-    def prove_rows(self, lines: Sequence[Line], begin: Callable[[Line], None] = nobody) -> list[PreparedRow]:
-        """Return some rows read and proved, or each with the reason why it cannot be."""
-        rows = [PreparedRow(line) for line in lines]
-        for row in rows:
-            begin(row.line)
-            with row.trying():
-                row.conversation = parse(row.line)
-                row.proved = self.prove(row.conversation)
-                row.digest = digest(row.proved.conversation)
-        return rows
+    def proved(
+        self, lines: Iterable[Line], fates: Mapping[int, RowError] = NO_FATES, begin: Callable[[Line], None] = nobody
+    ) -> Iterator[list[PreparedRow]]:
+        """Yield rows read and proved, or each with the reason why it cannot be: some at a time, fewer of long ones."""
+        rows: list[PreparedRow] = []
+        size = 0
+        for line in lines:
+            row = PreparedRow(line, error=fates.get(line.where.line))
+            rows.append(row)
+            if row.error is None:
+                begin(line)
+                try:
+                    row.conversation = parse(line)
+                    row.proved = self.prove(row.conversation)
+                    row.digest = digest(row.proved.conversation)
+                    size += len(row.proved.whole)
+                except Exception as error:  # noqa: BLE001 - whatever it is, it is of this row
+                    row.fail(error)
+            if len(rows) >= _TOGETHER or size >= _CHARACTERS or row.lacked_memory:
+                yield rows
+                rows, size = [], 0
+        if rows:
+            yield rows
 
     def finish_rows(
         self, rows: list[PreparedRow], history: History, begin: Callable[[Line], None] = nobody
@@ -180,13 +191,15 @@ class Preparer:
         waiting = [(row, row.proved) for row in rows if row.proved is not None]
         together = self._together([proved for _, proved in waiting], history)
         for (row, proved), made in zip(waiting, together, strict=True):
-            with row.trying():
+            try:
                 if made is None:
                     begin(row.line)
                     row.made = self.finish(proved, history)
                 else:
                     self.audit.check(proved, made, history, single=False)
                     row.made = made
+            except Exception as error:  # noqa: BLE001 - as above
+                row.fail(error)
         return rows
 
     def prepare(self, conversation: Conversation) -> Prepared:
@@ -265,12 +278,12 @@ class Preparer:
 
     def _located(self, proved: Proved, history: History) -> Located:
         """Return where the selected turns stand in the whole that it does not begin with, if that matters."""
-        if proved.located is not None or history is not History.RENDERED:
+        if proved.located is not None or not needs_located(history):
             return proved.located or {}
         astray = [turn for turn in proved.selected.values() if not turn.begins(proved.whole)]
         return locate(proved.template, proved.conversation, proved.whole, astray, self.stops)
 
 
 _TOGETHER = 50  # rows
-_BYTES = 262_144  # of their JSON: more than that is long enough to be worth a call of its own
+_CHARACTERS = 262_144  # of their texts: more than that is long enough to be worth a call of its own
 _SHORT = 65_536  # characters: longer texts gain nothing from being encoded together

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import NamedTuple
 
 import numpy as np
@@ -23,6 +24,20 @@ from maskprep.policy import History
 from maskprep.template.rendered import Rendered
 from maskprep.template.turns.turn import Turn
 from maskprep.tokenizer.encode import Context, Encoded, Encoder
+
+HISTORIES: Mapping[History, str] = MappingProxyType(
+    {
+        History.SPLIT: "every turn is trained, in exactly its own context",
+        History.MASK: "one sequence a row; trains only the turns that it shows in their own context",
+        History.RENDERED: "one sequence a row; trains every turn as it stands there, in its own context or not",
+    }
+)
+"""What each way of treating history means."""
+
+
+def needs_located(history: History) -> bool:
+    """Tell whether turns that a sequence does not begin with are to be found in it all the same."""
+    return history is History.RENDERED
 
 
 class CompletionSpan(NamedTuple):

@@ -4,19 +4,21 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from functools import cached_property
 from itertools import chain, islice
 from pathlib import Path
 from typing import Any
 
-from maskprep.conversation import Where
+from maskprep.conversation import Conversation, Where
 from maskprep.dataset.open_build import damage_told, is_output, open_build
 from maskprep.dataset.reader import StoredDataSet
 from maskprep.dataset.schema import ShardRow
-from maskprep.errors import BuildError, UsageError
+from maskprep.errors import BuildError, RowError, UsageError
 from maskprep.examples.adapt import adapt
 from maskprep.examples.advice import Adviser
+from maskprep.examples.guard import guarded
 from maskprep.examples.inputs import Inputs
 from maskprep.formats import Line
 from maskprep.inspect.excerpt import stored_excerpt
@@ -24,6 +26,7 @@ from maskprep.inspect.finding_index import FindingIndex, text
 from maskprep.inspect.selection import Selection
 from maskprep.inspect.views import RejectView, RowView, Viewer
 from maskprep.labelled import IGNORED
+from maskprep.policy import Policy
 from maskprep.tokenizer.encode import Encoder
 from maskprep.tokenizer.load import load_tokenizer
 
@@ -206,13 +209,18 @@ def _prepare(inputs: Inputs, viewer: Viewer, adviser: Adviser, number: int, line
     (row,) = inputs.preparer.prepare_rows([line])
     if row.error is not None:
         told = adviser.advise(row.error, line.where, row.conversation)
-        policy = inputs.preparer.policy
-        adapted = row.conversation is not None and adapt(row.conversation, policy) is not row.conversation
+        adapted = _is_adapted(row.conversation, inputs.preparer.policy)
         yield RejectView.of(number, line.where, told, line.data, adapted=adapted)
     if row.made is not None:
         findings = [(finding.code, finding.detail) for finding in row.made.findings]
         for index, sequence in enumerate(row.made.sequences):
             yield viewer.view(number, line.where, index, sequence.labelled, findings)
+
+
+def _is_adapted(conversation: Conversation | None, policy: Policy) -> bool:
+    with suppress(RowError), guarded():
+        return conversation is not None and adapt(conversation, policy) is not conversation
+    return False
 
 
 def _sought(view: View, selection: Selection, data: bytes = b"") -> bool:

@@ -14,7 +14,6 @@ import numpy.typing as npt
 from maskprep.conversation import Where
 from maskprep.errors import RowError
 from maskprep.examples.inputs import Inputs
-from maskprep.examples.preparer import batches
 from maskprep.inspect.command import Output
 from maskprep.inspect.views import RowView, Viewer
 from maskprep.labelled import IGNORED, Labelled
@@ -185,7 +184,7 @@ def stored(output: Output) -> Iterator[Item]:
 
 def prepared(inputs: Inputs, rejected: Callable[[RowError], None] = lambda _: None) -> Iterator[Item]:
     """Yield the rows that a build would make of a source, and call ``rejected`` for each row that it would not use."""
-    for row in chain.from_iterable(map(inputs.preparer.prepare_rows, batches(inputs.lines()))):
+    for row in chain.from_iterable(inputs.preparer.prepared(inputs.lines())):
         if row.error is not None:
             rejected(row.error)
         for index, sequence in enumerate(row.made.sequences if row.made is not None else ()):

@@ -15,7 +15,6 @@ from maskprep.examples import Preparer
 from maskprep.examples.advice import Adviser
 from maskprep.examples.history_cost import SAMPLE_ROWS
 from maskprep.examples.inputs import Inputs
-from maskprep.examples.preparer import batches
 from maskprep.examples.tally import Tally
 from maskprep.formats import Line
 from maskprep.probe import fields as probe_fields
@@ -88,8 +87,8 @@ class FirstRows:
 def first_rows(lines: Iterable[Line], preparer: Preparer) -> FirstRows:
     """Return the counts of the first rows, prepared as a build would prepare them; nothing is written."""
     found, adviser = FirstRows(), Adviser(preparer)
-    for batch in batches(islice(lines, SAMPLE_ROWS)):
-        for row in preparer.prepare_rows(batch):
+    for rows in preparer.prepared(islice(lines, SAMPLE_ROWS)):
+        for row in rows:
             if row.error is not None:
                 found.tally.reject(row.line.where, adviser.advise(row.error, row.line.where, row.conversation))
             elif row.made is not None:

@@ -14,15 +14,10 @@ from rich.console import Console
 
 from maskprep.build.commit import BuildReport
 from maskprep.errors import MaskprepError
-from maskprep.policy import History
+from maskprep.examples.sequences import HISTORIES
 from maskprep.show.tables import add_row, count, line, make_table, percent
 
 _LONGEST_MESSAGE = 700
-_MEANING = {
-    History.SPLIT: "every turn is trained, in exactly its own context",
-    History.MASK: "one sequence a row; trains only the turns that it shows in their own context",
-    History.RENDERED: "one sequence a row; trains every turn as it stands there, in its own context or not",
-}
 
 
 def show_build(console: Console, report: BuildReport) -> None:
@@ -143,7 +138,7 @@ def _show_histories(console: Console, facts: Mapping[str, Any]) -> None:
         keys = ("rows", "sequences", "tokens", "trained_tokens", "unfaithful_tokens")
         add_row(table, (name, *(f"{cost[key]:,}" for key in keys)))
     console.print(table)
-    for history, meaning in _MEANING.items():
+    for history, meaning in HISTORIES.items():
         line(console, f"  {history}: {meaning}")
 
 

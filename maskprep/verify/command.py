@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -16,8 +16,9 @@ from maskprep.examples import Preparer
 from maskprep.examples.oracle import Oracle
 from maskprep.examples.setup import limits_of, policy_of
 from maskprep.formats import Reading
-from maskprep.policy import TRAINABLE, Control, History, Mismatch, Trained
+from maskprep.policy import Control, Format
 from maskprep.progress import Progress
+from maskprep.sources.feed import reading_of
 from maskprep.tokenizer.load import LoadedTokenizer, load_tokenizer
 from maskprep.verify.examples import sample
 from maskprep.verify.files import check_files
@@ -141,26 +142,24 @@ def _rebuild(data: StoredDataSet, loaded: LoadedTokenizer) -> Rebuild:
     config = Config.model_validate({**data.manifest["config"], "tokenizer": data.tokenizer, "chat_template": None})
     now = datetime.fromisoformat(data.manifest["now"])
     variables = dict(config.template_kwargs)
-    limits = limits_of(config)
+    limits, policy = limits_of(config), policy_of(config)
     oracle = Oracle(
         loaded.tokenizer,
         loaded.stop_tokens,
-        whole=set(config.train.parts) == set(map(str, TRAINABLE))
-        and {config.train.empty_reasoning, config.train.tool_call_ids} == {Trained.TRAIN},
-        lenient=config.history == History.RENDERED or config.prompt_mismatch == Mismatch.TRAIN,
-        escaped=config.control_tokens == Control.ESCAPE,
+        whole=policy.whole,
+        lenient=policy.lenient,
+        escaped=policy.control is Control.ESCAPE,
         limits=limits,
     )
-    preparer = Preparer(loaded, now=now, policy=policy_of(config), variables=variables, limits=limits)
-    return Rebuild(preparer, oracle, variables, now, config.max_row_bytes, _readings(data.manifest))
+    preparer = Preparer(loaded, now=now, policy=policy, variables=variables, limits=limits)
+    return Rebuild(preparer, oracle, variables, now, config.max_row_bytes, _readings(config, data.manifest))
 
 
-def _readings(manifest: Mapping[str, Any]) -> dict[str, Reading]:
-    """Return how the rows of each file were read, by its name."""
-    drop_nulls, mixed = manifest["config"]["drop_nulls"], manifest["config"]["mixed_formats"]
+def _readings(config: Config, manifest: Mapping[str, Any]) -> dict[str, Reading]:
+    """Return how the rows of each file were read, by its name: as the configuration has it, in the format found."""
     return {
-        file: Reading(entry["format"], entry["columns"], entry["roles"], drop_nulls, mixed)
-        for entry in manifest["sources"]
+        file: replace(reading_of(config, source), format=Format(entry["format"]))
+        for source, entry in zip(config.sources, manifest["sources"], strict=True)
         for file in entry["files"]
     }
 

@@ -15,7 +15,7 @@ from maskprep.build.ledgers import Ledgers
 from maskprep.build.row_writer import Choice, RowWriter
 from maskprep.conversation import Where
 from maskprep.errors import RowError
-from maskprep.examples import Preparer, batches
+from maskprep.examples import Preparer
 from maskprep.examples import preparer as preparing
 from maskprep.examples.tally import DUPLICATE
 from maskprep.formats import Line
@@ -40,8 +40,8 @@ class Written:
         begin = lambda line: self.told.append(line.where.line)  # noqa: E731
         writer = RowWriter(preparer, Choice(), {"": self.shard}, ledgers, begin=begin)
         lines = [Line(Where("rows", number, 0), json.dumps(row).encode()) for number, row in enumerate(data, 1)]
-        for batch in batches(lines):
-            writer.write(batch, drops or {})
+        for rows in preparer.prepared(lines, drops or {}, begin):
+            writer.write(rows)
         self.used = [where.line for _, where in writer.used]
         self.rejects = [json.loads(line)["line"] for line in ledgers.rejects.getvalue().splitlines()]
         self.dropped = [json.loads(line)["line"] for line in ledgers.dropped.getvalue().splitlines()]
@@ -63,8 +63,8 @@ def test_each_row_ends_once_and_in_order():
     assert found.counts[:2] == (4, 2)
 
 
-def test_each_row_is_told_of_when_it_is_proved_and_again_when_it_is_finished_by_itself():
-    assert Written([PLAIN[1], FORGED, PLAIN[2], PLAIN[3]]).told == [1, 2, 3, 4, 2]
+def test_each_row_is_told_of_when_it_is_proved_when_it_is_finished_by_itself_and_when_it_is_written():
+    assert Written([PLAIN[1], FORGED, PLAIN[2], PLAIN[3]]).told == [1, 2, 3, 4, 2, 1, 2, 3, 4]
 
 
 @pytest.mark.parametrize("together", [1, 2, 3, 100])

@@ -194,7 +194,9 @@ ATTENTION = {"varlen": "sdpa", "positions": "sdpa", "sdpa": "sdpa", "eager": "ea
 
 
 @pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::FutureWarning", "ignore::UserWarning")
-@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize(
+    "kind", [pytest.param(kind, marks=pytest.mark.long if kind == "flex" else ()) for kind in KINDS]
+)
 def test_a_document_in_a_pack_has_the_loss_that_it_has_alone(kind):
     """On the CPU ``varlen`` is read by sdpa, through its position_ids; flash attention gets the same borders."""
     batch = PackedCollator(kind)([row for row, _ in MADE])

@@ -108,7 +108,7 @@ def test_what_is_no_fault_of_a_row_is_raised(preparer, monkeypatch):
 def test_an_error_holds_nothing_of_its_row(preparer, monkeypatch):
     def fails(self, conversation, wanted=None):
         try:
-            raise KeyError("first")
+            raise KeyError("first")  # noqa: TRY301
         except KeyError as error:
             raise ZeroDivisionError("then") from error
 

@@ -143,11 +143,12 @@ class Worker:
             def lines() -> Iterator[Line]:
                 nonlocal read, chosen
                 for line in chunk.read(task.config.max_row_bytes):
-                    begin(line)
-                    read += 1
                     if line.copies:
                         chosen += 1
-                        yield line
+                        yield line  # whoever prepares it says so when it begins
+                    else:
+                        begin(line)
+                    read += 1
 
             writer = RowWriter(preparer, choice, shards, ledgers, begin=begin)
             whole = writer.tallies.whole

@@ -29,7 +29,7 @@ class Terms:
 
 
 @dataclass(slots=True)
-class _Worker(Generic[J]):
+class _RunningWorker(Generic[J]):
     """A worker as the loop knows it. ``seen``: when it last gave a sign of life, or was started.
 
     ``alive``: it runs; ``ready``: it is set up; ``heartbeat``: the last value that it sent of its task.
@@ -58,7 +58,7 @@ class _Loop(Generic[J, R]):
 
     def __init__(self, pool: Pool, schedule: Schedule[J, R], terms: Terms) -> None:
         self._pool, self._schedule, self._terms = pool, schedule, terms
-        self._workers: dict[int, _Worker[J]] = {}
+        self._workers: dict[int, _RunningWorker[J]] = {}
         self._started = 0
         self._failed_starts = 0  # workers that ended before they were set up, since one was
         # Time while the loop was awake: what the caller does between two outcomes, or a suspended program, is no reason
@@ -100,7 +100,7 @@ class _Loop(Generic[J, R]):
                 self._give(idle.pop(), task)
             else:
                 self._started += 1
-                self._workers[self._started] = _Worker(task, self._clock)
+                self._workers[self._started] = _RunningWorker(task, self._clock)
                 self._pool.start(self._started)
 
     def _unbegun(self) -> Task[J] | None:
@@ -138,7 +138,7 @@ class _Loop(Generic[J, R]):
                 pass  # a sign of life, or news of a task that is over
         return None
 
-    def _faulted(self, number: int, worker: _Worker[J], fault: Faulted) -> Outcome[J, R] | None:
+    def _faulted(self, number: int, worker: _RunningWorker[J], fault: Faulted) -> Outcome[J, R] | None:
         task, worker.task = worker.task, None
         if fault.cause is not Cause.RAISED or not worker.ready:
             self._pool.stop(number)

@@ -28,7 +28,7 @@ def label(sequence: TrainingSequence, messages: Sequence[Message], policy: Polic
         policy: what is trained within the completions.
 
     Raises:
-        RowError: see ``segments.cut``.
+        RowError: a trained completion holds text of another message, or text that may be trained or not (``mask.cut``).
     """
     ids, starts, ends = sequence.encoded.ids, sequence.encoded.starts, sequence.encoded.ends
     if not len(ids):
@@ -104,7 +104,7 @@ def _least(weights: Floats, first: Ints, last: Ints) -> Floats:
 
 
 def _spans(kinds: Kinds, limits: Ints, messages: Sequence[Sequence[Message]]) -> Iterator[tuple[Span, ...]]:
-    """Yield the spans of each sequence: of tokens of these kinds (see ``segments``), doubled, plus 1 if trained."""
+    """Yield the spans of each sequence: of tokens of these kinds (see ``mask.py``), doubled, plus 1 if trained."""
     changes = kinds[1:] != kinds[:-1]
     changes[limits[1:-1] - 1] = True
     starts = np.append(0, np.flatnonzero(changes) + 1)

@@ -183,7 +183,7 @@ def _foreign(message: int) -> RowError:
     return RowError("foreign-text", f"text of another message stands in the completion of messages[{message}]")
 
 
-_SOURCES = 16  # see ``source``: the number of parts that a source can name
+_SOURCES = 16  # see ``template/strings/origin.py``: the number of parts that a source can name
 _LOST = 15
 _START, _END = attrgetter("start"), attrgetter("end")
 _NEVER = np.iinfo(np.int64).max

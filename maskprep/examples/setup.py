@@ -98,6 +98,6 @@ def backend_named(name: str, loaded: LoadedTokenizer, note: str = "") -> Backend
     Raises:
         UsageError: it is not to be had here.
     """
-    if name == "fastokens":
+    if name == BackendChoice.FASTOKENS:
         return choose_backend(loaded.tokenizer, BackendChoice.FASTOKENS, first=0)
     return TransformersBackend(loaded.tokenizer, note)

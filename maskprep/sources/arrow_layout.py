@@ -23,7 +23,7 @@ _BLOCK = struct.Struct("<qi4xq")  # of a footer: offset, length of the header, l
 
 
 @dataclass(frozen=True, slots=True)
-class Message:
+class IpcMessage:
     """One message: bytes ``start:end`` of the file; ``rows`` are 0 unless it is a batch of rows."""
 
     is_batch: bool
@@ -32,7 +32,7 @@ class Message:
     rows: int
 
 
-def messages(file: Any, start: int, end: int) -> Iterator[Message]:
+def messages(file: Any, start: int, end: int) -> Iterator[IpcMessage]:
     """Yield what a stream holds from byte ``start`` on, where a message must begin, up to ``end``, its schema left out.
 
     Raises ValueError where that is damaged or cut off.
@@ -47,7 +47,7 @@ def messages(file: Any, start: int, end: int) -> Iterator[Message]:
             message = f"the batch at byte {start:,} is damaged or cut off"
             raise ValueError(message)
         if kind != _SCHEMA:
-            yield Message(kind == _BATCH, start, body + length, _rows(header) if kind == _BATCH else 0)
+            yield IpcMessage(kind == _BATCH, start, body + length, _rows(header) if kind == _BATCH else 0)
         start = body + length
 
 

@@ -25,7 +25,7 @@ def read_csv(source: str, stream: Iterable[bytes], max_bytes: int, delimiter: st
     """
     csv.field_size_limit(max(csv.field_size_limit(), max_bytes))  # its own limit is 128 KiB, for the whole process
     names: list[str] | None = None
-    for where, record in _records(source, _Feed(stream, max_bytes), delimiter):
+    for where, record in _records(source, _CsvLines(stream, max_bytes), delimiter):
         if names is None:
             if isinstance(record, RowError):
                 raise UsageError(f"{source}: its first line names no columns: {record.message}", record.hint)
@@ -39,7 +39,7 @@ def read_csv(source: str, stream: Iterable[bytes], max_bytes: int, delimiter: st
             yield Line(where, json.dumps(dict(zip(names, record, strict=True)), ensure_ascii=False).encode())
 
 
-def _records(source: str, feed: _Feed, delimiter: str) -> Iterator[tuple[Where, list[str] | RowError]]:
+def _records(source: str, feed: _CsvLines, delimiter: str) -> Iterator[tuple[Where, list[str] | RowError]]:
     """Yield every record that is not empty, or what is wrong with it."""
     reader: Iterator[list[str]] | None = None
     while True:
@@ -70,7 +70,7 @@ def _never_closed(fault: RowError, lines: int) -> RowError:
     return RowError(fault.code, message, f"{_HINT} Nothing after this place was read.")
 
 
-class _Feed:
+class _CsvLines:
     """Gives the lines of a stream as text, counts them, and stops a record that grows beyond ``max_bytes``."""
 
     def __init__(self, stream: Iterable[bytes], max_bytes: int) -> None:

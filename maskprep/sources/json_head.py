@@ -148,7 +148,7 @@ def jq(wanted: str, source: str) -> str:
     return f"`jq -c {shlex.quote(wanted)}" + ("" if source == "-" else f" {shlex.quote(source)}") + "`"
 
 
-class Layout(Enum):
+class JsonLayout(Enum):
     """How the objects stand in a file."""
 
     LINES = auto()
@@ -157,7 +157,7 @@ class Layout(Enum):
     WRAPPERS = auto()  # an object with several lists of rows
 
 
-def layout_of(text: bytes, *, whole: bool, enough: bool) -> Layout | None:
+def layout_of(text: bytes, *, whole: bool, enough: bool) -> JsonLayout | None:
     """Tell the layout of ``text``, which begins with an object; None where more of it must be seen.
 
     Args:
@@ -171,37 +171,37 @@ def layout_of(text: bytes, *, whole: bool, enough: bool) -> Layout | None:
         return None
     first = scan(line)
     if newline and first.in_string:
-        return Layout.LINES  # no string goes on in the next line: it is broken
+        return JsonLayout.LINES  # no string goes on in the next line: it is broken
     if first.end is not None:
-        return _closed(first, text, Layout.LINES, unsure=unsure)
+        return _closed(first, text, JsonLayout.LINES, unsure=unsure)
     if rest.strip():
         return _over_lines(text, rest, unsure=unsure)
     if newline and unsure:
         return None
-    return Layout.WRAPPER if first.wrapped() else Layout.LINES
+    return JsonLayout.WRAPPER if first.wrapped() else JsonLayout.LINES
 
 
-def _over_lines(text: bytes, rest: bytes, *, unsure: bool) -> Layout | None:
+def _over_lines(text: bytes, rest: bytes, *, unsure: bool) -> JsonLayout | None:
     """Tell the layout of text whose first line, before the ``rest``, opens brackets that it does not close."""
     head = scan(text)
     if head.end is not None:
-        return _closed(head, text, Layout.OBJECTS, unsure=unsure)
+        return _closed(head, text, JsonLayout.OBJECTS, unsure=unsure)
     if unsure:
         return None
     following = len(list(islice(_rows(rest), 2)))
     if head.wrapped() and following <= 1:  # the last element of a list, too, has no comma behind it
-        return Layout.WRAPPER
-    return Layout.LINES if following else Layout.OBJECTS
+        return JsonLayout.WRAPPER
+    return JsonLayout.LINES if following else JsonLayout.OBJECTS
 
 
-def _closed(head: Head, text: bytes, usual: Layout, *, unsure: bool) -> Layout | None:
+def _closed(head: Head, text: bytes, usual: JsonLayout, *, unsure: bool) -> JsonLayout | None:
     """Tell the layout of text whose first object ends: ``usual``, unless nothing follows it and it is a wrapper."""
     assert head.end is not None
     if not (head.wrapped() or head.several()) or text[head.end :].strip():
         return usual
     if unsure:
         return None
-    return Layout.WRAPPERS if head.several() else Layout.WRAPPER
+    return JsonLayout.WRAPPERS if head.several() else JsonLayout.WRAPPER
 
 
 def _rows(rest: bytes) -> Iterator[bytes]:

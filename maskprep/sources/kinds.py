@@ -9,7 +9,7 @@ from pathlib import Path
 
 from maskprep.errors import RowError, UsageError
 from maskprep.formats.strict_json import loads
-from maskprep.sources.json_head import Layout, jq, layout_of, scan
+from maskprep.sources.json_head import JsonLayout, jq, layout_of, scan
 from maskprep.sources.jsonl import BOM
 from maskprep.sources.streams import STDIN
 from maskprep.storage import RemoteFile, is_remote
@@ -124,12 +124,12 @@ def _kind(source: str, head: bytes, *, whole: bool) -> Kind | None:
     return named or Kind.JSONL
 
 
-_BY_LAYOUT = {Layout.LINES: Kind.JSONL, Layout.OBJECTS: Kind.OBJECTS, Layout.WRAPPER: Kind.WRAPPED}
+_BY_LAYOUT = {JsonLayout.LINES: Kind.JSONL, JsonLayout.OBJECTS: Kind.OBJECTS, JsonLayout.WRAPPER: Kind.WRAPPED}
 
 
 def _of_objects(source: str, start: bytes, *, whole: bool, enough: bool) -> Kind | None:
     layout = layout_of(start, whole=whole, enough=enough)
-    if layout is Layout.WRAPPERS:
+    if layout is JsonLayout.WRAPPERS:
         names = scan(start).several()
         message = f"{source} is one JSON object with lists of rows under {', '.join(names)}: nobody knows which to read"
         hint = f"{jq(f'.{names[0]}[]', source)} writes those of one as JSONL: name the file that you put them into."

@@ -30,17 +30,17 @@ def expand_remote(pattern: str) -> Chosen:
             return Chosen((pattern,))
         if glob.has_magic(key):
             return Chosen(tuple(_globbed(pattern)))
-    found = Folder(pattern)
+    found = RemoteFolder(pattern)
     if found.keys:
         return found.sources()
     folder, _, wanted = pattern.rpartition(":")
-    named = Folder(folder) if ":" in key else found
+    named = RemoteFolder(folder) if ":" in key else found
     if named.keys:
         return named.sources(wanted)
     raise UsageError(f"no such object: {pattern}", "Check the name, AWS_ENDPOINT_URL and AWS_REGION.")
 
 
-class Folder:
+class RemoteFolder:
     """What lies below a URL: ``keys`` relative to it, sorted as folders are gone through.
 
     Args:
@@ -86,7 +86,7 @@ class Folder:
         if f"{inner}{_MARKS[1]}" in self._there:
             place = f"{self.url}/{inner}"
             return Chosen((place,)) if wanted is None else Chosen((choose_split(place, [], wanted),))
-        return Folder(f"{self.url}/{folder}".rstrip("/"), self._below(inner)).split(wanted)
+        return RemoteFolder(f"{self.url}/{folder}".rstrip("/"), self._below(inner)).split(wanted)
 
     def split(self, wanted: str | None) -> Chosen:
         """Return the name of a split of the DatasetDict that lies here, and those that are left out."""
@@ -126,7 +126,7 @@ class Folder:
 def _globbed(pattern: str) -> list[str]:
     steps = pattern.split("/")
     plain = next(index for index, step in enumerate(steps) if glob.has_magic(step))
-    folder = Folder("/".join(steps[:plain]))
+    folder = RemoteFolder("/".join(steps[:plain]))
     found = list(folder.matches(steps[plain:]))
     if not found:
         raise UsageError(f"no object matches {pattern}", "Check the name, AWS_ENDPOINT_URL and AWS_REGION.")

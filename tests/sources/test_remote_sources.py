@@ -19,7 +19,7 @@ from maskprep.sources import Kind, expand, find, open_source, pick_rows, total_b
 from maskprep.sources.files import facts_of
 from maskprep.sources.globs import matches
 from maskprep.sources.parts import divide, read_part
-from maskprep.sources.remote_names import Folder
+from maskprep.sources.remote_names import RemoteFolder
 from maskprep.storage import Remote
 
 MIB = 1 << 20
@@ -297,5 +297,5 @@ def test_globs_match_as_they_do_on_a_disk(pattern, key, expected):
 @pytest.mark.long
 def test_a_hundred_thousand_keys_are_gone_through_soon():
     keys = [f"part={number % 100}/{number}.jsonl" for number in range(100_000)]
-    assert len(Folder("s3://b/x", keys).sources().names) == 100_000
-    assert len(list(Folder("s3://b/x", keys).matches(["part=7", "*.jsonl"]))) == 1000
+    assert len(RemoteFolder("s3://b/x", keys).sources().names) == 100_000
+    assert len(list(RemoteFolder("s3://b/x", keys).matches(["part=7", "*.jsonl"]))) == 1000

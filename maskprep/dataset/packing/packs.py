@@ -88,13 +88,13 @@ def pack(
 
 def _packed(sizes: Ints, first: int, capacity: int, strategy: Strategy) -> tuple[Ints, Ints]:
     """Return the documents in the order of their packs, counted from ``first``, and how many each pack has."""
-    bins = best_fit(sizes, capacity) if strategy == "best_fit" else in_order(sizes, capacity)
+    bins = best_fit(sizes, capacity) if strategy == Strategy.BEST_FIT else in_order(sizes, capacity)
     return np.argsort(bins, kind="stable") + first, np.bincount(bins)
 
 
 def _check(sizes: Ints, capacity: int, strategy: str, window: int | None) -> None:
-    if strategy not in {"best_fit", "in_order"}:
-        raise ValueError(f"strategy {strategy!r}: must be best_fit or in_order")
+    if strategy not in set(Strategy):
+        raise ValueError(f"strategy {strategy!r}: must be {' or '.join(Strategy)}")
     if capacity < 1 or (window is not None and window < 1):
         raise ValueError(f"capacity {capacity} and window {window} must be at least 1")
     if sizes.ndim != 1:

@@ -1,6 +1,6 @@
 """What became of one conversation becomes of all of its form: the turns of the law, proved once for all texts.
 
-A conversation of atoms (see ``template.atoms``) is rendered, and its turns are proved, by the same code as any other.
+A conversation of atoms (``placeholder.py``) is rendered, and its turns are proved, by the same code as any other.
 What was asked of an atom is asked of the text that stands in its place; where the answers are the same, so is
 everything else:
 

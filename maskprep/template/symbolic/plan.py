@@ -1,4 +1,4 @@
-"""What becomes of all conversations of one form, with places for their texts; see ``planning``."""
+"""What becomes of all conversations of one form, with places for their texts; ``make_plan.py`` makes it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A chat template run on atoms (see ``atoms``): what it does with texts, whatever they say.
+"""A chat template run on atoms (``placeholder.py``): what it does with texts, whatever they say.
 
 Text can get at a template in few ways: by what generated code does with it, by the methods, filters and tests that it
 calls. Each of these is known to leave an atom alone, or lets it note what is asked; any other loses it.

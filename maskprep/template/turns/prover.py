@@ -81,9 +81,10 @@ class Prover:
                     said = f"messages[{turn.message}]: an empty thought of the template's is trained"
                     yield Finding("empty-think-trained", said)
         for turn in selected:
-            if turn.fit in (Fit.GRAFT, Fit.TRAIN):
-                said = f"messages[{turn.message}]: the prompt does not fit the data"
-                yield Finding(f"prompt-mismatch-{turn.fit}", said)
+            if turn.fit is Fit.GRAFT:
+                yield Finding("prompt-mismatch-graft", f"messages[{turn.message}]: the prompt does not fit the data")
+            elif turn.fit is Fit.TRAIN:
+                yield Finding("prompt-mismatch-train", f"messages[{turn.message}]: the prompt does not fit the data")
         for turn in selected:
             if turn.fit is Fit.WHITE_SPACE:
                 said = f"messages[{turn.message}]: the prompt fits the data but for white space"

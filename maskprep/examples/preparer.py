@@ -178,7 +178,7 @@ class Preparer:
                     size += len(row.proved.whole)
                 except Exception as error:  # noqa: BLE001 - whatever it is, it is of this row
                     row.fail(error)
-            if len(rows) >= _TOGETHER or size >= _CHARACTERS or row.lacked_memory:
+            if len(rows) >= _TOGETHER or size >= _CHARACTERS or (row.error is not None and row.lacked_memory):
                 yield rows
                 rows, size = [], 0
         if rows:

@@ -157,9 +157,10 @@ def _rebuild(data: StoredDataSet, loaded: LoadedTokenizer) -> Rebuild:
 
 def _readings(config: Config, manifest: Mapping[str, Any]) -> dict[str, Reading]:
     """Return how the rows of each file were read, by its name: as the configuration has it, in the format found."""
+    sources = {source.path: source for source in config.sources}
     return {
-        file: replace(reading_of(config, source), format=Format(entry["format"]))
-        for source, entry in zip(config.sources, manifest["sources"], strict=True)
+        file: replace(reading_of(config, sources[entry["source"]]), format=Format(entry["format"]))
+        for entry in manifest["sources"]
         for file in entry["files"]
     }
 

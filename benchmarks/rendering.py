@@ -82,7 +82,7 @@ def main() -> None:
     }
     preparers["again"].templates[False].streams = False
     for preparer in preparers.values():
-        for planner in preparer._planned.values():  # noqa: SLF001 - all of these conversations have a form in common
+        for planner in [proofs.planner for proofs in preparer.proofs.values()]:  # all have a form in common
             planner.prove = lambda _: None  # type: ignore[method-assign]
     counts = {
         turns: max(2, options.conversations * weight // 100) for turns, weight in zip(TURNS, (80, 18, 2), strict=True)

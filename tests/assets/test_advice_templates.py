@@ -103,14 +103,18 @@ def test_what_is_advised_uses_the_row(name, loaded, assets):
     assert Preparer(loaded(tokenizer), now=NOW, policy=policy, template=text, variables=kwargs).prepare(conversation)
 
 
+def told(loaded, template=None):
+    """Return what is told of every row, by template: markers that are no tokens."""
+    preparer = Preparer(loaded, now=NOW, policy=Policy(), template=template)
+    return {markers_told(chat, loaded, preparer.encoder, preparer.stops) for chat in preparer.templates.values()}
+
+
 @pytest.mark.parametrize("name", TOKENIZERS)
 def test_a_tokenizer_raises_no_alarm_about_the_markers_of_its_own_template(name, loaded):
-    preparer = Preparer(loaded(name), now=NOW, policy=Policy())
-    told = [markers_told(chat, loaded, preparer.encoder, preparer.stops) for chat in preparer.templates.values()]
-    assert set(told) == {()}
+    assert told(loaded(name)) == {()}
 
 
 def test_chatml_is_spelt_in_pieces_by_a_tokenizer_of_another_template(loaded):
-    (found,) = Preparer(loaded("llama3_1"), now=NOW, policy=Policy(), template=CHATML)._markers[CHATML]
+    ((found,),) = told(loaded("llama3_1"), CHATML)
     assert json.dumps(["<|im_end|>", "<|im_start|>"]) in found.detail
-    assert Preparer(loaded("qwen3"), now=NOW, policy=Policy(), template=CHATML)._markers[CHATML] == ()
+    assert told(loaded("qwen3"), CHATML) == {()}

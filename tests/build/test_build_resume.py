@@ -123,10 +123,14 @@ def test_killed_again_and_again_a_build_ends_with_the_same_bytes(place, source, 
 
 
 @pytest.mark.long
-def test_killed_while_it_commits_a_build_ends_with_the_same_bytes(place, source, expected):
-    stop = "import maskprep.dataset.sealed as o, os; o.sync = lambda _: os.kill(os.getpid(), 9); "
+@pytest.mark.parametrize("moment", [1, 2], ids=["ahead of the manifest", "behind it"])
+def test_killed_while_it_commits_a_build_ends_with_the_same_bytes(place, source, expected, moment):
+    stop = (
+        "import itertools, maskprep.dataset.sealed as o, os; times = itertools.count(1); "
+        f"o.sync = lambda _: os.kill(os.getpid(), 9) if next(times) == {moment} else None; "
+    )
     Build(place, before=stop).end(-signal.SIGKILL)
-    assert (place / "out" / "maskprep" / "manifest.json").exists()
+    assert (place / "out" / "maskprep" / "manifest.json").exists() == (moment == 2)
     assert not (place / "out" / "state.json").exists()
     Build(place).end()
     assert tree(place / "out") == expected

@@ -210,7 +210,8 @@ def test_rows_that_do_not_fit_together(build, change):
     outcome = inspect(build)
     assert outcome.code == 1
     assert "do not fit together" in outcome.stderr or "the build is damaged" in outcome.stderr
-    ways(build, "1012011")
+    # One more label is one more trained token than the manifest counts: the statistics see that, too.
+    ways(build, "1112011" if change is other_label else "1012011")
 
 
 @pytest.mark.parametrize("change", [no_such_id, negative_id, hostile_names], ids=lambda change: change.__name__)

@@ -20,7 +20,7 @@ from maskprep.examples.chats import Chats
 from maskprep.examples.clock import clock
 from maskprep.examples.oracle import Oracle
 from maskprep.examples.prepared import Prepared, PreparedSequence
-from maskprep.policy import AuditMode, Control, History, Policy
+from maskprep.policy import AuditMode, History, Policy
 from maskprep.template.turns.audit import Audit
 from maskprep.template.turns.proved import Proved
 from maskprep.tokenizer.load import LoadedTokenizer
@@ -72,15 +72,8 @@ class SequenceAudit:
             self._check(proved, prepared, history, count)
 
     def _check(self, proved: Proved, prepared: Prepared, history: History, count: int) -> None:
-        template, policy = proved.template, self._policy
-        oracle = Oracle(
-            self._loaded.tokenizer,
-            self._loaded.stop_tokens,
-            whole=policy.whole,
-            lenient=replace(policy, history=history).lenient,
-            escaped=policy.control is Control.ESCAPE,
-            limits=template.limits,
-        )
+        template = proved.template
+        oracle = Oracle(self._loaded, replace(self._policy, history=history), template.limits)
         chats = Chats(proved.conversation, template.variables, template.source)
         chosen = _chosen(prepared, chats, count, proved.whole.text)
         with clock(template.now) if template.uses_clock else nullcontext():

@@ -11,44 +11,35 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator, Sequence
 from functools import cached_property
 from itertools import groupby
-from typing import Any
 
 import numpy as np
 
 from maskprep.examples.chats import Chat
 from maskprep.labelled import IGNORED, Labelled
+from maskprep.policy import Control, Policy
 from maskprep.template.chat_template import refusal
 from maskprep.template.sandbox.limits import Exceeded, Limits
+from maskprep.tokenizer.load import LoadedTokenizer
 
 
 class Oracle:
     """Checks rows with a tokenizer of transformers.
 
     Args:
-        tokenizer: the tokenizer, with its chat template.
-        stop_tokens: what ends a turn, as the manifest records it.
-        whole: whether all parts of a completion are trained.
-        lenient: whether a turn may be trained in another context than its prompt (``history: rendered``, or
-            ``prompt_mismatch: train``): it is then compared with the rendering in which it stands.
-        escaped: whether control tokens that the data spells were encoded as ordinary text: other ids of the same text.
+        loaded: the tokenizer, with its chat template and the tokens that end a turn.
+        policy: what is trained. A turn that may be trained in another context than its prompt (``Policy.lenient``) is
+            compared with the rendering in which it stands; control tokens that were escaped have other ids of the same
+            text.
         limits: what one rendering may take.
 
     ``proved`` and ``as_rendered`` count the turns that were checked in the one way and in the other.
     """
 
-    def __init__(  # noqa: PLR0913 - settings, each by name
-        self,
-        tokenizer: Any,
-        stop_tokens: Sequence[str],
-        *,
-        whole: bool,
-        lenient: bool,
-        escaped: bool = False,
-        limits: Limits | None = None,
-    ) -> None:
-        self._limits = limits or Limits()
-        self._tokenizer, self._stops = tokenizer, tuple(stop_tokens)
-        self._whole, self._lenient, self._escaped = whole, lenient, escaped
+    def __init__(self, loaded: LoadedTokenizer, policy: Policy, limits: Limits) -> None:
+        self._limits = limits
+        self._tokenizer, self._stops = loaded.tokenizer, loaded.stop_tokens
+        self._whole, self._lenient = policy.whole, policy.lenient
+        self._escaped = policy.control is Control.ESCAPE
         self.proved = self.as_rendered = 0
 
     def faults(self, chat: Chat, row: Labelled, only: Collection[int] | None = None) -> Iterator[str]:

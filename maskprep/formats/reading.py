@@ -22,9 +22,6 @@ from maskprep.formats.strict_json import loads
 from maskprep.formats.suggest import suggestions
 from maskprep.policy import Format
 
-FORMATS = tuple(ROW_FORMATS)
-"""The names of the formats."""
-
 _PLAIN = frozenset({Format.AUTO, Format.OPENAI})
 _FIELDS = tuple(dict.fromkeys((*sorted(ROW_FIELDS), *MESSAGE_FIELDS)))
 

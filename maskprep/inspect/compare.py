@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from itertools import chain
 from typing import Any
@@ -12,7 +12,6 @@ import numpy as np
 import numpy.typing as npt
 
 from maskprep.conversation import Where
-from maskprep.errors import RowError
 from maskprep.examples.inputs import Inputs
 from maskprep.inspect.command import Output
 from maskprep.inspect.views import RowView, Viewer
@@ -182,10 +181,8 @@ def stored(output: Output) -> Iterator[Item]:
             seen.add(key)
 
 
-def prepared(inputs: Inputs, rejected: Callable[[RowError], None] = lambda _: None) -> Iterator[Item]:
-    """Yield the rows that a build would make of a source, and call ``rejected`` for each row that it would not use."""
+def prepared(inputs: Inputs) -> Iterator[Item]:
+    """Yield the rows that a build would make of a source, and none of those that it would not use."""
     for row in chain.from_iterable(inputs.preparer.prepared(inputs.lines())):
-        if row.error is not None:
-            rejected(row.error)
         for index, sequence in enumerate(row.made.sequences if row.made is not None else ()):
             yield (row.line.where.file, row.line.where.line, index), sequence.labelled

@@ -16,7 +16,7 @@ from maskprep.examples import Preparer
 from maskprep.examples.oracle import Oracle
 from maskprep.examples.setup import limits_of, policy_of
 from maskprep.formats import Reading
-from maskprep.policy import Control, Format
+from maskprep.policy import Format
 from maskprep.progress import Progress
 from maskprep.sources.feed import reading_of
 from maskprep.tokenizer.load import LoadedTokenizer, load_tokenizer
@@ -143,14 +143,7 @@ def _rebuild(data: StoredDataSet, loaded: LoadedTokenizer) -> Rebuild:
     now = datetime.fromisoformat(data.manifest["now"])
     variables = dict(config.template_kwargs)
     limits, policy = limits_of(config), policy_of(config)
-    oracle = Oracle(
-        loaded.tokenizer,
-        loaded.stop_tokens,
-        whole=policy.whole,
-        lenient=policy.lenient,
-        escaped=policy.control is Control.ESCAPE,
-        limits=limits,
-    )
+    oracle = Oracle(loaded, policy, limits)
     preparer = Preparer(loaded, now=now, policy=policy, variables=variables, limits=limits)
     return Rebuild(preparer, oracle, variables, now, config.max_row_bytes, _readings(config, data.manifest))
 

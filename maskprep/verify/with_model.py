@@ -101,7 +101,7 @@ class ModelChecks:
             self.options,
             self.progress,
             passes,
-            lambda: list(_packs(data, runner, self.options)) if packed else [],
+            list(_packs(data, runner, self.options)) if packed else [],
             is_real=self._real is not None,
             sampled=len(numbers),
             run=len(chosen),
@@ -128,7 +128,7 @@ class ModelChecks:
 class Scene:
     """What a check that needs a model may look at.
 
-    ``passes`` are the losses of the rows that were run: ``run`` of those that were ``sampled``. ``packs`` returns a few
+    ``passes`` are the losses of the rows that were run: ``run`` of those that were ``sampled``. ``packs`` are a few
     packed rows, none where rows are not packed. ``is_real``: the model is one that the user named.
     """
 
@@ -137,7 +137,7 @@ class Scene:
     options: VerifyOptions
     progress: Progress
     passes: _Passes
-    packs: Callable[[], list[Pack]]
+    packs: list[Pack]
     is_real: bool
     sampled: int
     run: int
@@ -238,7 +238,7 @@ CHECKS: Mapping[str, Callable[[Scene], Result]] = MappingProxyType(
         "loss": lambda scene: scene.bounded(scene.passes.loss.result()),
         "gradient": lambda scene: scene.bounded(scene.passes.gradient.result()),
         "padding": _padding,
-        "packing": lambda scene: check_packing(scene.runner, scene.packs()),
+        "packing": lambda scene: check_packing(scene.runner, scene.packs),
         _TRAINS: _learning,
         "model": _model,
     }

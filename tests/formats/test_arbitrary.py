@@ -10,9 +10,9 @@ from hypothesis import strategies as st
 
 from maskprep.conversation import Conversation, Where
 from maskprep.errors import RowError, UsageError
-from maskprep.formats import FORMATS, Reading, detect
+from maskprep.formats import Reading, detect
 from maskprep.formats.names import CALL, MESSAGE_FIELDS
-from maskprep.formats.registry import ROW_FIELDS
+from maskprep.formats.registry import ROW_FIELDS, ROW_FORMATS
 from maskprep.policy import ROLES
 
 WORDS = st.sampled_from(
@@ -36,7 +36,7 @@ MESSAGE = st.fixed_dictionaries(
 ROW = st.dictionaries(st.sampled_from(sorted(ROW_FIELDS)), JSON | st.lists(MESSAGE, max_size=3), max_size=5) | JSON
 READING = st.builds(
     Reading,
-    format=st.sampled_from(["auto", *FORMATS]),
+    format=st.sampled_from(["auto", *ROW_FORMATS]),
     columns=st.dictionaries(st.sampled_from(["messages", "content", "prompt", "role"]), WORDS, max_size=2),
     roles=st.dictionaries(WORDS, st.sampled_from(ROLES), max_size=2),
     drop_nulls=st.booleans(),

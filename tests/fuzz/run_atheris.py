@@ -24,8 +24,9 @@ with atheris.instrument_imports(include=["maskprep"]):
     from invariants import MAX_BYTES, SUFFIXES, read_file, read_row
 
     from maskprep.conversation import Where
-    from maskprep.formats import FORMATS, Line, Reading
+    from maskprep.formats import Line, Reading
     from maskprep.formats.names import MESSAGE_FIELDS, ROW_FIELDS
+    from maskprep.formats.registry import ROW_FORMATS
     from maskprep.policy import ROLES
 
 WORDS = (
@@ -87,7 +88,7 @@ class _Target:
         if choice & 32:
             row = _value(atheris.FuzzedDataProvider(data[1:]), 0)
             data = b"." + json.dumps(row).encode()
-        shape = ("auto", *FORMATS)[choice % 5]
+        shape = ("auto", *ROW_FORMATS)[choice % 5]
         columns = {"messages": "conversations", "content": "text"} if choice & 64 else {}
         reading = Reading(shape, columns, drop_nulls=bool(choice & 128))
         return Counter([read_row(Line(Where("fuzz", 1, 0), data[1 : 1 + MAX_BYTES]), reading)])

@@ -11,6 +11,7 @@ import pytest
 from batches import LAYOUTS, PLAIN, batch_of, batches, document
 from hypothesis import given
 from hypothesis import strategies as st
+from packs import COLUMNS
 
 from maskprep.dataset.profiles import PROFILES
 from maskprep.dataset.schema import Layout
@@ -18,18 +19,6 @@ from maskprep.errors import UsageError
 from maskprep.labelled import IGNORED
 
 NAMES = sorted(PROFILES)
-COLUMNS = {
-    ("hf", False): ["input_ids", "labels", "spans", "origin"],
-    ("hf", True): ["input_ids", "labels", "position_ids", "seq_lengths", "spans", "origin"],
-    ("trl", False): ["input_ids", "labels"],
-    ("trl", True): ["input_ids", "labels", "seq_lengths"],
-    ("axolotl", False): ["input_ids", "attention_mask", "labels"],
-    ("llamafactory", False): ["input_ids", "attention_mask", "labels"],
-    ("llamafactory", True): ["input_ids", "attention_mask", "labels", "position_ids"],
-    ("megatron", False): ["input_ids", "seq_start_id", "loss_mask"],
-    ("megatron", True): ["input_ids", "seq_start_id", "loss_mask"],
-    ("together", False): ["input_ids", "attention_mask", "labels"],
-}
 TWO = [document([5, 6, 7, 8], [0, 0, 1, 1]), document([9, 10, 11], [0, 1, 0])]
 
 

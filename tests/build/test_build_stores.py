@@ -78,7 +78,15 @@ def expected(tmp_path, source):
     return KNOWN
 
 
-@pytest.mark.parametrize("settings", [(), ("--set", "shuffle=true", "--set", "split=0.3", "--set", "profile=axolotl")])
+@pytest.mark.parametrize(
+    "settings",
+    [
+        (),
+        pytest.param(
+            ("--set", "shuffle=true", "--set", "split=0.3", "--set", "profile=axolotl"), marks=pytest.mark.long
+        ),
+    ],
+)
 def test_a_store_gets_the_bytes_that_a_folder_gets(s3, source, tmp_path, settings):
     run(*settings, "--output", str(tmp_path / "out"), source=source)
     run(*settings, "--workers", "2", "--output", f"{s3.url}/out", source=source)

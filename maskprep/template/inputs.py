@@ -46,8 +46,13 @@ def tracked_message(message: Message, index: int) -> dict[str, Any]:
     }
 
 
+def part_of_field(name: str) -> Part:
+    """Return the part of its message that a field's text belongs to."""
+    return _PARTS.get(name, Part.CONTENT)
+
+
 def _field(message: Message, index: int, name: str, value: Any) -> Any:
-    source = source_of(index, _PARTS.get(name, Part.CONTENT))
+    source = source_of(index, part_of_field(name))
     if message.ranges and name == "content" and isinstance(value, list):
         # Of the one part that a content is given as: the ranges count the characters of its text.
         tracked = track(value, source)

@@ -1,0 +1,1 @@
+"""Chat templates learnt by watching them run, and replayed for other conversations."""

@@ -1,0 +1,202 @@
+"""The Jinja environment that runs a template on values that are watched (``values.py``)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import datetime
+from typing import Any
+
+import jinja2
+import jinja2.nodes as n
+from jinja2.compiler import Frame, optimizeconst
+from jinja2.runtime import Context, LoopContext, Macro, Undefined
+from jinja2.visitor import NodeTransformer
+
+from maskprep.template.environment import PlainEnvironment
+from maskprep.template.learnt import filters, lookups
+from maskprep.template.learnt.buffers import Buffer, join_pieces, write
+from maskprep.template.learnt.loops import NativeLoop, WatchedLoop, WatchedLoopContext, enter
+from maskprep.template.learnt.state import State
+from maskprep.template.learnt.values import Joined, Method, Numbers, Watched
+from maskprep.template.learnt.watch import UnlearnableError, Watch
+from maskprep.template.sandbox.environment import GuardedGenerator
+from maskprep.template.sandbox.limits import Limits
+
+_FICKLE_NAMES = frozenset({"cycler", "joiner", "lipsum", "self"})
+_ELSEWHERE = (n.Block, n.Extends, n.Include, n.Import, n.FromImport, n.EvalContextModifier)
+
+
+class _Generator(GuardedGenerator):
+    """Generated code that asks its environment whether something is in something else, and goes through its loops."""
+
+    def visit_Template(self, node: n.Template, frame: Frame | None = None) -> None:  # noqa: N802 - jinja2's visitor names
+        super().visit_Template(node, frame)
+        self.writeline("LoopContext = environment.loop_context")
+
+    def buffer(self, frame: Frame) -> None:
+        super().buffer(frame)
+        self.writeline(f"{frame.buffer} = environment.buffer()")
+
+    @optimizeconst
+    def visit_Compare(self, node: n.Compare, frame: Frame) -> None:  # noqa: N802 - jinja2's visitor names
+        if len(node.ops) != 1 or node.ops[0].op not in {"in", "notin"}:
+            super().visit_Compare(node, frame)
+            return
+        self.write("(environment.contained(" if node.ops[0].op == "in" else "(not environment.contained(")
+        self.visit(node.expr, frame)
+        self.write(", ")
+        self.visit(node.ops[0].expr, frame)
+        self.write("))")
+
+
+class _Hooks(NodeTransformer):
+    """Has each loop tell when it begins, and when it is left."""
+
+    def visit_For(self, node: n.For) -> n.For:  # noqa: N802 - jinja2's visitor names
+        self.generic_visit(node)
+        if node.recursive:
+            raise UnlearnableError("a recursive loop")
+        node.iter = _hook("enter", [node.iter, n.Const(bool(node.else_)), n.Const(node.test is not None)], node.lineno)
+        return node
+
+    def visit_Break(self, node: n.Node) -> list[n.Node]:  # noqa: N802 - jinja2's visitor names
+        return [n.ExprStmt(_hook("leave", [], node.lineno)).set_lineno(node.lineno), node]
+
+
+def _hook(name: str, given: list[n.Expr], line: int) -> n.Expr:
+    call = n.Call(n.EnvironmentAttribute(name), given, [], None, None)
+    call.set_lineno(line, override=False)
+    return call
+
+
+class WatchingEnvironment(PlainEnvironment):
+    """Runs templates on watched values, which write down what is done to them."""
+
+    code_generator_class = _Generator
+    loops = ()  # type: ignore[assignment]  # what `loop` is asked is looked up like anything else
+
+    def __init__(self, now: datetime, limits: Limits) -> None:
+        """Make an environment as the plain one."""
+        super().__init__(now, limits)
+        self.watch = Watch()
+        self.running: list[WatchedLoop | NativeLoop] = []
+        self.filters = {name: filters.watching(self, name, plain) for name, plain in self.filters.items()}
+        self.tests = {name: filters.testing(self, name, plain) for name, plain in self.tests.items()}
+        self._namespace = self.globals["namespace"]
+
+    def begin(self, watch: Watch) -> None:
+        """Get ready to watch one rendering."""
+        self.watch, self.running = watch, []
+
+    def _parse(self, source: str, name: str | None, filename: str | None) -> n.Template:
+        tree = super()._parse(source, name, filename)
+        if next(tree.find_all(_ELSEWHERE), None) is not None:
+            raise UnlearnableError("a template of several files or blocks")
+        if any(each.name in _FICKLE_NAMES for each in tree.find_all(n.Name)):
+            raise UnlearnableError("a template that keeps what it was asked before")
+        if any(used.name == "random" for used in tree.find_all(n.Filter)):
+            raise UnlearnableError("a template that draws lots")
+        hooked = _Hooks().visit(tree)
+        hooked.set_environment(self)
+        return hooked
+
+    # Loops
+
+    def enter(self, iterable: Any, otherwise: bool, tested: bool) -> Any:  # noqa: FBT001 - called by generated code
+        """Begin a loop, which may have an ``else``, and a test for each item."""
+        return enter(self, iterable, otherwise=otherwise, tested=tested)
+
+    def leave(self) -> str:
+        """Leave the innermost loop."""
+        self.running.pop().leave()
+        return ""
+
+    def loop_context(self, iterable: Any, undefined: Any, recurse: Any = None, depth0: int = 0) -> Any:
+        """Return what ``loop`` is."""
+        if isinstance(iterable, WatchedLoop):
+            return WatchedLoopContext(iterable, self)
+        if isinstance(iterable, NativeLoop):
+            return LoopContext(iterable, undefined, recurse, depth0)
+        raise UnlearnableError("the number of an item among those that pass a test")
+
+    # Text
+
+    def to_text(self, value: Any) -> Any:
+        """Return the text of a value."""
+        if isinstance(value, Watched):
+            return filters.text_of(value)
+        return value if isinstance(value, Joined) else super().to_text(value)
+
+    def join(self, pieces: Any) -> Any:
+        """Return the pieces of text joined."""
+        return pieces.close() if isinstance(pieces, Buffer) else join_pieces(self.watch, list(pieces))
+
+    def buffer(self) -> Buffer:
+        """Return a new buffer."""
+        return Buffer(self.watch)
+
+    # Looking up
+
+    def getattr(self, obj: Any, attribute: str) -> Any:
+        """Look up an attribute."""
+        if isinstance(obj, Joined):
+            obj = obj.tracked()
+        if isinstance(obj, Watched):
+            return lookups.attribute(self, obj, attribute)
+        if isinstance(obj, WatchedLoopContext):
+            return obj.attribute(attribute)
+        if isinstance(obj, State):
+            return obj.read(attribute)
+        return super().getattr(obj, attribute)
+
+    def getitem(self, obj: Any, argument: Any) -> Any:
+        """Look up an item, or else an attribute."""
+        if isinstance(obj, Joined):
+            obj = obj.tracked()
+        if isinstance(obj, Watched):
+            return lookups.item(self, obj, argument)
+        if isinstance(obj, State | WatchedLoopContext):
+            return self.getattr(obj, argument)
+        if isinstance(argument, Watched):
+            argument = lookups.very_value(argument)
+        return super().getitem(obj, argument)
+
+    def contained(self, item: Any, holder: Any) -> bool:
+        """Tell whether something is in something else."""
+        return lookups.contained(self, item, holder)
+
+    # Calling
+
+    def call_binop(self, context: Context, operator: str, left: Any, right: Any) -> Any:
+        """Compute such as ``left + right``."""
+        if isinstance(left, Watched | Joined) or isinstance(right, Watched | Joined):
+            return filters.operation(self, operator, left, right)
+        return super().call_binop(context, operator, left, right)
+
+    def call(__self, __context: Context, __obj: Any, *args: Any, **kwargs: Any) -> Any:  # noqa: N805, PYI063 - jinja2's own names
+        kwargs = {name: value for name, value in kwargs.items() if name not in {"_block_vars", "_loop_vars"}}
+        if isinstance(__obj, Method):
+            return filters.call_method(__self, __obj, args, kwargs)
+        if __obj is __self._namespace:
+            return State.begin(__self.watch, args, kwargs)
+        if isinstance(__obj, Macro):
+            return super().call(__context, __obj, *args, **kwargs)
+        if any(isinstance(each, Watched | Joined | State) for each in (*args, *kwargs.values())):
+            return filters.call_other(__self, __obj, args, kwargs)
+        return super().call(__context, __obj, *args, **kwargs)
+
+
+def is_undefined(value: Any) -> bool:
+    """Tell whether a value is one that was not found."""
+    return isinstance(value, Undefined)
+
+
+def rendered(
+    environment: WatchingEnvironment, template: jinja2.Template, variables: dict[str, Any], watch: Watch
+) -> Iterator[None]:
+    """Run a template on watched values, one piece of text after the other."""
+    environment.begin(watch)
+    environment.meter.reset()
+    for piece in template.root_render_func(template.new_context(variables)):
+        write(watch, piece, watch.written)
+        yield

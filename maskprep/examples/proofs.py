@@ -1,8 +1,4 @@
-"""Conversations proved under one chat template: by the plan of their form where there is one, else on a rendering.
-
-conversation ─▶ adapt ─┬─ plan of its form ────────┬─▶ audit ─▶ Proved
-                       └─ render, prove turn by turn ┘
-"""
+"""Conversations proved under one chat template: adapted, rendered, audited, and proved turn by turn."""
 
 from __future__ import annotations
 
@@ -20,7 +16,6 @@ from maskprep.examples.unasked import with_unasked
 from maskprep.policy import NO_ADAPTATIONS, AuditMode, Policy
 from maskprep.template.chat_template import ChatTemplate
 from maskprep.template.rendered import Rendered
-from maskprep.template.symbolic.planner import Planner
 from maskprep.template.turns.audit import Audit, shape, surroundings
 from maskprep.template.turns.finder import TurnFinder
 from maskprep.template.turns.proved import Proved
@@ -45,7 +40,7 @@ class ReadyTemplate:
 
 
 class Proofs:
-    """Proves conversations under one chat template and one policy, and remembers what it has learnt of their forms.
+    """Proves conversations under one chat template and one policy, and remembers which kinds of them were audited.
 
     Args:
         loaded: the tokenizer.
@@ -64,13 +59,12 @@ class Proofs:
         self._check = TransformersCheck(loaded).check
         self._audit, self._prover = Audit(mode), Prover(policy, ready.findings)
         self._finder = TurnFinder(ready.template, stops, policy.mismatch, Audit(mode))
-        self.planner = Planner(ready.template, self._audit, self._finder, self._prover)
 
     def begin(self) -> None:
         """Forget which kinds of rows and turns were audited, and what may be taken over between renderings."""
         self._audit.begin()
         self._finder.begin()
-        self._template.streams = True
+        self._template.replays = True
 
     def prove(self, conversation: Conversation, wanted: Collection[int] | None = None) -> Proved:
         """Return a conversation with its turns proved: those that the policy selects, or those ``wanted``.
@@ -89,17 +83,7 @@ class Proofs:
                 conversation = adapt(conversation, self._policy)
             if conversation.template_kwargs:
                 conversation = with_unasked(conversation, self._template)
-            planned = self.planner.prove(conversation)
-            if planned is not None:
-                return self._checked(planned)
         return self._rendered(conversation, wanted)
-
-    def _checked(self, planned: Proved) -> Proved:
-        if planned.audited:
-            self._check(self._template, planned.conversation, planned.whole.text)
-        if planned.conversation.template_kwargs:
-            self._control.check(planned.conversation, self._policy.control)
-        return planned
 
     def _rendered(self, conversation: Conversation, wanted: Collection[int] | None) -> Proved:
         """Prove a conversation on its own rendering."""

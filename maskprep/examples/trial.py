@@ -39,7 +39,7 @@ class Trial:
         self._preparer, self._conversation = preparer, conversation
         self.policy = preparer.policy
         self.template = preparer.templates[conversation.tools is not None]
-        self._streams = self.template.streams
+        self._replays = self.template.replays
         self._made = [adapt(conversation, preparer.policy).messages]
         self._met: set[Hashable] = {(0, ())}
         self._left = _MOST_TRIES
@@ -51,7 +51,7 @@ class Trial:
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
         """Leave the template as it was: an audit may have found that it must be rendered in the slow way."""
-        self.template.streams = self._streams
+        self.template.replays = self._replays
 
     @property
     def keys(self) -> tuple[str, ...]:

@@ -16,17 +16,18 @@ from maskprep.errors import RowError, UsageError
 from maskprep.policy import Part
 from maskprep.template.environment import PlainEnvironment, TrackingEnvironment
 from maskprep.template.inputs import aliased, tracked_message
+from maskprep.template.learnt.program import Program, Written
+from maskprep.template.learnt.runtime import Pairs
 from maskprep.template.lookups import looked_up
-from maskprep.template.prefix_reuse import Rendering
-from maskprep.template.rendered import Rendered
+from maskprep.template.rendered import Rendered, Replayed
 from maskprep.template.sandbox.limits import Exceeded, Limits
-from maskprep.template.strings.message_list import Messages
 from maskprep.template.strings.origin import source_of
 from maskprep.template.strings.printing import concat
 from maskprep.template.strings.values import track
 
-_FEW = 3  # messages that are rendered sooner than it is found out what can be taken over for them
-_MOST_WRITTEN = 400_000_000  # characters for one conversation, where renderings take nothing over: some minutes
+_MOST_WRITTEN = 400_000_000  # characters for one conversation, where nothing is replayed: some minutes
+_LIMIT = 16  # a text so many times smaller than what a rendering may take is sure to be within all limits
+_MOST_PROGRAMS = 100  # one for each choice of variables: strange data may make any number
 _LONGEST_MESSAGE = 2_000  # characters of what a template says when it refuses
 _REMEMBERED = 5  # conversations: one, and the same in the few other forms that are tried
 
@@ -40,7 +41,7 @@ class ChatTemplate:
         now: the time that ``strftime_now`` tells.
         limits: what one rendering may take.
 
-    ``streams`` tells whether renderings of one conversation may take over from each other (``prefix_reuse.py``).
+    ``replays`` tells whether renderings may be replayed from what was learnt of others (``learnt/``).
 
     Raises:
         UsageError: the template does not compile.
@@ -49,13 +50,14 @@ class ChatTemplate:
     def __init__(self, source: str, variables: Mapping[str, Any], now: datetime, limits: Limits | None = None) -> None:
         self.source = source
         self.variables = dict(variables)
-        self.streams = True
+        self.replays = True
         self.limits = limits or Limits()
         self.now = now
         self._plain_environment = PlainEnvironment(now, self.limits)
         self._plain = self._compile(self._plain_environment)
         self._beyond: tuple[Conversation, RowError] | None = None
         self._given: list[Given] = []
+        self._programs: dict[str, Program] = {}
         self._latest_tools: tuple[bytes, Any] | None = None
 
     def _compile(self, environment: PlainEnvironment) -> jinja2.Template:
@@ -113,77 +115,83 @@ class ChatTemplate:
         messages = [aliased(message.fields) for message in conversation.messages[:upto]]
         tools, documents = conversation.tools, conversation.documents
         variables = self._variables(conversation, messages, tools, documents, prompted=generation_prompt)
-        return "".join(self._pieces(conversation, self._plain_environment, self._plain, variables, []))
+        return "".join(self._pieces(conversation, self._plain_environment, self._plain, variables))
 
     def tracked(self, conversation: Conversation, upto: int, *, generation_prompt: bool) -> Rendered:
-        """Return the text of the first ``upto`` messages with the origin of each character.
+        """Return the text of the first ``upto`` messages with the origin of each character: replayed, if possible.
 
-        Once a conversation was rendered as a whole, the renderings of its beginnings take over what is proved to be the
-        same, and are a ``Beginning`` of the whole where they can be. Those of a few messages are rendered anew.
+        Once a conversation was rendered as a whole, the renderings of its beginnings are a ``Beginning`` of that where
+        they can be.
         """
         given = self._given_for(conversation)
         whole = upto == len(given.messages) and not generation_prompt
         if whole and given.whole is not None:
-            return given.whole.rendered
+            return given.whole
+        rendered = self._replayed(conversation, given, upto, prompted=generation_prompt)
+        if rendered is None:
+            rendered = self.tracked_apart(conversation, upto, generation_prompt=generation_prompt)
+        if whole:
+            given.whole = rendered
+        return rendered
+
+    def _replayed(self, conversation: Conversation, given: Given, upto: int, *, prompted: bool) -> Rendered | None:
+        """Return a rendering that was replayed, None where that is not possible."""
+        written = self.replayed(conversation, upto, prompted=prompted)
+        if written is None:
+            return None
+        rendered = Replayed(*written)
+        if self.beyond(rendered.text):
+            return None
+        return rendered if given.whole is None else rendered.within(given.whole)
+
+    def replayed(self, conversation: Conversation, upto: int, *, prompted: bool) -> Written | None:
+        """Return the texts of a rendering with their sources, replayed; None where that is not possible."""
+        given = self._given_for(conversation)
+        if not self.replays or not given.replayable:
+            return None
+        pairs = given.pairs if upto == len(given.pairs) else Pairs(given.pairs[:upto])
+        return self._program(conversation).render(pairs, conversation.tools, prompted=prompted)
+
+    def beyond(self, text: str) -> bool:
+        """Tell whether a text is so long that only the template itself can tell whether it is within all limits."""
+        return len(text) * _LIMIT > self.limits.size
+
+    def _program(self, conversation: Conversation) -> Program:
+        """Return what was learnt of this template under the variables of a conversation."""
+        kwargs = conversation.template_kwargs
+        key = repr(sorted(kwargs.items())) if kwargs else ""
+        program = self._programs.get(key)
+        if program is None:
+            if len(self._programs) >= _MOST_PROGRAMS:
+                self._programs.clear()
+            variables = {**self.variables, **(kwargs or {})}
+            program = self._programs[key] = Program(self.source, variables, self.now, self.limits)
+        return program
+
+    def tracked_apart(self, conversation: Conversation, upto: int, *, generation_prompt: bool) -> Rendered:
+        """Return what ``tracked`` returns, rendered by the template itself: nothing is replayed."""
+        given = self._given_for(conversation)
         if given.written > _MOST_WRITTEN:
             msg = f"each of its turns must be rendered from the beginning: {given.written:,} characters so far"
             raise RowError("template-limit", msg, "divide the conversation into several rows")
-        if self.streams and (whole or upto > _FEW):
-            run = Rendering(upto, given.earlier, prompted=generation_prompt)
-            try:
-                rendered = self._stream(conversation, given, run)
-            except RowError as error:
-                if error.code == "template-limit":
-                    raise
-                # The reference says it again, in its own words.
-                return self.tracked_apart(conversation, upto, generation_prompt=generation_prompt)
-            given.keep(run, whole=whole)
-            return rendered
-        return self.tracked_apart(conversation, upto, generation_prompt=generation_prompt)
-
-    def tracked_apart(self, conversation: Conversation, upto: int, *, generation_prompt: bool) -> Rendered:
-        """Return what ``tracked`` returns, rendered anew: nothing is taken over from any other rendering."""
-        given = self._given_for(conversation)
         messages = given.messages[:upto]
-        variables = self._variables(conversation, messages, given.tools, given.documents, prompted=generation_prompt)
-        rendered = Rendered.of(concat(self._pieces(conversation, *self._tracking, variables, [])))
+        tools = self._tools_of(conversation)
+        variables = self._variables(conversation, messages, tools, given.documents, prompted=generation_prompt)
+        rendered = Rendered.of(concat(self._pieces(conversation, *self._tracking, variables)))
         given.written += len(rendered)
         return rendered
 
     def forget(self) -> None:
         """Let go of all remembered conversations and their renderings: they take as much memory again."""
-        for given in self._given:
-            given.forget()
         self._given = []
-
-    def written(self, conversation: Conversation) -> int:
-        """Return how many characters of a conversation were rendered with origins; those taken over do not count."""
-        return self._given_for(conversation).written
-
-    def _stream(self, conversation: Conversation, given: Given, run: Rendering) -> Rendered:
-        environment, template = self._tracking
-        messages = Messages(given.messages, run.size, run)
-        variables = self._variables(conversation, messages, given.tools, given.documents, prompted=run.prompted)
-        environment.run = run
-        try:
-            # The hooks count what was written before them.
-            self._pieces(conversation, environment, template, variables, run.pieces)
-            return run.finish()
-        finally:
-            environment.run = None
 
     def _given_for(self, conversation: Conversation) -> Given:
         known = next((given for given in self._given if given.conversation is conversation), None)
-        given = known or self._new_given(conversation)
+        given = known or Given(conversation)
         if not self._given or given is not self._given[0]:
             held = [given, *(other for other in self._given if other is not given)]
             self._given = held[:_REMEMBERED]
-            for other in held[_REMEMBERED:]:
-                other.forget()
         return given
-
-    def _new_given(self, conversation: Conversation) -> Given:
-        return Given(conversation, self._tools_of(conversation))
 
     def _tools_of(self, conversation: Conversation) -> Any:
         """Return a conversation's tools with their origin; the last ones are kept, for most rows have the same."""
@@ -213,9 +221,8 @@ class ChatTemplate:
         environment: PlainEnvironment,
         template: jinja2.Template,
         variables: dict[str, Any],
-        pieces: list[str],
     ) -> list[str]:
-        """Return ``pieces``, to which each text that a template writes is added.
+        """Return the texts that a template writes.
 
         A conversation for which it went beyond its limits once is not tried again.
         """
@@ -224,6 +231,7 @@ class ChatTemplate:
         meter = environment.meter
         meter.reset()
         size = 0
+        pieces: list[str] = []
         try:
             with self.limits.running():
                 for piece in template.root_render_func(template.new_context(variables)):
@@ -240,37 +248,37 @@ class ChatTemplate:
 
 
 class Given:
-    """What a template is given of one conversation, with origins, and the renderings to take over from."""
+    """What a template is given of one conversation, with origins, and its rendering as a ``whole``.
 
-    def __init__(self, conversation: Conversation, tools: Any) -> None:
+    ``written`` counts the characters that were rendered by the template itself.
+    """
+
+    def __init__(self, conversation: Conversation) -> None:
         # A conversation is rendered many times in a row, and no template can change what it is given.
         self.conversation = conversation
-        self.messages = [tracked_message(message, index) for index, message in enumerate(conversation.messages)]
-        self.tools = tools
-        self.documents = track_all(conversation.documents, Part.DOCUMENTS)
-        self.whole: Rendering | None = None
-        self._latest: Rendering | None = None
+        self.whole: Rendered | None = None
         self.written = 0
+        ranges = any(message.ranges for message in conversation.messages)
+        self.replayable = conversation.documents is None and not ranges
 
-    @property
-    def earlier(self) -> list[Rendering]:
-        """The renderings to take over from, the whole first; none before there is one."""
-        return [] if self.whole is None else [self.whole, *([self._latest] if self._latest else [])]
+    @cached_property
+    def pairs(self) -> Pairs:
+        """The messages, each with the source of its content."""
+        return Pairs([(aliased(message.fields), _FIRST + _STEP * i) for i, message in enumerate(self.conversation.messages)])
 
-    def keep(self, run: Rendering, *, whole: bool) -> None:
-        """Keep a rendering, if there is anything to take over from it."""
-        self.written += run.written
-        if whole:
-            self.whole = run
-        elif run.loops:
-            if self._latest is not None:
-                self._latest.loops.clear()
-            self._latest = run
+    @cached_property
+    def messages(self) -> list[dict[str, Any]]:
+        """The messages with origins."""
+        return [tracked_message(message, index) for index, message in enumerate(self.conversation.messages)]
 
-    def forget(self) -> None:
-        """Let go of the renderings: they and their loops hold each other, and wait for the collector of cycles else."""
-        for run in self.earlier:
-            run.loops.clear()
+    @cached_property
+    def documents(self) -> Any:
+        """The documents with origins."""
+        return track_all(self.conversation.documents, Part.DOCUMENTS)
+
+
+_FIRST = source_of(0, Part.CONTENT)
+_STEP = source_of(1, Part.CONTENT) - _FIRST
 
 
 def refusal(error: BaseException) -> RowError:

@@ -22,13 +22,10 @@ from jinja2.compiler import Frame
 from jinja2.exceptions import SecurityError
 from jinja2.runtime import Context, LoopContext, Macro
 
-from maskprep.template.hooks import TemplateHooks, with_hooks
-from maskprep.template.prefix_reuse import ResumedLoop, loop_context
-from maskprep.template.sandbox.environment import OF_LOOPS, OF_TEXTS, GuardedEnvironment, GuardedGenerator
+from maskprep.template.sandbox.environment import OF_LOOPS, OF_TEXTS, GuardedEnvironment
 from maskprep.template.sandbox.limits import Limits
 from maskprep.template.strings.filters import COMPUTING, KEEPING, TRACKED, computed, lossy
 from maskprep.template.strings.markup import TrackedMarkup
-from maskprep.template.strings.message_list import Messages
 from maskprep.template.strings.percent import percent
 from maskprep.template.strings.printing import TrackedFormatter, concat, to_text
 from maskprep.template.strings.string import Tracked
@@ -105,15 +102,6 @@ class PlainEnvironment(GuardedEnvironment):
         self.globals["namespace"] = _Namespace
 
 
-class TrackingGenerator(GuardedGenerator):
-    """Generated code that watches its loops."""
-
-    def visit_Template(self, node: jinja2.nodes.Template, frame: Frame | None = None) -> None:  # noqa: N802 - jinja2's visitor names
-        super().visit_Template(node, frame)
-        # Names of the module are looked up when the code runs: this takes the place of what was imported above.
-        self.writeline("LoopContext = environment.loop_context")
-
-
 # What such a namespace holds is no method that would have to be looked at.
 _HARMLESS = frozenset({bool, int, float, str, type(None), Tracked, TrackedInt, TrackedFloat, dict, list})
 # What a template is to take things for: an attribute of their own would tell it where it runs.
@@ -122,19 +110,15 @@ _LIKENESS = {
     TrackedMarkup: markupsafe.Markup,
     TrackedInt: int,
     TrackedFloat: float,
-    Messages: list,
     TrackedList: list,
-    ResumedLoop: LoopContext,
 }
 
 
-class TrackingEnvironment(TemplateHooks, PlainEnvironment):
+class TrackingEnvironment(PlainEnvironment):
     """Renders the same text as ``PlainEnvironment``, as a ``Tracked`` string."""
 
-    code_generator_class = TrackingGenerator
-    loop_context = staticmethod(loop_context)
     mappings: frozenset[type] = frozenset([dict, TrackedDict])  # type: ignore[list-item]
-    simple: Mapping[type, frozenset[str]] = {ResumedLoop: OF_LOOPS, LoopContext: OF_LOOPS, Tracked: OF_TEXTS}
+    simple: Mapping[type, frozenset[str]] = {LoopContext: OF_LOOPS, Tracked: OF_TEXTS}
 
     def __init__(self, now: datetime, limits: Limits | None = None) -> None:
         """Make an environment whose ``strftime_now`` always tells ``now``."""
@@ -164,9 +148,6 @@ class TrackingEnvironment(TemplateHooks, PlainEnvironment):
         """Tell whether a template may read an attribute: none that only tracked values have."""
         like = _LIKENESS.get(type(obj))
         return super().is_safe_attribute(obj, attr, value) and (like is None or hasattr(like, attr))
-
-    def _parse(self, source: str, name: str | None, filename: str | None) -> jinja2.nodes.Template:
-        return with_hooks(super()._parse(source, name, filename), self)
 
     def getattr(self, obj: Any, attribute: str) -> Any:
         """Look up an attribute. The methods of a plain string become those of a tracked one."""

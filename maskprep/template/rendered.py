@@ -12,8 +12,8 @@ import numpy as np
 
 from maskprep.arrays import Ints
 from maskprep.policy import Part
-from maskprep.template.strings.origin import has_notation, is_lost, message_of, part_of
-from maskprep.template.strings.runs import Runs, runs_of
+from maskprep.template.strings.origin import NOTATION, has_notation, is_lost, message_of, part_of
+from maskprep.template.strings.runs import Runs, merge, runs_of
 
 
 def count_visible(text: str) -> int:
@@ -223,6 +223,101 @@ class Rendered:
         if not self.root.text.startswith(other.text, position) or position + len(other) > len(self):
             return False
         return self.part(position, position + len(other)).runs == other.runs
+
+
+_Owned = tuple[int, int, list[tuple[str, int]], int, int]
+"""Where the texts of a message begin and end, which they are, and where those of others end before and begin behind."""
+
+
+def _owned(texts: list[str], sources: list[int]) -> dict[int, _Owned | None]:
+    """Return the texts of each message, None for those between which others stand, or that are not known apart."""
+    found: dict[int, _Owned | None] = {}
+    position = edge = 0
+    latest = first = last = 0
+    own: list[tuple[str, int]] = []
+    for text, source in zip(texts, sources, strict=True):
+        start, position = position, position + len(text)
+        if not source or not text:
+            continue
+        owner = message_of(source) + 2
+        if owner != latest:
+            if latest:
+                found[latest - 2] = None if latest - 2 in found else (first, last, own, edge, start)
+                edge = last
+            latest, first, own = owner, start, []
+        own.append((text, source))
+        last = position
+    if latest:
+        found[latest - 2] = None if latest - 2 in found else (first, last, own, edge, position)
+    return found
+
+
+class Replayed(Rendered):
+    """A rendering as it was replayed: ``texts``, and the source of each; put together when it is asked for."""
+
+    __slots__ = ("_owned", "_runs", "_text", "sources_of", "texts")
+    texts: list[str]
+    sources_of: list[int]
+    _text: str
+    _runs: Runs | None
+    _owned: dict[int, _Owned | None] | None
+
+    def __init__(self, texts: list[str], sources: list[int], text: str | None = None) -> None:
+        """Keep the texts, some of which may be empty, and their sources; ``text`` is what they are joined."""
+        put = object.__setattr__
+        put(self, "_known", [])
+        put(self, "texts", texts)
+        put(self, "sources_of", sources)
+        put(self, "_text", "".join(texts) if text is None else text)
+        put(self, "_runs", None)
+        put(self, "_owned", None)
+
+    @property
+    def text(self) -> str:
+        return self._text
+
+    @property
+    def runs(self) -> Runs:
+        if self._runs is None:
+            object.__setattr__(self, "_runs", merge(zip(map(len, self.texts), self.sources_of, strict=True)))
+        assert self._runs is not None
+        return self._runs
+
+    def __len__(self) -> int:
+        return len(self._text)
+
+    def between(self, start: int, stop: int) -> str:
+        return self._text[start:stop]
+
+    def own_pieces(self, message: int) -> _Owned | None:
+        """Return the pieces of text of one message where they stand together, None where they don't or are lost."""
+        if self._owned is None:
+            object.__setattr__(self, "_owned", _owned(self.texts, self.sources_of))
+        assert self._owned is not None
+        return self._owned.get(message)
+
+    def sources(self, start: int, stop: int) -> Iterable[int]:
+        if start == 0 and stop >= len(self):
+            return {source for text, source in zip(self.texts, self.sources_of, strict=True) if text}
+        return Rendered.sources(self, start, stop)
+
+    def prints(self, part: Part) -> bool:
+        return max(self.sources_of, default=0) >= NOTATION and Rendered.prints(self, part)
+
+    @property
+    def lost(self) -> bool:
+        return any(map(is_lost, self.sources_of)) and bool(Rendered.lost.__get__(self))
+
+    def within(self, whole: Rendered) -> Rendered:
+        """Return the same as the beginning of ``whole``, which it shares, if it is that; else itself."""
+        if not isinstance(whole, Replayed) or not self.texts:
+            return self
+        last = len(self.texts) - 1
+        if self.texts[:last] != whole.texts[:last] or self.sources_of[:last] != whole.sources_of[:last]:
+            return self
+        if len(whole.texts) <= last or self.sources_of[last] or whole.sources_of[last]:
+            return self
+        return Beginning(whole, len(self)) if whole.texts[last].startswith(self.texts[last]) else self
 
 
 class Beginning(Rendered):

@@ -83,7 +83,8 @@ def write(watch: Watch, piece: Any, written: list[tuple[str, int]], target: str 
             watch.put(code_of(each), target)
             written += each.value.pieces()
         elif isinstance(each, Watched) and each.kind is str:
-            watch.write(code_of(each), each.source, target)
+            known = watch.constant(each.code)
+            watch.write(code_of(each if known is None else known), each.source, target)
             written.append((each.value, each.origin))
         else:
             raise UnlearnableError("what is no text, written")

@@ -13,6 +13,8 @@ than the logarithm of the number of leaves. An answer that was never met raises 
 
 from __future__ import annotations
 
+import re
+from ast import literal_eval
 from collections.abc import Callable
 from typing import Any
 
@@ -55,7 +57,7 @@ class _Writer:
 
     def flush(self, depth: int) -> None:
         """Write what waits to be written, in as few calls as there can be."""
-        waiting, self.waiting = self.waiting, []
+        waiting, self.waiting = _merged(self.waiting), []
         texts, sources = _lists(self.target)
         if len(waiting) == 1:
             self.line(depth, f"{texts}.append({waiting[0][0]}); {sources}.append({waiting[0][1]})")
@@ -94,9 +96,11 @@ class _Writer:
                 self.line(depth, f"{texts} += {held}; {sources} += {whose}")
         elif kind == "loop":
             self.flush(depth)
-            self.line(depth, f"for {given[0]} in {given[1]}:")
             assert node.loop is not None
+            head = len(self.lines)
+            self.line(depth, "")
             self.tree(node.loop, depth + 1)
+            self.lines[head] = " " * depth + _heading(*given, "\n".join(self.lines[head + 1 :]))
         else:
             self._leaf(kind, depth)
             return None
@@ -119,8 +123,23 @@ class _Writer:
             self.line(depth, f"if {_condition(kind, code, other)}:")
             self.tree(branch, depth + 1)
         if not (kind == "if" and others):
-            self.line(depth, f"if not ({_condition(kind, code, answer)}): raise MissError")
+            self.line(depth, f"if {_condition(kind, code, answer, met=False)}: raise MissError")
         return last
+
+
+def _merged(waiting: list[tuple[str, str]]) -> list[tuple[str, str]]:
+    """Return what is to be written with constants that stand side by side as one."""
+    merged: list[tuple[str, str]] = []
+    for code, source in waiting:
+        if merged and _is_text(code) and _is_text(merged[-1][0]):
+            merged[-1] = repr(literal_eval(merged[-1][0]) + literal_eval(code)), source
+        else:
+            merged.append((code, source))
+    return merged
+
+
+def _is_text(code: str) -> bool:
+    return code[0] in "'\""
 
 
 def _lists(buffer: str) -> tuple[str, str]:
@@ -128,7 +147,16 @@ def _lists(buffer: str) -> tuple[str, str]:
     return (f"{buffer}t", f"{buffer}s") if buffer else ("texts", "sources")
 
 
-def _condition(kind: str, code: str, answer: Any) -> str:
+def _heading(targets: str, items: str, body: str) -> str:
+    """Return the first line of a loop, which counts where the number is asked for."""
+    number, item = targets.split(", ", 1)
+    if re.search(rf"\b{number}\b", body):
+        return f"for {targets} in enumerate({items}):"
+    return f"for {item} in {items}:"
+
+
+def _condition(kind: str, code: str, answer: Any, *, met: bool = True) -> str:
     if kind == "if":
-        return code if answer else f"not ({code})"
-    return f"type({code}) is {KINDS[answer]}" if kind == "type" else f"{code} == {answer!r}"
+        return code if answer == met else f"not {code}" if code[0] == "(" or code.isidentifier() else f"not ({code})"
+    operator = ("is" if met else "is not") if kind == "type" else "==" if met else "!="
+    return f"type({code}) {operator} {KINDS[answer]}" if kind == "type" else f"{code} {operator} {answer!r}"

@@ -94,7 +94,9 @@ def _field(message: Message, key: str) -> Watched:
 
 def _at(environment: WatchingEnvironment, obj: Watched, index: Any) -> Any:
     watch, kind = obj.watch, obj.kind
-    if not watch.ask("-len({0}) <= {1} < len({0})", obj, index):
+    constant = not isinstance(index, Watched)
+    room = "-len({0}) <= {1} < len({0})" if not constant else "len({0}) > {1}" if index >= 0 else "len({0}) >= -{1}"
+    if not watch.ask(room, obj, index):
         number = index.value if isinstance(index, Watched) else index
         return environment.undefined(obj=obj.value, name=number)
     if kind is Pairs:

@@ -88,7 +88,7 @@ class WatchedLoop:
         self.position = -1
         self._left = False
         targets = f"i{self.depth}, {self._target()}"
-        self.ran = watch.begin_loop(targets, f"enumerate({self.code})")
+        self.ran = watch.begin_loop(targets, self.code)
         environment.running.append(self)
 
     def _target(self) -> str:

@@ -14,7 +14,7 @@ import jinja2
 
 from maskprep.template.learnt.code import Replay, compiled
 from maskprep.template.learnt.environment import WatchingEnvironment, rendered
-from maskprep.template.learnt.runtime import MissError, Pairs, SlowError
+from maskprep.template.learnt.runtime import Pairs, SlowError
 from maskprep.template.learnt.tree import ContradictionError, Node
 from maskprep.template.learnt.values import Fact, Watched
 from maskprep.template.learnt.watch import Event, UnlearnableError, Watch
@@ -49,7 +49,6 @@ class Program:
         self._tree = Node()
         self._replay: Replay | None = None
         self._new = 0
-        self._compiled = 0
         self._leaves = 0
         try:
             self._environment = WatchingEnvironment(now, limits)
@@ -113,11 +112,8 @@ class Program:
             self.note, self._replay = f"it contradicts itself: {error}", None
             return
         self._new += 1
-        if self._new * 4 >= self._compiled:
-            self._compiled += self._new
+        if self._new * 10 >= self._leaves:
             self._new = 0
             self._leaves = self._tree.count()
             self._replay = compiled(self._tree)
 
-
-__all__ = ["MissError", "Program", "Written"]

@@ -35,6 +35,12 @@ class Pairs(list[tuple[dict[str, Any], int]]):
     __slots__ = ()
 
 
+class Sourced(tuple[Any, int, int]):
+    """A value of a message in a namespace: with its source, and what calls it holds (``with_calls``)."""
+
+    __slots__ = ()
+
+
 def tracked(*pieces: tuple[str, int]) -> Tracked:
     """Return texts joined, each of which comes from the source beside it."""
     return concat([piece if isinstance(piece, Tracked) else Tracked(piece, source) for piece, source in pieces])

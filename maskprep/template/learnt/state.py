@@ -7,12 +7,9 @@ from typing import Any
 import jinja2.utils
 from jinja2.runtime import Undefined
 
-from maskprep.template.learnt.values import Fact, Joined, Message, Watched
+from maskprep.template.learnt.runtime import Sourced
+from maskprep.template.learnt.values import OF_TEMPLATE, Fact, Joined, Message, Watched
 from maskprep.template.learnt.watch import KINDS, Scope, UnlearnableError, Watch, code_of, value_of
-from maskprep.template.strings.origin import TEMPLATE
-
-Held = tuple[Any, int, int]
-"""A value, its origin, and whether it holds tool calls (``Watched.calls``)."""
 
 
 class State(jinja2.utils.Namespace):
@@ -26,7 +23,7 @@ class State(jinja2.utils.Namespace):
         super().__init__()
         self._put("watch", watch)
         self._put("name", "n" + watch.name())
-        self._put("held", dict[str, Held]())
+        self._put("held", dict[str, Any]())
         self._put("set_in", dict[str, tuple[Scope, int, Any]]())
 
     def _put(self, name: str, value: Any) -> None:
@@ -62,37 +59,36 @@ class State(jinja2.utils.Namespace):
         return self._snapshot(name)
 
     def _snapshot(self, name: str) -> Any:
-        watch = self.watch
-        value, origin, calls = self.held[name]
-        number = watch.name()
-        code, source = "v" + number, "s" + number
-        watch.bind_code(f"{code}, {source}, c{number}", f"{self.name}_{name}")
-        if watch.kind_of(code, value) is tuple:
-            message = watch.name()
-            watch.bind_code(f"v{message}, s{message}", code)
-            return Message(watch, "v" + message, value[0], "s" + message, value[1])
-        if type(value) in (int, bool, float):
-            if watch.ask("{0} == 0", Fact(watch, source, origin)):
-                return Fact(watch, code, value)
-        if watch.kind_of(code, value) in (list, dict) and not watch.ask("{0} == 0", Fact(watch, f"c{number}", calls)):
-            raise UnlearnableError("tool calls in a namespace")
-        return Watched(watch, code, value, source, origin)
+        watch, value = self.watch, self.held[name]
+        code = "v" + watch.name()
+        watch.bind_code(code, f"{self.name}_{name}")
+        kind = watch.kind_of(code, value)
+        number = watch.name() if kind in (tuple, Sourced) else ""
+        if kind is tuple:
+            watch.bind_code(f"v{number}, s{number}", code)
+            return Message(watch, "v" + number, value[0], "s" + number, value[1])
+        if kind is Sourced:
+            watch.bind_code(f"v{number}, s{number}, c{number}", code)
+            if not watch.ask("{0} == 0", Fact(watch, "c" + number, value[2])):
+                raise UnlearnableError("tool calls in a namespace")
+            return Watched(watch, "v" + number, value[0], "s" + number, value[1])
+        return Fact(watch, code, value) if kind in (int, bool, float) else Watched(watch, code, value)
 
 
-def _stored(value: Any) -> tuple[str, Held]:
-    """Return the code of a value, as a namespace holds it: with its source, and whether it holds calls; and all that."""
+def _stored(value: Any) -> tuple[str, Any]:
+    """Return the code of a value, as a namespace holds it, and what that is now."""
     if isinstance(value, Joined):
         value = value.tracked()
     if isinstance(value, Undefined):
         raise UnlearnableError("what is not defined, in a namespace")
     if isinstance(value, Message):
-        return f"({value.code}, {value.source}), 0, 0", ((value.value, value.origin), TEMPLATE, 0)
-    if isinstance(value, Watched):
-        if type(value.value) not in KINDS:
-            raise UnlearnableError("a value of an unknown type, in a namespace")
-        held = value.value, value.origin, value.calls
-        return f"{value.code}, {value.source}, {value.calls}", held
-    return f"{code_of(value)}, 0, 0", (value_of(value), TEMPLATE, 0)
+        return f"({code_of(value)}, {value.source})", (value.value, value.origin)
+    if isinstance(value, Watched) and type(value.value) not in KINDS:
+        raise UnlearnableError("a value of an unknown type, in a namespace")
+    if isinstance(value, Watched) and (value.source != OF_TEMPLATE or value.calls):
+        held = Sourced((value.value, value.origin, value.calls))
+        return f"Sourced(({code_of(value)}, {value.source}, {value.calls}))", held
+    return code_of(value), value_of(value)
 
 
 def _loops(scope: Scope) -> int:

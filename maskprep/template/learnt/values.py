@@ -69,10 +69,22 @@ class Watched(Coded):
         return self.told(f"{{0}} {operator} {{1}}", other)
 
     def __eq__(self, other: object) -> Any:
-        return self._compared("==", other)
+        return self._is(other, "==")
 
     def __ne__(self, other: object) -> Any:
-        return self._compared("!=", other)
+        return self._is(other, "!=")
+
+    def _is(self, other: object, operator: str) -> Any:
+        """Compare with a constant: where it is the same, the template has the constant as good as the value."""
+        if type(other) is not str or self.source != OF_TEMPLATE:
+            return self._compared(operator, other)
+        known = self.watch.constant(self.code)
+        if known is not None:
+            return (known == other) == (operator == "==")
+        answer = self.watch.ask("{0} == {1}", self, other)
+        if answer:
+            self.watch.scope.equal[self.code] = other
+        return answer == (operator == "==")
 
     def __lt__(self, other: Any) -> Any:
         return self._compared("<", other)

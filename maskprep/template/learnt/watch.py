@@ -30,12 +30,19 @@ class UnlearnableError(Exception):
 
 @dataclass(slots=True)
 class Scope:
-    """What was written down of the template's main program, or of one iteration of a loop; ``known`` are types."""
+    """What was written down of the template's main program, or of one iteration of a loop, and what is known since.
+
+    ``known`` are types, by name; ``answers`` those of questions, ``names`` those of what was computed, both by code;
+    ``equal`` the names that are as good as a constant of the template's.
+    """
 
     depth: int
     events: list[Event] = field(default_factory=list)
     count: int = 0
     known: dict[str, type] = field(default_factory=dict)
+    answers: dict[str, bool] = field(default_factory=dict)
+    names: dict[str, tuple[str, Any]] = field(default_factory=dict)
+    equal: dict[str, Any] = field(default_factory=dict)
     ran: Ran | None = None
 
 
@@ -78,8 +85,13 @@ class Watch:
     def ask(self, code: str, *given: Any) -> bool:
         """Ask a question that is answered with yes or no, and return the answer."""
         question, answer = self.compute(code, *given)
-        self.scope.events.append(("if", question, bool(answer)))
-        return bool(answer)
+        for scope in reversed(self.scopes):
+            if question in scope.answers:
+                return scope.answers[question]
+        answer = bool(answer)
+        self.scope.answers[question] = answer
+        self.scope.events.append(("if", question, answer))
+        return answer
 
     def kind_of(self, name: str, value: Any) -> type:
         """Ask for the type of a value, unless that is known."""
@@ -95,14 +107,25 @@ class Watch:
 
     def exactly(self, name: str, value: Any) -> None:
         """Ask whether it is this very value."""
+        if self.constant(name) == value:
+            return
+        self.scope.equal[name] = value
         self.scope.events.append(("value", name, value))
 
     def bind(self, code: str, *given: Any) -> tuple[str, Any]:
         """Compute a value, give it a name, and return both."""
         computed, value = self.compute(code, *given)
+        for scope in reversed(self.scopes):
+            if computed in scope.names:
+                return scope.names[computed]
         name = "v" + self.name()
+        self.scope.names[computed] = name, value
         self.scope.events.append(("bind", name, computed))
         return name, value
+
+    def constant(self, name: str) -> Any:
+        """Return the constant that a value is known to be equal to, None where there is none."""
+        return next((scope.equal[name] for scope in reversed(self.scopes) if name in scope.equal), None)
 
     def bind_code(self, targets: str, code: str) -> None:
         """Write down that names are bound, whose values the caller knows."""
@@ -167,6 +190,7 @@ KINDS: dict[type, str] = {
     tuple: "tuple",
     Tracked: "Tracked",
     runtime.Pairs: "Pairs",
+    runtime.Sourced: "Sourced",
 }
 """The types of values that a replay meets, with their names in its code. A tuple is one of ``Pairs``."""
 

@@ -13,7 +13,6 @@ from jinja2.runtime import Undefined
 from jinja2.sandbox import SandboxedFormatter
 
 from maskprep.template.strings.markup import TrackedMarkup
-from maskprep.template.strings.message_list import Messages
 from maskprep.template.strings.origin import MIXED, NOTATION, TEMPLATE, lost
 from maskprep.template.strings.runs import deep_sources, merge, runs_of
 from maskprep.template.strings.string import Tracked
@@ -64,7 +63,7 @@ def notation(value: Any) -> Iterator[str]:
             yield Tracked(": ", source)
             yield from _of(source, item)
         yield Tracked("}", source)
-    elif type(value) in (list, tuple, TrackedList, Messages):
+    elif type(value) in (list, tuple, TrackedList):
         source = getattr(value, "_source", TEMPLATE)
         opening, closing = ("(", ",)" if len(value) == 1 else ")") if type(value) is tuple else ("[", "]")
         yield Tracked(opening, source)
@@ -142,14 +141,14 @@ class _Json:
             yield self.text(value, runs[0][1] if len(runs) == 1 else source)
         elif isinstance(value, Mapping) and isinstance(value, dict):
             yield from self.mapping(value, newline, getattr(value, "_source", TEMPLATE))
-        elif isinstance(value, list | tuple | Messages):
+        elif isinstance(value, list | tuple):
             yield from self.sequence(value, newline, getattr(value, "_source", TEMPLATE))
         elif isinstance(value, TrackedInt | TrackedFloat):
             yield Tracked(json.dumps(bare(value)), value._source)
         else:
             yield Tracked(json.dumps(value), source)
 
-    def sequence(self, value: Sequence[Any] | Messages, newline: str, source: int) -> Iterator[str]:
+    def sequence(self, value: Sequence[Any], newline: str, source: int) -> Iterator[str]:
         if not value:
             yield Tracked("[]", source)
             return

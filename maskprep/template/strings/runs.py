@@ -13,7 +13,6 @@ from typing import Any
 from jinja2.runtime import Undefined
 from jinja2.utils import Namespace
 
-from maskprep.template.strings.message_list import Messages
 from maskprep.template.strings.origin import MIXED, TEMPLATE
 
 Runs = tuple[tuple[int, int], ...]
@@ -95,7 +94,7 @@ def deep_sources(values: Iterable[Any]) -> set[int]:
             if isinstance(value, Mapping | list):
                 seen.add(id(value))
                 stack.extend(_inside(value))
-        elif isinstance(value, Mapping | list | tuple | set | KeysView | ValuesView | ItemsView | Messages):
+        elif isinstance(value, Mapping | list | tuple | set | KeysView | ValuesView | ItemsView):
             seen.add(id(value))
             stack.extend(_inside(value))
         elif isinstance(value, Namespace):

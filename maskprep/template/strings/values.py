@@ -10,7 +10,6 @@ import operator
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from maskprep.template.strings.message_list import Messages
 from maskprep.template.strings.origin import lost
 from maskprep.template.strings.runs import deep_sources
 from maskprep.template.strings.string import Tracked
@@ -90,7 +89,7 @@ def untrack(value: Any) -> Any:
         return bare(value)
     if type(value) in (dict, TrackedDict):
         return {untrack(key): untrack(item) for key, item in value.items()}
-    if type(value) in (list, TrackedList, Messages):
+    if type(value) in (list, TrackedList):
         return [untrack(item) for item in value]
     return tuple(map(untrack, value)) if type(value) is tuple else value
 

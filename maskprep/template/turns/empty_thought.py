@@ -31,6 +31,15 @@ class EmptyThoughts:
         """Forget which texts in front of completions end with an empty thought."""
         self._known.clear()
 
+    def known(self, lead: str) -> tuple[int, int] | None:
+        """Return where in the text in front of a completion an empty thought stands, None where that is not known."""
+        if not lead or not lead.strip():
+            return 0, 0
+        element = _EMPTY_ELEMENT.search(lead)
+        if element is not None:
+            return element.start(), element.end()
+        return (0, len(lead) if self._known[lead] else 0) if lead in self._known else None
+
     def find(self, conversation: Conversation, message: int, text: Rendered, start: int) -> tuple[int, int]:
         """Return where an empty thought of assistant ``message`` begins and ends.
 
@@ -40,14 +49,13 @@ class EmptyThoughts:
         place = text.first_source(start)
         own = place[0] if place else len(text)
         lead = text.between(start, own)
-        if not lead.strip() or own == len(text):
+        if own == len(text):
             return start, start
-        element = _EMPTY_ELEMENT.search(lead)
-        if element is not None:
-            return start + element.start(), start + element.end()
-        if lead not in self._known:
+        found = self.known(lead)
+        if found is None:
             self._known[lead] = self._is_empty_thought(conversation, message, text.between(0, own))
-        return (start, own) if self._known[lead] else (start, start)
+            found = 0, len(lead) if self._known[lead] else 0
+        return start + found[0], start + found[1]
 
     def _is_empty_thought(self, conversation: Conversation, message: int, before: str) -> bool:
         """Tell whether ``before``, all that precedes the message's text, is what a thought would be put into."""

@@ -32,6 +32,7 @@ from maskprep.template.turns.audit import Audit, check_plainly, drawn_by, one_in
 from maskprep.template.turns.completion import check_completion
 from maskprep.template.turns.empty_thought import EmptyThoughts
 from maskprep.template.turns.ending import Ending, lost_text
+from maskprep.template.turns.regular import regular_turn
 from maskprep.template.turns.stop_tokens import Stops
 from maskprep.template.turns.turn import Fit, Turn
 
@@ -69,10 +70,31 @@ class TurnFinder:
             RowError: ``template-error``, ``prompt-mismatch``, ``content-dropped``, ``foreign-text`` or
                 ``provenance-lost``, or ``render-differs``, should a rendering with origins have another text.
         """
-        search = _TurnProof(self, conversation, message, whole)
-        if self.audit.wants([search.kind()], drawn_by(whole) + str(message), one_in=one_in(conversation)):
-            search.audit()
-        return search.turn()
+        wanted = self.audit.wants([kind(conversation, message)], drawn_by(whole) + str(message), one_in(conversation))
+        regular = regular_turn(self.template, self.stops, self.thoughts, conversation, message, whole)
+        if regular is None:
+            search = _TurnProof(self, conversation, message, whole)
+            if wanted:
+                self._check(conversation, message, search.prompt.text, search.continued.text)
+            return search.turn()
+        turn, prompt = regular
+        if wanted:
+            self._check(conversation, message, prompt, turn.text.text)
+        return turn
+
+    def _check(self, conversation: Conversation, message: int, prompt: str, continued: str) -> None:
+        """Compare prompt(k) and continued(k) with the plain renderings. Raises ``RowError`` where they differ."""
+        try:
+            check_plainly(self.template, conversation, message, prompt, continued)
+        except RowError:
+            self.template.replays = False
+            raise
+
+
+def kind(conversation: Conversation, message: int) -> Hashable:
+    """Return a turn's kind: where an audit finds nothing wrong with one turn, it holds for those of its kind."""
+    shapes = tuple(map(shape, conversation.messages[max(0, message - 1) : message + 2]))
+    return (surroundings(conversation), min(message, 3), shapes)
 
 
 class _TurnProof:
@@ -96,20 +118,6 @@ class _TurnProof:
         except RowError:
             # In the words that Python has for the plain conversation, which know nothing of tracked types.
             self.template.plain(self.conversation, self.message, generation_prompt=True)
-            raise
-
-    def kind(self) -> Hashable:
-        """Return the turn's kind: where an audit finds nothing wrong with one turn, it holds for those of its kind."""
-        shapes = tuple(map(shape, self.conversation.messages[max(0, self.message - 1) : self.message + 2]))
-        shared = tuple(text.root is self.whole for text in (self.prompt, self.continued))
-        return (surroundings(self.conversation), min(self.message, 3), shapes, shared)
-
-    def audit(self) -> None:
-        """Compare prompt(k) and continued(k) with the plain renderings. Raises ``RowError`` where they differ."""
-        try:
-            check_plainly(self.template, self.conversation, self.message, self.prompt.text, self.continued.text)
-        except RowError:
-            self.template.streams = False
             raise
 
     def turn(self) -> Turn:

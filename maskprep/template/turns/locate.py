@@ -7,9 +7,10 @@ from collections.abc import Iterable, Mapping
 
 from maskprep.conversation import Conversation
 from maskprep.template.chat_template import ChatTemplate
-from maskprep.template.rendered import Rendered, count_visible
+from maskprep.template.rendered import Rendered, Replayed, count_visible
 from maskprep.template.strings.origin import TEMPLATE
 from maskprep.template.turns.finder import generation_prompt
+from maskprep.template.turns.regular import RegularTurn, place_of
 from maskprep.template.turns.stop_tokens import Stops
 from maskprep.template.turns.turn import Turn
 
@@ -24,6 +25,11 @@ def locate(
     """
     found = {}
     for turn in turns:
+        if isinstance(turn, RegularTurn) and isinstance(whole, Replayed):
+            place = place_of(turn, whole, stops)
+            if place is not None:
+                found[turn.message] = place
+                continue
         own = None if whole.lost else whole.extent_like(turn.message, turn.text.amounts(turn.message))
         if own is None:
             continue

@@ -66,7 +66,7 @@ class SequenceAudit:
         if single:
             kinds |= {kind for made in prepared.sequences for kind in _kinds(made)}
         if not self._audit.knows(kinds):
-            self._audit.wants(kinds, "")
+            self._audit.wants(kinds, 0)
             count = max(count, turns_to_audit(self._audit.mode, new=True))
         if count:
             self._check(proved, prepared, history, count)

@@ -16,7 +16,7 @@ from maskprep.examples.unasked import with_unasked
 from maskprep.policy import NO_ADAPTATIONS, AuditMode, Policy
 from maskprep.template.chat_template import ChatTemplate
 from maskprep.template.rendered import Rendered
-from maskprep.template.turns.audit import Audit, shape, surroundings
+from maskprep.template.turns.audit import Audit, Kinds, checksum
 from maskprep.template.turns.finder import TurnFinder
 from maskprep.template.turns.proved import Proved
 from maskprep.template.turns.prover import Prover, read_as_chosen
@@ -101,9 +101,9 @@ class Proofs:
 
         Rows of a new kind are compared, and a sample of the others. Return how many turns of the row to audit.
         """
-        kinds = {(surroundings(conversation), *shape(message)) for message in conversation.messages}
+        kinds = Kinds(conversation).of_messages()
         new = not self._audit.knows(kinds)
-        if not self._audit.wants(kinds, whole.text):
+        if not self._audit.wants(kinds, checksum(whole.text)):
             return 0
         self._check(self._template, conversation, whole.text)
         return turns_to_audit(self._audit.mode, new=new)

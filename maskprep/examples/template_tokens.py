@@ -54,7 +54,7 @@ def _scaffolds(template: ChatTemplate, finder: TurnFinder) -> Iterator[str]:
             if message.role != "assistant":
                 continue
             try:
-                turn = finder.find(ready, index, whole)
+                turn = finder.of(ready, whole).find(index)
             except RowError:
                 continue
             yield from _own_text(turn.text.part(turn.start, turn.stop))

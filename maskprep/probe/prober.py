@@ -126,7 +126,7 @@ class Prober:
             template = self.template(sample)
             try:
                 conversation, whole = readable(template, self.conversation(sample))
-                self._turns[key] = TurnFinder(template, self.stops, mismatch).find(conversation, message, whole)
+                self._turns[key] = TurnFinder(template, self.stops, mismatch).of(conversation, whole).find(message)
             except RowError as error:
                 self._turns[key] = error
         return self._turns[key]

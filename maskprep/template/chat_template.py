@@ -124,7 +124,7 @@ class ChatTemplate:
         they can be.
         """
         given = self._given_for(conversation)
-        whole = upto == len(given.messages) and not generation_prompt
+        whole = upto == len(conversation.messages) and not generation_prompt
         if whole and given.whole is not None:
             return given.whole
         rendered = self._replayed(conversation, given, upto, prompted=generation_prompt)
@@ -186,6 +186,8 @@ class ChatTemplate:
         self._given = []
 
     def _given_for(self, conversation: Conversation) -> Given:
+        if self._given and self._given[0].conversation is conversation:
+            return self._given[0]
         known = next((given for given in self._given if given.conversation is conversation), None)
         given = known or Given(conversation)
         if not self._given or given is not self._given[0]:
@@ -264,7 +266,9 @@ class Given:
     @cached_property
     def pairs(self) -> Pairs:
         """The messages, each with the source of its content."""
-        return Pairs([(aliased(message.fields), _FIRST + _STEP * i) for i, message in enumerate(self.conversation.messages)])
+        return Pairs(
+            [(aliased(message.fields), _FIRST + _STEP * i) for i, message in enumerate(self.conversation.messages)]
+        )
 
     @cached_property
     def messages(self) -> list[dict[str, Any]]:

@@ -18,7 +18,6 @@ import jinja2.nodes
 import jinja2.parser
 import jinja2.utils
 import markupsafe
-from jinja2.compiler import Frame
 from jinja2.exceptions import SecurityError
 from jinja2.runtime import Context, LoopContext, Macro
 

@@ -35,9 +35,9 @@ def test_kinds_of_rows_are_checked_again_the_first_time_and_renderings_are_trust
     spent = []
     for number in range(4):
         if number == 2:
-            preparer.templates[False].streams = False
+            preparer.templates[False].replays = False
             preparer.begin()
-            assert preparer.templates[False].streams
+            assert preparer.templates[False].replays
         before = len(asked)
         messages = (user(f"How many are {number}?"), assistant(f"There are {number}."))
         preparer.prepare(Conversation(tuple(map(Message, messages))))

@@ -17,7 +17,7 @@ from maskprep.template.learnt import filters, lookups
 from maskprep.template.learnt.buffers import Buffer, join_pieces, write
 from maskprep.template.learnt.loops import NativeLoop, WatchedLoop, WatchedLoopContext, enter
 from maskprep.template.learnt.state import State
-from maskprep.template.learnt.values import Joined, Method, Numbers, Watched
+from maskprep.template.learnt.values import Joined, Method, Watched
 from maskprep.template.learnt.watch import UnlearnableError, Watch
 from maskprep.template.sandbox.environment import GuardedGenerator
 from maskprep.template.sandbox.limits import Limits

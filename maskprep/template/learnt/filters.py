@@ -76,7 +76,11 @@ def holds(values: Any) -> bool:
 
 def _trim(environment: WatchingEnvironment, value: Any, chars: str | None = None) -> Any:
     text = environment.to_text(value)
-    return call_method(environment, Method(text, "strip"), (chars,), {}) if isinstance(text, Watched) else text.strip(chars)
+    return (
+        call_method(environment, Method(text, "strip"), (chars,), {})
+        if isinstance(text, Watched)
+        else text.strip(chars)
+    )
 
 
 def _length(_environment: WatchingEnvironment, value: Any) -> Any:
@@ -120,7 +124,11 @@ def _items(environment: WatchingEnvironment, value: Any) -> Any:
 
 
 def _dictsort(
-    environment: WatchingEnvironment, value: Any, case_sensitive: bool = False, by: str = "key", reverse: bool = False  # noqa: FBT001, FBT002 - jinja2's own signature
+    environment: WatchingEnvironment,
+    value: Any,
+    case_sensitive: bool = False,
+    by: str = "key",
+    reverse: bool = False,  # noqa: FBT001, FBT002 - jinja2's own signature
 ) -> Any:
     if value.kind is not dict or case_sensitive or by != "key" or reverse:
         raise UnlearnableError("the items of a mapping in an order of their own")
@@ -187,7 +195,9 @@ def _join(environment: WatchingEnvironment, value: Any, d: Any = "", attribute: 
 
 
 def _replace(environment: WatchingEnvironment, s: Any, old: Any, new: Any, count: int | None = None) -> Any:
-    return call_method(environment, Method(environment.to_text(s), "replace"), (old, new, -1 if count is None else count), {})
+    return call_method(
+        environment, Method(environment.to_text(s), "replace"), (old, new, -1 if count is None else count), {}
+    )
 
 
 def _case(name: str) -> Wrapped:
@@ -392,7 +402,10 @@ def call_other(environment: WatchingEnvironment, function: Any, args: tuple[Any,
 
 def operation(environment: WatchingEnvironment, operator: str, left: Any, right: Any) -> Any:
     """Compute such as ``left + right``."""
-    kinds = [str if isinstance(each, Joined) else each.kind if isinstance(each, Watched) else type(each) for each in (left, right)]
+    kinds = [
+        str if isinstance(each, Joined) else each.kind if isinstance(each, Watched) else type(each)
+        for each in (left, right)
+    ]
     if operator == "+" and all(kind in (str, Tracked) for kind in kinds):
         return join_pieces(environment.watch, [left, right])
     if operator in {"+", "*", "%"} and all(kind in (int, bool, float) for kind in kinds):

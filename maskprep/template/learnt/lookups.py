@@ -20,7 +20,12 @@ if TYPE_CHECKING:
 _LONGEST = 60  # characters of a text that may be told from all others
 _CONTENT = source_of(0, Part.CONTENT)
 _SHADED = shaded(0, CALL_ID)
-_METHODS = {str: frozenset(dir(str)), dict: frozenset(dir(dict)), list: frozenset(dir(list)), Tracked: frozenset(dir(str))}
+_METHODS = {
+    str: frozenset(dir(str)),
+    dict: frozenset(dir(dict)),
+    list: frozenset(dir(list)),
+    Tracked: frozenset(dir(str)),
+}
 
 
 def attribute(environment: WatchingEnvironment, obj: Watched, name: str) -> Any:
@@ -114,7 +119,7 @@ def contained(environment: WatchingEnvironment, sought: Any, holder: Any) -> boo
         holder = holder.plain()
     if isinstance(sought, Joined):
         sought = sought.plain()
-    if isinstance(sought, Message) or isinstance(sought, Watched) and sought.kind in (dict, list, tuple, Pairs):
+    if isinstance(sought, Message) or (isinstance(sought, Watched) and sought.kind in (dict, list, tuple, Pairs)):
         raise UnlearnableError("whether a message or a list is in something")
     if isinstance(holder, Watched):
         if holder.kind is Pairs or isinstance(sought, Undefined):

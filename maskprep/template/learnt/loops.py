@@ -189,5 +189,3 @@ class WatchedLoopContext:
         watch.bind_code(f"v{number}, s{number}", f"{loop.code}[i{loop.depth} {'-' if step < 0 else '+'} 1]")
         value, origin = loop.values[loop.position + step]
         return Message(watch, "v" + number, value, "s" + number, origin)
-
-

@@ -32,7 +32,9 @@ def text_of(value: Watched) -> Any:
         return value.made("repr({0})", kind=str)
     if kind in (dict, list) and not isinstance(value, Message):
         name = "v" + watch.name()
-        code, text = watch.compute("printed({0}, {1}, {2})", value, Fact(watch, value.source, value.origin), value.calls)
+        code, text = watch.compute(
+            "printed({0}, {1}, {2})", value, Fact(watch, value.source, value.origin), value.calls
+        )
         watch.bind_code(name, code)
         watch.scope.known[name] = Tracked
         return Watched(watch, name, text)
@@ -94,4 +96,3 @@ def _own(environment: WatchingEnvironment, value: Any, options: dict[str, Any]) 
         raise UnlearnableError("the JSON of a joined text")
     else:
         yield encoder(options)(value)
-

@@ -10,8 +10,7 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
-import jinja2
-
+from maskprep.policy import Part
 from maskprep.template.learnt.code import Replay, compiled
 from maskprep.template.learnt.environment import WatchingEnvironment, rendered
 from maskprep.template.learnt.runtime import Pairs, SlowError
@@ -20,13 +19,13 @@ from maskprep.template.learnt.values import Fact, Watched
 from maskprep.template.learnt.watch import Event, UnlearnableError, Watch
 from maskprep.template.sandbox.limits import Limits
 from maskprep.template.strings.origin import source_of
-from maskprep.policy import Part
 
 Written = tuple[list[str], list[int]]
 """What a template writes: texts, and the source of each. Texts may be empty, and neighbours of one source."""
 
 _MOST_LEAVES = 4_000
 _MOST_WATCHED = 400
+_PATIENCE = 20
 _TOOLS = source_of(-1, Part.TOOLS)
 
 
@@ -48,8 +47,8 @@ class Program:
         self._variables, self._limits = dict(variables), limits
         self._tree = Node()
         self._replay: Replay | None = None
-        self._new = 0
-        self._leaves = 0
+        self._grown = False
+        self._misses = self._leaves = 0
         try:
             self._environment = WatchingEnvironment(now, limits)
             with limits.compiling():
@@ -73,7 +72,7 @@ class Program:
             except SlowError:
                 self.slow += 1
                 return None
-            except Exception:  # noqa: BLE001 - whatever it is, the template itself says what is wrong
+            except Exception:
                 pass
             else:
                 self.replayed += 1
@@ -97,7 +96,7 @@ class Program:
             with self._limits.running():
                 for _ in rendered(self._environment, self._template, {**given, **self._variables}, watch):
                     pass
-        except Exception as error:  # noqa: BLE001 - the template refuses the conversation, or does what is not watched
+        except Exception as error:
             self.why = str(error)
             self._add(watch.give_up())
             return None
@@ -106,14 +105,13 @@ class Program:
 
     def _add(self, events: list[Event]) -> None:
         try:
-            if not self._tree.add(events):
-                return
+            self._grown |= self._tree.add(events)
         except ContradictionError as error:
             self.note, self._replay = f"it contradicts itself: {error}", None
             return
-        self._new += 1
-        if self._new * 10 >= self._leaves:
-            self._new = 0
+        # To compile takes as long as to watch a few rows: the more was learnt, the less often.
+        self._misses += 1
+        if self._grown and self._misses * _PATIENCE >= self._leaves:
+            self._grown, self._misses = False, 0
             self._leaves = self._tree.count()
             self._replay = compiled(self._tree)
-

@@ -94,5 +94,3 @@ def _stored(value: Any) -> tuple[str, Any]:
 def _loops(scope: Scope) -> int:
     """Return how many loops were gone through in a scope: any of them may set an attribute, in another row."""
     return sum(event[0] == "ran" for event in scope.events)
-
-

@@ -254,5 +254,3 @@ class Numbers:
 
     def __init__(self, code: str, value: range) -> None:
         self.code, self.value = code, value
-
-

@@ -7,6 +7,7 @@ that it is the same for any number of workers.
 from __future__ import annotations
 
 from collections.abc import Collection, Hashable
+from functools import lru_cache
 from zlib import crc32
 
 from maskprep.conversation import Conversation, Message
@@ -32,18 +33,18 @@ class Audit:
         """Forget which kinds of turns and rows were checked."""
         self._known.clear()
 
-    def wants(self, kinds: Collection[Hashable], text: str, one_in: int = 0) -> bool:
+    def wants(self, kinds: Collection[Hashable], number: int, one_in: int = 0) -> bool:
         """Tell whether a turn or a row of these kinds is to be checked.
 
         Args:
             kinds: what it has in common with other turns or rows.
-            text: the text that decides whether it is drawn.
+            number: the CRC of the text that decides whether it is drawn.
             one_in: where there are very many: how many of them there are to one that is drawn.
         """
         unknown = set(kinds) - self._known
         if len(self._known) < _MOST_KINDS:
             self._known |= unknown
-        return bool(unknown) or self.draws(crc32(text.encode("utf-8", "surrogatepass")), one_in)
+        return bool(unknown) or self.draws(number, one_in)
 
     def knows(self, kinds: Collection[Hashable]) -> bool:
         """Tell whether a turn or row of each of these kinds was checked."""
@@ -55,9 +56,30 @@ class Audit:
         return self.mode is AuditMode.ALL or (self.mode is AuditMode.SAMPLE and drawn)
 
 
+class Kinds:
+    """What one conversation, and each of its messages, has in common with others: their ``shapes``, ``surroundings``."""
+
+    def __init__(self, conversation: Conversation) -> None:
+        self.surroundings = surroundings(conversation)
+        self.shapes = [shape(message) for message in conversation.messages]
+
+    def of_messages(self) -> set[Hashable]:
+        """Return the kinds of all messages."""
+        return {(self.surroundings, *shape) for shape in set(self.shapes)}
+
+    def of_turn(self, message: int) -> Hashable:
+        """Return a turn's kind: where an audit finds nothing wrong with one turn, it holds for those of its kind."""
+        return (self.surroundings, min(message, 3), tuple(self.shapes[max(0, message - 1) : message + 2]))
+
+
 def shape(message: Message) -> tuple[str, tuple[str, ...]]:
     """Return a message's role and the names of its fields that say something: what it has in common with others."""
-    return (message.role, tuple(sorted(name for name, value in message.fields.items() if value)))
+    return message.role, _in_order(tuple([name for name, value in message.fields.items() if value]))
+
+
+@lru_cache(_MOST_KINDS)
+def _in_order(names: tuple[str, ...]) -> tuple[str, ...]:
+    return tuple(sorted(names))
 
 
 def surroundings(conversation: Conversation) -> Hashable:
@@ -80,9 +102,14 @@ def check_plainly(
             raise RowError("render-differs", msg, "please report the template and the row: a fault of maskprep")
 
 
-def drawn_by(whole: Rendered) -> str:
-    """Return the text that decides which turns of a conversation are drawn; each turn adds its message's number."""
-    return whole.between(max(0, len(whole) - _TAIL), len(whole))
+def checksum(text: str, before: int = 0) -> int:
+    """Return the CRC of a text that follows one with the CRC ``before``."""
+    return crc32(text.encode("utf-8", "surrogatepass"), before)
+
+
+def drawn_by(whole: Rendered) -> int:
+    """Return the CRC of the text that decides which turns of a conversation are drawn; each adds its message's number."""
+    return checksum(whole.between(max(0, len(whole) - _TAIL), len(whole)))
 
 
 def one_in(conversation: Conversation) -> int:

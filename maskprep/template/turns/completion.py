@@ -46,10 +46,18 @@ def check_completion(
 def written(message: Message) -> set[Part]:
     """Return the parts in which the message holds more than white space."""
     fields = message.fields
-    names = {Part.REASONING: REASONING_NAMES, Part.TOOL_CALL: ("tool_calls", "function_call")}
-    parts = {part for part, keys in names.items() if any(_says_something(fields.get(key)) for key in keys)}
-    return parts | {Part.CONTENT} if message.content.strip() else parts
+    parts = {Part.CONTENT} if message.content.strip() else set()
+    if len(fields) > _USUAL:
+        parts.update([part for name, part in _ELSEWHERE if name in fields and _says_something(fields[name])])
+    return parts
 
 
 def _says_something(value: object) -> bool:
     return bool(value.strip() if isinstance(value, str) else value)
+
+
+_USUAL = 2  # a role and a content
+_ELSEWHERE = (
+    *((name, Part.REASONING) for name in REASONING_NAMES),
+    *((name, Part.TOOL_CALL) for name in ("tool_calls", "function_call")),
+)

@@ -17,9 +17,9 @@ In the last two the prompt does not stand in front of the turn: unless ``mismatc
 
 from __future__ import annotations
 
-from collections.abc import Hashable
 from dataclasses import replace
 from functools import cached_property
+from zlib import crc32
 
 from maskprep.conversation import Conversation
 from maskprep.errors import RowError
@@ -28,11 +28,11 @@ from maskprep.template.chat_template import ChatTemplate
 from maskprep.template.rendered import Beginning, Rendered
 from maskprep.template.strings.origin import TEMPLATE
 from maskprep.template.strings.runs import merge
-from maskprep.template.turns.audit import Audit, check_plainly, drawn_by, one_in, shape, surroundings
+from maskprep.template.turns.audit import Audit, Kinds, check_plainly, drawn_by, one_in
 from maskprep.template.turns.completion import check_completion
 from maskprep.template.turns.empty_thought import EmptyThoughts
 from maskprep.template.turns.ending import Ending, lost_text
-from maskprep.template.turns.regular import regular_turn
+from maskprep.template.turns.regular import RegularTurns
 from maskprep.template.turns.stop_tokens import Stops
 from maskprep.template.turns.turn import Fit, Turn
 
@@ -63,38 +63,47 @@ class TurnFinder:
         self.thoughts.begin()
         self.audit.begin()
 
-    def find(self, conversation: Conversation, message: int, whole: Rendered) -> Turn:
-        """Prove the turn of assistant message ``message``; ``whole`` is the audited rendering of the conversation.
+    def of(self, conversation: Conversation, whole: Rendered) -> RowTurns:
+        """Return what finds the turns of one conversation; ``whole`` is its audited rendering."""
+        return RowTurns(self, conversation, whole)
+
+
+class RowTurns:
+    """Finds the turns of one conversation."""
+
+    def __init__(self, finder: TurnFinder, conversation: Conversation, whole: Rendered) -> None:
+        self.finder, self.conversation, self.whole = finder, conversation, whole
+        self._kinds, self._one_in = Kinds(conversation), one_in(conversation)
+        self._drawn_by = drawn_by(whole)
+        self._regular = RegularTurns(finder.template, finder.stops, finder.thoughts, conversation, whole)
+
+    def find(self, message: int) -> Turn:
+        """Prove the turn of an assistant's message.
 
         Raises:
             RowError: ``template-error``, ``prompt-mismatch``, ``content-dropped``, ``foreign-text`` or
                 ``provenance-lost``, or ``render-differs``, should a rendering with origins have another text.
         """
-        wanted = self.audit.wants([kind(conversation, message)], drawn_by(whole) + str(message), one_in(conversation))
-        regular = regular_turn(self.template, self.stops, self.thoughts, conversation, message, whole)
+        drawn = crc32(b"%d" % message, self._drawn_by)
+        wanted = self.finder.audit.wants([self._kinds.of_turn(message)], drawn, self._one_in)
+        regular = self._regular.find(message)
         if regular is None:
-            search = _TurnProof(self, conversation, message, whole)
+            search = _TurnProof(self.finder, self.conversation, message, self.whole)
             if wanted:
-                self._check(conversation, message, search.prompt.text, search.continued.text)
+                self._check(message, search.prompt.text, search.continued.text)
             return search.turn()
         turn, prompt = regular
         if wanted:
-            self._check(conversation, message, prompt, turn.text.text)
+            self._check(message, prompt, turn.text.text)
         return turn
 
-    def _check(self, conversation: Conversation, message: int, prompt: str, continued: str) -> None:
+    def _check(self, message: int, prompt: str, continued: str) -> None:
         """Compare prompt(k) and continued(k) with the plain renderings. Raises ``RowError`` where they differ."""
         try:
-            check_plainly(self.template, conversation, message, prompt, continued)
+            check_plainly(self.finder.template, self.conversation, message, prompt, continued)
         except RowError:
-            self.template.replays = False
+            self.finder.template.replays = False
             raise
-
-
-def kind(conversation: Conversation, message: int) -> Hashable:
-    """Return a turn's kind: where an audit finds nothing wrong with one turn, it holds for those of its kind."""
-    shapes = tuple(map(shape, conversation.messages[max(0, message - 1) : message + 2]))
-    return (surroundings(conversation), min(message, 3), shapes)
 
 
 class _TurnProof:

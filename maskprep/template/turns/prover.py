@@ -19,7 +19,7 @@ from maskprep.template.chat_template import ChatTemplate
 from maskprep.template.inputs import REASONING_NAMES
 from maskprep.template.rendered import Rendered
 from maskprep.template.turns.completion import written
-from maskprep.template.turns.finder import TurnFinder
+from maskprep.template.turns.finder import RowTurns, TurnFinder
 from maskprep.template.turns.other_roles import find_other_role
 from maskprep.template.turns.proved import Proved
 from maskprep.template.turns.readable import readable
@@ -151,10 +151,11 @@ def prove_turns(finder: TurnFinder, conversation: Conversation, wanted: Collecti
     turns = Turns()
     if 0 in wanted and messages[0].role == "assistant":
         turns.leave_out_unasked(0, "it has no prompt: no server can ask for it")
+    found = finder.of(conversation, whole)
     first_user = next((index for index, message in enumerate(messages) if message.role == "user"), 0)
     for index, message in enumerate(messages):
         if message.role == "assistant" and index:
-            turn = _answer(finder, conversation, index, whole, turns, wanted=index in wanted, early=index < first_user)
+            turn = _answer(found, index, turns, wanted=index in wanted, early=index < first_user)
         elif message.role != "assistant" and index in wanted:
             turn = find_other_role(finder.template, finder.stops, conversation, index, whole)
         else:
@@ -164,20 +165,12 @@ def prove_turns(finder: TurnFinder, conversation: Conversation, wanted: Collecti
     return turns
 
 
-def _answer(  # noqa: PLR0913 - a turn, and what is known of it
-    finder: TurnFinder,
-    conversation: Conversation,
-    index: int,
-    whole: Rendered,
-    turns: Turns,
-    *,
-    wanted: bool,
-    early: bool,
-) -> Turn | None:
+def _answer(found: RowTurns, index: int, turns: Turns, *, wanted: bool, early: bool) -> Turn | None:
     """Prove an assistant's turn, None where that fails and it is not trained: then it is only not told apart."""
-    silent = wanted and says_nothing(conversation.messages[index])
+    message = found.conversation.messages[index]
+    silent = wanted and says_nothing(message)
     try:
-        turn = finder.find(conversation, index, whole)
+        turn = found.find(index)
     except RowError as error:
         if early and wanted and not silent and error.code in _NOT_ASKED_FOR:
             turns.leave_out_unasked(index, _NOT_ASKED_FOR[error.code])
@@ -188,8 +181,8 @@ def _answer(  # noqa: PLR0913 - a turn, and what is known of it
         turn = None
     if turn is not None and wanted and turn.start == 0:
         turns.leave_out_unasked(index, "the template writes nothing before it, so no model can be asked for it")
-    if silent and not (turn and _speaks_anyhow(turn, conversation.messages[index])):
-        turns.leave_out_empty(index, prefix=conversation.messages[index].prefix)
+    if silent and not (turn and _speaks_anyhow(turn, message)):
+        turns.leave_out_empty(index, prefix=message.prefix)
     return turn
 
 

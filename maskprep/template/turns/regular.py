@@ -28,75 +28,77 @@ if TYPE_CHECKING:
 
 
 class RegularTurn(Turn):
-    """A turn of which it is known what it consists of; ``asked`` is the template's text at the end of its prompt."""
+    """A turn of which it is known what it consists of.
 
-    __slots__ = ("_asked", "_parts")
+    ``own`` are the texts of its message, with their sources, and ``asked`` the template's at the end of its prompt.
+    """
+
+    __slots__ = ("_parts", "asked", "own")
     _parts: set[Part]
-    _asked: str
+    asked: str
+    own: list[tuple[str, int]]
 
-    @classmethod
-    def of(cls, turn: Turn, parts: set[Part], asked: str) -> RegularTurn:
-        """Return a turn that consists of these parts."""
-        made = cls(turn.message, turn.text, turn.start, turn.stop, turn.end, turn.fit, turn.findings, turn.thought)
-        object.__setattr__(made, "_parts", parts)
-        object.__setattr__(made, "_asked", asked)
-        return made
-
-    @property
-    def asked(self) -> str:
-        """The template's text with which the turn's prompt ends, behind the last message."""
-        return self._asked
+    def know(self, parts: set[Part], own: list[tuple[str, int]], asked: str) -> None:
+        """Note what the turn consists of."""
+        put = object.__setattr__
+        put(self, "_parts", parts)
+        put(self, "own", own)
+        put(self, "asked", asked)
 
     def parts(self) -> set[Part]:
         return self._parts
 
 
-def regular_turn(  # noqa: PLR0911, PLR0913, PLR0917 - each doubt ends it
-    template: ChatTemplate,
-    stops: Stops,
-    thoughts: EmptyThoughts,
-    conversation: Conversation,
-    message: int,
-    whole: Rendered,
-) -> tuple[RegularTurn, str] | None:
-    """Return the turn of a message and its prompt(k), None where it is for the finder to prove it, or not."""
-    prompt = template.replayed(conversation, message, prompted=True)
-    continued = template.replayed(conversation, message + 1, prompted=False)
-    if prompt is None or continued is None:
-        return None
-    before, text = "".join(prompt[0]), "".join(continued[0])
-    start = len(before)
-    if not text.startswith(before) or template.beyond(text):
-        return None
-    found = _own(*continued, len(text), start, message)
-    if found is None:
-        return None
-    first, last, parts, edge = found
-    stop = stops.first(text, last)
-    if stop is None or not written(conversation.messages[message]) <= parts:
-        return None
-    lead = text[start:first]
-    thought = thoughts.known(lead)
-    if thought is None:
-        return None
-    if lead or stop[0] > last or len(parts) > 1:
-        parts.add(Part.SCAFFOLD)
-    parts.add(Part.STOP)
-    findings = () if template.has_generation_prompt else (_no_prompt(message),)
-    rendered = Replayed(*continued, text).within(whole)
-    low, high = start + thought[0], start + thought[1]
-    turn = Turn(message, rendered, start, *stop, Fit.PROMPT, findings, (low, high))
-    return RegularTurn.of(turn, parts, text[edge:start]), before
+class RegularTurns:
+    """Proves the regular turns of one conversation; the arguments are those of ``TurnFinder``."""
+
+    def __init__(
+        self, template: ChatTemplate, stops: Stops, thoughts: EmptyThoughts, conversation: Conversation, whole: Rendered
+    ) -> None:
+        self._template, self._stops, self._thoughts = template, stops, thoughts
+        self._conversation, self._whole = conversation, whole
+
+    def find(self, message: int) -> tuple[RegularTurn, str] | None:
+        """Return the turn of a message and its prompt(k), None where it is for the finder to prove it, or not."""
+        prompt = self._template.replayed(self._conversation, message, prompted=True)
+        continued = self._template.replayed(self._conversation, message + 1, prompted=False)
+        if prompt is None or continued is None:
+            return None
+        before, text = "".join(prompt[0]), "".join(continued[0])
+        start = len(before)
+        if not text.startswith(before) or self._template.beyond(text):
+            return None
+        found = _own(*continued, len(text), start, message)
+        if found is None:
+            return None
+        first, last, own, edge = found
+        stop = self._stops.first(text, last)
+        parts = {part_of(source) for _, source in own}
+        if stop is None or not written(self._conversation.messages[message]) <= parts:
+            return None
+        lead = text[start:first]
+        thought = self._thoughts.known(lead)
+        if thought is None:
+            return None
+        if lead or stop[0] > last or sum([len(piece) for piece, _ in own]) < last - first:
+            parts.add(Part.SCAFFOLD)
+        parts.add(Part.STOP)
+        findings = () if self._template.has_generation_prompt else (_no_prompt(message),)
+        rendered = Replayed(*continued, text).within(self._whole)
+        low, high = start + thought[0], start + thought[1]
+        turn = RegularTurn(message, rendered, start, *stop, Fit.PROMPT, findings, (low, high))
+        turn.know(parts, own, text[edge:start])
+        return turn, before
 
 
 def _own(
     texts: list[str], sources: list[int], size: int, start: int, message: int
-) -> tuple[int, int, set[Part], int] | None:
-    """Return where the message's texts behind ``start`` begin and end, their parts, and where others' texts end.
+) -> tuple[int, int, list[tuple[str, int]], int] | None:
+    """Return where the message's texts behind ``start`` begin and end, all of them, and where others' texts end.
 
     None where there are none, or others' or lost ones behind it, or it is within one of them.
     """
-    parts: set[Part] = set()
+    own: list[tuple[str, int]] = []
     position, first, last = size, -1, -1
     for number in range(len(texts) - 1, -1, -1):
         length = len(texts[number])
@@ -107,12 +109,12 @@ def _own(
         if position < start:
             if position + length > start:
                 return None
-            return (first, last, parts, position + length) if last >= 0 else None
+            return (first, last, own, position + length) if last >= 0 else None
         if source >= NOTATION or is_lost(source) or message_of(source) != message:
             return None
-        parts.add(part_of(source))
+        own.append((texts[number], source))
         first, last = position, position + length if last < 0 else last
-    return (first, last, parts, 0) if last >= 0 else None
+    return (first, last, own, 0) if last >= 0 else None
 
 
 def _no_prompt(message: int) -> Finding:
@@ -121,18 +123,16 @@ def _no_prompt(message: int) -> Finding:
 
 def place_of(turn: RegularTurn, whole: Replayed, stops: Stops) -> tuple[int, int, int] | None:
     """Return where a turn stands in a whole that it does not begin, None where ``locate`` has to find out."""
-    rendered = turn.text
-    if not isinstance(rendered, Replayed) or not turn.asked:
+    if not turn.asked:
         return None
     pieces = whole.own_pieces(turn.message)
     if pieces is None:
         return None
     first, last, own, edge, limit = pieces
-    mine = rendered.own_pieces(turn.message)
-    if mine is None or not all(piece in mine[2] for piece in own) or len(set(own)) < len(own):
+    if not all([piece in turn.own for piece in own]) or len(set(own)) < len(own):
         return None
     gap, text = whole.text[edge:first], whole.text
-    if turn.asked not in gap or stops.count(rendered.text[: turn.stop], turn.start):
+    if turn.asked not in gap or stops.count(turn.text.text[: turn.stop], turn.start):
         return None
     found = stops.first(text, first)
     if found is None or found[0] < last or found[1] > limit:

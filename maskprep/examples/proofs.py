@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Hashable
 from dataclasses import dataclass, replace
 
 from maskprep.conversation import Conversation, Finding
@@ -89,19 +89,19 @@ class Proofs:
         """Prove a conversation on its own rendering."""
         template = self._template
         conversation, whole = read_as_chosen(template, conversation, self._policy)
-        audited = self._audited(conversation, whole)
+        kinds = Kinds(conversation)
+        audited = self._audited(conversation, whole, kinds.of_messages())
         self._control.check(conversation, self._policy.control)
-        proved = self._prover.prove(self._finder, conversation, whole, wanted)
+        proved = self._prover.prove(self._finder, conversation, whole, wanted, kinds)
         if len(whole) > LONG:
             template.forget()
         return replace(proved, audited=audited) if audited else proved
 
-    def _audited(self, conversation: Conversation, whole: Rendered) -> int:
+    def _audited(self, conversation: Conversation, whole: Rendered, kinds: set[Hashable]) -> int:
         """Compare the tracked rendering with transformers' own, or, where the clock matters, with the plain one.
 
         Rows of a new kind are compared, and a sample of the others. Return how many turns of the row to audit.
         """
-        kinds = Kinds(conversation).of_messages()
         new = not self._audit.knows(kinds)
         if not self._audit.wants(kinds, checksum(whole.text)):
             return 0

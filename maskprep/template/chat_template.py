@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import datetime
 from functools import cached_property
 from typing import Any
@@ -136,25 +136,25 @@ class ChatTemplate:
 
     def _replayed(self, conversation: Conversation, given: Given, upto: int, *, prompted: bool) -> Rendered | None:
         """Return a rendering that was replayed, None where that is not possible."""
-        written = self.replayed(conversation, upto, prompted=prompted)
-        if written is None:
-            return None
-        rendered = Replayed(*written)
-        if self.beyond(rendered.text):
-            return None
-        return rendered if given.whole is None else rendered.within(given.whole)
-
-    def replayed(self, conversation: Conversation, upto: int, *, prompted: bool) -> Written | None:
-        """Return the texts of a rendering with their sources, replayed; None where that is not possible."""
-        given = self._given_for(conversation)
         if not self.replays or not given.replayable:
             return None
         pairs = given.pairs if upto == len(given.pairs) else Pairs(given.pairs[:upto])
-        return self._program(conversation).render(pairs, conversation.tools, prompted=prompted)
+        written = self._program(conversation).render(pairs, conversation.tools, prompted=prompted)
+        if written is None:
+            return None
+        rendered = Replayed(*written)
+        if self.beyond(len(rendered)):
+            return None
+        return rendered if given.whole is None else rendered.within(given.whole)
 
-    def beyond(self, text: str) -> bool:
+    def learnt(self, conversation: Conversation) -> tuple[Pairs, Render] | None:
+        """Return the messages as they are replayed, and what replays them; None where that is not possible."""
+        given = self._given_for(conversation)
+        return (given.pairs, self._program(conversation).render) if self.replays and given.replayable else None
+
+    def beyond(self, length: int) -> bool:
         """Tell whether a text is so long that only the template itself can tell whether it is within all limits."""
-        return len(text) * _LIMIT > self.limits.size
+        return length * _LIMIT > self.limits.size
 
     def _program(self, conversation: Conversation) -> Program:
         """Return what was learnt of this template under the variables of a conversation."""
@@ -247,6 +247,10 @@ class ChatTemplate:
                 self._beyond = conversation, refused
             raise refused from error
         return pieces
+
+
+Render = Callable[..., Written | None]
+"""``Program.render``."""
 
 
 class Given:

@@ -21,8 +21,13 @@ _PARTS = {
 }
 
 
+_USUAL = 2  # a role and a content
+
+
 def aliased(fields: Mapping[str, Any]) -> dict[str, Any]:
     """Return a message as transformers hands it to a template: reasoning under its two usual names as well."""
+    if len(fields) <= _USUAL and "content" in fields:
+        return dict(fields)
     reasoning = next((fields[name] for name in _REASONING if fields.get(name) is not None), None)
     if reasoning is None:
         return dict(fields)
@@ -31,6 +36,8 @@ def aliased(fields: Mapping[str, Any]) -> dict[str, Any]:
 
 def reasoning_of(fields: Mapping[str, Any]) -> Any:
     """Return the reasoning of a message, under whatever name it stands, None without one."""
+    if len(fields) <= _USUAL and "content" in fields:
+        return None
     return next((fields[name] for name in REASONING_NAMES if fields.get(name) is not None), None)
 
 

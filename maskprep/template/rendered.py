@@ -41,7 +41,7 @@ class _Index:
         return self.ends[number - 1] if number else 0
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Rendered:
     """Text that a template rendered, and ``runs``: pairs ``(length in characters, source)`` that tile it."""
 
@@ -258,42 +258,35 @@ class Replayed(Rendered):
     __slots__ = ("_owned", "_runs", "_text", "sources_of", "texts")
     texts: list[str]
     sources_of: list[int]
-    _text: str
+    _text: str | None
     _runs: Runs | None
     _owned: dict[int, _Owned | None] | None
 
-    def __init__(self, texts: list[str], sources: list[int], text: str | None = None) -> None:
-        """Keep the texts, some of which may be empty, and their sources; ``text`` is what they are joined."""
-        put = object.__setattr__
-        put(self, "_known", [])
-        put(self, "texts", texts)
-        put(self, "sources_of", sources)
-        put(self, "_text", "".join(texts) if text is None else text)
-        put(self, "_runs", None)
-        put(self, "_owned", None)
+    def __init__(self, texts: list[str], sources: list[int]) -> None:
+        """Keep the texts, some of which may be empty, and their sources."""
+        self._known = []
+        self.texts, self.sources_of = texts, sources
+        self._text = self._runs = self._owned = None
 
     @property
     def text(self) -> str:
+        if self._text is None:
+            self._text = "".join(self.texts)
         return self._text
 
     @property
     def runs(self) -> Runs:
         if self._runs is None:
-            object.__setattr__(self, "_runs", merge(zip(map(len, self.texts), self.sources_of, strict=True)))
-        assert self._runs is not None
+            self._runs = merge(zip(map(len, self.texts), self.sources_of, strict=True))
         return self._runs
 
     def __len__(self) -> int:
-        return len(self._text)
-
-    def between(self, start: int, stop: int) -> str:
-        return self._text[start:stop]
+        return sum(map(len, self.texts)) if self._text is None else len(self._text)
 
     def own_pieces(self, message: int) -> _Owned | None:
         """Return the pieces of text of one message where they stand together, None where they don't or are lost."""
         if self._owned is None:
-            object.__setattr__(self, "_owned", _owned(self.texts, self.sources_of))
-        assert self._owned is not None
+            self._owned = _owned(self.texts, self.sources_of)
         return self._owned.get(message)
 
     def sources(self, start: int, stop: int) -> Iterable[int]:
@@ -329,8 +322,8 @@ class Beginning(Rendered):
 
     def __init__(self, whole: Rendered, length: int) -> None:
         """Share the first ``length`` characters of ``whole``."""
-        object.__setattr__(self, "_whole", whole.root)
-        object.__setattr__(self, "_length", length)
+        self._whole = whole.root
+        self._length = length
 
     @property
     def root(self) -> Rendered:

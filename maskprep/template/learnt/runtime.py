@@ -63,7 +63,25 @@ def encoder(options: Mapping[str, Any]) -> Callable[[Any], str]:
     return _encoder(tuple(sorted({"ensure_ascii": False, **options}.items())))
 
 
-to_json = encoder({})
+_KNOWN: dict[int, tuple[Any, str]] = {}
+_MOST_KNOWN = 256
+_LONGEST_KNOWN = 20_000
+
+
+def to_json(value: Any) -> str:
+    """Return the JSON of a value, as ``tojson`` writes it by itself; a conversation is rendered many times in a row."""
+    known = _KNOWN.get(id(value))
+    if known is not None and known[0] is value:
+        return known[1]
+    written = _plain(value)
+    if len(written) <= _LONGEST_KNOWN:
+        if len(_KNOWN) >= _MOST_KNOWN:
+            _KNOWN.clear()
+        _KNOWN[id(value)] = value, written
+    return written
+
+
+_plain = encoder({})
 
 
 def tracked_json(value: Any, source: int, calls: int, options: Mapping[str, Any]) -> Tracked:

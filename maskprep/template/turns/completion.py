@@ -47,7 +47,7 @@ def written(message: Message) -> set[Part]:
     """Return the parts in which the message holds more than white space."""
     fields = message.fields
     parts = {Part.CONTENT} if message.content.strip() else set()
-    if len(fields) > _USUAL:
+    if len(fields) > _USUAL or "content" not in fields:
         parts.update([part for name, part in _ELSEWHERE if name in fields and _says_something(fields[name])])
     return parts
 

@@ -17,22 +17,23 @@ In the last two the prompt does not stand in front of the turn: unless ``mismatc
 
 from __future__ import annotations
 
+from collections.abc import Set as AbstractSet
 from dataclasses import replace
 from functools import cached_property
 from zlib import crc32
 
 from maskprep.conversation import Conversation
 from maskprep.errors import RowError
-from maskprep.policy import Mismatch
+from maskprep.policy import Mismatch, Part
 from maskprep.template.chat_template import ChatTemplate
 from maskprep.template.rendered import Beginning, Rendered
 from maskprep.template.strings.origin import TEMPLATE
 from maskprep.template.strings.runs import merge
 from maskprep.template.turns.audit import Audit, Kinds, check_plainly, drawn_by, one_in
-from maskprep.template.turns.completion import check_completion
+from maskprep.template.turns.completion import check_completion, written
 from maskprep.template.turns.empty_thought import EmptyThoughts
 from maskprep.template.turns.ending import Ending, lost_text
-from maskprep.template.turns.regular import RegularTurns
+from maskprep.template.turns.regular import Forms, RegularTurns
 from maskprep.template.turns.stop_tokens import Stops
 from maskprep.template.turns.turn import Fit, Turn
 
@@ -56,46 +57,50 @@ class TurnFinder:
     ) -> None:
         self.template, self.stops, self.mismatch = template, stops, mismatch
         self.thoughts = EmptyThoughts(template)
+        self.forms = Forms(template, stops, self.thoughts)
         self.audit = audit or Audit()
 
     def begin(self) -> None:
         """Forget the empty thoughts and the audited kinds of earlier conversations."""
         self.thoughts.begin()
+        self.forms.begin()
         self.audit.begin()
 
-    def of(self, conversation: Conversation, whole: Rendered) -> RowTurns:
+    def of(self, conversation: Conversation, whole: Rendered, kinds: Kinds | None = None) -> RowTurns:
         """Return what finds the turns of one conversation; ``whole`` is its audited rendering."""
-        return RowTurns(self, conversation, whole)
+        return RowTurns(self, conversation, whole, kinds or Kinds(conversation))
 
 
 class RowTurns:
     """Finds the turns of one conversation."""
 
-    def __init__(self, finder: TurnFinder, conversation: Conversation, whole: Rendered) -> None:
+    def __init__(self, finder: TurnFinder, conversation: Conversation, whole: Rendered, kinds: Kinds) -> None:
         self.finder, self.conversation, self.whole = finder, conversation, whole
-        self._kinds, self._one_in = Kinds(conversation), one_in(conversation)
+        self._kinds, self._one_in = kinds, one_in(conversation)
         self._drawn_by = drawn_by(whole)
-        self._regular = RegularTurns(finder.template, finder.stops, finder.thoughts, conversation, whole)
+        self._regular = RegularTurns(finder.forms, conversation, whole)
 
-    def find(self, message: int) -> Turn:
-        """Prove the turn of an assistant's message.
+    def find(self, message: int, said: AbstractSet[Part] | None = None) -> Turn:
+        """Prove the turn of an assistant's message, which says something in the parts ``said``, if that is known.
 
         Raises:
             RowError: ``template-error``, ``prompt-mismatch``, ``content-dropped``, ``foreign-text`` or
                 ``provenance-lost``, or ``render-differs``, should a rendering with origins have another text.
         """
         drawn = crc32(b"%d" % message, self._drawn_by)
-        wanted = self.finder.audit.wants([self._kinds.of_turn(message)], drawn, self._one_in)
-        regular = self._regular.find(message)
+        wanted = self.finder.audit.wants((self._kinds.of_turn(message),), drawn, self._one_in)
+        if said is None:
+            said = written(self.conversation.messages[message])
+        regular = self._regular.find(message, said)
         if regular is None:
             search = _TurnProof(self.finder, self.conversation, message, self.whole)
             if wanted:
                 self._check(message, search.prompt.text, search.continued.text)
             return search.turn()
-        turn, prompt = regular
         if wanted:
-            self._check(message, prompt, turn.text.text)
-        return turn
+            text = regular.text.text
+            self._check(message, text[: regular.start], text)
+        return regular
 
     def _check(self, message: int, prompt: str, continued: str) -> None:
         """Compare prompt(k) and continued(k) with the plain renderings. Raises ``RowError`` where they differ."""

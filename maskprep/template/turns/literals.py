@@ -6,6 +6,7 @@ import re
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
 
+_FEW = 50  # texts that a regular expression is good for
 _HEAD = 2  # characters that a place must begin with to be looked at
 
 
@@ -15,6 +16,11 @@ class Literals:
     def __init__(self, wanted: Iterable[str]) -> None:
         """Note how the texts begin and how long they are; empty ones are left out."""
         self._wanted = frozenset(filter(None, wanted))
+        self._all: re.Pattern[str] | None = None
+        if len(self._wanted) <= _FEW:
+            # Of two that begin at one place the longer one is tried first.
+            ordered = sorted(self._wanted, key=len, reverse=True)
+            self._all = re.compile("|".join(map(re.escape, ordered)) or r"(?!)")
         lengths = defaultdict(set)
         for text in self._wanted:
             lengths[text[0]].add(len(text))
@@ -25,6 +31,9 @@ class Literals:
     def search(self, text: str, start: int = 0, end: int | None = None) -> tuple[int, int] | None:
         """Return the place ``(start, end)`` of the first wanted text inside ``start:end``, None without any."""
         end = len(text) if end is None else min(end, len(text))
+        if self._all is not None:
+            match = self._all.search(text, start, end)
+            return None if match is None else match.span()
         while head := self._heads.search(text, start, end):
             found = self._at(text, head.start(), end)
             if found:

@@ -18,6 +18,7 @@ from maskprep.policy import SINCE_LAST_USER, Part, Policy, last_user
 from maskprep.template.chat_template import ChatTemplate
 from maskprep.template.inputs import REASONING_NAMES
 from maskprep.template.rendered import Rendered
+from maskprep.template.turns.audit import Kinds
 from maskprep.template.turns.completion import written
 from maskprep.template.turns.finder import RowTurns, TurnFinder
 from maskprep.template.turns.other_roles import find_other_role
@@ -38,7 +39,12 @@ class Prover:
         self.policy, self._findings = policy, findings
 
     def prove(
-        self, finder: TurnFinder, conversation: Conversation, whole: Rendered, wanted: Collection[int] | None = None
+        self,
+        finder: TurnFinder,
+        conversation: Conversation,
+        whole: Rendered,
+        wanted: Collection[int] | None = None,
+        kinds: Kinds | None = None,
     ) -> Proved:
         """Return a conversation with its turns proved.
 
@@ -47,15 +53,16 @@ class Prover:
             conversation: the conversation, as the template was given it.
             whole: its audited rendering.
             wanted: the messages to be trained; None: those that the policy chooses.
+            kinds: what the conversation has in common with others, where that is known.
 
         Raises:
             RowError: a wanted turn cannot be proved, or none is left to be trained.
         """
         messages = conversation.messages
-        roles = [message.role for message in messages]
+        roles = [message.fields["role"] for message in messages]
         chosen = self.policy.choose(roles) if wanted is None else wanted
         wanted = {index for index in chosen if messages[index].in_loss}
-        turns = prove_turns(finder, conversation, wanted, whole)
+        turns = prove_turns(finder.of(conversation, whole, kinds), wanted)
         wanted -= turns.left_out
         selected = {t.message: t for t in turns.proved if t.message in wanted and t.parts() & self.policy.parts}
         if not selected:
@@ -135,42 +142,41 @@ def read_as_chosen(template: ChatTemplate, conversation: Conversation, policy: P
     return read, whole
 
 
-def prove_turns(finder: TurnFinder, conversation: Conversation, wanted: Collection[int], whole: Rendered) -> Turns:
+def prove_turns(found: RowTurns, wanted: Collection[int]) -> Turns:
     """Prove the assistant's turns, and those of others that are wanted.
 
     Args:
-        finder: proves them.
-        conversation: the conversation.
+        found: finds the turns of one conversation.
         wanted: the messages to be trained.
-        whole: the audited rendering of the conversation.
 
     Raises:
         RowError: a wanted turn cannot be proved that a server could ask for.
     """
-    messages = conversation.messages
+    conversation = found.conversation
     turns = Turns()
-    if 0 in wanted and messages[0].role == "assistant":
+    roles = [message.fields["role"] for message in conversation.messages]
+    if 0 in wanted and roles[0] == "assistant":
         turns.leave_out_unasked(0, "it has no prompt: no server can ask for it")
-    found = finder.of(conversation, whole)
-    first_user = next((index for index, message in enumerate(messages) if message.role == "user"), 0)
-    for index, message in enumerate(messages):
-        if message.role == "assistant" and index:
+    first_user = roles.index("user") if "user" in roles else 0
+    for index, role in enumerate(roles):
+        if role == "assistant" and index:
             turn = _answer(found, index, turns, wanted=index in wanted, early=index < first_user)
-        elif message.role != "assistant" and index in wanted:
-            turn = find_other_role(finder.template, finder.stops, conversation, index, whole)
+        elif role != "assistant" and index in wanted:
+            turn = find_other_role(found.finder.template, found.finder.stops, conversation, index, found.whole)
         else:
-            turn = None
+            continue
         if turn is not None:
-            turns.proved.append(_behind_prefix(turn) if message.prefix else turn)
+            turns.proved.append(_behind_prefix(turn) if conversation.messages[index].prefix else turn)
     return turns
 
 
 def _answer(found: RowTurns, index: int, turns: Turns, *, wanted: bool, early: bool) -> Turn | None:
     """Prove an assistant's turn, None where that fails and it is not trained: then it is only not told apart."""
     message = found.conversation.messages[index]
-    silent = wanted and says_nothing(message)
+    said = written(message)
+    silent = wanted and (message.prefix or not said)
     try:
-        turn = found.find(index)
+        turn = found.find(index, said)
     except RowError as error:
         if early and wanted and not silent and error.code in _NOT_ASKED_FOR:
             turns.leave_out_unasked(index, _NOT_ASKED_FOR[error.code])

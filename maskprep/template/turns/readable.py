@@ -40,14 +40,14 @@ def readable(template: ChatTemplate, conversation: Conversation) -> tuple[Conver
             raise
         given, whole = found
     else:
-        if _drops_content(given, whole):
+        if _may_read_parts(template) and _drops_content(given, whole):
             given, whole = _in_parts(template, conversation) or (given, whole)
     return _under_another_name(template, given, whole)
 
 
 def _in_parts(template: ChatTemplate, conversation: Conversation) -> tuple[Conversation, Rendered] | None:
     """Return the conversation with its contents as parts, and its rendering; None where that does not help."""
-    if "text" not in template.mentioned:
+    if not _may_read_parts(template):
         return None
     parts = _changed(conversation, _as_parts)
     if parts is conversation:
@@ -60,6 +60,10 @@ def _in_parts(template: ChatTemplate, conversation: Conversation) -> tuple[Conve
     texts = enumerate(message.content for message in given.messages)
     complete = all(_solid(text) in _own(whole, index, Part.CONTENT) for index, text in texts)
     return (given, whole) if complete and not whole.prints(Part.CONTENT) else None
+
+
+def _may_read_parts(template: ChatTemplate) -> bool:
+    return "text" in template.mentioned
 
 
 def _as_parts(message: Message) -> Message:
@@ -84,9 +88,9 @@ def _under_another_name(
 
     An earlier turn's reasoning may well be left out once others follow: the last one tells, when its turn is done.
     """
-    thinking = [index for index, message in enumerate(conversation.messages) if _thinks(message)]
-    names = [name for name in _OTHER_NAMES if name in template.mentioned] if thinking else []
-    if not names:
+    names = [name for name in _OTHER_NAMES if name in template.mentioned]
+    thinking = [index for index, message in enumerate(conversation.messages) if _thinks(message)] if names else []
+    if not thinking:
         return conversation, whole
     last = thinking[-1]
     try:

@@ -11,14 +11,17 @@ doubt, is left to it.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Hashable
+from collections.abc import Set as AbstractSet
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, NamedTuple
 
 from maskprep.conversation import Finding
 from maskprep.policy import Part
 from maskprep.template.chat_template import ChatTemplate
+from maskprep.template.learnt.runtime import Pairs
 from maskprep.template.rendered import Rendered, Replayed
-from maskprep.template.strings.origin import NOTATION, is_lost, message_of, part_of
-from maskprep.template.turns.completion import written
+from maskprep.template.strings.origin import NOTATION, part_of, source_of
 from maskprep.template.turns.empty_thought import EmptyThoughts
 from maskprep.template.turns.stop_tokens import Stops
 from maskprep.template.turns.turn import Fit, Turn
@@ -27,94 +30,185 @@ if TYPE_CHECKING:
     from maskprep.conversation import Conversation
 
 
+_FIRST = source_of(0, Part.CONTENT)
+_PARTS = 5  # that text of a message may belong to; behind them stands what is lost
+_MOST_FORMS = 10_000  # strange data may make any number
+
+
 class RegularTurn(Turn):
     """A turn of which it is known what it consists of.
 
     ``own`` are the texts of its message, with their sources, and ``asked`` the template's at the end of its prompt.
     """
 
-    __slots__ = ("_parts", "asked", "own")
-    _parts: set[Part]
+    __slots__ = ("_begins", "_form", "_pieces", "_shared", "_whole")
+
+    def __init__(self, message: int, continued: Replayed, form: _Form, place: _Place, whole: Replayed) -> None:
+        """Keep the turn of ``message`` that ends ``continued``, of which ``form`` tells where it stands."""
+        start, end = place.base + form.start, place.base + place.size - form.behind
+        text = continued.within(whole)
+        thought = (start + form.thought[0], start + form.thought[1])
+        super().__init__(message, text, start, end - form.stop, end, Fit.PROMPT, form.findings(message), thought)
+        self._form, self._pieces, self._shared, self._whole = form, continued, place.shared, whole
+        self._begins: bool | None = True if text.root is whole else None
+        if self._begins is None:
+            rest = "".join(continued.texts[place.shared :])
+            if not whole.text.startswith(rest[: end - place.base], place.base):
+                self._begins = False
+
+    def begins(self, text: Rendered) -> bool:
+        if text is self._whole and self._begins is not None:
+            return self._begins
+        return Turn.begins(self, text)
+
+    def parts(self) -> AbstractSet[Part]:
+        return self._form.parts
+
+    @property
+    def own(self) -> list[tuple[str, int]]:
+        """The texts of the message, with their sources."""
+        pieces = zip(self._pieces.texts[self._shared :], self._pieces.sources_of[self._shared :], strict=True)
+        return [(text, source) for text, source in pieces if source and text]
+
+    @property
+    def asked(self) -> str:
+        """The template's text at the end of the turn's prompt, behind the texts of messages."""
+        texts, sources, count = self._pieces.texts, self._pieces.sources_of, self._shared
+        while count and not (sources[count - 1] and texts[count - 1]):
+            count -= 1
+        return "".join(texts[count : self._shared]) + self._form.asked
+
+
+class _Place(NamedTuple):
+    """Where prompt(k) and continued(k) part: behind ``shared`` pieces of ``base`` characters; ``size`` more follow."""
+
+    shared: int
+    base: int
+    size: int
+
+
+@dataclass(frozen=True, slots=True)
+class _Form:
+    """What turns have in common for which the template writes the same around texts of the same parts.
+
+    ``start`` counts from where both renderings part, ``behind`` from the end; ``stop`` is the length of the stop token.
+    """
+
     asked: str
-    own: list[tuple[str, int]]
+    start: int
+    stop: int
+    behind: int
+    thought: tuple[int, int]
+    parts: frozenset[Part]
+    said: frozenset[Part]
+    has_prompt: bool
 
-    def know(self, parts: set[Part], own: list[tuple[str, int]], asked: str) -> None:
-        """Note what the turn consists of."""
-        put = object.__setattr__
-        put(self, "_parts", parts)
-        put(self, "own", own)
-        put(self, "asked", asked)
+    def findings(self, message: int) -> tuple[Finding, ...]:
+        """Return what is to be told of the turn of a message."""
+        return () if self.has_prompt else (_no_prompt(message),)
 
-    def parts(self) -> set[Part]:
-        return self._parts
+
+class Forms:
+    """The forms of turns under one template, as they are met: the arguments are those of ``TurnFinder``."""
+
+    def __init__(self, template: ChatTemplate, stops: Stops, thoughts: EmptyThoughts) -> None:
+        self.template = template
+        self._stops, self._thoughts = stops, thoughts
+        self._known: dict[Hashable, _Form | None] = {}
+
+    def begin(self) -> None:
+        """Forget the forms, as empty thoughts are found out anew."""
+        self._known.clear()
+
+    def of(self, asked: str, texts: list[str], sources: list[int], message: int) -> _Form | None:
+        """Return the form of the turn of a message, None where it is not regular.
+
+        Args:
+            asked: what the template writes at the end of the prompt alone.
+            texts: what continued(k) has in its place, and behind it.
+            sources: the sources of these.
+            message: the message.
+        """
+        first = source_of(message, Part.CONTENT)
+        key = (
+            asked,
+            *[source - first if source and text else text for text, source in zip(texts, sources, strict=True)],
+        )
+        form = self._known.get(key)
+        if form is None and key not in self._known:
+            form = self._new(asked, texts, [source - first if source else None for source in sources])
+            if form is not None or self._thoughts.known(_lead(asked, texts, sources)) is not None:
+                if len(self._known) >= _MOST_FORMS:
+                    self._known.clear()
+                self._known[key] = form
+        return form
+
+    def _new(self, asked: str, texts: list[str], parts: list[int | None]) -> _Form | None:
+        rest = "".join(texts)
+        own: list[tuple[int, int, Part]] = []
+        position = 0
+        for text, part in zip(texts, parts, strict=True):
+            if part is not None and text:
+                plain = part % NOTATION  # the id of a call is of the call
+                if part % (2 * NOTATION) >= NOTATION or not 0 <= plain < _PARTS or part < 0:
+                    return None
+                own.append((position, position + len(text), part_of(_FIRST + plain)))
+            position += len(text)
+        if not own or not rest.startswith(asked) or own[0][0] < len(asked):
+            return None
+        last = own[-1][1]
+        stop = self._stops.first(rest, last)
+        thought = self._thoughts.known(rest[len(asked) : own[0][0]])
+        if stop is None or thought is None:
+            return None
+        said = frozenset(part for _, _, part in own)
+        filled = sum(end - start for start, end, _ in own)
+        scaffold = own[0][0] > len(asked) or stop[0] > last or filled < last - own[0][0]
+        held = said | {Part.STOP} | ({Part.SCAFFOLD} if scaffold else set())
+        given = len(asked), stop[1] - stop[0], len(rest) - stop[1], thought, held, said
+        return _Form(asked, *given, self.template.has_generation_prompt)
+
+
+def _lead(asked: str, texts: list[str], sources: list[int]) -> str:
+    """Return the template's text between the prompt and the first text of a message."""
+    first = next(
+        (i for i, (text, source) in enumerate(zip(texts, sources, strict=True)) if source and text), len(texts)
+    )
+    return "".join(texts[:first])[len(asked) :]
 
 
 class RegularTurns:
-    """Proves the regular turns of one conversation; the arguments are those of ``TurnFinder``."""
+    """Finds the regular turns of one conversation."""
 
-    def __init__(
-        self, template: ChatTemplate, stops: Stops, thoughts: EmptyThoughts, conversation: Conversation, whole: Rendered
-    ) -> None:
-        self._template, self._stops, self._thoughts = template, stops, thoughts
-        self._conversation, self._whole = conversation, whole
+    def __init__(self, forms: Forms, conversation: Conversation, whole: Rendered) -> None:
+        """Look into ``conversation``, of which ``whole`` is the audited rendering."""
+        self._forms, self._conversation, self._whole = forms, conversation, whole
+        self._learnt = forms.template.learnt(conversation) if isinstance(whole, Replayed) else None
 
-    def find(self, message: int) -> tuple[RegularTurn, str] | None:
-        """Return the turn of a message and its prompt(k), None where it is for the finder to prove it, or not."""
-        prompt = self._template.replayed(self._conversation, message, prompted=True)
-        continued = self._template.replayed(self._conversation, message + 1, prompted=False)
-        if prompt is None or continued is None:
+    def find(self, message: int, said: AbstractSet[Part]) -> RegularTurn | None:
+        """Return the turn of a message that says something in the parts ``said``; None: the finder must prove it."""
+        whole = self._whole
+        if self._learnt is None or not isinstance(whole, Replayed):
             return None
-        before, text = "".join(prompt[0]), "".join(continued[0])
-        start = len(before)
-        if not text.startswith(before) or self._template.beyond(text):
+        pairs, render = self._learnt
+        tools = self._conversation.tools
+        prompt = render(Pairs(pairs[:message]), tools, prompted=True)
+        continued = render(Pairs(pairs[: message + 1]), tools, prompted=False)
+        if prompt is None or continued is None or not prompt[0]:
             return None
-        found = _own(*continued, len(text), start, message)
-        if found is None:
+        # Both begin with the same pieces; behind them the template alone has written the end of the prompt.
+        texts, sources = continued
+        shared = len(prompt[0]) - 1
+        if prompt[1][shared] or prompt[0][:shared] != texts[:shared] or prompt[1][:shared] != sources[:shared]:
             return None
-        first, last, own, edge = found
-        stop = self._stops.first(text, last)
-        parts = {part_of(source) for _, source in own}
-        if stop is None or not written(self._conversation.messages[message]) <= parts:
+        rest = texts[shared:]
+        form = self._forms.of(prompt[0][shared], rest, sources[shared:], message)
+        if form is None or not said <= form.said:
             return None
-        lead = text[start:first]
-        thought = self._thoughts.known(lead)
-        if thought is None:
+        place = _Place(shared, sum(map(len, texts[:shared])), sum(map(len, rest)))
+        if self._forms.template.beyond(place.base + place.size):
             return None
-        if lead or stop[0] > last or sum([len(piece) for piece, _ in own]) < last - first:
-            parts.add(Part.SCAFFOLD)
-        parts.add(Part.STOP)
-        findings = () if self._template.has_generation_prompt else (_no_prompt(message),)
-        rendered = Replayed(*continued, text).within(self._whole)
-        low, high = start + thought[0], start + thought[1]
-        turn = RegularTurn(message, rendered, start, *stop, Fit.PROMPT, findings, (low, high))
-        turn.know(parts, own, text[edge:start])
-        return turn, before
-
-
-def _own(
-    texts: list[str], sources: list[int], size: int, start: int, message: int
-) -> tuple[int, int, list[tuple[str, int]], int] | None:
-    """Return where the message's texts behind ``start`` begin and end, all of them, and where others' texts end.
-
-    None where there are none, or others' or lost ones behind it, or it is within one of them.
-    """
-    own: list[tuple[str, int]] = []
-    position, first, last = size, -1, -1
-    for number in range(len(texts) - 1, -1, -1):
-        length = len(texts[number])
-        source = sources[number]
-        position -= length
-        if not source or not length:
-            continue
-        if position < start:
-            if position + length > start:
-                return None
-            return (first, last, own, position + length) if last >= 0 else None
-        if source >= NOTATION or is_lost(source) or message_of(source) != message:
-            return None
-        own.append((texts[number], source))
-        first, last = position, position + length if last < 0 else last
-    return (first, last, own, 0) if last >= 0 else None
+        return RegularTurn(message, Replayed(texts, sources), form, place, whole)
 
 
 def _no_prompt(message: int) -> Finding:
@@ -129,7 +223,7 @@ def place_of(turn: RegularTurn, whole: Replayed, stops: Stops) -> tuple[int, int
     if pieces is None:
         return None
     first, last, own, edge, limit = pieces
-    if not all([piece in turn.own for piece in own]) or len(set(own)) < len(own):
+    if not all(piece in turn.own for piece in own) or len(set(own)) < len(own):
         return None
     gap, text = whole.text[edge:first], whole.text
     if turn.asked not in gap or stops.count(turn.text.text[: turn.stop], turn.start):

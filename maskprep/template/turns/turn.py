@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -22,7 +23,7 @@ class Fit(StrEnum):
     OTHER_ROLE = "spoken"  # another role's own text, which no generation prompt asks for
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Turn:
     """A proved turn: ``text[:start]`` is its context, ``text[start:end]`` its completion, ``text[stop:end]`` its stop.
 
@@ -53,7 +54,7 @@ class Turn:
         """
         return self.end <= len(text) and text.starts_alike(self.text, self.end)
 
-    def parts(self) -> set[Part]:
+    def parts(self) -> AbstractSet[Part]:
         """Return the parts that the completion consists of."""
         inner = {part_of(source) for source in self.text.sources(self.start, self.stop)}
         return inner | ({Part.STOP} if self.stop < self.end else set())

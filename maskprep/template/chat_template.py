@@ -27,6 +27,7 @@ from maskprep.template.strings.values import track
 
 _MOST_WRITTEN = 400_000_000  # characters for one conversation, where nothing is replayed: some minutes
 _LIMIT = 16  # a text so many times smaller than what a rendering may take is sure to be within all limits
+_MOST_TOOLS = 100  # sets of tools that are remembered
 _MOST_PROGRAMS = 100  # one for each choice of variables: strange data may make any number
 _LONGEST_MESSAGE = 2_000  # characters of what a template says when it refuses
 _REMEMBERED = 5  # conversations: one, and the same in the few other forms that are tried
@@ -58,7 +59,7 @@ class ChatTemplate:
         self._beyond: tuple[Conversation, RowError] | None = None
         self._given: list[Given] = []
         self._programs: dict[str, Program] = {}
-        self._latest_tools: tuple[bytes, Any] | None = None
+        self._tools: dict[bytes, Tools] = {}
 
     def _compile(self, environment: PlainEnvironment) -> jinja2.Template:
         try:
@@ -139,7 +140,7 @@ class ChatTemplate:
         if not self.replays or not given.replayable:
             return None
         pairs = given.pairs if upto == len(given.pairs) else Pairs(given.pairs[:upto])
-        written = self._program(conversation).render(pairs, conversation.tools, prompted=prompted)
+        written = self._program(conversation).render(pairs, given.tools.plain, prompted=prompted)
         if written is None:
             return None
         rendered = Replayed(*written)
@@ -147,10 +148,12 @@ class ChatTemplate:
             return None
         return rendered if given.whole is None else rendered.within(given.whole)
 
-    def learnt(self, conversation: Conversation) -> tuple[Pairs, Render] | None:
-        """Return the messages as they are replayed, and what replays them; None where that is not possible."""
+    def learnt(self, conversation: Conversation) -> tuple[Pairs, Any, Render] | None:
+        """Return messages and tools as they are replayed, and what replays them; None where that is not possible."""
         given = self._given_for(conversation)
-        return (given.pairs, self._program(conversation).render) if self.replays and given.replayable else None
+        if not self.replays or not given.replayable:
+            return None
+        return given.pairs, given.tools.plain, self._program(conversation).render
 
     def beyond(self, length: int) -> bool:
         """Tell whether a text is so long that only the template itself can tell whether it is within all limits."""
@@ -175,8 +178,7 @@ class ChatTemplate:
             msg = f"each of its turns must be rendered from the beginning: {given.written:,} characters so far"
             raise RowError("template-limit", msg, "divide the conversation into several rows")
         messages = given.messages[:upto]
-        tools = self._tools_of(conversation)
-        variables = self._variables(conversation, messages, tools, given.documents, prompted=generation_prompt)
+        variables = self._variables(conversation, messages, given.tools.tracked, given.documents, prompted=generation_prompt)
         rendered = Rendered.of(concat(self._pieces(conversation, *self._tracking, variables)))
         given.written += len(rendered)
         return rendered
@@ -189,21 +191,24 @@ class ChatTemplate:
         if self._given and self._given[0].conversation is conversation:
             return self._given[0]
         known = next((given for given in self._given if given.conversation is conversation), None)
-        given = known or Given(conversation)
+        given = known or Given(conversation, self._same_tools(conversation.tools))
         if not self._given or given is not self._given[0]:
             held = [given, *(other for other in self._given if other is not given)]
             self._given = held[:_REMEMBERED]
         return given
 
-    def _tools_of(self, conversation: Conversation) -> Any:
-        """Return a conversation's tools with their origin; the last ones are kept, for most rows have the same."""
+    def _same_tools(self, tools: Any) -> Tools:
+        """Return tools as those that were met before, where they are the same: most rows have what others have."""
         try:
-            written = orjson.dumps(conversation.tools)
+            written = orjson.dumps(tools)
         except TypeError:  # numbers of more than 64 bits, say
-            return track_all(conversation.tools, Part.TOOLS)
-        if self._latest_tools is None or self._latest_tools[0] != written:
-            self._latest_tools = written, track_all(conversation.tools, Part.TOOLS)
-        return self._latest_tools[1]
+            return Tools(tools)
+        known = self._tools.get(written)
+        if known is None:
+            if len(self._tools) >= _MOST_TOOLS:
+                self._tools.clear()
+            known = self._tools[written] = Tools(tools)
+        return known
 
     def _variables(
         self, conversation: Conversation, messages: Any, tools: Any, documents: Any, *, prompted: bool
@@ -249,6 +254,18 @@ class ChatTemplate:
         return pieces
 
 
+class Tools:
+    """The tools of a conversation: ``plain``, and with origins."""
+
+    def __init__(self, plain: Any) -> None:
+        self.plain = plain
+
+    @cached_property
+    def tracked(self) -> Any:
+        """The tools with origins."""
+        return track_all(self.plain, Part.TOOLS)
+
+
 Render = Callable[..., Written | None]
 """``Program.render``."""
 
@@ -259,9 +276,10 @@ class Given:
     ``written`` counts the characters that were rendered by the template itself.
     """
 
-    def __init__(self, conversation: Conversation) -> None:
+    def __init__(self, conversation: Conversation, tools: Tools) -> None:
         # A conversation is rendered many times in a row, and no template can change what it is given.
         self.conversation = conversation
+        self.tools = tools
         self.whole: Rendered | None = None
         self.written = 0
         ranges = any(message.ranges for message in conversation.messages)

@@ -1,8 +1,8 @@
 r"""Regular turns: proved by the last pieces of a replay alone, where nothing is unusual about them.
 
     prompt(k)      …│<end>\n<bot>\n│
-    continued(k)   …│<end>\n<bot>\n│Yo│<end>\n│        it begins with prompt(k); behind that stand but texts of message k
-                                    ▲  ▲    ▲          and the template's, and a stop token behind the last of them
+    continued(k)   …│<end>\n<bot>\n│Yo│<end>\n│        it begins with prompt(k); behind that stand texts of message k
+                                    ▲  ▲    ▲          and the template's, and a stop token behind the last one
                                 start  stop end
 
 What ``finder.py`` proves of any turn holds for such a one at a glance, and it is the same. Every other turn, and every
@@ -71,6 +71,11 @@ class RegularTurn(Turn):
         return [(text, source) for text, source in pieces if source and text]
 
     @property
+    def tail(self) -> str:
+        """The template's text behind the last text of the message, up to the end of the stop token."""
+        return self._form.tail
+
+    @property
     def asked(self) -> str:
         """The template's text at the end of the turn's prompt, behind the texts of messages."""
         texts, sources, count = self._pieces.texts, self._pieces.sources_of, self._shared
@@ -91,10 +96,12 @@ class _Place(NamedTuple):
 class _Form:
     """What turns have in common for which the template writes the same around texts of the same parts.
 
-    ``start`` counts from where both renderings part, ``behind`` from the end; ``stop`` is the length of the stop token.
+    ``start`` counts from where both renderings part, ``behind`` from the end; ``stop`` is the length of the stop token, which
+    ends the ``tail`` behind the last text of the message.
     """
 
     asked: str
+    tail: str
     start: int
     stop: int
     behind: int
@@ -157,7 +164,8 @@ class Forms:
         if not own or not rest.startswith(asked) or own[0][0] < len(asked):
             return None
         last = own[-1][1]
-        stop = self._stops.first(rest, last)
+        # Without a stop token, the last special one ends the turn, as ``Ending`` has it.
+        stop = self._stops.first(rest, last) or self._stops.last_special(rest, last)
         thought = self._thoughts.known(rest[len(asked) : own[0][0]])
         if stop is None or thought is None:
             return None
@@ -166,7 +174,7 @@ class Forms:
         scaffold = own[0][0] > len(asked) or stop[0] > last or filled < last - own[0][0]
         held = said | {Part.STOP} | ({Part.SCAFFOLD} if scaffold else set())
         given = len(asked), stop[1] - stop[0], len(rest) - stop[1], thought, held, said
-        return _Form(asked, *given, self.template.has_generation_prompt)
+        return _Form(asked, rest[last : stop[1]], *given, self.template.has_generation_prompt)
 
 
 def _lead(asked: str, texts: list[str], sources: list[int]) -> str:
@@ -190,8 +198,7 @@ class RegularTurns:
         whole = self._whole
         if self._learnt is None or not isinstance(whole, Replayed):
             return None
-        pairs, render = self._learnt
-        tools = self._conversation.tools
+        pairs, tools, render = self._learnt
         prompt = render(Pairs(pairs[:message]), tools, prompted=True)
         continued = render(Pairs(pairs[: message + 1]), tools, prompted=False)
         if prompt is None or continued is None or not prompt[0]:
@@ -228,7 +235,13 @@ def place_of(turn: RegularTurn, whole: Replayed, stops: Stops) -> tuple[int, int
     gap, text = whole.text[edge:first], whole.text
     if turn.asked not in gap or stops.count(turn.text.text[: turn.stop], turn.start):
         return None
+    start = edge + gap.rindex(turn.asked) + len(turn.asked)
     found = stops.first(text, first)
-    if found is None or found[0] < last or found[1] > limit:
+    if found is not None and found[1] <= limit:
+        return None if found[0] < last else (start, *found)
+    # No stop token ends it: it goes on as it did when it was the last one, or else it is searched for.
+    tail = turn.tail
+    if (found is not None and found[0] < last) or own[-1] != turn.own[-1] or not text.startswith(tail, last):
         return None
-    return (edge + gap.rindex(turn.asked) + len(turn.asked), *found)
+    end = last + len(tail)
+    return (start, end - (turn.end - turn.stop), end) if end <= limit else None

@@ -134,41 +134,46 @@ class Encoder:
         """
         if self._puts_blank_first:
             return None
-        bounds = [self._segments.bounds(text) for text in texts]
-        before: list[int] = []  # which of the isolated tokens of all texts is the last one of a context, -1 for none
-        rests: list[str] = []
-        isolated = 0
-        for text, own, borders in zip(texts, bounds, starts, strict=True):
-            for index, rest in _ends_of(text, own, borders):
-                rests.append(rest)
-                before.append(isolated + index if index >= 0 else -1)
-            isolated += len(own)
-        known = self._ids_of([*texts, *rests])
+        known = self._ids_of(texts)
         own_ids = [known[text] for text in texts]
         ids, tokens = np.concatenate(own_ids), limits_of(map(len, own_ids))
         lengths = self._spelling.lengths(ids)
         raws = [text.encode() for text in texts]
         raw, limits, edges = b"".join(raws), limits_of(map(len, raws)), limits_of(lengths)
-        found = self._segments.positions_in_all(texts, bounds, ids, tokens) if all(map(len, own_ids)) else None
-        if found is None or not lengths.all() or not self._spelling.spells(ids, raw):
+        if not (all(map(len, own_ids)) and lengths.all() and self._spelling.spells(ids, raw)):
             return None
         if not np.array_equal(edges[tokens], limits):
             return None
-        counts = np.fromiter(map(len, starts), np.int64, len(starts))
-        whose = np.repeat(np.arange(len(texts)), counts)
-        heads_of = np.asarray(before, np.int64)
-        firsts = np.where(heads_of >= 0, np.append(found, 0)[heads_of], tokens[whose])
+        whose = np.repeat(np.arange(len(texts)), np.fromiter(map(len, starts), np.int64, len(starts)))
+        borders = np.asarray([start for each in starts for start in each], np.int64)
+        borders += limits_of(map(len, texts))[whose]
+        places = places_of(raw)
+        low = borders if places is None else places[borders]
+        firsts = self._heads(ids, edges, low, tokens[whose])
+        rests = [raw[start:end].decode() for start, end in zip(edges[firsts].tolist(), low.tolist(), strict=True)]
+        known = self._ids_of(rests)
         context_ids = [known[rest] for rest in rests]
         prefix_ok = begin_alike(ids, firsts, context_ids, tokens[whose + 1])
-        places = places_of(raw)
-        borders_at = np.asarray([start for each in starts for start in each], np.int64)
-        borders_at += limits_of(map(len, texts))[whose]
-        low = borders_at if places is None else places[borders_at]
         after = firsts + np.fromiter(map(len, context_ids), np.int64, len(rests))
         prefix_ok &= edges[np.minimum(after, len(ids))] == low
         return EncodedBatch(
             ids, edges, tokens, limits, places, np.bincount(whose[~prefix_ok], minlength=len(texts)) == 0
         )
+
+    def _heads(self, ids: Ints, edges: Ints, ends: Ints, first: Ints) -> Ints:
+        """Return which token begins what is to be encoded of each context: its last isolated one, else its first.
+
+        The ids spell their texts, so that an isolated token is spelt, and found, wherever its id is.
+
+        Args:
+            ids: the ids of many texts.
+            edges: where each token begins, and the last one ends, in bytes.
+            ends: where each context ends.
+            first: the first token of the text of each context.
+        """
+        isolated = self._segments.isolated(ids)
+        place = np.searchsorted(edges[isolated + 1], ends, side="right")
+        return np.maximum(first, np.append(isolated, 0)[place - 1])
 
     def _ids_of(self, texts: Sequence[str]) -> Mapping[str, Ints]:
         """Return the ids of texts, by text."""

@@ -21,6 +21,7 @@ from maskprep.examples.clock import clock
 from maskprep.examples.oracle import Oracle
 from maskprep.examples.prepared import Prepared, PreparedSequence
 from maskprep.policy import AuditMode, History, Policy
+from maskprep.template.sandbox.limits import Limits
 from maskprep.template.turns.audit import Audit
 from maskprep.template.turns.proved import Proved
 from maskprep.tokenizer.load import LoadedTokenizer
@@ -48,6 +49,7 @@ class SequenceAudit:
     def __init__(self, loaded: LoadedTokenizer, policy: Policy, mode: AuditMode) -> None:
         self._loaded, self._policy = loaded, policy
         self._audit = Audit(mode)
+        self._oracles: dict[tuple[History, Limits], Oracle] = {}
 
     def begin(self) -> None:
         """Forget which kinds were checked."""
@@ -73,7 +75,7 @@ class SequenceAudit:
 
     def _check(self, proved: Proved, prepared: Prepared, history: History, count: int) -> None:
         template = proved.template
-        oracle = Oracle(self._loaded, replace(self._policy, history=history), template.limits)
+        oracle = self._oracle(history, template.limits)
         chats = Chats(proved.conversation, template.variables, template.source)
         chosen = _chosen(prepared, chats, count, proved.whole.text)
         with clock(template.now) if template.uses_clock else nullcontext():
@@ -91,6 +93,13 @@ class SequenceAudit:
                     raise RowError("render-differs", msg) from error
                 if fault is not None:
                     raise RowError("unproved", f"by transformers alone, {fault}")
+
+    def _oracle(self, history: History, limits: Limits) -> Oracle:
+        """Return the oracle of a way of treating history: it finds out once what the tokenizer does."""
+        if (history, limits) not in self._oracles:
+            policy = replace(self._policy, history=history)
+            self._oracles[history, limits] = Oracle(self._loaded, policy, limits)
+        return self._oracles[history, limits]
 
 
 def _kinds(made: PreparedSequence) -> Iterator[Hashable]:

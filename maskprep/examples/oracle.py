@@ -41,6 +41,7 @@ class Oracle:
         self._whole, self._lenient = policy.whole, policy.lenient
         self._escaped = policy.control is Control.ESCAPE
         self.proved = self.as_rendered = 0
+        self._last: tuple[Chat, str] | None = None  # with its rendering
 
     def faults(self, chat: Chat, row: Labelled, only: Collection[int] | None = None) -> Iterator[str]:
         """Yield what is wrong with the trained turns of one row: all, or ``only`` those of some messages."""
@@ -101,7 +102,8 @@ class Oracle:
             prompt = self._render(chat, message + 1, ask=False, go_on=True)
         else:
             prompt = self._render(chat, message, ask=True)
-        continued = self._render(chat, message + 1, ask=False)
+        last = message + 1 == len(chat.messages)
+        continued = self._render_whole(chat) if last else self._render(chat, message + 1, ask=False)
         asked = self._encode(prompt)
         ids = row.input_ids.tolist()
         # A text that is gone on with, and a header that a template mixes with it, are of the message, too.
@@ -151,7 +153,7 @@ class Oracle:
             )
             return
         self.as_rendered += 1
-        whole = self._render(chat, len(chat.messages), ask=False)
+        whole = self._render_whole(chat)
         if not any(self._begins(rendering, ids) for rendering in (whole, continued)):
             yield "the text up to its end is not how the template renders the conversation"
 
@@ -177,6 +179,12 @@ class Oracle:
     def _bare(self, text: str) -> str:
         """Return a text without the stop token at its end, which may be one that only the next turn writes."""
         return next((text.removesuffix(stop) for stop in self._stops if text.endswith(stop)), text)
+
+    def _render_whole(self, chat: Chat) -> str:
+        """Render all messages: several turns of one row may have to be looked for there."""
+        if self._last is None or self._last[0] is not chat:
+            self._last = chat, self._render(chat, len(chat.messages), ask=False)
+        return self._last[1]
 
     def _render(self, chat: Chat, upto: int, *, ask: bool, go_on: bool = False) -> str:
         try:
@@ -223,14 +231,16 @@ class Oracle:
         its prompt, or, where these do not begin with those of the prompt alone, behind some other text. Where its stop
         token is one that only the next turn writes, all that the template renders of it stands before that token.
         """
+        bare = self._bare(self._text(ids, start, end))
+        if rest is not None and self._escaped and _words(rest).startswith(_words(bare)):
+            return True
+        if rest is not None and _CUT not in bare and self._decodes_apart and self._decode(self._encode(rest)) == rest:
+            return False  # a completion that the tokenizer does not change has no ids that decode to another text
         rendered, borrowed = self._encode(continued), self._decode(ids[end - 1 : end]) in self._stops
         if rendered[:end] == ids[:end] or (borrowed and rendered == ids[: end - 1]):
             return True
-        bare = self._bare(self._text(ids, start, end))
         if rest is None:
             return bare in self._decode(rendered)
-        if self._escaped and _words(rest).startswith(_words(bare)):
-            return True
         for lead in _LEADS if self._puts_blank_first else ("", "x\n", *_LEADS):
             before, both = self._encode(lead), self._encode(lead + rest)
             own = both[len(before) :]
@@ -277,4 +287,5 @@ def _in_order(pieces: Sequence[str], text: str) -> bool:
 
 
 _TWO_WORDS = "x a"
+_CUT = "\ufffd"  # what a part of a character decodes to
 _LEADS = (",", ".", "a", "x", "0", ")", "的")  # behind which nothing is put that the text itself does not say

@@ -173,7 +173,8 @@ class Encoder:
         """
         isolated = self._segments.isolated(ids)
         place = np.searchsorted(edges[isolated + 1], ends, side="right")
-        return np.maximum(first, np.append(isolated, 0)[place - 1])
+        heads: Ints = np.maximum(first, np.append(isolated, 0)[place - 1])
+        return heads
 
     def _ids_of(self, texts: Sequence[str]) -> Mapping[str, Ints]:
         """Return the ids of texts, by text."""

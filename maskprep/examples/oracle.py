@@ -8,8 +8,8 @@ One rule with two users: ``verify`` holds rows of a finished build against it, a
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Sequence
-from functools import cached_property
+from collections.abc import Callable, Collection, Iterator, Sequence
+from functools import cached_property, partial
 from itertools import groupby
 
 import numpy as np
@@ -31,12 +31,19 @@ class Oracle:
             compared with the rendering in which it stands; control tokens that were escaped have other ids of the same
             text.
         limits: what one rendering may take.
+        in_pieces: encodes the prompts of a row but for the last that is checked; None: the tokenizer encodes them all.
 
     ``proved`` and ``as_rendered`` count the turns that were checked in the one way and in the other.
     """
 
-    def __init__(self, loaded: LoadedTokenizer, policy: Policy, limits: Limits) -> None:
-        self._limits = limits
+    def __init__(
+        self,
+        loaded: LoadedTokenizer,
+        policy: Policy,
+        limits: Limits,
+        in_pieces: Callable[[str], list[int]] | None = None,
+    ) -> None:
+        self._limits, self._in_pieces = limits, in_pieces
         self._tokenizer, self._stops = loaded.tokenizer, loaded.stop_tokens
         self._whole, self._lenient = policy.whole, policy.lenient
         self._escaped = policy.control is Control.ESCAPE
@@ -58,7 +65,8 @@ class Oracle:
             if only is not None and message not in only:
                 continue
             generated = chat.messages[message]["role"] == "assistant"
-            check = self._turn if generated else self._spoken
+            encode = self._in_pieces if self._in_pieces and only and message < max(only) else self._encode
+            check = partial(self._turn, encode=encode) if generated else self._spoken
             for fault in check(chat, row, message, start, end):
                 yield f"messages[{message}]: {fault}"
         if outside.any():
@@ -97,14 +105,15 @@ class Oracle:
         except Exception:  # noqa: BLE001 - a template is a program from a stranger; the other rendering decides
             return ""
 
-    def _turn(self, chat: Chat, row: Labelled, message: int, start: int, end: int) -> Iterator[str]:
+    def _turn(  # noqa: PLR0913 - a turn, and what encodes its prompt
+        self, chat: Chat, row: Labelled, message: int, start: int, end: int, *, encode: Callable[[str], list[int]]
+    ) -> Iterator[str]:
         if message == chat.prefix:
             prompt = self._render(chat, message + 1, ask=False, go_on=True)
         else:
             prompt = self._render(chat, message, ask=True)
-        last = message + 1 == len(chat.messages)
-        continued = self._render_whole(chat) if last else self._render(chat, message + 1, ask=False)
-        asked = self._encode(prompt)
+        continued = self._render(chat, message + 1, ask=False)
+        asked = encode(prompt)
         ids = row.input_ids.tolist()
         # A text that is gone on with, and a header that a template mixes with it, are of the message, too.
         first = start + int(np.flatnonzero(row.labels[start:end] != IGNORED)[0])

@@ -12,7 +12,7 @@ decide.
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING
@@ -23,6 +23,7 @@ from maskprep.arrays import Ints, begin_alike, limits_of, places_of
 from maskprep.errors import RowError
 from maskprep.tokenizer.backend import Backend, TransformersBackend
 from maskprep.tokenizer.batch import EncodedBatch
+from maskprep.tokenizer.known_ids import KnownIds
 from maskprep.tokenizer.leads import Leads, behind
 from maskprep.tokenizer.offsets import Offsets
 from maskprep.tokenizer.spelling import Spelling
@@ -30,8 +31,6 @@ from maskprep.tokenizer.split_points import SplitPoints
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
-
-_KNOWN_CHARACTERS = 8_000_000  # of text whose ids are remembered: about 25 MB, and most conversations of 100 turns
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,12 +91,11 @@ class Encoder:
         self._tokenizer = tokenizer
         self.backend = backend or TransformersBackend(tokenizer)
         self._spelling = Spelling(tokenizer)
-        self._known: dict[str, Ints] = {}
-        self._known_size = 0
+        self._known = KnownIds(self.backend.encode)
 
     def begin(self) -> None:
         """Forget the texts that were encoded lately."""
-        self._known, self._known_size = {}, 0
+        self._known.forget()
 
     @cached_property
     def _segments(self) -> SplitPoints:
@@ -105,7 +103,7 @@ class Encoder:
 
     def ids(self, text: str) -> Ints:
         """Return the ids of ``text``, as ``apply_chat_template(..., tokenize=True)`` would."""
-        return self._ids_of([text])[text]
+        return self._known.of([text])[text]
 
     def contexts(self, text: str, starts: Sequence[int]) -> dict[int, Context]:
         """Return the ids of each beginning ``text[:start]``, encoded alone, by ``start``.
@@ -115,10 +113,10 @@ class Encoder:
         """
         bounds = self._segments.bounds(text)
         ends = dict(zip(starts, _ends_of(text, bounds, starts), strict=True))
-        known = self._ids_of([text, *(rest for _, rest in ends.values())])
+        known = self._known.of([text, *(rest for _, rest in ends.values())])
         positions = self._segments.positions(text, bounds, known[text])
         if positions is None:
-            wholes = self._ids_of([text[:start] for start in starts])
+            wholes = self._known.of([text[:start] for start in starts])
             return {start: Context(0, wholes[text[:start]]) for start in starts}
         return {
             start: Context(int(positions[index]) if index >= 0 else 0, known[rest])
@@ -134,7 +132,7 @@ class Encoder:
         """
         if self._puts_blank_first:
             return None
-        known = self._ids_of(texts)
+        known = self._known.of(texts)
         own_ids = [known[text] for text in texts]
         ids, tokens = np.concatenate(own_ids), limits_of(map(len, own_ids))
         lengths = self._spelling.lengths(ids)
@@ -151,7 +149,7 @@ class Encoder:
         low = borders if places is None else places[borders]
         firsts = self._heads(ids, edges, low, tokens[whose])
         rests = [raw[start:end].decode() for start, end in zip(edges[firsts].tolist(), low.tolist(), strict=True)]
-        known = self._ids_of(rests)
+        known = self._known.of(rests)
         context_ids = [known[rest] for rest in rests]
         prefix_ok = begin_alike(ids, firsts, context_ids, tokens[whose + 1])
         after = firsts + np.fromiter(map(len, context_ids), np.int64, len(rests))
@@ -175,32 +173,6 @@ class Encoder:
         place = np.searchsorted(edges[isolated + 1], ends, side="right")
         heads: Ints = np.maximum(first, np.append(isolated, 0)[place - 1])
         return heads
-
-    def _ids_of(self, texts: Sequence[str]) -> Mapping[str, Ints]:
-        """Return the ids of texts, by text."""
-        if self.backend.name != "transformers":
-            return self._remembered(texts)
-        # It is slow: what comes again within other text, as system prompts and tool schemas do, is encoded once.
-        divided = {text: self._segments.divide(text) for text in texts}
-        known = self._remembered([segment for segments in divided.values() for segment in segments])
-        return {
-            text: np.concatenate([known[segment] for segment in segments]) if len(segments) > 1 else known[text]
-            for text, segments in divided.items()
-        }
-
-    def _remembered(self, texts: Sequence[str]) -> Mapping[str, Ints]:
-        """Return the ids of texts, by text; those encoded lately are remembered, for prompts come again and again."""
-        new = [text for text in dict.fromkeys(texts) if text not in self._known]
-        if not new:
-            return self._known
-        encoded = dict(zip(new, self.backend.encode(new), strict=True))
-        size = sum(map(len, new))
-        found = {text: encoded[text] if text in encoded else self._known[text] for text in texts}
-        if self._known_size + size > _KNOWN_CHARACTERS:
-            self._known, self._known_size = {}, 0
-        self._known |= encoded
-        self._known_size += size
-        return found
 
     def spell(self, ids: Iterable[int]) -> list[bytes]:
         """Return the bytes that each id stands for. A token may hold only a part of a character."""

@@ -3,14 +3,21 @@ r"""A labelled sequence: token ids, labels, and the spans that tell what each to
 input_ids  <|im_start|> user \n Hi <|im_end|> \n <|im_start|> assistant \n  Hello <|im_end|> \n
 labels     -100 ────────────────────────────────────────────────────  Hello <|im_end|> -100
 spans      ├─ scaffold ───────┤├ content ┤├─ scaffold ─────────────┤  ├ content ┤├ stop ┤├ scaffold ┤
+
+Many of them are a ``LabelledBatch``: arrays of all sequences, one behind the other, from which the spans of one$
+are made when somebody asks for them.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import NamedTuple
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from itertools import pairwise
+from typing import TYPE_CHECKING, Any, NamedTuple
 
-from maskprep.arrays import Floats, Ints
+import numpy as np
+
+from maskprep.arrays import Bools, Floats, Ints, limits_of
 
 IGNORED = -100
 """The label of a token that is not trained, as PyTorch's cross-entropy has it."""
@@ -30,6 +37,49 @@ class Span(NamedTuple):
     trained: bool
 
 
+class SpanColumns(NamedTuple):
+    """The spans of a batch, one item a span; ``role`` and ``part`` are indices into the names beside them."""
+
+    role: Ints
+    part: Ints
+    message: Ints
+    start: Ints
+    end: Ints
+    trained: Bools
+    roles: tuple[str, ...]
+    parts: tuple[str, ...]
+
+    @classmethod
+    def of(cls, spans: Sequence[Span]) -> SpanColumns:
+        """Return the columns of some spans."""
+        role, roles = _coded([span.role for span in spans])
+        part, parts = _coded([span.part for span in spans])
+        message, start, end, trained = np.asarray([span[2:] for span in spans], np.int64).reshape(-1, 4).T
+        return cls(role, part, message, start, end, trained > 0, roles, parts)
+
+    @classmethod
+    def joined(cls, many: Sequence[SpanColumns]) -> SpanColumns:
+        """Return the spans of several batches, one behind the other."""
+        if len(many) == 1:
+            return many[0]
+        role, roles = _recoded([(each.role, each.roles) for each in many])
+        part, parts = _recoded([(each.part, each.parts) for each in many])
+        message, start, end = (_joined([each[place] for each in many], np.int64) for place in (2, 3, 4))
+        trained = _joined([each.trained for each in many], np.bool_)
+        return cls(role, part, message, start, end, trained, roles, parts)
+
+    def between(self, low: int, high: int) -> SpanColumns:
+        """Return the columns of the spans ``low:high``."""
+        numbers = self.role, self.part, self.message, self.start, self.end
+        role, part, message, start, end = (column[low:high] for column in numbers)
+        return SpanColumns(role, part, message, start, end, self.trained[low:high], self.roles, self.parts)
+
+    def spans(self) -> tuple[Span, ...]:
+        """Return the spans."""
+        roles, parts = map(self.roles.__getitem__, self.role.tolist()), map(self.parts.__getitem__, self.part.tolist())
+        return tuple(map(Span, roles, parts, *(column.tolist() for column in self[2:6])))
+
+
 @dataclass(frozen=True, slots=True)
 class Labelled:
     """A finished sequence: ``input_ids`` and unshifted ``labels``, of one length, and the spans that tile them.
@@ -42,6 +92,19 @@ class Labelled:
     labels: Ints
     spans: tuple[Span, ...]
     weights: Floats | None = None
+    batch: tuple[LabelledBatch, int] | None = field(default=None, init=False, repr=False, compare=False)
+    """The batch that it was made of, and its number there, if any."""
+
+    if not TYPE_CHECKING:
+
+        def __getattr__(self, name: str) -> Any:
+            """Make the spans of a sequence of a batch: until somebody asks for them, there are none."""
+            if name != "spans":
+                raise AttributeError(name)
+            batch, number = self.batch
+            low, high = batch.span_limits[number : number + 2].tolist()
+            object.__setattr__(self, name, batch.spans.between(low, high).spans())
+            return self.spans
 
     @property
     def trained_tokens(self) -> int:
@@ -55,6 +118,117 @@ class Labelled:
         return Labelled(self.input_ids[:size], self.labels[:size], spans, weights)
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class LabelledBatch:
+    """Labelled sequences end to end.
+
+    Sequence ``i`` has the tokens ``limits[i]:limits[i + 1]`` and the spans ``span_limits[i]:span_limits[i + 1]``, whose
+    places count from its own beginning. ``weights`` is None where every trained token of all of them counts 1.
+    """
+
+    input_ids: Ints
+    labels: Ints
+    limits: Ints
+    spans: SpanColumns
+    span_limits: Ints
+    weights: Floats | None = None
+
+    def __len__(self) -> int:
+        """Return the number of sequences."""
+        return len(self.limits) - 1
+
+    def __iter__(self) -> Iterator[Labelled]:
+        """Yield each sequence; it shares the arrays."""
+        edges = self.limits.tolist()
+        for number, (low, high) in enumerate(pairwise(edges)):
+            made = object.__new__(Labelled)
+            fill = object.__setattr__
+            fill(made, "input_ids", self.input_ids[low:high])
+            fill(made, "labels", self.labels[low:high])
+            fill(made, "weights", None if self.weights is None else weights_or_none(self.weights[low:high]))
+            fill(made, "batch", (self, number))
+            yield made
+
+    def between(self, first: int, last: int) -> LabelledBatch:
+        """Return the sequences ``first:last``; they share the arrays."""
+        if (first, last) == (0, len(self)):
+            return self
+        low, high = self.limits[[first, last]].tolist()
+        low_span, high_span = self.span_limits[[first, last]].tolist()
+        weights = None if self.weights is None else weights_or_none(self.weights[low:high])
+        return LabelledBatch(
+            self.input_ids[low:high],
+            self.labels[low:high],
+            self.limits[first : last + 1] - low,
+            self.spans.between(low_span, high_span),
+            self.span_limits[first : last + 1] - low_span,
+            weights,
+        )
+
+    @classmethod
+    def of(cls, many: Sequence[Labelled]) -> LabelledBatch:
+        """Return sequences as one batch. Those that stand behind each other in a batch are taken over together."""
+        batches = list(_runs(many))
+        if len(batches) == 1:
+            return batches[0]
+        weights = None
+        if any(batch.weights is not None for batch in batches):
+            weights = np.concatenate([batch.all_weights() for batch in batches])
+        return cls(
+            _joined([batch.input_ids for batch in batches], np.int64),
+            _joined([batch.labels for batch in batches], np.int64),
+            limits_of(_joined([np.diff(batch.limits) for batch in batches], np.int64)),
+            SpanColumns.joined([batch.spans for batch in batches]),
+            limits_of(_joined([np.diff(batch.span_limits) for batch in batches], np.int64)),
+            weights,
+        )
+
+    def all_weights(self) -> Floats:
+        """Return how much each token counts in the loss, whatever that is."""
+        return (self.labels != IGNORED).astype(np.float32) if self.weights is None else self.weights
+
+
 def weights_or_none(weights: Floats) -> Floats | None:
     """Return the weights of a sequence, None where every token that is trained counts 1."""
     return None if (weights[weights > 0] == 1).all() else weights
+
+
+def _runs(many: Sequence[Labelled]) -> Iterator[LabelledBatch]:
+    """Yield sequences as batches, in their order."""
+    at = 0
+    while at < len(many):
+        found = many[at].batch
+        end = at + 1
+        if found is None:
+            yield _alone(many[at])
+        else:
+            batch, first = found
+            while end < len(many) and many[end].batch == (batch, first + end - at):
+                end += 1
+            yield batch.between(first, first + end - at)
+        at = end
+
+
+def _alone(one: Labelled) -> LabelledBatch:
+    limits, span_limits = (np.asarray([0, size], np.int64) for size in (len(one.input_ids), len(one.spans)))
+    return LabelledBatch(one.input_ids, one.labels, limits, SpanColumns.of(one.spans), span_limits, one.weights)
+
+
+def _coded(names: Sequence[str]) -> tuple[Ints, tuple[str, ...]]:
+    """Return the number of each name, and the names by their numbers."""
+    codes = {name: code for code, name in enumerate(dict.fromkeys(names))}
+    return np.asarray([codes[name] for name in names], np.int64), tuple(codes)
+
+
+def _recoded(columns: Sequence[tuple[Ints, tuple[str, ...]]]) -> tuple[Ints, tuple[str, ...]]:
+    """Return columns of numbers of names, each with its own names, as one."""
+    first = columns[0][1] if columns else ()
+    if all(names == first for _, names in columns):
+        return _joined([codes for codes, _ in columns], np.int64), first
+    numbers, names = _coded([name for _, own in columns for name in own])
+    limits = limits_of(len(own) for _, own in columns).tolist()
+    return _joined([numbers[low:][codes] for low, (codes, _) in zip(limits, columns, strict=False)], np.int64), names
+
+
+def _joined(arrays: Sequence[Any], kind: Any) -> Any:
+    return np.concatenate([*arrays, np.zeros(0, kind)], dtype=kind, casting="same_kind")

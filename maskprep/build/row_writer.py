@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 
 from maskprep.build.ledgers import Ledgers, note
@@ -15,7 +15,7 @@ from maskprep.examples import Prepared, Preparer
 from maskprep.examples.advice import Adviser
 from maskprep.examples.prepared import PreparedRow
 from maskprep.examples.preparer import nobody
-from maskprep.examples.tally import Tally
+from maskprep.examples.tally import Tally, Use
 from maskprep.formats import Line
 from maskprep.sources.chunk import chance
 
@@ -78,10 +78,15 @@ class RowWriter:
     def write(self, rows: list[PreparedRow]) -> None:
         """Use some rows, drop them, or reject each with its reason, in their order; the list is empty afterwards."""
         rows.reverse()
+        used: list[tuple[str, Use]] = []
         while rows:
-            self._settle(rows.pop())  # what a long row takes is given back before the next one is written
+            used += self._settle(rows.pop())
+        self.tallies.whole.use_all([use for _, use in used])
+        for split, tally in self.tallies.splits.items():
+            tally.use_all([use for own, use in used if own == split])
 
-    def _settle(self, row: PreparedRow) -> None:
+    def _settle(self, row: PreparedRow) -> Iterator[tuple[str, Use]]:
+        """Write one row, and yield what is to be counted of it, with its split, where it is used."""
         line = row.line
         self._begin(line)  # advice is found by trying, which may take longer than the row did
         if row.conversation is not None:
@@ -89,7 +94,8 @@ class RowWriter:
         if row.made is not None:
             row.proved = row.conversation = None
             self.used.append((row.digest, line.where))
-            self._use(line, row.made, self._choice.side(row.digest))
+            split = self._choice.side(row.digest)
+            yield split, self._use(line, row.made, split)
         elif row.error is not None:
             if row.lacked_memory is not None:
                 raise row.lacked_memory from None  # it is tried again, in a worker that holds nothing else
@@ -107,14 +113,13 @@ class RowWriter:
         self.tallies.whole.drop(line.where, code, message)
         self._ledgers.dropped.write(note(line.where, code, message))
 
-    def _use(self, line: Line, prepared: Prepared, split: str) -> None:
+    def _use(self, line: Line, prepared: Prepared, split: str) -> Use:
         # A validation set measures: there, no conversation counts twice.
         copies = 1 if split == "validation" else line.copies
         for _ in range(copies):
             for number, sequence in enumerate(prepared.sequences):
                 self._shards[split].write(ShardRow(sequence.labelled, line.where, number))
-        notes = (note(line.where, finding.code, finding.detail) for finding in prepared.findings)
-        self._ledgers.findings.writelines(notes)
-        self.tallies.whole.use(line.where, prepared, copies)
-        if split:
-            self.tallies.splits[split].use(line.where, prepared, copies)
+        if prepared.findings:
+            notes = [note(line.where, finding.code, finding.detail) for finding in prepared.findings]
+            self._ledgers.findings.writelines(notes)
+        return line.where, prepared, copies

@@ -15,22 +15,9 @@ from maskprep.arrays import Bools, Ints, positions
 from maskprep.dataset.profiles.arrays import inner
 from maskprep.dataset.stored import StoredShard, one_a_row
 from maskprep.errors import BuildError
+from maskprep.labelled import SpanColumns
 
 _END = b"\xff\xff\xff\xff\x00\x00\x00\x00"  # what an Arrow stream ends with
-
-
-@dataclass(frozen=True, slots=True)
-class SpanColumns:
-    """The spans of a batch, one item a span; ``role`` and ``part`` are indices into the names beside them."""
-
-    role: Ints
-    part: Ints
-    message: Ints
-    start: Ints
-    end: Ints
-    trained: Bools
-    roles: tuple[str, ...]
-    parts: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import pyarrow as pa
 
 from maskprep.conversation import Where
-from maskprep.labelled import IGNORED, Labelled, Span
+from maskprep.labelled import IGNORED, Labelled, LabelledBatch, SpanColumns
 
 _IDS = pa.list_(pa.int32())
 _KIND = [("role", pa.string()), ("part", pa.string()), ("message", pa.int32())]
@@ -59,12 +59,12 @@ class ShardRow:
 
 def to_batch(rows: Sequence[ShardRow]) -> pa.RecordBatch:
     """Return the rows as one record batch, which has weights where any of the rows has."""
-    spans = [span for row in rows for span in row.labelled.spans]
-    layout = Layout(weighted=any(row.labelled.weights is not None for row in rows))
+    labelled = LabelledBatch.of([row.labelled for row in rows])
+    tokens = pa.array(labelled.limits.astype(np.int32))
     columns = [
-        _lists([row.labelled.input_ids for row in rows]),
-        _lists([row.labelled.labels for row in rows]),
-        pa.ListArray.from_arrays(_offsets(len(row.labelled.spans) for row in rows), _span_array(spans)),
+        pa.ListArray.from_arrays(tokens, pa.array(labelled.input_ids.astype(np.int32))),
+        pa.ListArray.from_arrays(tokens, pa.array(labelled.labels.astype(np.int32))),
+        pa.ListArray.from_arrays(pa.array(labelled.span_limits.astype(np.int32)), _span_array(labelled.spans)),
         pa.StructArray.from_arrays(
             [
                 pa.array([row.where.file for row in rows], pa.string()),
@@ -74,10 +74,9 @@ def to_batch(rows: Sequence[ShardRow]) -> pa.RecordBatch:
             fields=list(_ORIGIN),
         ),
     ]
-    if layout.weighted:
-        values = np.concatenate([_weights(row.labelled) for row in rows])
-        columns.append(pa.ListArray.from_arrays(_offsets(len(row.labelled.labels) for row in rows), pa.array(values)))
-    return pa.RecordBatch.from_arrays(columns, schema=layout.schema)
+    if labelled.weights is not None:
+        columns.append(pa.ListArray.from_arrays(tokens, pa.array(labelled.weights)))
+    return pa.RecordBatch.from_arrays(columns, schema=Layout(weighted=labelled.weights is not None).schema)
 
 
 def with_weights(batch: pa.RecordBatch) -> pa.RecordBatch:
@@ -90,20 +89,11 @@ def with_weights(batch: pa.RecordBatch) -> pa.RecordBatch:
     return pa.RecordBatch.from_arrays([*batch.columns, column], schema=batch.schema.append(_WEIGHTS))
 
 
-def _weights(labelled: Labelled) -> np.ndarray:
-    return labelled.weights if labelled.weights is not None else (labelled.labels != IGNORED).astype(np.float32)
-
-
-def _lists(arrays: Sequence[np.ndarray]) -> pa.ListArray:
-    values = np.concatenate([*arrays, np.zeros(0, np.int64)], dtype=np.int32, casting="same_kind")
-    return pa.ListArray.from_arrays(_offsets(map(len, arrays)), pa.array(values))
-
-
-def _offsets(lengths: Iterable[int]) -> pa.Array:
-    return pa.array(np.concatenate(([0], np.cumsum([*lengths], dtype=np.int64))).astype(np.int32))
-
-
-def _span_array(spans: Sequence[Span]) -> pa.StructArray:
-    kind = SCHEMA.field("spans").type.value_type
-    columns = [pa.array([span[index] for span in spans], field.type) for index, field in enumerate(kind)]
-    return pa.StructArray.from_arrays(columns, fields=list(kind))
+def _span_array(spans: SpanColumns) -> pa.StructArray:
+    columns = [
+        pa.array(spans.roles, pa.string()).take(pa.array(spans.role)),
+        pa.array(spans.parts, pa.string()).take(pa.array(spans.part)),
+        *(pa.array(column.astype(np.int32)) for column in (spans.message, spans.start, spans.end)),
+        pa.array(spans.trained),
+    ]
+    return pa.StructArray.from_arrays(columns, fields=list(SCHEMA.field("spans").type.value_type))

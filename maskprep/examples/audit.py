@@ -21,8 +21,10 @@ from maskprep.examples.clock import clock
 from maskprep.examples.oracle import Oracle
 from maskprep.examples.prepared import Prepared, PreparedSequence
 from maskprep.policy import AuditMode, History, Policy
+from maskprep.template.sandbox.limits import Limits
 from maskprep.template.turns.audit import Audit
 from maskprep.template.turns.proved import Proved
+from maskprep.tokenizer.backend import TransformersBackend
 from maskprep.tokenizer.load import LoadedTokenizer
 
 _FIRST, _DRAWN = 4, 1  # turns of a row
@@ -39,6 +41,9 @@ def turns_to_audit(mode: AuditMode, *, new: bool) -> int:
 class SequenceAudit:
     """Holds finished sequences against transformers alone.
 
+    Of several turns of one row, the ids of the last one's prompt are asked of the tokenizer as a whole; those of the
+    prompts ahead of it piece by piece, where texts may be divided: they begin alike, and may be long.
+
     Args:
         loaded: the tokenizer.
         policy: what is trained.
@@ -47,11 +52,13 @@ class SequenceAudit:
 
     def __init__(self, loaded: LoadedTokenizer, policy: Policy, mode: AuditMode) -> None:
         self._loaded, self._policy = loaded, policy
-        self._audit = Audit(mode)
+        self._audit, self._backend = Audit(mode), TransformersBackend(loaded.tokenizer)
+        self._oracles: dict[tuple[History, Limits], Oracle] = {}
 
     def begin(self) -> None:
         """Forget which kinds were checked."""
         self._audit.begin()
+        self._backend.renew(0)
 
     def check(self, proved: Proved, prepared: Prepared, history: History, *, single: bool) -> None:
         """Check some turns of a row, or none. ``single`` tells whether it was finished by itself.
@@ -73,7 +80,7 @@ class SequenceAudit:
 
     def _check(self, proved: Proved, prepared: Prepared, history: History, count: int) -> None:
         template = proved.template
-        oracle = Oracle(self._loaded, replace(self._policy, history=history), template.limits)
+        oracle = self._oracle(history, template.limits)
         chats = Chats(proved.conversation, template.variables, template.source)
         chosen = _chosen(prepared, chats, count, proved.whole.text)
         with clock(template.now) if template.uses_clock else nullcontext():
@@ -91,6 +98,17 @@ class SequenceAudit:
                     raise RowError("render-differs", msg) from error
                 if fault is not None:
                     raise RowError("unproved", f"by transformers alone, {fault}")
+
+    def _oracle(self, history: History, limits: Limits) -> Oracle:
+        """Return the oracle of a way of treating history: it finds out once what the tokenizer does."""
+        if (history, limits) not in self._oracles:
+            policy = replace(self._policy, history=history)
+            self._oracles[history, limits] = Oracle(self._loaded, policy, limits, self._encode)
+        return self._oracles[history, limits]
+
+    def _encode(self, text: str) -> list[int]:
+        ids: list[int] = self._backend.encode([text])[0].tolist()
+        return ids
 
 
 def _kinds(made: PreparedSequence) -> Iterator[Hashable]:

@@ -13,12 +13,13 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from maskprep.arrays import Bools, Ints
 from maskprep.examples.control_tokens import ControlTokens
 from maskprep.examples.labels import label_all
 from maskprep.examples.mask import Marked, runs_of
 from maskprep.examples.prepared import Prepared, PreparedSequence
 from maskprep.examples.sequences import Draft, TrainingSequence
-from maskprep.labelled import Labelled
+from maskprep.labelled import Labelled, LabelledBatch
 from maskprep.policy import Policy
 from maskprep.template.turns.proved import Proved
 from maskprep.tokenizer.batch import EncodedBatch
@@ -54,19 +55,43 @@ def finish_all(
     odd = ~encoded_batch.prefix_ok
     odd[np.searchsorted(encoded_batch.tokens, spelt, side="right") - 1] = True
     marked = [Marked(draft.text, draft.completions, proved.conversation.messages) for proved, draft in many]
-    labelled = label_all(encoded_batch, marked, runs, policy)
+    labelled, unclear = label_all(encoded_batch, marked, runs, policy)
+    trained, unfaithful = _counts(labelled, [draft for _, draft in many])
+    odd |= unclear | ~trained  # what trains nothing is told why
     return [
-        None if one is None or alone else _prepared(*each, one, encoded_batch, number)
-        for number, (each, one, alone) in enumerate(zip(many, labelled, odd.tolist(), strict=True))
+        None if alone else _prepared(*each, one, encoded_batch, number, count)
+        for number, (each, one, alone, count) in enumerate(
+            zip(many, labelled, odd.tolist(), unfaithful.tolist(), strict=True)
+        )
     ]
 
 
-def _prepared(
-    proved: Proved, draft: Draft, labelled: Labelled, encoded_batch: EncodedBatch, number: int
-) -> Prepared | None:
-    """Return what one conversation becomes, None where nothing of it would be trained."""
+def _counts(labelled: LabelledBatch, drafts: Sequence[Draft]) -> tuple[Bools, Ints]:
+    """Tell of each sequence whether it trains anything, and how many trained tokens are not faithful."""
+    spans, whose = labelled.spans, np.repeat(np.arange(len(drafts)), np.diff(labelled.span_limits))
+    sizes = np.where(spans.trained, spans.end - spans.start, 0)
+    doubtful = [
+        (number, completion.message)
+        for number, draft in enumerate(drafts)
+        for completion in draft.completions
+        if not completion.faithful and completion.trained
+    ]
+    count = len(drafts)
+    found = np.zeros(count, np.int64)
+    if doubtful:
+        rows, messages = np.asarray(doubtful, np.int64).T
+        width = int(max(messages.max(), spans.message.max())) + 2
+        of_doubtful = np.isin(whose * width + spans.message + 1, rows * width + messages + 1)
+        found = np.bincount(whose, np.where(of_doubtful, sizes, 0), count).astype(np.int64)
+    return np.bincount(whose, sizes, count) > 0, found
+
+
+def _prepared(  # noqa: PLR0913, PLR0917 - what is known of it
+    proved: Proved, draft: Draft, labelled: Labelled, encoded_batch: EncodedBatch, number: int, unfaithful: int
+) -> Prepared:
+    """Return what one conversation becomes."""
     low, high = encoded_batch.tokens[number : number + 2].tolist()
     edges = encoded_batch.edges[low : high + 1] - encoded_batch.bytes[number]
     encoded = Encoded(labelled.input_ids, edges[:-1], edges[1:])
-    sequence = PreparedSequence.of(labelled, TrainingSequence(draft.text, draft.completions, encoded))
-    return None if sequence is None else Prepared((sequence,), (*proved.findings, *draft.findings))
+    sequence = PreparedSequence(labelled, TrainingSequence(draft.text, draft.completions, encoded), unfaithful)
+    return Prepared((sequence,), (*proved.findings, *draft.findings))

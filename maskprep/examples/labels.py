@@ -5,17 +5,16 @@ A token is trained exactly when all of its characters lie in trained completions
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from itertools import pairwise
+from collections.abc import Sequence
 
 import numpy as np
 
-from maskprep.arrays import Floats, Ints, Kinds, byte_limits, holders
+from maskprep.arrays import Bools, Floats, Ints, Kinds, byte_limits, holders, limits_of
 from maskprep.conversation import Message
 from maskprep.examples.mask import PARTS, Marked, MaskSegments, TextRuns, cut, cut_all
 from maskprep.examples.sequences import TrainingSequence
-from maskprep.labelled import IGNORED, Labelled, Span, weights_or_none
-from maskprep.policy import Policy
+from maskprep.labelled import IGNORED, Labelled, LabelledBatch, SpanColumns
+from maskprep.policy import ROLES, Policy
 from maskprep.tokenizer.batch import EncodedBatch
 
 
@@ -40,11 +39,13 @@ def label(sequence: TrainingSequence, messages: Sequence[Message], policy: Polic
     else:
         first, last = holders(starts, ends, limits)
         kinds, weights = segments.kinds[first], _least(segments.weights, first, last)
-    return _labelled(ids, kinds, weights, np.asarray([0, len(ids)], np.int64), [messages])[0]
+    return next(iter(_labelled(ids, kinds, weights, np.asarray([0, len(ids)], np.int64), [messages])))
 
 
-def label_all(together: EncodedBatch, many: Sequence[Marked], runs: TextRuns, policy: Policy) -> list[Labelled | None]:
-    """Return the labels and spans of many sequences, None for those that ``label`` is to be asked about.
+def label_all(
+    together: EncodedBatch, many: Sequence[Marked], runs: TextRuns, policy: Policy
+) -> tuple[LabelledBatch, Bools]:
+    """Return the labels and spans of many sequences, and of each whether it is odd: one to ask ``label`` about.
 
     Args:
         together: their texts, encoded.
@@ -57,25 +58,20 @@ def label_all(together: EncodedBatch, many: Sequence[Marked], runs: TextRuns, po
     messages = [each.messages for each in many]
     if segments.odd.any():
         kinds[np.repeat(segments.odd, np.diff(together.tokens))] = 0
-    labelled = _labelled(together.ids, kinds, weights, together.tokens, messages)
-    return [None if odd else each for each, odd in zip(labelled, segments.odd.tolist(), strict=True)]
+    return _labelled(together.ids, kinds, weights, together.tokens, messages), segments.odd
 
 
 def _labelled(
     ids: Ints, kinds: Kinds, weights: Floats, limits: Ints, messages: Sequence[Sequence[Message]]
-) -> list[Labelled]:
+) -> LabelledBatch:
     """Return sequences one behind the other, by the kind and the weight of each token; ``limits`` part them."""
     weights[limits[:-1]] = 0  # nothing precedes a first token: no model can be asked for it
     trained = weights > 0
     kinds *= 2
     kinds += trained
-    spans = _spans(kinds, limits, messages)
     labels = np.where(trained, ids, IGNORED)
     plain = bool(((weights == 1) | ~trained).all())
-    return [
-        Labelled(ids[low:high], labels[low:high], own, None if plain else weights_or_none(weights[low:high]))
-        for own, (low, high) in zip(spans, pairwise(limits.tolist()), strict=True)
-    ]
+    return LabelledBatch(ids, labels, limits, *_spans(kinds, limits, messages), None if plain else weights)
 
 
 def _tiled(segments: MaskSegments, limits: Ints, starts: Ints, ends: Ints) -> tuple[Kinds, Floats]:
@@ -103,29 +99,27 @@ def _least(weights: Floats, first: Ints, last: Ints) -> Floats:
     return least
 
 
-def _spans(kinds: Kinds, limits: Ints, messages: Sequence[Sequence[Message]]) -> Iterator[tuple[Span, ...]]:
-    """Yield the spans of each sequence: of tokens of these kinds (see ``mask.py``), doubled, plus 1 if trained."""
+def _spans(kinds: Kinds, limits: Ints, messages: Sequence[Sequence[Message]]) -> tuple[SpanColumns, Ints]:
+    """Return the spans of many sequences, and where those of each begin.
+
+    A span is of tokens of one kind (see ``mask.py``), doubled, plus 1 if trained.
+    """
     changes = kinds[1:] != kinds[:-1]
     changes[limits[1:-1] - 1] = True
     starts = np.append(0, np.flatnonzero(changes) + 1)
-    own = np.searchsorted(starts, limits)  # of which sequence the spans are
-    starts_in = starts - np.repeat(limits[:-1], np.diff(own))
-    numbers = kinds[starts].tolist()
-    places = starts_in.tolist()
-    for each, (low, high), size in zip(messages, pairwise(own.tolist()), np.diff(limits).tolist(), strict=True):
-        ends = [*places[low + 1 : high], size]
-        yield tuple(
-            [
-                _span(number, start, end, each)
-                for number, start, end in zip(numbers[low:high], places[low:high], ends, strict=True)
-            ]
-        )
+    span_limits = np.searchsorted(starts, limits)
+    whose = np.repeat(np.arange(len(messages)), np.diff(span_limits))
+    numbers, trained = np.divmod(kinds[starts].astype(np.int64), 2)
+    message, part = np.divmod(numbers, len(PARTS))
+    # The template's own text is of no message: number 0 here, and of the first role.
+    roles = np.asarray([0, *(_CODES[message.role] for each in messages for message in each)], np.int64)
+    firsts = limits_of(map(len, messages))[whose]
+    role = roles[np.where(message > 0, firsts + message, 0)]
+    ends = np.append(starts[1:], limits[-1])
+    places = starts - limits[whose], ends - limits[whose]
+    return SpanColumns(role, part, message - 1, *places, trained > 0, _ROLES, _NAMES), span_limits
 
 
-def _span(number: int, start: int, end: int, messages: Sequence[Message]) -> Span:
-    message, part = divmod(number // 2, len(PARTS))
-    role = messages[message - 1].fields["role"] if message else "template"
-    return Span(role, _NAMES[part], message - 1, start, end, number % 2 == 1)
-
-
-_NAMES = tuple(part.value for part in PARTS)  # Python takes its time to look up what an enumeration holds
+_ROLES = ("template", *ROLES)
+_CODES = {role: code for code, role in enumerate(_ROLES)}
+_NAMES = tuple(part.value for part in PARTS)

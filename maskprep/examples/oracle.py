@@ -8,8 +8,8 @@ One rule with two users: ``verify`` holds rows of a finished build against it, a
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Sequence
-from functools import cached_property
+from collections.abc import Callable, Collection, Iterator, Sequence
+from functools import cached_property, partial
 from itertools import groupby
 
 import numpy as np
@@ -31,16 +31,24 @@ class Oracle:
             compared with the rendering in which it stands; control tokens that were escaped have other ids of the same
             text.
         limits: what one rendering may take.
+        in_pieces: encodes the prompts of a row but for the last that is checked; None: the tokenizer encodes them all.
 
     ``proved`` and ``as_rendered`` count the turns that were checked in the one way and in the other.
     """
 
-    def __init__(self, loaded: LoadedTokenizer, policy: Policy, limits: Limits) -> None:
-        self._limits = limits
+    def __init__(
+        self,
+        loaded: LoadedTokenizer,
+        policy: Policy,
+        limits: Limits,
+        in_pieces: Callable[[str], list[int]] | None = None,
+    ) -> None:
+        self._limits, self._in_pieces = limits, in_pieces
         self._tokenizer, self._stops = loaded.tokenizer, loaded.stop_tokens
         self._whole, self._lenient = policy.whole, policy.lenient
         self._escaped = policy.control is Control.ESCAPE
         self.proved = self.as_rendered = 0
+        self._last: tuple[Chat, str] | None = None  # with its rendering
 
     def faults(self, chat: Chat, row: Labelled, only: Collection[int] | None = None) -> Iterator[str]:
         """Yield what is wrong with the trained turns of one row: all, or ``only`` those of some messages."""
@@ -57,7 +65,8 @@ class Oracle:
             if only is not None and message not in only:
                 continue
             generated = chat.messages[message]["role"] == "assistant"
-            check = self._turn if generated else self._spoken
+            encode = self._in_pieces if self._in_pieces and only and message < max(only) else self._encode
+            check = partial(self._turn, encode=encode) if generated else self._spoken
             for fault in check(chat, row, message, start, end):
                 yield f"messages[{message}]: {fault}"
         if outside.any():
@@ -96,13 +105,15 @@ class Oracle:
         except Exception:  # noqa: BLE001 - a template is a program from a stranger; the other rendering decides
             return ""
 
-    def _turn(self, chat: Chat, row: Labelled, message: int, start: int, end: int) -> Iterator[str]:
+    def _turn(  # noqa: PLR0913 - a turn, and what encodes its prompt
+        self, chat: Chat, row: Labelled, message: int, start: int, end: int, *, encode: Callable[[str], list[int]]
+    ) -> Iterator[str]:
         if message == chat.prefix:
             prompt = self._render(chat, message + 1, ask=False, go_on=True)
         else:
             prompt = self._render(chat, message, ask=True)
         continued = self._render(chat, message + 1, ask=False)
-        asked = self._encode(prompt)
+        asked = encode(prompt)
         ids = row.input_ids.tolist()
         # A text that is gone on with, and a header that a template mixes with it, are of the message, too.
         first = start + int(np.flatnonzero(row.labels[start:end] != IGNORED)[0])
@@ -151,7 +162,7 @@ class Oracle:
             )
             return
         self.as_rendered += 1
-        whole = self._render(chat, len(chat.messages), ask=False)
+        whole = self._render_whole(chat)
         if not any(self._begins(rendering, ids) for rendering in (whole, continued)):
             yield "the text up to its end is not how the template renders the conversation"
 
@@ -177,6 +188,12 @@ class Oracle:
     def _bare(self, text: str) -> str:
         """Return a text without the stop token at its end, which may be one that only the next turn writes."""
         return next((text.removesuffix(stop) for stop in self._stops if text.endswith(stop)), text)
+
+    def _render_whole(self, chat: Chat) -> str:
+        """Render all messages: several turns of one row may have to be looked for there."""
+        if self._last is None or self._last[0] is not chat:
+            self._last = chat, self._render(chat, len(chat.messages), ask=False)
+        return self._last[1]
 
     def _render(self, chat: Chat, upto: int, *, ask: bool, go_on: bool = False) -> str:
         try:
@@ -223,14 +240,16 @@ class Oracle:
         its prompt, or, where these do not begin with those of the prompt alone, behind some other text. Where its stop
         token is one that only the next turn writes, all that the template renders of it stands before that token.
         """
+        bare = self._bare(self._text(ids, start, end))
+        if rest is not None and self._escaped and _words(rest).startswith(_words(bare)):
+            return True
+        if rest is not None and _CUT not in bare and self._decodes_apart and self._decode(self._encode(rest)) == rest:
+            return False  # a completion that the tokenizer does not change has no ids that decode to another text
         rendered, borrowed = self._encode(continued), self._decode(ids[end - 1 : end]) in self._stops
         if rendered[:end] == ids[:end] or (borrowed and rendered == ids[: end - 1]):
             return True
-        bare = self._bare(self._text(ids, start, end))
         if rest is None:
             return bare in self._decode(rendered)
-        if self._escaped and _words(rest).startswith(_words(bare)):
-            return True
         for lead in _LEADS if self._puts_blank_first else ("", "x\n", *_LEADS):
             before, both = self._encode(lead), self._encode(lead + rest)
             own = both[len(before) :]
@@ -277,4 +296,5 @@ def _in_order(pieces: Sequence[str], text: str) -> bool:
 
 
 _TWO_WORDS = "x a"
+_CUT = "\ufffd"  # what a part of a character decodes to
 _LEADS = (",", ".", "a", "x", "0", ")", "的")  # behind which nothing is put that the text itself does not say

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from operator import attrgetter
 from types import MappingProxyType
 from typing import NamedTuple
 
@@ -207,32 +208,36 @@ def draft(
 
 def _as_rendered(whole: Rendered, turns: Sequence[Turn], selected: Mapping[int, Turn], located: Located) -> Draft:
     """Return the whole with every selected turn where it stands, faithful or not."""
-    faithful = {turn.message: turn for turn in turns if turn.begins(whole)}
     completions: list[CompletionSpan] = []
-    for message in sorted(faithful.keys() | (located.keys() & selected.keys())):
-        turn = faithful.get(message)
-        if turn is not None:
+    unfaithful: list[int] = []
+    for turn in sorted(turns, key=_MESSAGE):
+        message = turn.message
+        if turn.begins(whole):
             completions.append(_stretch(turn, trained=message in selected))
-            continue
-        place = located[message]
-        thought = _same_thought(selected[message], whole.text, place[0])
-        completions.append(CompletionSpan(message, *place, trained=True, faithful=False, thought=thought))
-    unfaithful = sorted(selected.keys() - faithful.keys())
+        elif message in selected:
+            unfaithful.append(message)
+            if message in located:
+                start, stop, end = located[message]
+                thought = _same_thought(turn, whole.text, start)
+                completions.append(CompletionSpan(message, start, stop, end, True, False, thought))  # noqa: FBT003
     findings = (_rewritten(unfaithful),) if unfaithful else ()
     return Draft(whole, tuple(_apart(completions)), findings)
 
 
 def _stretch(turn: Turn, *, trained: bool) -> CompletionSpan:
-    return CompletionSpan(turn.message, turn.start, turn.stop, turn.end, trained, thought=turn.thought)
+    return CompletionSpan(turn.message, turn.start, turn.stop, turn.end, trained, True, turn.thought)  # noqa: FBT003
 
 
 def _apart(completions: Sequence[CompletionSpan]) -> list[CompletionSpan]:
     """Return completions in the order of the text; of two that overlap, the later one begins where the other ends."""
     kept: list[CompletionSpan] = []
-    for completion in sorted(completions, key=lambda completion: completion.start):
-        start = max(completion.start, kept[-1].end if kept else 0)
+    done = 0
+    for completion in sorted(completions, key=_START):
+        start = max(completion.start, done)
+        done = max(completion.end, done)
         if start < completion.end:
-            kept.append(completion._replace(start=start, stop=max(start, completion.stop)))
+            apart = start == completion.start <= completion.stop
+            kept.append(completion if apart else completion._replace(start=start, stop=max(start, completion.stop)))
     return kept
 
 
@@ -276,3 +281,6 @@ def _meets(encoded: Encoded, context: Context, text: str, low: int) -> bool:
         return True
     first = int(encoded.starts[len(context)])
     return first >= low or not text.encode()[first:low].strip()
+
+
+_MESSAGE, _START = attrgetter("message"), attrgetter("start")

@@ -3,21 +3,29 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
+import numpy as np
+
+from maskprep.arrays import Ints
 from maskprep.codes import fix_of
 from maskprep.conversation import NOTHING_LEFT, Account, Finding, Where
 from maskprep.errors import RowError
-from maskprep.examples import Prepared
+from maskprep.examples import Prepared, PreparedSequence
 from maskprep.examples.prepared import Loss
+from maskprep.labelled import LabelledBatch
 
 DUPLICATE = "duplicate"
 """The code of a row whose conversation was there before: of a finding where it is used, or of a row that is dropped."""
 
 TOO_LONG = "too-long"
 """The code of a row that is rejected for its length; its facts tell of how many tokens."""
+
+
+Use = tuple[Where, Prepared, int]
+"""A row that was used, what it became, and how many copies of that are written."""
 
 
 @dataclass(slots=True)
@@ -115,28 +123,46 @@ class Tally:
 
     def use(self, where: Where, prepared: Prepared, copies: int = 1) -> None:
         """Count a row that was used, and all copies of its sequences."""
-        self.used += 1
-        for sequence in prepared.sequences:
-            self.sequences += copies
-            self.tokens += copies * len(sequence.labelled.input_ids)
-            self.longest = max(self.longest, len(sequence.labelled.input_ids))
-            self.unfaithful += copies * sequence.unfaithful
-            for span in sequence.labelled.spans:
-                count = copies * (span.end - span.start)
-                self.tokens_by[span.role, span.part] += count
-                if span.trained:
-                    self.trained_by[span.role, span.part] += count
-                    self.trained += count
-                    if span.part == _STOP and span.role == "assistant":
-                        self.stops[int(sequence.labelled.input_ids[span.end - 1])] += copies
-        if prepared.loss is not None:
-            self._shorten(prepared.loss, copies)
-        seen: dict[str, Finding] = {}
-        for finding in prepared.findings:
-            seen.setdefault(finding.code, finding)
-        for finding in seen.values():
-            _count(self.findings, finding.code, where, finding.detail)
-        self.duplicates += DUPLICATE in seen
+        self.use_all([(where, prepared, copies)])
+
+    def use_all(self, rows: Sequence[Use]) -> None:
+        """Count rows that were used, in their order."""
+        self._count_tokens([(made, copies) for _, prepared, copies in rows for made in prepared.sequences])
+        self.used += len(rows)
+        for where, prepared, copies in rows:
+            if prepared.loss is not None:
+                self._shorten(prepared.loss, copies)
+            if not prepared.findings:
+                continue
+            seen: dict[str, Finding] = {}
+            for finding in prepared.findings:
+                seen.setdefault(finding.code, finding)
+            for finding in seen.values():
+                _count(self.findings, finding.code, where, finding.detail)
+            self.duplicates += DUPLICATE in seen
+
+    def _count_tokens(self, sequences: Sequence[tuple[PreparedSequence, int]]) -> None:
+        """Count the tokens of some sequences, by role and part, and their stop tokens; of each, so many copies."""
+        if not sequences:
+            return
+        batch = LabelledBatch.of([made.labelled for made, _ in sequences])
+        spans, copies = batch.spans, np.asarray([copies for _, copies in sequences], np.int64)
+        sizes = np.diff(batch.limits)
+        self.sequences += int(copies.sum())
+        self.tokens += int(copies @ sizes)
+        self.longest = max(self.longest, int(sizes.max()))
+        self.unfaithful += sum(copies * made.unfaithful for made, copies in sequences)
+        whose = np.repeat(np.arange(len(copies)), np.diff(batch.span_limits))
+        counts = (spans.end - spans.start) * copies[whose]
+        kinds = spans.role * len(spans.parts) + spans.part
+        names = [(role, part) for role in spans.roles for part in spans.parts]
+        _add_by(self.tokens_by, kinds, counts, names)
+        _add_by(self.trained_by, kinds[spans.trained], counts[spans.trained], names)
+        self.trained += int(counts[spans.trained].sum())
+        stop = names.index((_SPEAKER, _STOP)) if (_SPEAKER, _STOP) in names else -1
+        ended = np.flatnonzero(spans.trained & (kinds == stop))
+        ids = batch.input_ids[batch.limits[whose[ended]] + spans.end[ended] - 1]
+        _add_by(self.stops, ids, copies[whose[ended]])
 
     def read(self, account: Account, known: Collection[str] = ()) -> None:
         """Count what reading a row left and used; ``known`` are keys of messages that the chat template reads."""
@@ -227,7 +253,7 @@ _BY = ("tokens_by", "trained_by")
 _NUMBERS = ("used", "rejected", "duplicates", "sequences", "tokens", "trained", "unfaithful")
 _COUNTERS = ("too_long", "not_read", "columns_used", "roles_used", "ignored", "remedies")
 _SUMS = (*_NUMBERS, *_BY, *_COUNTERS, "stops")
-_STOP = "stop"  # the part of a turn that its stop token is
+_SPEAKER, _STOP = "assistant", "stop"  # the role of whose turns the ends are counted, and the part that these are
 _TOLD = 3  # remedies
 _TABLES = ("rejects", "findings", "dropped")
 
@@ -237,3 +263,13 @@ def _count(table: dict[str, Noticed], code: str, where: Where, message: str, hin
         table[code].rows += 1
     else:
         table[code] = Noticed(1, where, message, hint or fix_of(code))
+
+
+def _add_by(table: Counter[Any], kinds: Ints, counts: Ints, names: Sequence[Any] | None = None) -> None:
+    """Add up counts by kind, in the order in which the kinds occur; ``names`` say what these numbers mean."""
+    found, first, inverse = np.unique(kinds, return_index=True, return_inverse=True)
+    sums = np.zeros(len(found), np.int64)
+    np.add.at(sums, inverse, counts)
+    for place in np.argsort(first).tolist():
+        kind = int(found[place])
+        table[kind if names is None else names[kind]] += int(sums[place])

@@ -1,11 +1,21 @@
-"""Strict JSON: what Python's ``json`` accepts and a tokenizer or a template would trip over is refused, by name."""
+"""Strict JSON: what Python's ``json`` accepts and a tokenizer or a template would trip over is refused, by name.
+
+bytes ─┬─ orjson, where nothing is to be refused ──┬─▶ value
+       └─ Python's parser, which says what is wrong ┘
+
+orjson is several times faster, and refuses nearly all that is refused here. What it takes all the same is looked for in
+the bytes (``_loads_quickly``), roughly: where there is any doubt, Python's parser decides.
+"""
 
 from __future__ import annotations
 
 import json
 import math
 import re
+from itertools import chain
 from typing import Any
+
+import orjson
 
 from maskprep.errors import RowError
 from maskprep.formats.wording import QUOTED, quote
@@ -24,6 +34,10 @@ _CUT_WORD = re.compile(r"\s*|t|tr|tru|f|fa|fal|fals|n|nu|nul|-|\.|[eE][+-]?|\\|\
 _TOKEN = re.compile(
     r'("[^"\\]*(?:\\.[^"\\]*)*")(\s*:)?|[{}]|NaN|-?Infinity|-?\d[\d.]*[eE][\d+-]+|-?\d[\d.]{300,}', re.DOTALL
 )
+_DIGITS = bytes(0x30 if chr(byte).isdecimal() else 0x20 for byte in range(128)) + b" " * 128
+_LONG_NUMBER = b"0" * 19  # digits: a number of fewer takes less than 64 bits
+_OBJECTS, _TEXTS, _VALUES = {dict}, {str}, dict.values
+_REFUSED = object()
 _JSONL_HINT = "Mend the row, or write one JSON object a line; `jq -c .` makes that of a file of objects."
 
 
@@ -34,6 +48,9 @@ def loads(data: bytes) -> Any:
     ``integer-too-long``, ``lone-surrogate`` or ``nul-character``. Where the fault has a place, ``facts["at"]`` is the
     number of bytes in front of it.
     """
+    value = _loads_quickly(data)
+    if value is not _REFUSED:
+        return value
     try:
         text = data.decode()
     except UnicodeDecodeError as error:
@@ -54,7 +71,49 @@ def loads_text(text: str) -> Any:
     """Return the value of JSON in a string, parsed as strictly as ``loads`` does."""
     if not text.isascii() and (found := _SURROGATE.search(text)):
         raise _lone_surrogate(f"at character {found.start() + 1}")
-    return _parse(text)
+    value = _loads_quickly(text.encode())
+    return _parse(text) if value is _REFUSED else value
+
+
+def _loads_quickly(data: bytes) -> Any:
+    """Return the value of JSON as orjson parses it, ``_REFUSED`` where that may be another one, or none.
+
+    orjson takes four things that are refused or read otherwise here: keys that come again, NUL characters, integers of
+    more than 64 bits (for floats), and nesting of up to 1,024.
+    """
+    try:
+        value = orjson.loads(data)
+    except ValueError:
+        return _REFUSED
+    escapes = b"\\" in data
+    if escapes and b"\\u0000" in data:
+        return _REFUSED
+    # Of a key that came again, the last value is there: there are fewer strings than in the bytes.
+    quotes = _count_quotes(data) if escapes else data.count(b'"')
+    if quotes == 2 * _count_strings(value):
+        return value
+    if _LONG_NUMBER in data.translate(_DIGITS):
+        return _REFUSED
+    if data.count(b"[") + data.count(b"{") > MAX_DEPTH and too_deep(data.decode()):
+        return _REFUSED
+    return value if quotes == _count_quotes(orjson.dumps(value)) else _REFUSED
+
+
+def _count_quotes(data: bytes) -> int:
+    """Return the number of quotes that begin or end a string of JSON: those that are not escaped."""
+    if b"\\\\" in data:
+        data = data.replace(b"\\\\", b"")
+    return data.count(b'"') - data.count(b'\\"')
+
+
+def _count_strings(value: Any) -> int:
+    """Return the number of keys and texts of a row that is nothing but messages of nothing but text, else -1."""
+    messages = value.get("messages") if type(value) is dict and len(value) == 1 else None
+    if type(messages) is not list or set(map(type, messages)) != _OBJECTS:
+        return -1
+    if set(map(type, chain.from_iterable(map(_VALUES, messages)))) != _TEXTS:
+        return -1
+    return 1 + 2 * sum(map(len, messages))
 
 
 def _parse(text: str) -> Any:

@@ -48,7 +48,7 @@ def _dumps(value: object) -> bytes:
 
 
 def _plain(message: Message) -> list[object]:
-    ranges = [[span.field, span.start, span.end, float(span.weight)] for span in message.ranges]
+    ranges = message.ranges and [[span.field, span.start, span.end, float(span.weight)] for span in message.ranges]
     return [sorted(message.fields.items()), float(message.weight), ranges, message.prefix]
 
 

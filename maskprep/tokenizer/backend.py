@@ -23,7 +23,8 @@ from maskprep.arrays import Ints
 from maskprep.errors import BackendError, UsageError, first_line
 from maskprep.policy import BackendChoice
 from maskprep.tokenizer.fast import Fastokens
-from maskprep.tokenizer.split_points import encodes_itself
+from maskprep.tokenizer.known_ids import KnownIds
+from maskprep.tokenizer.split_points import SplitPoints, encodes_itself
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
@@ -64,15 +65,27 @@ class Backend(Protocol):
 
 
 class TransformersBackend:
-    """Encodes as transformers does."""
+    """Encodes as transformers does.
+
+    It is slow: what comes again within other text, as system prompts and tool schemas do, is encoded once.
+    """
 
     name = "transformers"
 
     def __init__(self, tokenizer: PreTrainedTokenizerBase, note: str = "") -> None:
         self._tokenizer, self.note = tokenizer, note
+        self._known = KnownIds(self._encode)
 
     def encode(self, texts: Sequence[str]) -> list[Ints]:
         """Return the ids of each text."""
+        divided = [self._segments.divide(text) for text in texts]
+        known = self._known.of([segment for segments in divided for segment in segments])
+        return [
+            np.concatenate([known[segment] for segment in segments]) if len(segments) > 1 else known[segments[0]]
+            for segments in divided
+        ]
+
+    def _encode(self, texts: Sequence[str]) -> list[Ints]:
         fast = self._fast
         encoded = (self._call(text) if fast is None else fast([text], **_PLAIN)[0].ids for text in texts)
         return [np.asarray(ids, dtype=np.int64) for ids in encoded]
@@ -83,11 +96,16 @@ class TransformersBackend:
     def load(self) -> None:
         """Do nothing: transformers' tokenizer is loaded already."""
 
-    def renew(self, first: int) -> None:
-        """Do nothing: transformers' ids are compared with no others."""
+    def renew(self, first: int) -> None:  # noqa: ARG002 - transformers' ids are compared with no others
+        """Forget the texts of the chunks before."""
+        self._known.forget()
 
     def flush_checks(self) -> None:
         """Do nothing: no texts are to be compared."""
+
+    @cached_property
+    def _segments(self) -> SplitPoints:
+        return SplitPoints.of(self._tokenizer)
 
     @cached_property
     def _fast(self) -> Any:
@@ -151,6 +169,7 @@ class CheckedBackend:
 
     def renew(self, first: int) -> None:
         """Begin a new chunk of the input, of which the ``first`` distinct texts are compared."""
+        self._reference.renew(first)
         self._start(first)
         self.begin()
 

@@ -12,7 +12,7 @@ decide.
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING
@@ -23,6 +23,7 @@ from maskprep.arrays import Ints, begin_alike, limits_of, places_of
 from maskprep.errors import RowError
 from maskprep.tokenizer.backend import Backend, TransformersBackend
 from maskprep.tokenizer.batch import EncodedBatch
+from maskprep.tokenizer.known_ids import KnownIds
 from maskprep.tokenizer.leads import Leads, behind
 from maskprep.tokenizer.offsets import Offsets
 from maskprep.tokenizer.spelling import Spelling
@@ -30,8 +31,6 @@ from maskprep.tokenizer.split_points import SplitPoints
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
-
-_KNOWN_CHARACTERS = 8_000_000  # of text whose ids are remembered: about 25 MB, and most conversations of 100 turns
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,12 +91,11 @@ class Encoder:
         self._tokenizer = tokenizer
         self.backend = backend or TransformersBackend(tokenizer)
         self._spelling = Spelling(tokenizer)
-        self._known: dict[str, Ints] = {}
-        self._known_size = 0
+        self._known = KnownIds(self.backend.encode)
 
     def begin(self) -> None:
         """Forget the texts that were encoded lately."""
-        self._known, self._known_size = {}, 0
+        self._known.forget()
 
     @cached_property
     def _segments(self) -> SplitPoints:
@@ -105,7 +103,7 @@ class Encoder:
 
     def ids(self, text: str) -> Ints:
         """Return the ids of ``text``, as ``apply_chat_template(..., tokenize=True)`` would."""
-        return self._ids_of([text])[text]
+        return self._known.of([text])[text]
 
     def contexts(self, text: str, starts: Sequence[int]) -> dict[int, Context]:
         """Return the ids of each beginning ``text[:start]``, encoded alone, by ``start``.
@@ -115,10 +113,10 @@ class Encoder:
         """
         bounds = self._segments.bounds(text)
         ends = dict(zip(starts, _ends_of(text, bounds, starts), strict=True))
-        known = self._ids_of([text, *(rest for _, rest in ends.values())])
+        known = self._known.of([text, *(rest for _, rest in ends.values())])
         positions = self._segments.positions(text, bounds, known[text])
         if positions is None:
-            wholes = self._ids_of([text[:start] for start in starts])
+            wholes = self._known.of([text[:start] for start in starts])
             return {start: Context(0, wholes[text[:start]]) for start in starts}
         return {
             start: Context(int(positions[index]) if index >= 0 else 0, known[rest])
@@ -134,67 +132,47 @@ class Encoder:
         """
         if self._puts_blank_first:
             return None
-        bounds = [self._segments.bounds(text) for text in texts]
-        before: list[int] = []  # which of the isolated tokens of all texts is the last one of a context, -1 for none
-        rests: list[str] = []
-        isolated = 0
-        for text, own, borders in zip(texts, bounds, starts, strict=True):
-            for index, rest in _ends_of(text, own, borders):
-                rests.append(rest)
-                before.append(isolated + index if index >= 0 else -1)
-            isolated += len(own)
-        known = self._ids_of([*texts, *rests])
+        known = self._known.of(texts)
         own_ids = [known[text] for text in texts]
         ids, tokens = np.concatenate(own_ids), limits_of(map(len, own_ids))
         lengths = self._spelling.lengths(ids)
         raws = [text.encode() for text in texts]
         raw, limits, edges = b"".join(raws), limits_of(map(len, raws)), limits_of(lengths)
-        found = self._segments.positions_in_all(texts, bounds, ids, tokens) if all(map(len, own_ids)) else None
-        if found is None or not lengths.all() or not self._spelling.spells(ids, raw):
+        if not (all(map(len, own_ids)) and lengths.all() and self._spelling.spells(ids, raw)):
             return None
         if not np.array_equal(edges[tokens], limits):
             return None
-        counts = np.fromiter(map(len, starts), np.int64, len(starts))
-        whose = np.repeat(np.arange(len(texts)), counts)
-        heads_of = np.asarray(before, np.int64)
-        firsts = np.where(heads_of >= 0, np.append(found, 0)[heads_of], tokens[whose])
+        whose = np.repeat(np.arange(len(texts)), np.fromiter(map(len, starts), np.int64, len(starts)))
+        borders = np.asarray([start for each in starts for start in each], np.int64)
+        borders += limits_of(map(len, texts))[whose]
+        places = places_of(raw)
+        low = borders if places is None else places[borders]
+        firsts = self._heads(ids, edges, low, tokens[whose])
+        rests = [raw[start:end].decode() for start, end in zip(edges[firsts].tolist(), low.tolist(), strict=True)]
+        known = self._known.of(rests)
         context_ids = [known[rest] for rest in rests]
         prefix_ok = begin_alike(ids, firsts, context_ids, tokens[whose + 1])
-        places = places_of(raw)
-        borders_at = np.asarray([start for each in starts for start in each], np.int64)
-        borders_at += limits_of(map(len, texts))[whose]
-        low = borders_at if places is None else places[borders_at]
         after = firsts + np.fromiter(map(len, context_ids), np.int64, len(rests))
         prefix_ok &= edges[np.minimum(after, len(ids))] == low
         return EncodedBatch(
             ids, edges, tokens, limits, places, np.bincount(whose[~prefix_ok], minlength=len(texts)) == 0
         )
 
-    def _ids_of(self, texts: Sequence[str]) -> Mapping[str, Ints]:
-        """Return the ids of texts, by text."""
-        if self.backend.name != "transformers":
-            return self._remembered(texts)
-        # It is slow: what comes again within other text, as system prompts and tool schemas do, is encoded once.
-        divided = {text: self._segments.divide(text) for text in texts}
-        known = self._remembered([segment for segments in divided.values() for segment in segments])
-        return {
-            text: np.concatenate([known[segment] for segment in segments]) if len(segments) > 1 else known[text]
-            for text, segments in divided.items()
-        }
+    def _heads(self, ids: Ints, edges: Ints, ends: Ints, first: Ints) -> Ints:
+        """Return which token begins what is to be encoded of each context: its last isolated one, else its first.
 
-    def _remembered(self, texts: Sequence[str]) -> Mapping[str, Ints]:
-        """Return the ids of texts, by text; those encoded lately are remembered, for prompts come again and again."""
-        new = [text for text in dict.fromkeys(texts) if text not in self._known]
-        if not new:
-            return self._known
-        encoded = dict(zip(new, self.backend.encode(new), strict=True))
-        size = sum(map(len, new))
-        found = {text: encoded[text] if text in encoded else self._known[text] for text in texts}
-        if self._known_size + size > _KNOWN_CHARACTERS:
-            self._known, self._known_size = {}, 0
-        self._known |= encoded
-        self._known_size += size
-        return found
+        The ids spell their texts, so that an isolated token is spelt, and found, wherever its id is.
+
+        Args:
+            ids: the ids of many texts.
+            edges: where each token begins, and the last one ends, in bytes.
+            ends: where each context ends.
+            first: the first token of the text of each context.
+        """
+        isolated = self._segments.isolated(ids)
+        place = np.searchsorted(edges[isolated + 1], ends, side="right")
+        heads: Ints = np.maximum(first, np.append(isolated, 0)[place - 1])
+        return heads
 
     def spell(self, ids: Iterable[int]) -> list[bytes]:
         """Return the bytes that each id stands for. A token may hold only a part of a character."""

@@ -94,30 +94,19 @@ class SplitPoints:
         edges = [0, *(start for start in starts if start), len(text)]
         return [text[start:end] for start, end in pairwise(edges)]
 
+    def isolated(self, ids: Ints) -> Ints:
+        """Return at which of ``ids`` isolated tokens stand."""
+        return np.flatnonzero(self._is_isolated[np.minimum(ids, len(self._is_isolated) - 1)])
+
     def positions(self, text: str, bounds: Sequence[tuple[int, int]], ids: Ints) -> Ints | None:
         """Return at which of ``ids`` each isolated token of ``text`` stands.
 
         None where the ids hold a isolated token that the text does not spell (a normaliser may bring it about): nobody
         can then tell which is which.
         """
-        return self.positions_in_all([text], [bounds], ids, np.asarray([0, len(ids)], np.int64))
-
-    def positions_in_all(
-        self, texts: Sequence[str], bounds: Sequence[Sequence[tuple[int, int]]], ids: Ints, limits: Ints
-    ) -> Ints | None:
-        """Return at which of ``ids``, those of many texts end to end, each isolated token of each text stands.
-
-        Args:
-            texts: the texts.
-            bounds: the places of the isolated tokens of each.
-            ids: the ids of all of them.
-            limits: where the ids of each text begin, and where the last one ends.
-        """
-        found = np.flatnonzero(self._is_isolated[np.minimum(ids, len(self._is_isolated) - 1)])
-        spelt = [self._ids[text[start:end]] for text, own in zip(texts, bounds, strict=True) for start, end in own]
-        counts = np.fromiter(map(len, bounds), np.int64, len(bounds))
-        same = np.array_equal(np.diff(np.searchsorted(found, limits)), counts)
-        return found if same and np.array_equal(ids[found], np.asarray(spelt, np.int64)) else None
+        found = self.isolated(ids)
+        spelt = np.asarray([self._ids[text[start:end]] for start, end in bounds], np.int64)
+        return found if np.array_equal(ids[found], spelt) else None
 
 
 def encodes_itself(tokenizer: PreTrainedTokenizerBase) -> bool:

@@ -8,10 +8,11 @@ import threading
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from maskprep.errors import RowError
+from maskprep.formats import strict_json
 from maskprep.formats.strict_json import MAX_DEPTH, loads, loads_text
 
 TEXT = st.text(st.characters(exclude_characters="\0", exclude_categories=["Cs"]))
@@ -44,6 +45,57 @@ def test_what_is_accepted_means_what_json_says(value: Any, ascii_only: bool) -> 
 )
 def test_numbers_and_pairs_keep_their_meaning(text: str) -> None:
     assert repr(loads(text.encode())) == repr(json.loads(text))
+
+
+WRITINGS = st.sampled_from(
+    [
+        *(r'"a"', r'"a\\"', '":b"', r'"\u003ab"', r'"\":"', r'"\\\":"', '""', '"é"', r'"\u0000"', r'"\\u0000"'),
+        *(r'"\ud83d\ude00"', r'"\ud83d"', '"12345678901234567890"', "1", "-0", "1.5", "1e5", "1e400", "NaN", "null"),
+        *(
+            "123456789012345678",
+            "99999999999999999999",
+            "-9223372036854775809",
+            "1" + "0" * 5000,
+            "1" + "0" * 25 + ".5",
+        ),
+    ]
+)
+KEYS = st.sampled_from(['"a"', '"messages"', '""', '":"', r'"a\\"', r'"a\u005c"', r'"\u0061"', r'"\""', '"role"'])
+BLANKS = st.sampled_from(["", "", "", " ", "\t", "\n "])
+ENTRY = st.tuples(KEYS, BLANKS, st.just(":"), BLANKS)
+WRITTEN = st.recursive(
+    WRITINGS,
+    lambda inner: (
+        st.lists(inner, max_size=4).map(lambda items: f"[{', '.join(items)}]")
+        | st.lists(st.tuples(ENTRY.map("".join), inner).map("".join), max_size=4).map(
+            lambda items: f"{{{','.join(items)}}}"
+        )
+    ),
+    max_leaves=12,
+)
+ROWS = st.lists(WRITTEN, max_size=3).map(lambda items: f'{{"messages": [{",".join(items)}]}}')
+
+
+@settings(max_examples=2_000)
+@given(text=WRITTEN | ROWS)
+def test_either_parser_gives_the_same(text: str) -> None:
+    def outcome() -> tuple[Any, ...]:
+        try:
+            return "value", repr(loads(text.encode()))
+        except RowError as error:
+            return "error", error.code, error.message, error.hint, error.facts
+
+    either = outcome()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(strict_json, "_loads_quickly", lambda _: strict_json._REFUSED)
+        assert either == outcome()
+
+
+@pytest.mark.parametrize(
+    "text", ['{"a": 1, "b": ":"}', '{"messages": [{"role": "user", "content": "\\"x\\": \\\\"}]}', "[1, 2.5]", "{}"]
+)
+def test_usual_rows_are_read_by_the_faster_parser(text: str) -> None:
+    assert strict_json._loads_quickly(text.encode()) == json.loads(text)
 
 
 @pytest.mark.parametrize(
@@ -151,7 +203,7 @@ def test_deep_nesting_is_refused_on_a_small_stack(data: bytes) -> None:
 
 def test_a_parser_that_runs_out_of_stack_is_a_row_too_deep() -> None:
     def descend(levels: int) -> str:
-        return descend(levels - 1) if levels else refused(b"[" * 150 + b"]" * 150).code
+        return descend(levels - 1) if levels else refused(b"[" * 150 + b"NaN" + b"]" * 150).code
 
     frame, depth = sys._getframe(), 0
     while frame.f_back is not None:

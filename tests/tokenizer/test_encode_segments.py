@@ -12,7 +12,9 @@ from law.tokenizers_here import trained
 from tokenizers import AddedToken, Tokenizer, normalizers, pre_tokenizers
 from transformers import PreTrainedTokenizerFast
 
+from maskprep.tokenizer.backend import TransformersBackend
 from maskprep.tokenizer.encode import Encoder
+from maskprep.tokenizer.known_ids import KnownIds
 from maskprep.tokenizer.split_points import SplitPoints
 
 PLAIN = {"normalized": False, "special": False}
@@ -143,9 +145,9 @@ def test_a_prompt_is_encoded_from_its_last_solid_token_on():
 
 def test_what_repeats_is_encoded_once_by_a_slow_backend():
     made = tokenizer("byte_level", "", "", "chat")
-    encoder, asked = Encoder(made), []
-    encode = encoder.backend.encode
-    encoder.backend.encode = lambda texts: asked.extend(texts) or encode(texts)
+    backend, asked = TransformersBackend(made), []
+    encoder, encode = Encoder(made, backend), backend._encode
+    backend._known = KnownIds(lambda texts: asked.extend(texts) or encode(texts))
     prompt = "<|user|>the cat sat on the mat<|end|>"
     for answer in ("yes", "no", "yes"):
         assert encoder.ids(prompt + answer).tolist() == whole(made, prompt + answer)

@@ -105,7 +105,7 @@ def load_tokenizer(choice: str | TokenizerChoice, stop_tokens: Sequence[str] = (
     name = choice if isinstance(choice, str) else choice.name
     folder, given = _place(name)
     import_transformers(torch=needs_torch(choice))
-    from transformers import AutoTokenizer  # noqa: PLC0415 - seconds to import, wanted only here
+    from transformers.models.auto.tokenization_auto import AutoTokenizer  # noqa: PLC0415 - a second to import
 
     if ("/" in name or name.startswith(".")) and name.count("/") != 1 and not given and not Path(name).is_dir():
         msg = f"no tokenizer at {name!r}: there is no such folder"

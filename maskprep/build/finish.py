@@ -23,6 +23,7 @@ from maskprep.dataset.schema import Layout
 from maskprep.errors import RejectedError
 from maskprep.examples.inputs import Inputs
 from maskprep.examples.tally import Tally
+from maskprep.inspect.tokens import LoadedTokens
 from maskprep.inspect.views import Viewer
 from maskprep.policy import Duplicates
 from maskprep.storage.ahead import several
@@ -67,7 +68,7 @@ def close(inputs: Inputs, goal: Destination, listing: Listing, target: int, writ
         tokenizer.chat_template = inputs.preparer.templates[False].source
     tokenizer.save_pretrained(output.tokenizer)
     described = manifest_of(inputs, tallies, listing.files, found)
-    viewer = Viewer(inputs.loaded, inputs.preparer.encoder)
+    viewer = Viewer(LoadedTokens(inputs.loaded, inputs.preparer.encoder))
     return commit(output, config, described, receipts, layout, viewer, write_page, goal.name)
 
 

@@ -166,10 +166,10 @@ def _tokenizer_class(name: str) -> Any:
 
 
 def spare_pandas() -> None:
-    """Let pyarrow take for granted, in this process, that values handed to it are none of pandas' own.
+    """Let pyarrow take for granted, in this process, that values handed to it are none of pandas' or dateutil's own.
 
-    It would import pandas with the first array, to see whether it is one of pandas': half a second. Code that asks for
-    pandas later, by its name or by ``to_pandas``, still gets it.
+    It would import both with the first array, to see whether it is of theirs: half a second. Code that asks for pandas
+    later, by its name or by ``to_pandas``, still gets it.
     """
     import pyarrow as pa  # noqa: PLC0415 - not every process that is spared something has arrays
 
@@ -183,11 +183,11 @@ def spare_pandas() -> None:
 
 
 class _NoPandas:
-    """An import finder that says of pandas that there is no such module, and of no other module anything."""
+    """An import finder that says of pandas and dateutil that there are no such modules, and of no others anything."""
 
     @staticmethod
     def find_spec(name: str, path: object = None, target: object = None) -> ModuleSpec | None:  # noqa: ARG004
-        if name == "pandas":
+        if name in {"pandas", "dateutil"}:
             raise ModuleNotFoundError(name=name)
         return None
 

@@ -20,6 +20,7 @@ from maskprep.inspect.selection import Selection
 from maskprep.inspect.tokens import tokens_of_build
 from maskprep.inspect.views import RejectView, RowView, View, Viewer, sought
 from maskprep.labelled import IGNORED
+from maskprep.light_imports import spare_pandas
 
 _LONGEST = 200_000  # tokens of a row on a page of many: each takes some hundred bytes until it is written
 
@@ -39,6 +40,7 @@ class Output:
             UsageError: there is no finished build, or no tokenizer in it.
             BuildError: the build is damaged.
         """
+        spare_pandas()
         data = open_build(path)
         if not Path(data.tokenizer).is_dir():  # its name alone would be taken for one of the hub's
             raise UsageError(f"{path!r} is no build of maskprep: it lacks the folder tokenizer", "build it again")

@@ -65,7 +65,7 @@ class SavedTokenizer:
             if found is None:
                 return None
             frame, vocabulary = found
-            return cls(frame, vocabulary, whole=config.get("split_special_tokens") is False)
+            return cls(frame, vocabulary, whole=not config.get("split_special_tokens"))
         except (OSError, ValueError, KeyError, TypeError, AttributeError):
             return None
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
@@ -63,8 +63,8 @@ class LoadedTokens:
 class SavedTokens:
     """The tokens of a build's tokenizer, read from its files; transformers loads it where these do not say enough."""
 
-    def __init__(self, saved: SavedTokenizer, folder: str) -> None:
-        self._saved, self._folder = saved, folder
+    def __init__(self, saved: SavedTokenizer, load: Callable[[], Tokens]) -> None:
+        self._saved, self._load = saved, load
         self.special = saved.special
 
     def spell(self, ids: Iterable[int]) -> list[bytes]:
@@ -76,11 +76,20 @@ class SavedTokens:
         return set() if self._saved.surely_begin(text, places) else self._loaded.within(text, places)
 
     @cached_property
-    def _loaded(self) -> LoadedTokens:
-        return LoadedTokens.load(self._folder)
+    def _loaded(self) -> Tokens:
+        return self._load()
 
 
-def tokens_of_build(folder: str) -> Tokens:
-    """Return the tokens of the tokenizer that a build saved. Raises ``UsageError`` where it cannot be loaded."""
+def tokens_of_build(folder: str | Path, load: Callable[[], Tokens] | None = None) -> Tokens:
+    """Return the tokens of the tokenizer that a build saved.
+
+    Args:
+        folder: where it lies.
+        load: returns them as transformers has them, if it has loaded the tokenizer.
+
+    Raises:
+        UsageError: it cannot be loaded.
+    """
+    load = load or (lambda: LoadedTokens.load(str(folder)))
     saved = SavedTokenizer.read(Path(folder))
-    return LoadedTokens.load(folder) if saved is None else SavedTokens(saved, folder)
+    return load() if saved is None else SavedTokens(saved, load)

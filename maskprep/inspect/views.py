@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from maskprep.inspect.excerpt import Excerpt
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)  # not frozen: a page has 200,000 of them, which would take three times as long to make
 class TokenView:
     """One token of a row. ``data`` are the bytes that it stands for, maybe a part of a character, which has no text.
 
@@ -177,7 +177,7 @@ class Viewer:
         ids = labelled.input_ids.tolist()
         spelled = self._tokens.spell(ids)
         trained = (labelled.labels != IGNORED).tolist()
-        splits = self._splits(spelled, trained)
+        splits, special = self._splits(spelled, trained), self._tokens.special
         tokens = tuple(
             TokenView(
                 index,
@@ -187,7 +187,7 @@ class Viewer:
                 span.role,
                 span.part,
                 span.message,
-                ids[index] in self._tokens.special,
+                ids[index] in special,
                 index in splits,
             )
             for span in labelled.spans

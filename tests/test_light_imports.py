@@ -76,3 +76,37 @@ def test_a_build_goes_without_torch(tmp_path):
     done = subprocess.run([sys.executable, "-c", BUILD, *words], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     assert "torch: None" in done.stdout
+
+
+NAMES = """
+import importlib, sys
+from maskprep.light_imports import import_transformers, spare_torch
+
+spare_torch()
+import_transformers(torch=False)
+import transformers
+from transformers.models.auto.tokenization_auto import AutoTokenizer, TOKENIZER_MAPPING_NAMES
+
+unread = transformers._unread
+assert transformers.AutoTokenizer is AutoTokenizer and transformers._unread is None, "read when a name asked for it"
+assert "AutoTokenizer" in dir(transformers) and "LlamaConfig" in transformers.__all__
+transformers._unread = unread
+transformers.__dict__.pop("__all__")
+assert "LlamaForCausalLM" in transformers.__all__, "all names are those of models, too"
+for name in sorted({name for name in TOKENIZER_MAPPING_NAMES.values() if name}):
+    from maskprep.light_imports import _tokenizer_class
+    found = _tokenizer_class(name)
+    assert found in (None, getattr(transformers, name)), name
+try:
+    transformers.no_such_name
+except AttributeError:
+    pass
+else:
+    raise AssertionError("a name that nobody defines")
+assert "torch" not in sys.modules
+"""
+
+
+@pytest.mark.long
+def test_transformers_knows_all_its_names_though_it_has_not_looked_into_its_models():
+    run(NAMES)

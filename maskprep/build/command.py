@@ -12,11 +12,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from itertools import chain
+from typing import TYPE_CHECKING
 
-from maskprep.build.commit import BuildReport, PageWriter
 from maskprep.build.destination import Destination, destination
-from maskprep.build.finish import close
-from maskprep.build.gather import find_drops
 from maskprep.build.ignored import idle_settings, made_in
 from maskprep.build.plan import PLAN, chunk_bytes, planned, refuse_another, stored_plan
 from maskprep.build.receipt import ledger_name
@@ -41,6 +39,9 @@ from maskprep.sources.chunk import Chunk
 from maskprep.sources.feed import Feed
 from maskprep.sources.streams import STDIN
 from maskprep.tokenizer.backend import TransformersBackend
+
+if TYPE_CHECKING:
+    from maskprep.build.commit import BuildReport, PageWriter
 
 
 def build(config: Config, progress: Progress, write_page: PageWriter, *, overwrite: bool = False) -> BuildReport:
@@ -118,6 +119,8 @@ class _Running:
                 self.goal.place.write(PLAN, planned(self.inputs).dumps())
                 listing = Listing(self.goal.place, self.progress)
                 self._work(chunks, listing)
+                from maskprep.build.finish import close  # noqa: PLC0415 - no row waits for what the end needs
+
                 report = close(self.inputs, self.goal, listing, self.target, write_page)
                 self.goal.deliver()
                 return report
@@ -149,6 +152,8 @@ class _Running:
             with Replay(chunks, lambda: self.inputs.feed.chunks(self.target), STDIN in self.inputs.sources) as replay:
                 names: list[str] = []
                 self._run(replace(task, survey=True), unsurveyed(replay.first(), self.goal.place, names), Progress())
+                from maskprep.build.gather import find_drops  # noqa: PLC0415 - as close()
+
                 drops = find_drops(self.goal.place, names)
                 dropping = (replace(chunk, drops=drops(chunk.number)) for chunk in replay.second())
                 self._run(task, listing.waiting(dropping), self.progress)

@@ -26,6 +26,7 @@ from maskprep.dataset.schema import Layout
 from maskprep.dataset.stored import StoredShard
 from maskprep.errors import BuildError, UsageError
 from maskprep.examples.setup import longest_allowed
+from maskprep.inspect.tokens import LoadedTokens
 from maskprep.inspect.views import Viewer
 from maskprep.progress import Progress
 from maskprep.tokenizer.encode import Encoder
@@ -81,7 +82,7 @@ def export(options: ExportOptions, progress: Progress, write_page: PageWriter) -
         for ledger in (output.rejects, output.findings, output.dropped):
             if (data.root / "maskprep" / ledger.name).is_file():
                 shutil.copyfile(data.root / "maskprep" / ledger.name, ledger)
-        viewer = Viewer(loaded, Encoder(loaded.tokenizer))
+        viewer = Viewer(LoadedTokens(loaded, Encoder(loaded.tokenizer)))
         return commit(output, config, described, receipts, layout, viewer, write_page)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from functools import partial
 
 import numpy as np
 
@@ -23,6 +24,7 @@ from maskprep.dataset.schema import Layout
 from maskprep.errors import RejectedError
 from maskprep.examples.inputs import Inputs
 from maskprep.examples.tally import Tally
+from maskprep.inspect.tokens import LoadedTokens, tokens_of_build
 from maskprep.inspect.views import Viewer
 from maskprep.policy import Duplicates
 from maskprep.storage.ahead import several
@@ -67,7 +69,8 @@ def close(inputs: Inputs, goal: Destination, listing: Listing, target: int, writ
         tokenizer.chat_template = inputs.preparer.templates[False].source
     tokenizer.save_pretrained(output.tokenizer)
     described = manifest_of(inputs, tallies, listing.files, found)
-    viewer = Viewer(inputs.loaded, inputs.preparer.encoder)
+    loaded = partial(LoadedTokens, inputs.loaded, inputs.preparer.encoder)
+    viewer = Viewer(tokens_of_build(output.tokenizer, loaded))  # which need not encode the rows of the page again
     return commit(output, config, described, receipts, layout, viewer, write_page, goal.name)
 
 

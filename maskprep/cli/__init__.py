@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import gc
+import os
 import signal
 import sys
 from io import TextIOWrapper
@@ -16,7 +18,7 @@ from maskprep.cli.inspect import inspect
 from maskprep.cli.probe import probe
 from maskprep.cli.running import Words
 from maskprep.cli.verify import verify
-from maskprep.light_imports import spare_torch
+from maskprep.light_imports import slow_collector, spare_torch
 
 app = typer.Typer(
     cls=Words,
@@ -35,6 +37,8 @@ app.command()(verify)
 
 def main() -> None:
     """Run the command line."""
+    slow_collector()
+    os.environ.setdefault("PYDANTIC_DISABLE_PLUGINS", "__all__")  # it would look for some in every package there is
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")  # a terminal that lacks a character still gets the report
@@ -45,6 +49,7 @@ def main() -> None:
     finally:
         # All is said. What still runs in the background needs a moment to end, and would answer with a traceback.
         signal.signal(signal.SIGINT, signal.SIG_IGN)
+        gc.freeze()  # nor need the collector look at all modules once more
 
 
 def _version(wanted: bool | None) -> None:  # noqa: FBT001 - typer's callback

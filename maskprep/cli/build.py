@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from maskprep.cli import options
 from maskprep.cli.running import console, errors_shown, print_json
+
+if TYPE_CHECKING:
+    from maskprep.inspect.command import View
 
 
 def build(  # noqa: PLR0913, PLR0917 - the options of the command
@@ -46,14 +51,21 @@ def build(  # noqa: PLR0913, PLR0917 - the options of the command
     with errors_shown(as_json=as_json):
         from maskprep.build.command import build as run  # noqa: PLC0415 - heavy: --help does without
         from maskprep.config import load  # noqa: PLC0415
-        from maskprep.show.page import write_page  # noqa: PLC0415
         from maskprep.show.progress import ProgressBar  # noqa: PLC0415
-        from maskprep.show.terminal import show_build  # noqa: PLC0415
 
         loaded = load(config, given, settings or [])
         with ProgressBar(console(stderr=True), "building", in_bytes=True) as progress:
-            report = run(loaded, progress, write_page, overwrite=overwrite)
+            report = run(loaded, progress, _write_page, overwrite=overwrite)
         if as_json:
             print_json(report.facts())
         else:
+            from maskprep.show.terminal import show_build  # noqa: PLC0415 - when there is a report
+
             show_build(console(), report)
+
+
+def _write_page(path: Path, title: str, rows: Iterable[View], statistics: Mapping[str, Any] | None) -> object:
+    """Write the page of a build, when it has come to that: no row waits for what writes it."""
+    from maskprep.show.page import write_page  # noqa: PLC0415
+
+    return write_page(path, title, rows, statistics)

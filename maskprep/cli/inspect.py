@@ -131,10 +131,12 @@ def _report(target: _Target, selection: Selection) -> InspectReport:
 
 def _write_page(target: _Target, selection: Selection, html: str, *, as_json: bool) -> None:
     from maskprep.dataset.statistics import statistics  # noqa: PLC0415
-    from maskprep.inspect.command import Output, source_views  # noqa: PLC0415
+    from maskprep.inspect.command import Output  # noqa: PLC0415
 
     chosen = selection if selection.given else replace(selection, rows=f":{_PAGE_ROWS}")
     if not target.built:
+        from maskprep.inspect.source import source_views  # noqa: PLC0415
+
         inputs = target.inputs()
         _write(html, ", ".join(inputs.sources), source_views(inputs, chosen), None, as_json=as_json)
         return
@@ -161,6 +163,7 @@ def _compared(target: _Target, other: str, limit: int) -> MaskComparison:
     from maskprep.examples.inputs import look_at  # noqa: PLC0415
     from maskprep.inspect.command import Output, is_output  # noqa: PLC0415
     from maskprep.inspect.compare import compare, prepared, stored  # noqa: PLC0415
+    from maskprep.inspect.tokens import LoadedTokens  # noqa: PLC0415
     from maskprep.inspect.views import Viewer  # noqa: PLC0415
 
     if target.built:
@@ -168,7 +171,7 @@ def _compared(target: _Target, other: str, limit: int) -> MaskComparison:
         first, viewer, base = stored(output), output.viewer, output.config
     else:
         inputs = target.inputs()
-        first, viewer = prepared(inputs), Viewer(inputs.loaded, inputs.preparer.encoder)
+        first, viewer = prepared(inputs), Viewer(LoadedTokens(inputs.loaded, inputs.preparer.encoder))
         # One time for both: a template that asks for the time must not differ by that alone.
         base = {**inputs.config.model_dump(mode="json"), "now": inputs.now.isoformat()}
     if is_output(other):

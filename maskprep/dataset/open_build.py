@@ -6,8 +6,6 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from pydantic import ValidationError
-
 from maskprep.dataset.reader import StoredDataSet, holds_split
 from maskprep.errors import BuildError, MaskprepError
 
@@ -40,10 +38,14 @@ def damage_told(path: str | Path) -> Iterator[None]:
         yield
     except MaskprepError:
         raise
-    except ValidationError as error:
-        fault = error.errors(include_url=False)[0]
-        reason = f"{'.'.join(map(str, fault['loc']))}: {fault['msg']}"
-        raise BuildError(f"{str(path)!r}: the build is damaged: its manifest: {reason}", _REBUILD) from error
     except (OSError, ValueError, LookupError, TypeError, AttributeError, ArithmeticError, RuntimeError) as error:
-        reason = f"{type(error).__name__}: {error}"
-        raise BuildError(f"{str(path)!r}: the build is damaged: {reason}", _REBUILD) from error
+        raise BuildError(f"{str(path)!r}: the build is damaged: {_reason(error)}", _REBUILD) from error
+
+
+def _reason(error: Exception) -> str:
+    from pydantic import ValidationError  # noqa: PLC0415 - who shows a sound build does without
+
+    if not isinstance(error, ValidationError):
+        return f"{type(error).__name__}: {error}"
+    fault = error.errors(include_url=False)[0]
+    return f"its manifest: {'.'.join(map(str, fault['loc']))}: {fault['msg']}"

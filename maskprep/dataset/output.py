@@ -13,6 +13,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from maskprep.dataset.features import write_features
 from maskprep.dataset.files import Receipt
 from maskprep.dataset.names import ALL_MARKS, FOLDER, MARKS, NOTES, SPLITS, TOKENIZER, WORK, foreign
 from maskprep.dataset.profiles import PROFILES, Profile
@@ -164,13 +165,11 @@ class OutputFolder:
 
     def describe(self, manifest: Mapping[str, Any], layout: Layout) -> None:
         """Write the files that describe the shards, whose rows have this layout: types of columns, and the manifest."""
-        from datasets import DatasetInfo, Features  # noqa: PLC0415 - a second to import, wanted only here
-
         main, companion = self.profile.schema(layout)
         for split in self.splits:
             for folder, schema in ((self.shards(split), main), (self.companions(split), companion)):
                 if schema is not None and (folder != self.shards(split) or self.profile.container != "parquet"):
-                    DatasetInfo(features=Features.from_arrow_schema(schema)).write_to_directory(str(folder))
+                    write_features(folder, schema)
         put(self.manifest, manifest)
         self._seal = seal_of(manifest)
 

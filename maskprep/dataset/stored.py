@@ -10,7 +10,6 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.parquet as pq
 
 from maskprep.dataset.pack_rows import unpacked_batch
 from maskprep.dataset.profiles import PROFILES, Profile
@@ -138,6 +137,8 @@ def read_stream(path: Path) -> Iterator[Any]:
 
 
 def _parquet(path: Path) -> Iterator[Any]:
+    import pyarrow.parquet as pq  # noqa: PLC0415 - few shards are, and it takes a while to import
+
     try:
         with pq.ParquetFile(path) as file:
             for number in range(file.num_row_groups):

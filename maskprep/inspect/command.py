@@ -2,40 +2,20 @@
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import suppress
-from dataclasses import dataclass, replace
-from functools import cached_property
-from itertools import chain, islice
-from pathlib import Path
-from typing import Any
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
 
-from maskprep.conversation import Conversation, Where
-from maskprep.dataset.open_build import damage_told, is_output, open_build
-from maskprep.dataset.reader import StoredDataSet
-from maskprep.dataset.schema import ShardRow
-from maskprep.errors import BuildError, RowError, UsageError
-from maskprep.examples.adapt import adapt
-from maskprep.examples.advice import Adviser
-from maskprep.examples.guard import guarded
-from maskprep.examples.inputs import Inputs
-from maskprep.formats import Line
-from maskprep.inspect.excerpt import stored_excerpt
-from maskprep.inspect.finding_index import FindingIndex, text
+from maskprep.dataset.open_build import is_output
+from maskprep.errors import UsageError
+from maskprep.inspect.output import Output
 from maskprep.inspect.selection import Selection
-from maskprep.inspect.views import RejectView, RowView, Viewer
-from maskprep.labelled import IGNORED
-from maskprep.policy import Policy
-from maskprep.tokenizer.encode import Encoder
-from maskprep.tokenizer.load import load_tokenizer
+from maskprep.inspect.views import View
 
-__all__ = ["InspectReport", "Output", "View", "inspect_output", "inspect_source", "is_output", "source_views"]
+if TYPE_CHECKING:
+    from maskprep.examples.inputs import Inputs
 
-View = RowView | RejectView
-
-
-_LONGEST = 200_000  # tokens of a row on a page of many: each takes some hundred bytes until it is written
+__all__ = ["InspectReport", "Output", "View", "inspect_output", "inspect_source", "is_output"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,119 +29,6 @@ class InspectReport:
     def facts(self) -> dict[str, Any]:
         """Return the report as JSON types."""
         return {"target": self.target, "total_rows": self.total, "rows": [row.facts() for row in self.rows]}
-
-
-class Output:
-    """A finished build, with the tokenizer that shows its rows."""
-
-    def __init__(self, data: StoredDataSet, viewer: Viewer) -> None:
-        """Show the rows of ``data`` with ``viewer``."""
-        self.data, self.viewer = data, viewer
-
-    @classmethod
-    def open(cls, path: str) -> Output:
-        """Open the finished build in folder ``path``.
-
-        Raises:
-            UsageError: there is no finished build, or no tokenizer in it.
-            BuildError: the build is damaged.
-        """
-        data = open_build(path)
-        if not Path(data.tokenizer).is_dir():  # its name alone would be taken for one of the hub's
-            raise UsageError(f"{path!r} is no build of maskprep: it lacks the folder tokenizer", "build it again")
-        loaded = load_tokenizer(data.tokenizer)
-        return cls(data, Viewer(loaded, Encoder(loaded.tokenizer)))
-
-    @property
-    def config(self) -> dict[str, Any]:
-        """The configuration of the build, and the time that ``strftime_now`` told its templates."""
-        with damage_told(self.data.path):
-            return {**self.data.manifest["config"], "now": self.data.manifest["now"]}
-
-    @cached_property
-    def _found(self) -> FindingIndex:
-        with damage_told(self.data.path):
-            return FindingIndex(self.data.placed_findings(), self.data.finding)
-
-    def row(self, number: int) -> ShardRow:
-        """Return row ``number``. Raises ``BuildError`` where its columns do not fit together."""
-        with damage_told(self.data.path):
-            row = self.data.row(number)
-            _check(number, row)
-            return row
-
-    def view(self, number: int) -> RowView:
-        """Return the view of row ``number``."""
-        row = self.row(number)
-        with damage_told(self.data.path):
-            findings = self._found.of((row.where.file, row.where.line))
-            view = self.viewer.view(number, row.where, row.sequence, row.labelled, findings)
-            return replace(view, place=self.data.place(number))
-
-    def rejects(self, most: int | None = None) -> Iterator[RejectView]:
-        """Yield the rejected rows; with ``most``, the first of every code, at most so many of each."""
-        yield from self._left(self.data.rejects(), most)
-
-    def dropped(self) -> Iterator[RejectView]:
-        """Yield the rows that were left out though nothing is wrong with them."""
-        yield from self._left(self.data.dropped(), None)
-
-    def _left(self, entries: Iterator[dict[str, Any]], most: int | None) -> Iterator[RejectView]:
-        seen: Counter[str] = Counter()
-        with damage_told(self.data.path):
-            for reject in entries:
-                code = text(reject, "code")
-                seen[code] += 1
-                if most is None or seen[code] <= most:
-                    where = Where(text(reject, "file"), int(reject["line"]), int(reject["byte"]))
-                    hint = text({"hint": "", **reject}, "hint")
-                    yield RejectView(-1, where, code, text(reject, "message"), hint, _details(reject), "")
-
-    def examples(self, most: int, of_each: int) -> list[int]:
-        """Return the first ``most`` rows, and one of each of the first ``of_each`` conversations with each finding.
-
-        Rows that are too long for a page of many are left out.
-        """
-        lengths = self.data.lengths()[0]
-        chosen = set(range(min(most, len(self.data))))
-        wanted = {place for places in self._found.first.values() for place in places[:of_each]}
-        for number, (file, line, _) in enumerate(self.data.origins()):
-            if (file, line) in wanted and lengths[number] <= _LONGEST:
-                wanted.discard((file, line))
-                chosen.add(number)
-        return [number for number in sorted(chosen) if lengths[number] <= _LONGEST]
-
-    def numbers(self, selection: Selection) -> Iterator[int]:
-        """Yield the numbers of the selected rows."""
-        if selection.by_number:
-            yield from selection.numbers(len(self.data))
-            return
-        with damage_told(self.data.path):
-            if selection.find is not None:
-                wanted, texts = selection.find, (self.viewer.text(ids) for ids in self._ids())
-                yield from (number for number, text in enumerate(texts) if wanted in text)
-                return
-            place = selection.place() if selection.origin is not None else None
-            code = selection.finding or ""
-            for number, (file, line, _) in enumerate(self.data.origins()):
-                if (file, line) == place or (place is None and self._found.has((file, line), code)):
-                    yield number
-
-    def chosen(self, selection: Selection) -> Iterator[View]:
-        """Yield the selected rows, then the rejects and drops that were searched for; at most ``limit`` of a search."""
-        found: Iterator[View] = map(self.view, self.numbers(selection))
-        if selection.by_number:
-            return found
-        rejects = (
-            replace(reject, around=stored_excerpt(reject.where, reject.code, reject.message, reject.details))
-            for reject in chain(self.rejects(), self.dropped())
-            if _sought(reject, selection)
-        )
-        return islice(chain(found, rejects), selection.limit)
-
-    def _ids(self) -> Iterator[list[int]]:
-        for number in range(len(self.data)):
-            yield self.row(number).labelled.input_ids.tolist()
 
 
 def inspect_output(path: str, selection: Selection) -> InspectReport:
@@ -184,74 +51,12 @@ def inspect_source(inputs: Inputs, selection: Selection) -> InspectReport:
     Raises:
         UsageError: a source cannot be read, or there is no such row.
     """
+    from maskprep.inspect.source import source_views  # noqa: PLC0415 - the rows of a build do without
+
     selection.check()
     rows = tuple(source_views(inputs, selection))
     _refuse_nothing(rows, selection)
     return InspectReport(", ".join(inputs.sources), None, rows)
-
-
-def source_views(inputs: Inputs, selection: Selection) -> Iterator[View]:
-    """Yield the selected rows of a source, one by one."""
-    viewer, adviser = Viewer(inputs.loaded, inputs.preparer.encoder), Adviser(inputs.preparer)
-    if selection.by_number:
-        for number, line in selection.pick(inputs.lines()):
-            yield from _prepare(inputs, viewer, adviser, number, line)
-        return
-    lines: Iterator[tuple[int, Line]] = enumerate(inputs.lines())
-    if selection.origin is not None:
-        place = selection.place()
-        lines = (item for item in lines if (item[1].where.file, item[1].where.line) == place)
-    made = ((view, line.data) for number, line in lines for view in _prepare(inputs, viewer, adviser, number, line))
-    yield from islice((view for view, data in made if _sought(view, selection, data)), selection.limit)
-
-
-def _prepare(inputs: Inputs, viewer: Viewer, adviser: Adviser, number: int, line: Line) -> Iterator[View]:
-    (row,) = inputs.preparer.prepare_rows([line])
-    if row.error is not None:
-        told = adviser.advise(row.error, line.where, row.conversation)
-        adapted = _is_adapted(row.conversation, inputs.preparer.policy)
-        yield RejectView.of(number, line.where, told, line.data, adapted=adapted)
-    if row.made is not None:
-        findings = [(finding.code, finding.detail) for finding in row.made.findings]
-        for index, sequence in enumerate(row.made.sequences):
-            yield viewer.view(number, line.where, index, sequence.labelled, findings)
-
-
-def _is_adapted(conversation: Conversation | None, policy: Policy) -> bool:
-    with suppress(RowError), guarded():
-        return conversation is not None and adapt(conversation, policy) is not conversation
-    return False
-
-
-def _sought(view: View, selection: Selection, data: bytes = b"") -> bool:
-    if selection.find is not None:
-        return selection.find in (view.text if isinstance(view, RowView) else data.decode(errors="backslashreplace"))
-    if selection.finding is not None:
-        codes = [code for code, _ in view.findings] if isinstance(view, RowView) else [view.code]
-        return selection.finding in codes
-    return (view.where.file, view.where.line) == selection.place()
-
-
-def _check(number: int, row: ShardRow) -> None:
-    """Refuse a row whose columns do not fit together: its tokens would be shown under wrong roles or labels."""
-    ids, labels, spans = row.labelled.input_ids, row.labelled.labels, row.labelled.spans
-    edges = [0, *(edge for span in spans for edge in (span.start, span.end)), len(ids)]
-    tiled = edges[::2] == edges[1::2] and all(span.start < span.end for span in spans)
-    kinds = (str, str, int, int, int, bool)
-    whole = all(isinstance(field, kind) for span in spans for field, kind in zip(span, kinds, strict=True))
-    known = isinstance(row.where.file, str) and isinstance(row.where.line, int) and isinstance(row.sequence, int)
-    if not (len(labels) == len(ids) and tiled and whole and known and ((labels == ids) | (labels == IGNORED)).all()):
-        raise BuildError(f"row {number}: its ids, labels and spans do not fit together", "build the data set again")
-
-
-def _details(reject: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the details of a reject, the two texts of a mismatch checked: somebody else may have written the file."""
-    details = dict(reject.get("details", {}))
-    if "prompt" in details and "rendered" in details:
-        for parting in (details["prompt"], details["rendered"]):
-            text(parting, "before"), text(parting, "after")
-        text(details, "graft"), text(details, "train")
-    return details
 
 
 def _refuse_nothing(rows: Sequence[View], selection: Selection) -> None:

@@ -6,17 +6,20 @@ from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import accumulate
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
+from maskprep.arrays import limits_of
 from maskprep.conversation import Where
-from maskprep.errors import RowError
-from maskprep.inspect.excerpt import Excerpt, excerpt
+from maskprep.inspect.selection import Selection
+from maskprep.inspect.tokens import Tokens
 from maskprep.labelled import IGNORED, Labelled
-from maskprep.tokenizer.encode import Encoder
-from maskprep.tokenizer.load import LoadedTokenizer
+
+if TYPE_CHECKING:
+    from maskprep.errors import RowError
+    from maskprep.inspect.excerpt import Excerpt
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)  # not frozen: a page has 200,000 of them, which would take three times as long to make
 class TokenView:
     """One token of a row. ``data`` are the bytes that it stands for, maybe a part of a character, which has no text.
 
@@ -132,6 +135,8 @@ class RejectView:
     @classmethod
     def of(cls, number: int, where: Where, error: RowError, data: bytes, *, adapted: bool = False) -> RejectView:
         """Return the view of a rejected line; ``adapted``: the line numbers the messages of its error otherwise."""
+        from maskprep.inspect.excerpt import excerpt  # noqa: PLC0415 - rows that were used do without
+
         shown = data[:_SOURCE_SHOWN].decode(errors="backslashreplace")
         around = excerpt(error, data, numbered=not adapted)
         return cls(number, where, error.code, error.message, error.hint, error.facts, shown, around)
@@ -151,15 +156,14 @@ _SOURCE_SHOWN = 2000  # bytes of a rejected line
 
 
 class Viewer:
-    """Makes views of labelled sequences with the tokenizer that encoded them."""
+    """Makes views of labelled sequences with the tokens of the tokenizer that encoded them."""
 
-    def __init__(self, loaded: LoadedTokenizer, encoder: Encoder) -> None:
-        self._encoder = encoder
-        self._special = frozenset(loaded.tokenizer.convert_tokens_to_ids(list(loaded.special_tokens)))
+    def __init__(self, tokens: Tokens) -> None:
+        self._tokens = tokens
 
     def text(self, ids: Iterable[int]) -> str:
         """Return the text of token ids."""
-        return b"".join(self._encoder.spell(ids)).decode(errors="replace")
+        return b"".join(self._tokens.spell(ids)).decode(errors="replace")
 
     def view(
         self,
@@ -171,9 +175,9 @@ class Viewer:
     ) -> RowView:
         """Return the view of one sequence."""
         ids = labelled.input_ids.tolist()
-        spelled = self._encoder.spell(ids)
+        spelled = self._tokens.spell(ids)
         trained = (labelled.labels != IGNORED).tolist()
-        splits = self._splits(spelled, trained)
+        splits, special = self._splits(spelled, trained), self._tokens.special
         tokens = tuple(
             TokenView(
                 index,
@@ -183,7 +187,7 @@ class Viewer:
                 span.role,
                 span.part,
                 span.message,
-                ids[index] in self._special,
+                ids[index] in special,
                 index in splits,
             )
             for span in labelled.spans
@@ -193,14 +197,26 @@ class Viewer:
 
     def _splits(self, spelled: Sequence[bytes], trained: Sequence[bool]) -> set[int]:
         """Return the indices of tokens that begin a completion in the middle of a token of the undivided text."""
-        try:
-            natural = self._encoder.encode(b"".join(spelled).decode())
-        except (UnicodeDecodeError, RowError):
+        begun = {index for index in range(1, len(trained)) if trained[index] and not trained[index - 1]}
+        if not begun:
             return set()
-        borders = {0, *natural.ends.tolist()}
-        found, position = set(), 0
-        for index, data in enumerate(spelled):
-            if index and trained[index] and not trained[index - 1] and position not in borders:
-                found.add(index)
-            position += len(data)
-        return found
+        try:
+            text = b"".join(spelled).decode()
+        except UnicodeDecodeError:
+            return set()
+        places = dict(zip(begun, limits_of(map(len, spelled))[list(begun)].tolist(), strict=True))
+        within = self._tokens.within(text, [*places.values()])
+        return {index for index, place in places.items() if place in within}
+
+
+View = RowView | RejectView
+
+
+def sought(view: View, selection: Selection, data: bytes = b"") -> bool:
+    """Tell whether a view is one of those searched for; ``data`` is the line of a rejected row, if it is at hand."""
+    if selection.find is not None:
+        return selection.find in (view.text if isinstance(view, RowView) else data.decode(errors="backslashreplace"))
+    if selection.finding is not None:
+        codes = [code for code, _ in view.findings] if isinstance(view, RowView) else [view.code]
+        return selection.finding in codes
+    return (view.where.file, view.where.line) == selection.place()

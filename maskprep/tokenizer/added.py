@@ -6,14 +6,15 @@ added before is left as it is, so that a tokenizer that a build saved can be giv
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import asdict, dataclass
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
 from difflib import get_close_matches
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from maskprep.config import TokenizerChoice
 from maskprep.errors import UsageError
+from maskprep.tokenizer.ids import Ids
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
@@ -21,19 +22,28 @@ if TYPE_CHECKING:
 Named = tuple[str, str]  # a token, and where it was named
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Vocabulary:
     """The vocabulary as used. Sizes are the number of rows that an embedding needs: the largest id, plus one.
 
-    ``rounded_size`` is ``size`` rounded up to the configured multiple; ``already_there`` counts tokens that were named
-    and needed no adding, ``repeated`` those that were named twice. ``pad_from``: ``tokenizer``,
-    ``configuration``, ``added`` (the configuration, and it was new), ``eos_token`` (the tokenizer had none), or
-    ``nowhere``. ``eos_from``: ``tokenizer``, ``configuration`` or ``nowhere``.
+    Args:
+        ids: the ids as used.
+        before: the size before anything was added, None where nothing was.
+        multiple: ``rounded_size`` is ``size`` rounded up to it.
+        added: how many tokens were added that are not special.
+        added_special: how many special ones.
+        already_there: tokens that were named and needed no adding.
+        repeated: those that were named twice.
+        pad_token: the pad token.
+        pad_from: ``tokenizer``, ``configuration``, ``added`` (the configuration, and it was new), ``eos_token`` (the
+            tokenizer had none), or ``nowhere``.
+        eos_token: the eos token.
+        eos_from: ``tokenizer``, ``configuration`` or ``nowhere``.
     """
 
-    size_before: int
-    size: int
-    rounded_size: int
+    ids: Ids
+    before: int | None
+    multiple: int
     added: int
     added_special: int
     already_there: int
@@ -44,18 +54,39 @@ class Vocabulary:
     eos_from: str
 
     @classmethod
-    def of(cls, tokenizer: PreTrainedTokenizerBase, ids: Mapping[str, int]) -> Vocabulary:
-        """Return the vocabulary of a tokenizer with these ``ids``, by token, to which nothing is added."""
-        size, pad, eos = _size(ids), tokenizer.pad_token, tokenizer.eos_token
+    def of(cls, tokenizer: PreTrainedTokenizerBase, ids: Ids) -> Vocabulary:
+        """Return the vocabulary of a tokenizer with these ``ids``, to which nothing is added."""
+        pad, eos = tokenizer.pad_token, tokenizer.eos_token
         origins = ["tokenizer" if token is not None else "nowhere" for token in (pad, eos)]
-        return cls(size, size, size, 0, 0, 0, 0, pad, origins[0], eos, origins[1])
+        return cls(ids, None, 1, 0, 0, 0, 0, pad, origins[0], eos, origins[1])
+
+    @property
+    def size(self) -> int:
+        """The size as used."""
+        return self.ids.size
+
+    @property
+    def size_before(self) -> int:
+        """The size before anything was added."""
+        return self.ids.size if self.before is None else self.before
+
+    @property
+    def rounded_size(self) -> int:
+        """The size, rounded up to the configured multiple."""
+        return -(-self.size // self.multiple) * self.multiple
 
     def facts(self) -> dict[str, Any]:
         """Return the vocabulary's figures and tokens as JSON types."""
-        return asdict(self)
+        return {name: getattr(self, name) for name in _FACTS}
 
 
-def extend(tokenizer: PreTrainedTokenizerBase, choice: TokenizerChoice, ids: Mapping[str, int]) -> Vocabulary:
+_FACTS = (
+    *("size_before", "size", "rounded_size", "added", "added_special", "already_there", "repeated"),
+    *("pad_token", "pad_from", "eos_token", "eos_from"),
+)
+
+
+def extend(tokenizer: PreTrainedTokenizerBase, choice: TokenizerChoice, ids: Ids) -> Vocabulary:
     """Add to ``tokenizer``, which has these ``ids``, what ``choice`` names, and set its eos and pad tokens.
 
     A tokenizer without a pad token is given its eos token as one: labels are padded by position, so that no end of a
@@ -64,13 +95,15 @@ def extend(tokenizer: PreTrainedTokenizerBase, choice: TokenizerChoice, ids: Map
     Raises:
         UsageError: a token cannot be added; it says which, and where it was named.
     """
-    before = _size(ids)
     there = {token.content: bool(token.special) for token in tokenizer.added_tokens_decoder.values()}
     special = dict(_distinct(_listed("tokenizer.add_special_tokens", choice.add_special_tokens)))
     listed = [*_plain(choice)]
     plain = dict(_distinct(listed))
     _refuse_both(plain, special)
     new = {flag: _new(named, ids, there, special=flag) for flag, named in ((False, plain), (True, special))}
+    pad = choice.pad_token
+    more = any(new.values()) or (pad is not None and ids.of(pad) is None)
+    before = ids.size if more else None  # it takes a while to tell, and is not known once the tokenizer has grown
     for flag, tokens in new.items():
         places = special if flag else plain
         for token in tokens:
@@ -78,16 +111,14 @@ def extend(tokenizer: PreTrainedTokenizerBase, choice: TokenizerChoice, ids: Map
         _add(tokenizer, tokens, special=flag)
         for token in tokens:
             _refuse_undecodable(tokenizer, token, places[token])
-    known = {*ids, *new[False], *new[True]}
+    known = Ids(tokenizer) if any(new.values()) else ids
     eos_origin = _choose_eos(tokenizer, choice.eos_token, known)
-    origin = _choose_pad(tokenizer, choice.pad_token, known)
+    origin = _choose_pad(tokenizer, pad, known)
     named = len(choice.add_special_tokens) + len(listed)
-    grown = origin == "added" or any(new.values())
-    size = _size(tokenizer.get_vocab()) if grown else before
     return Vocabulary(
-        size_before=before,
-        size=size,
-        rounded_size=-(-size // choice.vocabulary_multiple) * choice.vocabulary_multiple,
+        ids=Ids(tokenizer) if more else ids,
+        before=before,
+        multiple=choice.vocabulary_multiple,
         added=len(new[False]),
         added_special=len(new[True]) + (origin == "added"),
         already_there=len(plain) + len(special) - len(new[False]) - len(new[True]),
@@ -97,10 +128,6 @@ def extend(tokenizer: PreTrainedTokenizerBase, choice: TokenizerChoice, ids: Map
         eos_token=tokenizer.eos_token,
         eos_from=eos_origin,
     )
-
-
-def _size(ids: Mapping[str, int]) -> int:
-    return 1 + max(ids.values(), default=-1)
 
 
 def _plain(choice: TokenizerChoice) -> Iterator[Named]:
@@ -162,18 +189,19 @@ def _refuse_both(plain: dict[str, str], special: dict[str, str]) -> None:
         raise UsageError(msg, "name it in one place: text that is decoded for people leaves out special tokens")
 
 
-def _new(named: dict[str, str], ids: Mapping[str, int], there: dict[str, bool], *, special: bool) -> list[str]:
+def _new(named: dict[str, str], ids: Ids, there: dict[str, bool], *, special: bool) -> list[str]:
     """Return the named tokens that the tokenizer has not yet."""
     new = []
     for token, where in named.items():
-        if token not in ids:
+        number = ids.of(token)
+        if number is None:
             new.append(token)
         elif token not in there:
-            msg = f"{where}: {token!r} stands in the plain vocabulary already (id {ids[token]})"
+            msg = f"{where}: {token!r} stands in the plain vocabulary already (id {number})"
             raise UsageError(msg, _ONE_ALREADY)
         elif there[token] != special:
             kind = "a special token" if there[token] else "an added token that is not special"
-            msg = f"{where}: {token!r} is there already, as {kind} (id {ids[token]})"
+            msg = f"{where}: {token!r} is there already, as {kind} (id {number})"
             raise UsageError(msg, "leave it out: it can be used as it is")
     return new
 
@@ -210,12 +238,12 @@ def _add(tokenizer: PreTrainedTokenizerBase, tokens: Iterable[str], *, special: 
         tokenizer.add_tokens(added, special_tokens=special)
 
 
-def _choose_eos(tokenizer: PreTrainedTokenizerBase, wanted: str | None, known: set[str]) -> str:
+def _choose_eos(tokenizer: PreTrainedTokenizerBase, wanted: str | None, known: Ids) -> str:
     """Set the eos token and return where it is from, as ``Vocabulary.eos_from`` names it."""
     if wanted is None:
         return "tokenizer" if tokenizer.eos_token is not None else "nowhere"
     _check(wanted, "tokenizer.eos_token")
-    if wanted not in known:
+    if known.of(wanted) is None:
         near = get_close_matches(wanted, tokenizer.get_added_vocab(), n=3, cutoff=0.5)
         meant = f"did you mean {' or '.join(map(repr, near))}? " if near else ""
         msg = f"tokenizer.eos_token: {wanted!r} is no token of this tokenizer"
@@ -231,7 +259,7 @@ def _choose_eos(tokenizer: PreTrainedTokenizerBase, wanted: str | None, known: s
     return "configuration"
 
 
-def _choose_pad(tokenizer: PreTrainedTokenizerBase, wanted: str | None, known: set[str]) -> str:
+def _choose_pad(tokenizer: PreTrainedTokenizerBase, wanted: str | None, known: Ids) -> str:
     """Set the pad token and return where it is from, as ``Vocabulary.pad_from`` names it."""
     if wanted is None:
         if tokenizer.pad_token is not None:
@@ -241,10 +269,11 @@ def _choose_pad(tokenizer: PreTrainedTokenizerBase, wanted: str | None, known: s
         tokenizer.pad_token = tokenizer.eos_token
         return "eos_token"
     _check(wanted, "tokenizer.pad_token")
-    if wanted in known and wanted not in tokenizer.get_added_vocab():
+    there = known.of(wanted) is not None
+    if there and wanted not in tokenizer.get_added_vocab():
         msg = f"tokenizer.pad_token: {wanted!r} stands in the plain vocabulary: texts are made of it"
         raise UsageError(msg, "name a special token, or a new one, which is then added")
     # transformers takes a pad token for a special one when it loads the tokenizer again: then it must be one now.
     _add(tokenizer, [wanted], special=True)
     tokenizer.pad_token = wanted
-    return "configuration" if wanted in known else "added"
+    return "configuration" if there else "added"

@@ -14,6 +14,7 @@ from maskprep.config import TokenizerChoice
 from maskprep.errors import UsageError, first_line
 from maskprep.light_imports import import_transformers
 from maskprep.tokenizer.added import Vocabulary, extend
+from maskprep.tokenizer.ids import Ids
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -105,7 +106,7 @@ def load_tokenizer(choice: str | TokenizerChoice, stop_tokens: Sequence[str] = (
     name = choice if isinstance(choice, str) else choice.name
     folder, given = _place(name)
     import_transformers(torch=needs_torch(choice))
-    from transformers import AutoTokenizer  # noqa: PLC0415 - seconds to import, wanted only here
+    from transformers.models.auto.tokenization_auto import AutoTokenizer  # noqa: PLC0415 - a second to import
 
     if ("/" in name or name.startswith(".")) and name.count("/") != 1 and not given and not Path(name).is_dir():
         msg = f"no tokenizer at {name!r}: there is no such folder"
@@ -115,16 +116,15 @@ def load_tokenizer(choice: str | TokenizerChoice, stop_tokens: Sequence[str] = (
     except Exception as error:  # the Rust tokenizer raises a bare Exception for a damaged file
         raise UsageError(_why_not(name, error), _way_out(name)) from error
     _uncut(tokenizer)
-    vocabulary = tokenizer.get_vocab()  # slow: once, unless it grows
-    grown = Vocabulary.of(tokenizer, vocabulary) if isinstance(choice, str) else extend(tokenizer, choice, vocabulary)
-    if grown.added or grown.added_special:
-        vocabulary = tokenizer.get_vocab()
+    plain = Ids(tokenizer)
+    grown = Vocabulary.of(tokenizer, plain) if isinstance(choice, str) else extend(tokenizer, choice, plain)
+    ids = grown.ids
     stops = [tokenizer.eos_token] if tokenizer.eos_token else []
-    by_id = {number: token for token, number in vocabulary.items()}
-    generation = [by_id[number] for number in _generation_stops(folder) if number in by_id]
+    named = map(ids.token, _generation_stops(folder))
+    generation = [token for token in named if token is not None]
     stops += generation
     for token in stop_tokens:
-        if token not in vocabulary:
+        if ids.of(token) is None:
             msg = f"the stop token {token!r} is not one token of the tokenizer {name!r}"
             raise UsageError(msg, "a stop token must be in the vocabulary, spelt exactly")
         stops.append(token)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -14,13 +16,37 @@ if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
 
 
-class Spelling:
-    """Looks up the bytes of ids. Its table fills as ids are met: few texts hold all of a vocabulary."""
+@dataclass(frozen=True, slots=True)
+class Pieces:
+    """What ids are in a vocabulary.
 
-    def __init__(self, tokenizer: PreTrainedTokenizerBase) -> None:
-        self._tokenizer = tokenizer
-        self._added = {id_: token.content.encode() for id_, token in tokenizer.added_tokens_decoder.items()}
-        self.is_byte_level = _is_byte_level(tokenizer)
+    Args:
+        piece: returns the piece of an id, as the vocabulary writes it, empty for an id that it has not.
+        added: what the added tokens spell, by id.
+        is_byte_level: whether each character of a piece stands for a byte.
+    """
+
+    piece: Callable[[int], str]
+    added: dict[int, bytes]
+    is_byte_level: bool
+
+    @classmethod
+    def of(cls, tokenizer: PreTrainedTokenizerBase) -> Pieces:
+        """Return the pieces of a tokenizer."""
+        added = {id_: token.content.encode() for id_, token in tokenizer.added_tokens_decoder.items()}
+        return cls(lambda number: tokenizer.convert_ids_to_tokens(number) or "", added, _is_byte_level(tokenizer))
+
+
+class Spelling:
+    """Looks up the bytes of ids. Its table fills as ids are met: few texts hold all of a vocabulary.
+
+    Args:
+        tokenizer: whose ids they are, or their pieces.
+    """
+
+    def __init__(self, tokenizer: PreTrainedTokenizerBase | Pieces) -> None:
+        pieces = tokenizer if isinstance(tokenizer, Pieces) else Pieces.of(tokenizer)
+        self._piece, self._added, self.is_byte_level = pieces.piece, pieces.added, pieces.is_byte_level
         self._table = np.empty(0, dtype=np.object_)
         self._lengths = np.empty(0, dtype=np.int32)  # -1: not looked up yet
 
@@ -68,10 +94,10 @@ class Spelling:
         self._lengths = np.concatenate((self._lengths, np.full(more, -1, dtype=np.int32)))
 
     def _spell(self, token: int) -> bytes:
-        piece = self._tokenizer.convert_ids_to_tokens(token) or ""
+        piece = self._piece(token)
         if self.is_byte_level:
             # A character outside the alphabet means that the piece is not byte-level: the joined text will differ.
-            return b"".join(_BYTE_OF.get(char, char.encode()) for char in piece)
+            return b"".join(BYTES.get(char, char.encode()) for char in piece)
         if len(piece) == 6 and piece.startswith("<0x") and piece.endswith(">"):  # noqa: PLR2004 - <0xAB>
             return bytes.fromhex(piece[3:5])
         return piece.replace("\u2581", " ").encode()
@@ -98,5 +124,6 @@ def _known(ids: Ints) -> Ints:
 
 
 _AT_ONCE = 2**20  # ids, so that a long text does not take a list as long
-_BYTE_OF = _byte_alphabet()
+BYTES = _byte_alphabet()
+"""The byte behind each character of byte-level vocabularies."""
 _MOST = 2**22  # ids: a stored row may hold any number, and the table must not grow with it

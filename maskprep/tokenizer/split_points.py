@@ -27,7 +27,7 @@ from __future__ import annotations
 import json
 import re
 from bisect import bisect_right
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
@@ -72,7 +72,7 @@ class SplitPoints:
     @classmethod
     def of(cls, tokenizer: PreTrainedTokenizerBase) -> SplitPoints:
         """Return the segments of a tokenizer: where there is any doubt about it, no text is ever divided."""
-        return cls(_isolated(tokenizer.backend_tokenizer.get_added_tokens_decoder()) if _is_local(tokenizer) else {})
+        return cls(isolated(tokenizer.backend_tokenizer.get_added_tokens_decoder()) if _is_local(tokenizer) else {})
 
     def bounds(self, text: str) -> list[tuple[int, int]]:
         """Return the places of all isolated tokens, in characters and in order."""
@@ -128,10 +128,15 @@ def _is_local(tokenizer: PreTrainedTokenizerBase) -> bool:
     except Exception:  # noqa: BLE001 - parts written in Python cannot be told
         return False
     return (
-        all(name in _LOCAL for part in parts for name in _types(part))
+        is_local(parts)
         and not getattr(backend.model, "dropout", None)
         and not any(token.single_word for token in backend.get_added_tokens_decoder().values())
     )
+
+
+def is_local(parts: Iterable[Mapping[str, Any]]) -> bool:
+    """Tell whether normalisers and pre-tokenisers are known to look at nothing but the stretch itself."""
+    return all(name in _LOCAL for part in parts for name in _types(part))
 
 
 def _types(part: Mapping[str, Any]) -> Iterator[str]:
@@ -141,16 +146,16 @@ def _types(part: Mapping[str, Any]) -> Iterator[str]:
         yield from _types(inner)
 
 
-def _isolated(added: Mapping[int, AddedToken]) -> dict[str, int]:
+def isolated(added: Mapping[int, AddedToken]) -> dict[str, int]:
     """Return the ids of the isolated ones among the added tokens, by what they spell."""
     raw = {id_: token for id_, token in added.items() if not token.normalized and token.content}
     contents = sorted(token.content for token in raw.values())
     inside = {char for content in contents for char in content[1:]}
-    isolated = {}
+    found = {}
     for id_, token in raw.items():
         content = token.content
         after = bisect_right(contents, content)
         longer = after < len(contents) and contents[after].startswith(content)
         if content[0] not in inside and not (longer or token.lstrip or token.rstrip):
-            isolated[content] = id_
-    return isolated
+            found[content] = id_
+    return found

@@ -75,6 +75,14 @@ def test_a_large_one_uses_fastokens_and_writes_the_same(build, source, place, mo
     assert fast["fingerprint"] == slow["fingerprint"], "it decides nothing that is written"
 
 
+@pytest.mark.parametrize(("few", "name"), [(40, "fastokens"), (1000, "transformers")])
+def test_few_long_rows_do_not_wait_for_fastokens(few, name, build, source, place, monkeypatch):
+    pytest.importorskip("fastokens")
+    monkeypatch.setattr(encoding, "_SMALL", (place / source(*ROWS)).stat().st_size * 2 // 3)
+    monkeypatch.setattr(encoding, "_FEW", few)
+    assert run(build, source)["tokenizer_backend"]["name"] == name
+
+
 def test_a_source_that_can_be_read_only_once_is_left_to_transformers(build, place):
     rows = "".join(json.dumps(row) + "\n" for row in ROWS).encode()
     outcome = build("-", "--output", "out", "--json", stdin=rows)

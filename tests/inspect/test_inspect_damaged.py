@@ -71,7 +71,7 @@ def test_what_lacks_a_part_is_no_build(build, missing):
 def test_the_tokenizer_of_a_build_is_never_sought_on_the_hub(build, monkeypatch):
     """``built/tokenizer`` would be the id of a model there."""
     shutil.rmtree(build / "tokenizer")
-    monkeypatch.setattr("maskprep.inspect.command.load_tokenizer", pytest.fail)
+    monkeypatch.setattr("maskprep.tokenizer.load.load_tokenizer", pytest.fail)
     assert "it lacks the folder tokenizer" in refused("built")
 
 

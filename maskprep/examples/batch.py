@@ -17,7 +17,7 @@ from maskprep.arrays import Bools, Ints
 from maskprep.examples.control_tokens import ControlTokens
 from maskprep.examples.labels import label_all
 from maskprep.examples.mask import Marked, runs_of
-from maskprep.examples.prepared import Prepared, PreparedSequence
+from maskprep.examples.prepared import PreparedSequence
 from maskprep.examples.sequences import Draft, TrainingSequence
 from maskprep.labelled import Labelled, LabelledBatch
 from maskprep.policy import Policy
@@ -26,16 +26,16 @@ from maskprep.tokenizer.batch import EncodedBatch
 from maskprep.tokenizer.encode import Encoded, Encoder
 
 Drafted = tuple[Proved, Draft]
-"""A proved conversation, and the one sequence that it may become."""
+"""A proved conversation, and a sequence that it may become."""
 
 
 def finish_all(
     many: Sequence[Drafted], encoder: Encoder, control: ControlTokens, policy: Policy
-) -> list[Prepared | None]:
-    """Return what becomes of many conversations, None for those that are to be finished one by one.
+) -> list[PreparedSequence | None]:
+    """Return the sequences of many drafts, None for those whose conversations are to be finished one by one.
 
     Args:
-        many: the conversations.
+        many: the drafts.
         encoder: encodes their texts.
         control: finds the control tokens in them.
         policy: what is trained.
@@ -59,7 +59,7 @@ def finish_all(
     trained, unfaithful = _counts(labelled, [draft for _, draft in many])
     odd |= unclear | ~trained  # what trains nothing is told why
     return [
-        None if alone else _prepared(*each, one, encoded_batch, number, count)
+        None if alone else _prepared(each[1], one, encoded_batch, number, count)
         for number, (each, one, alone, count) in enumerate(
             zip(many, labelled, odd.tolist(), unfaithful.tolist(), strict=True)
         )
@@ -86,12 +86,11 @@ def _counts(labelled: LabelledBatch, drafts: Sequence[Draft]) -> tuple[Bools, In
     return np.bincount(whose, sizes, count) > 0, found
 
 
-def _prepared(  # noqa: PLR0913, PLR0917 - what is known of it
-    proved: Proved, draft: Draft, labelled: Labelled, encoded_batch: EncodedBatch, number: int, unfaithful: int
-) -> Prepared:
-    """Return what one conversation becomes."""
+def _prepared(
+    draft: Draft, labelled: Labelled, encoded_batch: EncodedBatch, number: int, unfaithful: int
+) -> PreparedSequence:
+    """Return what one draft becomes."""
     low, high = encoded_batch.tokens[number : number + 2].tolist()
     edges = encoded_batch.edges[low : high + 1] - encoded_batch.bytes[number]
     encoded = Encoded(labelled.input_ids, edges[:-1], edges[1:])
-    sequence = PreparedSequence(labelled, TrainingSequence(draft.text, draft.completions, encoded), unfaithful)
-    return Prepared((sequence,), (*proved.findings, *draft.findings))
+    return PreparedSequence(labelled, TrainingSequence(draft.text, draft.completions, encoded), unfaithful)

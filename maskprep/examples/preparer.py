@@ -24,7 +24,7 @@ from maskprep.examples.markers import markers_told
 from maskprep.examples.overflow import fit
 from maskprep.examples.prepared import Prepared, PreparedRow, PreparedSequence
 from maskprep.examples.proofs import LONG, Proofs, ReadyTemplate
-from maskprep.examples.sequences import Draft, Located, SequenceBuilder, draft, needs_located
+from maskprep.examples.sequences import Draft, Located, SequenceBuilder, drafts, needs_located
 from maskprep.examples.transformers_check import try_out
 from maskprep.formats import Line, parse
 from maskprep.policy import AuditMode, Control, History, Policy
@@ -240,24 +240,31 @@ class Preparer:
 
     def finish_together(self, many: Sequence[Proved], history: History) -> list[Prepared | None]:
         """Make sequences of several proved conversations on the same arrays, None for each that is unusual."""
-        drafts = [self._draft(proved, history) for proved in many]
-        drafted = [(proved, draft) for proved, draft in zip(many, drafts, strict=True) if draft is not None]
+        found = [self._drafts(proved, history) for proved in many]
+        drafted = [(proved, draft) for proved, own in zip(many, found, strict=True) for draft in own]
         control = next(iter(self._ready.values())).control
         made = iter(finish_all(drafted, self.encoder, control, self.policy))
-        limit = self.policy.max_length
-        found = [None if draft is None else next(made) for draft in drafts]
-        return [None if each and limit is not None and len(each.sequences[0]) > limit else each for each in found]
+        return [self._joined(proved, own, [next(made) for _ in own]) for proved, own in zip(many, found, strict=True)]
 
-    def _draft(self, proved: Proved, history: History) -> Draft | None:
-        """Return the one sequence that a conversation becomes, None where it may be another one, or several."""
-        if len(proved.whole) > _SHORT:
+    def _joined(self, proved: Proved, own: Sequence[Draft], made: Sequence[PreparedSequence | None]) -> Prepared | None:
+        """Return what a conversation becomes of which all sequences were made, and fit; else None."""
+        limit = self.policy.max_length
+        sequences = [each for each in made if each is not None and (limit is None or len(each) <= limit)]
+        if not own or len(sequences) < len(own):
             return None
+        findings = (finding for draft in own for finding in draft.findings)
+        return Prepared(tuple(sequences), (*proved.findings, *findings))
+
+    def _drafts(self, proved: Proved, history: History) -> Sequence[Draft]:
+        """Return the sequences that a conversation becomes if no border is crossed, none where it is to be looked at."""
+        if len(proved.whole) > _SHORT:
+            return ()
         try:
             located = self._located(proved, history)
         except RowError:
-            return None
-        drafted = draft(history, proved.whole, proved.turns, proved.selected, located)
-        return drafted if drafted and drafted.starts else None
+            return ()
+        found = drafts(history, proved.whole, proved.turns, proved.selected, located)
+        return found if all(draft.starts for draft in found) else ()
 
     def _sequences(self, proved: Proved, history: History) -> Prepared:
         """Make labelled sequences of one proved conversation, as long as they come out."""

@@ -11,7 +11,7 @@ ids that later turns see as their history, only the last trained turn of a seque
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from operator import attrgetter
 from types import MappingProxyType
 from typing import NamedTuple
@@ -191,19 +191,37 @@ class SequenceBuilder:
 Located = Mapping[int, tuple[int, int, int]]
 
 
-def draft(
+def drafts(
     history: History, whole: Rendered, turns: Sequence[Turn], selected: Mapping[int, Turn], located: Located
-) -> Draft | None:
-    """Return what a row becomes if every border is met, None where it may be more than one sequence.
+) -> Sequence[Draft]:
+    """Return the sequences that a row becomes if every border is met, none where it is to be looked at by itself.
 
-    The arguments are those of ``SequenceBuilder.build``.
+    The arguments are those of ``SequenceBuilder.build``, and so is what comes out.
     """
     if history is History.RENDERED:
-        return _as_rendered(whole, turns, selected, located)
-    fitting = [turn for turn in turns if turn.begins(whole)]
-    if not selected.keys() <= {turn.message for turn in fitting}:
-        return None
-    return Draft(whole, tuple(_stretch(turn, trained=turn.message in selected) for turn in fitting))
+        return (_as_rendered(whole, turns, selected, located),)
+    first = _as_it_stands(whole, turns, selected)
+    trained = {completion.message for completion in first.completions if completion.trained}
+    pending = {message: turn for message, turn in selected.items() if message not in trained}
+    if history is History.MASK and not trained:
+        return ()
+    other = [message for message in sorted(pending) if history is History.MASK or not pending[message].grafted]
+    found = [first] if trained else []
+    while pending and history is History.SPLIT:
+        draft = _as_it_stands(pending[max(pending)].text, turns, pending)
+        held = {completion.message for completion in draft.completions if completion.trained}
+        if max(pending) not in held:
+            return ()
+        found.append(draft)
+        pending = {message: turn for message, turn in pending.items() if message not in held}
+    if other:
+        found[0] = replace(found[0], findings=(_rewritten(other),))
+    return found
+
+
+def _as_it_stands(text: Rendered, turns: Sequence[Turn], wanted: Mapping[int, Turn]) -> Draft:
+    """Return a text as a sequence that trains the wanted turns that it begins with."""
+    return Draft(text, tuple([_stretch(turn, trained=turn.message in wanted) for turn in turns if turn.begins(text)]))
 
 
 def _as_rendered(whole: Rendered, turns: Sequence[Turn], selected: Mapping[int, Turn], located: Located) -> Draft:

@@ -216,7 +216,8 @@ class Rendered:
         """Tell whether this text and ``other`` begin with the same ``length`` characters, of the same origins."""
         if other.root is self.root:
             return length <= len(self) and length <= len(other)
-        return self.between(0, length) == other.between(0, length) and self.part(0, length) == other.part(0, length)
+        alike = length <= min(len(self), len(other)) and self.text.startswith(other.between(0, length))
+        return alike and self.part(0, length).runs == other.part(0, length).runs
 
     def continues(self, position: int, other: Rendered) -> bool:
         """Tell whether this text goes on at ``position`` with ``other``, of the same origins."""

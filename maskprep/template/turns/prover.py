@@ -10,7 +10,7 @@ assistant   A long, narrow inlet.     proved, or else the row is rejected
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
 from maskprep.conversation import Conversation, Finding, Message
 from maskprep.errors import RowError
@@ -209,7 +209,8 @@ def _behind_prefix(turn: Turn) -> Turn:
     """Return a turn whose text is given to the model: what it must write begins behind it."""
     own = turn.text.extent(turn.message)
     start = max(turn.start, own[1]) if own else turn.start
-    return replace(turn, start=start, thought=(start, start))
+    given = turn.message, turn.text, start, turn.stop, turn.end, turn.fit, turn.findings
+    return Turn(*given, (start, start), turn.borrowed_stop)
 
 
 def nothing_trained(

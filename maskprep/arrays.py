@@ -30,10 +30,10 @@ def positions(lengths: npt.ArrayLike) -> Ints:
 
 def places_of(raw: bytes) -> Ints | None:
     """Return at which byte of UTF-8 each character begins, and the end; None where all characters are one byte."""
-    units = np.frombuffer(raw, np.uint8)
-    first = (units & 0xC0) != 0x80  # noqa: PLR2004 - the bits that mark what follows in a character
-    if first.all():
+    if raw.isascii():
         return None
+    # As signed numbers, the bytes that go on with a character are the least: 0b10xxxxxx.
+    first = np.frombuffer(raw, np.int8) >= -64  # noqa: PLR2004
     return np.append(np.flatnonzero(first), len(raw))
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 
-from maskprep.build.ledgers import Ledgers, note
+from maskprep.build.ledgers import Ledgers, note, notes
 from maskprep.codes import DROPS
 from maskprep.conversation import Where
 from maskprep.dataset.files import ShardWriter
@@ -120,6 +120,5 @@ class RowWriter:
             for number, sequence in enumerate(prepared.sequences):
                 self._shards[split].write(ShardRow(sequence.labelled, line.where, number))
         if prepared.findings:
-            notes = [note(line.where, finding.code, finding.detail) for finding in prepared.findings]
-            self._ledgers.findings.writelines(notes)
+            self._ledgers.findings.write(notes(line.where, prepared.findings))
         return line.where, prepared, copies

@@ -68,7 +68,8 @@ def finish_all(
 
 def _counts(labelled: LabelledBatch, drafts: Sequence[Draft]) -> tuple[Bools, Ints]:
     """Tell of each sequence whether it trains anything, and how many trained tokens are not faithful."""
-    spans, whose = labelled.spans, np.repeat(np.arange(len(drafts)), np.diff(labelled.span_limits))
+    count, spans = len(drafts), labelled.spans
+    whose = np.repeat(np.arange(count), np.diff(labelled.span_limits))
     sizes = np.where(spans.trained, spans.end - spans.start, 0)
     doubtful = [
         (number, completion.message)
@@ -76,13 +77,13 @@ def _counts(labelled: LabelledBatch, drafts: Sequence[Draft]) -> tuple[Bools, In
         for completion in draft.completions
         if not completion.faithful and completion.trained
     ]
-    count = len(drafts)
     found = np.zeros(count, np.int64)
     if doubtful:
         rows, messages = np.asarray(doubtful, np.int64).T
         width = int(max(messages.max(), spans.message.max())) + 2
-        of_doubtful = np.isin(whose * width + spans.message + 1, rows * width + messages + 1)
-        found = np.bincount(whose, np.where(of_doubtful, sizes, 0), count).astype(np.int64)
+        is_doubtful = np.zeros(count * width, np.bool_)
+        is_doubtful[rows * width + messages + 1] = True
+        found = np.bincount(whose, sizes * is_doubtful[whose * width + spans.message + 1], count).astype(np.int64)
     return np.bincount(whose, sizes, count) > 0, found
 
 

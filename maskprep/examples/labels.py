@@ -82,7 +82,8 @@ def _tiled(segments: MaskSegments, limits: Ints, starts: Ints, ends: Ints) -> tu
     edges = np.searchsorted(starts, limits[:-1], side="left")
     sizes = np.diff(edges, prepend=0, append=len(starts))
     kinds, least = np.repeat(segments.kinds, sizes), np.repeat(segments.weights, sizes)
-    crossing = np.unique(edges[edges > 0] - 1)
+    crossing = edges[edges > 0] - 1
+    crossing = crossing[np.append(crossing[1:] != crossing[:-1], True)[: len(crossing)]]  # each once: they are in order
     first = np.searchsorted(edges, crossing, side="right")
     crosses = ends[crossing] > limits[first]
     for token, low in zip(crossing[crosses].tolist(), first[crosses].tolist(), strict=True):
@@ -112,7 +113,7 @@ def _spans(kinds: Kinds, limits: Ints, messages: Sequence[Sequence[Message]]) ->
     numbers, trained = np.divmod(kinds[starts].astype(np.int64), 2)
     message, part = np.divmod(numbers, len(PARTS))
     # The template's own text is of no message: number 0 here, and of the first role.
-    roles = np.asarray([0, *(_CODES[message.role] for each in messages for message in each)], np.int64)
+    roles = np.asarray([0, *(_CODES[message.fields["role"]] for each in messages for message in each)], np.int64)
     firsts = limits_of(map(len, messages))[whose]
     role = roles[np.where(message > 0, firsts + message, 0)]
     ends = np.append(starts[1:], limits[-1])

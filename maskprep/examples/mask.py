@@ -107,11 +107,11 @@ def cut_all(many: Sequence[Marked], runs: TextRuns, policy: Policy) -> MaskSegme
     """
     run_ends, sources, limits = runs
     flat = [
-        (number, s.message, s.trained, s.start, *s.thought, s.stop, s.end)
+        (number, message, trained, start, *thought, stop, end)
         for number, each in enumerate(many)
-        for s in each.completions
+        for message, start, stop, end, trained, _, thought in each.completions
     ]
-    table = np.asarray(flat, np.int64).reshape(-1, 8)
+    table = np.fromiter(chain.from_iterable(flat), np.int64, 8 * len(flat)).reshape(-1, 8)
     rows = table[:, 0]
     table[:, 3:] = np.minimum(table[:, 3:] + limits[rows][:, None], limits[rows + 1][:, None])
     ends = np.concatenate((run_ends, table[:, 3:].ravel()))

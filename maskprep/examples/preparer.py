@@ -291,6 +291,6 @@ class Preparer:
         return locate(proved.template, proved.conversation, proved.whole, astray, self.stops)
 
 
-_TOGETHER = 50  # rows
-_CHARACTERS = 262_144  # of their texts: more than that is long enough to be worth a call of its own
+_TOGETHER = 200  # rows
+_CHARACTERS = 1_048_576  # of their texts: more than that is long enough to be worth a call of its own
 _SHORT = 65_536  # characters: longer texts gain nothing from being encoded together

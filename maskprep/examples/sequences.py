@@ -262,7 +262,7 @@ def _apart(completions: Sequence[CompletionSpan]) -> list[CompletionSpan]:
 def _same_thought(turn: Turn, text: str, start: int) -> tuple[int, int]:
     """Return where the turn's empty thought stands in another text, in which its completion begins at ``start``."""
     low, high = turn.thought
-    if high > low and text.startswith(turn.text.text[turn.start : high], start):
+    if high > low and text.startswith(turn.text.between(turn.start, high), start):
         return start + low - turn.start, start + high - turn.start
     return start, start
 

@@ -162,7 +162,8 @@ class Tally:
         stop = names.index((_SPEAKER, _STOP)) if (_SPEAKER, _STOP) in names else -1
         ended = np.flatnonzero(spans.trained & (kinds == stop))
         ids = batch.input_ids[batch.limits[whose[ended]] + spans.end[ended] - 1]
-        _add_by(self.stops, ids, copies[whose[ended]])
+        for token, count in zip(ids.tolist(), copies[whose[ended]].tolist(), strict=True):
+            self.stops[token] += count
 
     def read(self, account: Account, known: Collection[str] = ()) -> None:
         """Count what reading a row left and used; ``known`` are keys of messages that the chat template reads."""
@@ -265,11 +266,10 @@ def _count(table: dict[str, Noticed], code: str, where: Where, message: str, hin
         table[code] = Noticed(1, where, message, hint or fix_of(code))
 
 
-def _add_by(table: Counter[Any], kinds: Ints, counts: Ints, names: Sequence[Any] | None = None) -> None:
+def _add_by(table: Counter[tuple[str, str]], kinds: Ints, counts: Ints, names: Sequence[tuple[str, str]]) -> None:
     """Add up counts by kind, in the order in which the kinds occur; ``names`` say what these numbers mean."""
-    found, first, inverse = np.unique(kinds, return_index=True, return_inverse=True)
-    sums = np.zeros(len(found), np.int64)
-    np.add.at(sums, inverse, counts)
-    for place in np.argsort(first).tolist():
-        kind = int(found[place])
-        table[kind if names is None else names[kind]] += int(sums[place])
+    sums = np.bincount(kinds, counts, len(names))
+    first = np.full(len(names), len(kinds))
+    first[kinds[::-1]] = np.arange(len(kinds))[::-1]  # of several places of one kind, the last one written stays
+    for kind in np.argsort(first)[: np.count_nonzero(first < len(kinds))].tolist():
+        table[names[kind]] += int(sums[kind])

@@ -20,6 +20,10 @@ class KnownIds:
         self._encode = encode
         self.forget()
 
+    def __len__(self) -> int:
+        """Return the number of texts that are remembered."""
+        return len(self._known)
+
     def forget(self) -> None:
         """Forget all texts."""
         self._known: dict[str, Ints] = {}

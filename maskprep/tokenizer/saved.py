@@ -92,7 +92,7 @@ class SavedTokenizer:
 
     def surely_begin(self, text: str, places: Sequence[int]) -> bool:
         """Tell whether it is certain that at each place, in bytes, a token of the text begins or the text ends."""
-        if not self._is_divided:
+        if not self._is_exact or any(content in text for content in self._doubtful):
             return False
         bounds = self._splits.bounds(text)
         raw = text.encode()
@@ -102,8 +102,12 @@ class SavedTokenizer:
             return False
         edges = [0, *(edge for bound in bounds for edge in bound), len(text)]
         for start, stop in zip(edges[::2], edges[1::2], strict=True):  # between two added tokens
+            stretch = text[start:stop]
+            # Were it changed anywhere, the places of all tokens were those that the tokenizer tells: not in bytes.
+            if self._parts.normalizer is not None and self._parts.normalizer.normalize_str(stretch) != stretch:
+                return False
             inner = [place - start for place in wanted if start < place < stop]
-            if inner and not self._divides(text[start:stop], inner):
+            if inner and not self._divides(stretch, inner):
                 return False
         within = any(start < place < stop for place in wanted for start, stop in bounds)
         return not within
@@ -112,15 +116,11 @@ class SavedTokenizer:
         """Tell whether a stretch without isolated tokens is divided at some places, in characters."""
         if any(content in stretch for content in self._others):
             return False
-        normalizer, pre_tokenizer = self._parts.normalizer, self._parts.pre_tokenizer
-        if normalizer is not None and normalizer.normalize_str(stretch) != stretch:
-            return False
-        begun = {start for _, (start, _) in pre_tokenizer.pre_tokenize_str(stretch)}
-        return begun.issuperset(places)
+        return {start for _, (start, _) in self._parts.pre_tokenizer.pre_tokenize_str(stretch)}.issuperset(places)
 
     @cached_property
-    def _is_divided(self) -> bool:
-        """Whether all bytes of a text are tokens, in their order, and are divided before merges are looked at."""
+    def _is_exact(self) -> bool:
+        """Whether tokens spell a text that is not normalised, which is divided before merges are looked at."""
         model, steps = self._frame["model"], self._frame["pre_tokenizer"]
         inner = steps.get("pretokenizers", [steps]) if isinstance(steps, dict) else []
         kinds = {step.get("type") for step in inner}
@@ -133,6 +133,7 @@ class SavedTokenizer:
             and not any(step.get("add_prefix_space") or step.get("behavior") == "Removed" for step in inner)
             and is_local([self._frame["normalizer"]] if self._frame["normalizer"] else [])
             and not any(token["single_word"] for token in self._frame["added_tokens"])
+            and not (self._frame["normalizer"] and any(token["normalized"] for token in self._frame["added_tokens"]))
             and all(b"\n      %s: " % _quoted(char) in self._vocabulary for char in BYTES)
         )
 
@@ -159,6 +160,11 @@ class SavedTokenizer:
     @cached_property
     def _splits(self) -> SplitPoints:
         return SplitPoints(self._isolated)
+
+    @cached_property
+    def _doubtful(self) -> list[str]:
+        """The added tokens that take white space with them."""
+        return [str(token["content"]) for token in self._frame["added_tokens"] if token["lstrip"] or token["rstrip"]]
 
     @cached_property
     def _others(self) -> list[str]:

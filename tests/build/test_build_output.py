@@ -301,5 +301,5 @@ def test_a_page_of_many_rows_has_none_that_is_too_long_for_it(quickstart, monkey
     output = Output.open(str(quickstart[0]))
     lengths = output.data.lengths()[0]
     assert output.examples(50, 2) == [*range(50)]
-    monkeypatch.setattr("maskprep.inspect.command._LONGEST", int(lengths[0]))
+    monkeypatch.setattr("maskprep.inspect.output._LONGEST", int(lengths[0]))
     assert output.examples(50, 2) == [number for number in range(50) if lengths[number] <= lengths[0]] != [*range(50)]

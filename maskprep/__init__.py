@@ -9,8 +9,9 @@ What ``maskprep build`` does, and where to read it; ``build/command.py`` calls t
     chunks of the sources     sources/feed.py, chunk.py       planned by the driver, read by the workers
     ├ worker processes        engines/drive.py                each runs build/worker.py on one chunk after another
     │ ├ line to conversation  formats/reading.py              one file a format, one table: formats/registry.py
-    │ ├ prompt, completion    template/turns/finder.py        proved on renderings: template/chat_template.py
-    │ ├ sequences, ids        examples/sequences.py           ids proved: tokenizer/encode.py
+    │ ├ rendering             template/learnt/program.py      replayed as it was learnt, else run: chat_template.py
+    │ ├ prompt, completion    template/turns/regular.py       at a glance, else proved step by step: finder.py
+    │ ├ sequences, ids        examples/batch.py               together, else one by one: examples/sequences.py
     │ ├ labels, spans         examples/labels.py
     │ └ rows of the chunk     build/row_writer.py             a row that cannot be proved is a reject, with its reason
     ├ order, packs, shards    dataset/arrange.py, packing/    as the trainer reads them: dataset/profiles/

@@ -99,7 +99,7 @@ class Preparer:
         self._remember_nothing(audit)
 
     def _remember_nothing(self, audit: AuditMode) -> None:
-        """Get ready to learn from rows what is checked, how turns are found and what is planned."""
+        """Get ready to learn from rows what is checked, and how turns are found."""
         self.audit = SequenceAudit(self.loaded, self.policy, audit)
         self.proofs = {
             text: Proofs(self.loaded, ready, self.stops, self.policy, audit) for text, ready in self._ready.items()
@@ -133,9 +133,9 @@ class Preparer:
     def begin(self, compared: int = 0) -> None:
         """Forget what earlier rows have shown, so that what becomes of a row depends on those from here on alone.
 
-        Each kind of turn is checked again the first time; what a rendering may take over from another one, and which
-        empty thoughts there are, is found out again. The first ``compared`` distinct texts are encoded twice, where
-        the backend is compared with transformers.
+        Each kind of turn is checked again the first time; which empty thoughts there are is found out again. What was
+        learnt of a template stays: what is replayed is what it would write. The first ``compared`` distinct texts are
+        encoded twice, where the backend is compared with transformers.
         """
         self.audit.begin()
         for proofs in self.proofs.values():
@@ -256,7 +256,7 @@ class Preparer:
         return Prepared(tuple(sequences), (*proved.findings, *findings))
 
     def _drafts(self, proved: Proved, history: History) -> Sequence[Draft]:
-        """Return the sequences that a conversation becomes if no border is crossed, none where it is to be looked at."""
+        """Return the sequences that a row becomes if no border is crossed, none where it is to be looked at."""
         if len(proved.whole) > _SHORT:
             return ()
         try:

@@ -61,7 +61,7 @@ class Proofs:
         self._finder = TurnFinder(ready.template, stops, policy.mismatch, Audit(mode))
 
     def begin(self) -> None:
-        """Forget which kinds of rows and turns were audited, and what may be taken over between renderings."""
+        """Forget which kinds of rows and turns were audited, and whether an audit has ended the replays."""
         self._audit.begin()
         self._finder.begin()
         self._template.replays = True

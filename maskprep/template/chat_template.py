@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from datetime import datetime
 from functools import cached_property
 from typing import Any
@@ -13,17 +13,16 @@ import orjson
 
 from maskprep.conversation import Conversation
 from maskprep.errors import RowError, UsageError
-from maskprep.policy import Part
 from maskprep.template.environment import PlainEnvironment, TrackingEnvironment
-from maskprep.template.inputs import aliased, tracked_message
-from maskprep.template.learnt.program import Program, Written
+from maskprep.template.given import Given, Render, Tools
+from maskprep.template.inputs import aliased
+from maskprep.template.learnt.program import Program
 from maskprep.template.learnt.runtime import Pairs
 from maskprep.template.lookups import looked_up
-from maskprep.template.rendered import Rendered, Replayed
+from maskprep.template.rendered import Rendered
+from maskprep.template.replayed import Replayed
 from maskprep.template.sandbox.limits import Exceeded, Limits
-from maskprep.template.strings.origin import source_of
 from maskprep.template.strings.printing import concat
-from maskprep.template.strings.values import track
 
 _MOST_WRITTEN = 400_000_000  # characters for one conversation, where nothing is replayed: some minutes
 _LIMIT = 16  # a text so many times smaller than what a rendering may take is sure to be within all limits
@@ -178,7 +177,9 @@ class ChatTemplate:
             msg = f"each of its turns must be rendered from the beginning: {given.written:,} characters so far"
             raise RowError("template-limit", msg, "divide the conversation into several rows")
         messages = given.messages[:upto]
-        variables = self._variables(conversation, messages, given.tools.tracked, given.documents, prompted=generation_prompt)
+        variables = self._variables(
+            conversation, messages, given.tools.tracked, given.documents, prompted=generation_prompt
+        )
         rendered = Rendered.of(concat(self._pieces(conversation, *self._tracking, variables)))
         given.written += len(rendered)
         return rendered
@@ -254,59 +255,6 @@ class ChatTemplate:
         return pieces
 
 
-class Tools:
-    """The tools of a conversation: ``plain``, and with origins."""
-
-    def __init__(self, plain: Any) -> None:
-        self.plain = plain
-
-    @cached_property
-    def tracked(self) -> Any:
-        """The tools with origins."""
-        return track_all(self.plain, Part.TOOLS)
-
-
-Render = Callable[..., Written | None]
-"""``Program.render``."""
-
-
-class Given:
-    """What a template is given of one conversation, with origins, and its rendering as a ``whole``.
-
-    ``written`` counts the characters that were rendered by the template itself.
-    """
-
-    def __init__(self, conversation: Conversation, tools: Tools) -> None:
-        # A conversation is rendered many times in a row, and no template can change what it is given.
-        self.conversation = conversation
-        self.tools = tools
-        self.whole: Rendered | None = None
-        self.written = 0
-        ranges = any(message.ranges for message in conversation.messages)
-        self.replayable = conversation.documents is None and not ranges
-
-    @cached_property
-    def pairs(self) -> Pairs:
-        """The messages, each with the source of its content."""
-        return Pairs(
-            [(aliased(message.fields), _FIRST + _STEP * i) for i, message in enumerate(self.conversation.messages)]
-        )
-
-    @cached_property
-    def messages(self) -> list[dict[str, Any]]:
-        """The messages with origins."""
-        return [tracked_message(message, index) for index, message in enumerate(self.conversation.messages)]
-
-    @cached_property
-    def documents(self) -> Any:
-        """The documents with origins."""
-        return track_all(self.conversation.documents, Part.DOCUMENTS)
-
-
-_FIRST = source_of(0, Part.CONTENT)
-_STEP = source_of(1, Part.CONTENT) - _FIRST
-
-
 def refusal(error: BaseException) -> RowError:
     """Return the ``RowError`` for the exception that a template raised."""
     if isinstance(error, RowError):  # provenance-lost, from within a tracked string
@@ -322,8 +270,3 @@ def refusal(error: BaseException) -> RowError:
     else:  # a template is a program, and may fail in any way
         text = f"the chat template fails: {type(error).__name__}: {error}"
     return RowError("template-error", text[:_LONGEST_MESSAGE])
-
-
-def track_all(value: Any, part: Part) -> Any:
-    """Track tools or documents; the list around them is the template's, as the list of messages is."""
-    return None if value is None else [track(item, source_of(-1, part)) for item in value]

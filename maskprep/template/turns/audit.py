@@ -1,4 +1,4 @@
-"""Which rows and turns are checked once more in the slow way: without anything taken over from another rendering.
+"""Which rows and turns are checked once more in the slow way: nothing is replayed.
 
 ``first`` of each kind only, a ``sample`` besides (1 in 200), or ``all``. What is drawn is decided by the text alone, so
 that it is the same for any number of workers.
@@ -59,7 +59,7 @@ class Audit:
 
 
 class Kinds:
-    """What one conversation, and each of its messages, has in common with others: their ``shapes``, ``surroundings``."""
+    """What a conversation and its messages have in common with others: the ``surroundings``, and ``shapes``."""
 
     def __init__(self, conversation: Conversation) -> None:
         self.surroundings = surroundings(conversation)
@@ -110,7 +110,7 @@ def checksum(text: str, before: int = 0) -> int:
 
 
 def drawn_by(whole: Rendered) -> int:
-    """Return the CRC of the text that decides which turns of a conversation are drawn; each adds its message's number."""
+    """Return the CRC of the text that decides which turns are drawn; each turn adds its message's number."""
     return checksum(whole.between(max(0, len(whole) - _TAIL), len(whole)))
 
 

@@ -45,7 +45,7 @@ class TurnFinder:
         template: the chat template.
         stops: where turns end.
         mismatch: what to do where the prompt does not fit.
-        audit: which turns are rendered once more without anything taken over, and without origins, to be compared.
+        audit: which turns are rendered once more by the template itself, without origins, to be compared.
     """
 
     def __init__(

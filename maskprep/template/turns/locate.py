@@ -7,7 +7,8 @@ from collections.abc import Iterable, Mapping
 
 from maskprep.conversation import Conversation
 from maskprep.template.chat_template import ChatTemplate
-from maskprep.template.rendered import Rendered, Replayed, count_visible
+from maskprep.template.rendered import Rendered, count_visible
+from maskprep.template.replayed import Replayed
 from maskprep.template.strings.origin import TEMPLATE
 from maskprep.template.turns.finder import generation_prompt
 from maskprep.template.turns.regular import RegularTurn, place_of

@@ -1,12 +1,13 @@
 r"""Regular turns: proved by the last pieces of a replay alone, where nothing is unusual about them.
 
-    prompt(k)      …│<end>\n<bot>\n│
-    continued(k)   …│<end>\n<bot>\n│Yo│<end>\n│        it begins with prompt(k); behind that stand texts of message k
-                                    ▲  ▲    ▲          and the template's, and a stop token behind the last one
-                                start  stop end
+    prompt(k)      …│<end>\n│<bot>\n                 the last piece, ``asked``, is the template's
+    continued(k)   …│<end>\n│<bot>\n│Yo│<end>\n      the same pieces ahead of that, then it begins with it; there are
+                             ▲     ▲  ▲    ▲        only texts of message k and of the template, and a stop token
+                             parts start stop end   behind the last one
 
-What ``finder.py`` proves of any turn holds for such a one at a glance, and it is the same. Every other turn, and every
-doubt, is left to it.
+What ``finder.py`` proves of any turn holds for such a one at a glance, and it is the same. How far into the pieces
+start and stop stand depends on the template's texts among them alone: that is the *form* of a turn, looked at once.
+Every other turn, and every doubt, is left to the finder.
 """
 
 from __future__ import annotations
@@ -20,7 +21,8 @@ from maskprep.conversation import Finding
 from maskprep.policy import Part
 from maskprep.template.chat_template import ChatTemplate
 from maskprep.template.learnt.runtime import Pairs
-from maskprep.template.rendered import Rendered, Replayed
+from maskprep.template.rendered import Rendered
+from maskprep.template.replayed import Replayed
 from maskprep.template.strings.origin import NOTATION, part_of, source_of
 from maskprep.template.turns.empty_thought import EmptyThoughts
 from maskprep.template.turns.stop_tokens import Stops
@@ -96,8 +98,8 @@ class _Place(NamedTuple):
 class _Form:
     """What turns have in common for which the template writes the same around texts of the same parts.
 
-    ``start`` counts from where both renderings part, ``behind`` from the end; ``stop`` is the length of the stop token, which
-    ends the ``tail`` behind the last text of the message.
+    ``start`` counts from where both renderings part, ``behind`` from the end; ``stop`` is the length of the stop token,
+    which ends the ``tail`` behind the last text of the message.
     """
 
     asked: str
@@ -222,7 +224,9 @@ def _no_prompt(message: int) -> Finding:
     return Finding("no-generation-prompt", f"messages[{message}]: the template has none, so the header is trained")
 
 
-def place_of(turn: RegularTurn, whole: Replayed, stops: Stops) -> tuple[int, int, int] | None:
+def place_of(  # noqa: PLR0911 - each doubt ends it
+    turn: RegularTurn, whole: Replayed, stops: Stops
+) -> tuple[int, int, int] | None:
     """Return where a turn stands in a whole that it does not begin, None where ``locate`` has to find out."""
     if not turn.asked:
         return None

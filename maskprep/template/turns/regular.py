@@ -73,6 +73,12 @@ class RegularTurn(Turn):
         return [(text, source) for text, source in pieces if source and text]
 
     @property
+    def said(self) -> str:
+        """The completion, up to the stop token."""
+        form = self._form
+        return "".join(self._pieces.texts[self._shared :])[form.start : -form.behind - form.stop or None]
+
+    @property
     def tail(self) -> str:
         """The template's text behind the last text of the message, up to the end of the stop token."""
         return self._form.tail
@@ -228,24 +234,23 @@ def place_of(  # noqa: PLR0911 - each doubt ends it
     turn: RegularTurn, whole: Replayed, stops: Stops
 ) -> tuple[int, int, int] | None:
     """Return where a turn stands in a whole that it does not begin, None where ``locate`` has to find out."""
-    if not turn.asked:
-        return None
     pieces = whole.own_pieces(turn.message)
-    if pieces is None:
+    asked, mine = turn.asked, turn.own
+    if pieces is None or not asked:
         return None
     first, last, own, edge, limit = pieces
-    if not all(piece in turn.own for piece in own) or len(set(own)) < len(own):
+    if own != mine and (not all(piece in mine for piece in own) or len(set(own)) < len(own)):
         return None
     gap, text = whole.text[edge:first], whole.text
-    if turn.asked not in gap or stops.count(turn.text.text[: turn.stop], turn.start):
+    if asked not in gap or stops.count(turn.said, 0):
         return None
-    start = edge + gap.rindex(turn.asked) + len(turn.asked)
+    start = edge + gap.rindex(asked) + len(asked)
     found = stops.first(text, first)
     if found is not None and found[1] <= limit:
         return None if found[0] < last else (start, *found)
     # No stop token ends it: it goes on as it did when it was the last one, or else it is searched for.
     tail = turn.tail
-    if (found is not None and found[0] < last) or own[-1] != turn.own[-1] or not text.startswith(tail, last):
+    if (found is not None and found[0] < last) or own[-1] != mine[-1] or not text.startswith(tail, last):
         return None
     end = last + len(tail)
     return (start, end - (turn.end - turn.stop), end) if end <= limit else None

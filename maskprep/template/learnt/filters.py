@@ -412,7 +412,8 @@ def operation(environment: WatchingEnvironment, operator: str, left: Any, right:
         first = left if isinstance(left, Watched) else right
         code = f"{{0}} {operator} {{1}}" if first is left else f"{{1}} {operator} {{0}}"
         return first.calculated(code, right if first is left else left)
-    raise UnlearnableError(f"the operator {operator} on values of a row")
+    first, second = (kind.__name__ for kind in kinds)
+    raise UnlearnableError(f"the operator {operator} on a {first} and a {second}")
 
 
 # Text

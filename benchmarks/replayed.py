@@ -243,7 +243,9 @@ def _print(kind: str, found: dict[str, Found], verbose: bool) -> None:  # noqa: 
     enough = sum(each.enough for each in rendered.values())
     rows, replayed = sum(each.rows for each in rendered.values()), sum(each.replayed for each in rendered.values())
     wrong = {name: each for name, each in found.items() if each.wrong}
-    print(f"\n{kind}: {enough} of {len(rendered)} templates ({enough / max(len(rendered), 1):.1%}) replay 90 % of rows;")
+    print(
+        f"\n{kind}: {enough} of {len(rendered)} templates ({enough / max(len(rendered), 1):.1%}) replay 90 % of rows;"
+    )
     print(f"  {replayed:,} of {rows:,} rows; {len(found) - len(rendered)} templates refuse all; {len(wrong)} differ")
     for name, each in wrong.items():
         print(f"  DIFFERS {name}: {len(each.wrong)} times, {each.wrong[0][:400]}")

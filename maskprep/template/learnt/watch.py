@@ -20,6 +20,7 @@ from typing import Any
 
 from maskprep.template.learnt import runtime
 from maskprep.template.strings.string import Tracked
+from maskprep.template.strings.values import TrackedDict, TrackedFloat, TrackedInt, TrackedList
 
 Event = tuple[Any, ...]
 
@@ -189,14 +190,19 @@ KINDS: dict[type, str] = {
     list: "list",
     tuple: "tuple",
     Tracked: "Tracked",
+    TrackedDict: "TrackedDict",
+    TrackedList: "TrackedList",
+    TrackedInt: "TrackedInt",
+    TrackedFloat: "TrackedFloat",
     runtime.Pairs: "Pairs",
     runtime.Sourced: "Sourced",
+    runtime.Absent: "Absent",
 }
 """The types of values that a replay meets, with their names in its code. A tuple is one of ``Pairs``."""
 
 NAMES: dict[str, Any] = {
-    "NoneType": NoneType,
-    "Tracked": Tracked,
+    **{name: kind for kind, name in KINDS.items()},
+    "ABSENT": runtime.ABSENT,
     **{name: thing for name, thing in vars(runtime).items() if callable(thing) and not name.startswith("_")},
 }
 """What the code of a replay may call, beside what is Python's own."""

@@ -1,11 +1,12 @@
 """How much of what published templates render is replayed from what was learnt of them, and whether it is right.
 
-    python benchmarks/replayed.py FOLDER_OF_TEMPLATES [--rows 60] [--every 1] [--only NAME] [--kinds plain,tools,reasoning]
+    python benchmarks/replayed.py FOLDER_OF_TEMPLATES [--rows 20] [--learn 150] [--every 1] [--only NAME]
 
-For each template, conversations of 1 to 40 messages are made up: plain chat, chat with tools, chat with reasoning. Each
-is rendered as a whole, and so are some of its prompts and turns. What is replayed, or watched, is compared with the
-tracked rendering, character by character and origin by origin, and with the plain one. A row counts as replayed where
-all of its renderings are that the template does not refuse; the first half of the rows is there to learn from.
+For each template, conversations of 1 to 40 messages are made up: plain chat, chat with tools, chat with reasoning. Some
+are there to learn from; of these, what is watched and not replayed is compared. Each of the others is rendered as a
+whole, and so are some of its prompts and turns, and all is compared: with the tracked rendering, character by character
+and origin by origin, and with the plain one. A row counts as replayed where all of its renderings are that the template
+does not refuse.
 """
 
 from __future__ import annotations
@@ -141,7 +142,7 @@ class Found:
         return self.replayed >= ENOUGH * self.rows
 
 
-def look_at(path: str, rows: int, kinds: tuple[str, ...]) -> tuple[str, dict[str, Found]]:
+def look_at(path: str, rows: int, learn: int, kinds: tuple[str, ...]) -> tuple[str, dict[str, Found]]:
     """Return what was found of one template."""
     source = Path(path).read_text(encoding="utf-8")
     found: dict[str, Found] = {}
@@ -153,8 +154,8 @@ def look_at(path: str, rows: int, kinds: tuple[str, ...]) -> tuple[str, dict[str
         program = Program(source, template.variables, NOW, template.limits)
         maker = Maker(f"{kind} {Path(path).name}")
         found[kind] = Found()
-        for number in range(rows):
-            _look_at_row(template, program, maker, maker.conversation(kind), found[kind], counted=number >= rows // 2)
+        for number in range(learn + rows):
+            _look_at_row(template, program, maker, maker.conversation(kind), found[kind], counted=number >= learn)
         found[kind].note = program.note
     return Path(path).name, found
 
@@ -165,18 +166,20 @@ def _look_at_row(
     size = len(conversation.messages)
     turns = [number for number, message in enumerate(conversation.messages) if message.role == "assistant"]
     wanted = [(size, False)]
-    for turn in maker.draw.sample(turns, min(len(turns), 2)):
+    for turn in maker.draw.sample(turns, min(len(turns), 2 if counted else 1)):
         wanted += [(turn, True), (turn + 1, False)]
     accepted, replayed = False, True
     for upto, prompted in wanted:
         template._given = []  # a conversation is rendered only so often
-        expected = _expected(template, conversation, upto, prompted=prompted)
-        before = program.replayed, program.slow
+        before = program.replayed
         pairs = Pairs(template._given_for(conversation).pairs[:upto])
         written = program.render(pairs, conversation.tools, prompted=prompted)
+        if not counted and (written is None or program.replayed > before):
+            continue
+        expected = _expected(template, conversation, upto, prompted=prompted)
         if expected is not None:
             accepted = True
-            if program.replayed == before[0]:
+            if program.replayed == before:
                 replayed = False
                 if counted:
                     found.why[program.note or ("not met before" if written else program.why)] += 1
@@ -221,7 +224,8 @@ def main() -> None:
     """Print the table."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("templates", type=Path)
-    parser.add_argument("--rows", type=int, default=60, help="for each template and kind")
+    parser.add_argument("--rows", type=int, default=20, help="that are compared, for each template and kind")
+    parser.add_argument("--learn", type=int, default=150, help="rows to learn from")
     parser.add_argument("--every", type=int, default=1, help="look at one in so many templates")
     parser.add_argument("--begin", type=int, default=0, help="the first one of these")
     parser.add_argument("--only", default="", help="look at templates with this in their name")
@@ -231,7 +235,7 @@ def main() -> None:
     kinds = tuple(options.kinds.split(","))
     paths = sorted(str(path) for path in options.templates.glob("*.jinja") if options.only in path.name)
     paths = paths[options.begin :: options.every]
-    look = partial(look_at, rows=options.rows, kinds=kinds)
+    look = partial(look_at, rows=options.rows, learn=options.learn, kinds=kinds)
     with multiprocessing.get_context("spawn").Pool(os.cpu_count()) as pool:
         found = dict(pool.imap_unordered(look, paths, chunksize=1))
     for kind in kinds:

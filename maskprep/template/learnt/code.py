@@ -77,6 +77,8 @@ class _Writer:
             self.waiting = []
             return None
         kind, *given = node.event
+        if self.waiting and self.target and self.target in str(given):
+            self.flush(depth)  # it may read what waits to be written into this buffer
         if kind in {"if", "type", "value"}:
             return self._question(node, kind, given[0], depth)
         if kind == "bind":

@@ -16,7 +16,7 @@ from maskprep.template.learnt import formats, lookups, methods, printing, select
 from maskprep.template.learnt.buffers import join_pieces
 from maskprep.template.learnt.lists import as_own, holds
 from maskprep.template.learnt.loops import items_of
-from maskprep.template.learnt.runtime import CALL, CALLS, OURS, Pairs
+from maskprep.template.learnt.runtime import CALL, CALLS, OURS, Pairs, escaped
 from maskprep.template.learnt.values import (
     OF_TEMPLATE,
     Fact,
@@ -241,13 +241,16 @@ def _indent(
     return _filtered(as_own(text, environment.watch), "indent", width, bool(first), bool(blank))
 
 
-def _escape(environment: WatchingEnvironment, value: Any) -> Any:
+def escape(environment: WatchingEnvironment, value: Any) -> Markup:
+    """Return what the filter ``escape`` does: a text as HTML, unless it is that already."""
     if isinstance(value, Markup):
         return value
+    if hasattr(value, "__html__"):
+        return Markup("".join([value]))
     text = _text(environment, value)
-    if not isinstance(text, Watched) or text.kind is not str:
-        raise UnlearnableError("a text of several origins escaped")
-    return Markup(text.made("escaped({0})", kind=str))
+    if not isinstance(text, Watched):
+        return Markup(escaped(text))
+    return Markup(text.made("escaped({0})", kind=str) if text.kind is str else _filtered(text, "escape"))
 
 
 def _int(_environment: WatchingEnvironment, value: Any, default: int = 0, base: int = 10) -> Any:
@@ -296,8 +299,8 @@ _FILTERS: dict[str, Wrapped] = {
     "int": _int,
     "string": _string,
     "safe": lambda environment, value: Markup(environment.to_text(value)),
-    "escape": _escape,
-    "e": _escape,
+    "escape": escape,
+    "e": escape,
     "format": formats.format_filter,
     "tojson": lambda environment, value, **options: printing.json_of(environment, value, options),
 }

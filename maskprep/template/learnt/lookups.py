@@ -9,7 +9,7 @@ from jinja2.runtime import Undefined
 from maskprep.policy import Part
 from maskprep.template.inputs import part_of_field
 from maskprep.template.learnt.lists import holds
-from maskprep.template.learnt.runtime import CALL, CALLS, Pairs
+from maskprep.template.learnt.runtime import CALL, CALLS, TUPLE, Pairs
 from maskprep.template.learnt.values import Items, Joined, Message, Method, Own, Unlooked, Watched
 from maskprep.template.learnt.watch import UnlearnableError
 from maskprep.template.strings.origin import CALL_ID, shaded, source_of
@@ -128,8 +128,8 @@ def contained(environment: WatchingEnvironment, sought: Any, holder: Any) -> boo
         holder = holder.plain()
     if isinstance(sought, Joined):
         sought = sought.plain()
-    if isinstance(sought, Message) or (isinstance(sought, Watched) and sought.kind in (dict, list, tuple, Pairs)):
-        raise UnlearnableError("whether a message or a list is in something")
+    if isinstance(sought, Message) or (isinstance(sought, Watched) and (sought.shape & TUPLE or sought.kind is Pairs)):
+        raise UnlearnableError("whether a message is in something")
     if isinstance(holder, Watched):
         if holder.kind is Pairs or isinstance(sought, Undefined):
             raise UnlearnableError("whether something is among the messages")

@@ -11,7 +11,7 @@ from maskprep.template.learnt.buffers import join_pieces
 from maskprep.template.learnt.lists import holds, sum_of_lists
 from maskprep.template.learnt.loops import items_of
 from maskprep.template.learnt.runtime import OURS, TUPLE, Pairs
-from maskprep.template.learnt.values import Joined, Method, Numbers, Own, Watched
+from maskprep.template.learnt.values import Joined, Markup, Method, Numbers, Own, Watched
 from maskprep.template.learnt.watch import UnlearnableError
 from maskprep.template.strings.string import Tracked
 
@@ -132,6 +132,8 @@ def operation(environment: WatchingEnvironment, operator: str, left: Any, right:
     """Compute such as ``left + right``."""
     if operator == "%" and type(left) is str:
         return formats.percent(environment, left, right)
+    if operator == "+" and any(hasattr(each, "__html__") or isinstance(each, Markup) for each in (left, right)):
+        return _added_markup(environment, left, right)
     kinds = [_kind_of(left), _kind_of(right)]
     if operator == "+" and all(kind in (str, Tracked) for kind in kinds):
         return join_pieces(environment.watch, [left, right])
@@ -143,6 +145,14 @@ def operation(environment: WatchingEnvironment, operator: str, left: Any, right:
         return first.calculated(code, right if first is left else left)
     first, second = (kind.__name__ for kind in kinds)
     raise UnlearnableError(f"the operator {operator} on a {first} and a {second}")
+
+
+def _added_markup(environment: WatchingEnvironment, left: Any, right: Any) -> Markup:
+    """Return two texts added of which one counts as HTML: the other is escaped."""
+    if not all(isinstance(each, str | Joined | Markup) or _kind_of(each) in (str, Tracked) for each in (left, right)):
+        raise UnlearnableError("HTML added to what is no text")
+    pieces = [filters.escape(environment, each).text for each in (left, right)]
+    return Markup(join_pieces(environment.watch, pieces))
 
 
 def _kind_of(value: Any) -> type:

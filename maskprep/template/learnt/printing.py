@@ -67,7 +67,14 @@ def _json_of_own(value: Own, options: dict[str, Any]) -> Own:
 
 
 def _json_of_value(value: Watched, options: dict[str, Any]) -> Any:
-    kind, watch = value.kind, value.watch
+    watch = value.watch
+    if type(value) is Watched and not value.shape and watch.known_kind(value.code) is None:
+        # Of most types of values all JSON is theirs, whatever they are.
+        if not watch.ask("{0} is None or {0} is True or {0} is False or {0} == ''", value):
+            return (
+                value.made("encoder({1})({0})", options, kind=str) if options else value.made("to_json({0})", kind=str)
+            )
+    kind = value.kind
     if kind in (bool, type(None)):
         return encoder(options)(bool(value) if kind is bool else None)
     if kind is list and value.shape == OURS and value.source != OF_TEMPLATE:

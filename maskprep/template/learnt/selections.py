@@ -34,6 +34,8 @@ _CHANGES = {
 def _list_of(environment: WatchingEnvironment, value: Any) -> Watched:
     if isinstance(value, Stream):
         value = value.take(environment.watch.scope)
+    if isinstance(value, Watched) and value.kind is type(None):
+        return value.made("[]", kind=list, shape=OURS)
     if isinstance(value, Items) or value.kind not in (list, Pairs, str):
         raise UnlearnableError("a selection from what is no list")
     return value

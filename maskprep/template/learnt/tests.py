@@ -52,7 +52,7 @@ def _is_of(value: Any, name: str, kinds: tuple[type, ...] | bool) -> bool:  # no
     if isinstance(value, Stream) or (isinstance(value, Items) and value.what != "sorted"):
         return name == "iterable"
     if isinstance(value, Watched):
-        kind = {Tracked: str, Pairs: list, tuple: dict}.get(value.kind, value.kind)
+        return value.is_of(kinds)
     elif type(value) in (list, tuple, dict):
         kind = dict if type(value) is dict else list
     else:

@@ -63,6 +63,13 @@ class Watched(Unlooked, Coded):
         """The type of the value, which is asked for."""
         return self.watch.kind_of(self.code, self.value)
 
+    def is_of(self, kinds: tuple[type, ...]) -> bool:
+        """Tell whether the value is of one of some types of JSON, which is asked for; a text is one whatever its origins."""
+        if type(self) is Watched and self.watch.known_kind(self.code) is None:
+            return self.watch.is_of(code_of(self), self.value, kinds)
+        kind = self.kind
+        return {Tracked: str, Pairs: list}.get(kind, kind) in kinds
+
     @property
     def is_number(self) -> bool:
         """Whether it is a number that is the template's own."""

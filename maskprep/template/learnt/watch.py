@@ -86,25 +86,41 @@ class Watch:
     def ask(self, code: str, *given: Any) -> bool:
         """Ask a question that is answered with yes or no, and return the answer."""
         question, answer = self.compute(code, *given)
+        return self._asked(question, bool(answer))
+
+    def _asked(self, question: str, answer: bool) -> bool:  # noqa: FBT001
         for scope in reversed(self.scopes):
             if question in scope.answers:
                 return scope.answers[question]
-        answer = bool(answer)
         self.scope.answers[question] = answer
         self.scope.events.append(("if", question, answer))
         return answer
 
+    def known_kind(self, name: str) -> type | None:
+        """Return the type of a value, None where it was not asked for."""
+        return next((scope.known[name] for scope in reversed(self.scopes) if name in scope.known), None)
+
     def kind_of(self, name: str, value: Any) -> type:
         """Ask for the type of a value, unless that is known."""
-        for scope in reversed(self.scopes):
-            if name in scope.known:
-                return scope.known[name]
+        known = self.known_kind(name)
+        if known is not None:
+            return known
         kind = type(value)
         if kind not in KINDS:
             raise UnlearnableError(f"a value of type {kind.__name__}")
         self.scope.events.append(("type", name, kind))
         self.scope.known[name] = kind
         return kind
+
+    def is_of(self, name: str, value: Any, kinds: tuple[type, ...]) -> bool:
+        """Ask whether a value is of one of these types; which one is not known then, unless there is but one."""
+        if type(value) not in KINDS:
+            raise UnlearnableError(f"a value of type {type(value).__name__}")
+        shown = " or ".join(f"type({name}) is {KINDS[kind]}" for kind in kinds)
+        answer = self._asked(f"({shown})" if len(kinds) > 1 else shown or "False", type(value) in kinds)
+        if answer and len(kinds) == 1:
+            self.scope.known[name] = kinds[0]
+        return answer
 
     def exactly(self, name: str, value: Any) -> None:
         """Ask whether it is this very value."""

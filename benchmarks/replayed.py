@@ -25,7 +25,7 @@ from typing import Any
 
 from maskprep.conversation import Conversation, Message
 from maskprep.errors import RowError, UsageError
-from maskprep.template.chat_template import ChatTemplate
+from maskprep.template.chat_template import ChatTemplate, Given
 from maskprep.template.learnt.program import Program
 from maskprep.template.learnt.runtime import Pairs
 from maskprep.template.rendered import Replayed
@@ -62,18 +62,20 @@ class Maker:
         kinds = ["text", "int", "float", "bool", "null", "list", "dict"]
         match self.draw.choices(kinds, weights=(8, 3, 1, 1, 1, depth < 1, depth < 1))[0]:
             case "int":
-                return self.draw.randint(-3, 2000)
+                made: Any = self.draw.randint(-3, 2000)
             case "float":
-                return self.draw.choice([0.5, -1.25, 1e20])
+                made = self.draw.choice([0.5, -1.25, 1e20])
             case "bool":
-                return self.draw.random() < 0.5  # noqa: PLR2004 - a coin
+                made = self.draw.random() < 0.5  # noqa: PLR2004 - a coin
             case "null":
-                return None
+                made = None
             case "list":
-                return [self.value(depth + 1) for _ in range(self.draw.randint(0, 3))]
+                made = [self.value(depth + 1) for _ in range(self.draw.randint(0, 3))]
             case "dict":
-                return {name: self.value(depth + 1) for name in self.draw.sample(_NAMES, self.draw.randint(0, 3))}
-        return self.text(8)
+                made = {name: self.value(depth + 1) for name in self.draw.sample(_NAMES, self.draw.randint(0, 3))}
+            case _:
+                made = self.text(8)
+        return made
 
     def call(self) -> dict[str, Any]:
         """Return a call of a tool."""
@@ -116,6 +118,14 @@ class Maker:
         del messages[length:]
         return Conversation(tuple(messages), self.tools() if kind == "tools" else None)
 
+    def renderings(self, conversation: Conversation) -> list[tuple[int, bool]]:
+        """Return the whole of a conversation, and some of its prompts and turns."""
+        turns = [number for number, message in enumerate(conversation.messages) if message.role == "assistant"]
+        wanted = [(len(conversation.messages), False)]
+        for turn in self.draw.sample(turns, min(len(turns), 2)):
+            wanted += [(turn, True), (turn + 1, False)]
+        return wanted
+
 
 def _tool(name: str, draw: random.Random) -> dict[str, Any]:
     types = [{"type": "string", "description": 'A "name".'}, {"type": "integer"}, {"type": ["string", "null"]}]
@@ -124,6 +134,18 @@ def _tool(name: str, draw: random.Random) -> dict[str, Any]:
     names = draw.sample(_NAMES, draw.randint(0, 4))
     parameters = {"type": "object", "properties": {key: draw.choice(types) for key in names}, "required": names[:1]}
     return {"type": "function", "function": {"name": name, "description": f"It does {name}.", "parameters": parameters}}
+
+
+@dataclass(frozen=True)
+class Row:
+    """A conversation with the renderings that are looked at: of how many messages, and with the generation prompt.
+
+    Those that are not ``counted`` are there to learn from.
+    """
+
+    conversation: Conversation
+    renderings: list[tuple[int, bool]]
+    counted: bool
 
 
 @dataclass
@@ -155,33 +177,28 @@ def look_at(path: str, rows: int, learn: int, kinds: tuple[str, ...]) -> tuple[s
         maker = Maker(f"{kind} {Path(path).name}")
         found[kind] = Found()
         for number in range(learn + rows):
-            _look_at_row(template, program, maker, maker.conversation(kind), found[kind], counted=number >= learn)
+            conversation = maker.conversation(kind)
+            row = Row(conversation, maker.renderings(conversation), counted=number >= learn)
+            _look_at_row(template, program, row, found[kind])
         found[kind].note = program.note
     return Path(path).name, found
 
 
-def _look_at_row(
-    template: ChatTemplate, program: Program, maker: Maker, conversation: Conversation, found: Found, *, counted: bool
-) -> None:
-    size = len(conversation.messages)
-    turns = [number for number, message in enumerate(conversation.messages) if message.role == "assistant"]
-    wanted = [(size, False)]
-    for turn in maker.draw.sample(turns, min(len(turns), 2 if counted else 1)):
-        wanted += [(turn, True), (turn + 1, False)]
+def _look_at_row(template: ChatTemplate, program: Program, row: Row, found: Found) -> None:
+    given = Given(row.conversation)
     accepted, replayed = False, True
-    for upto, prompted in wanted:
-        template._given = []  # a conversation is rendered only so often
+    for upto, prompted in row.renderings:
+        template.forget()  # a conversation is rendered only so often
         before = program.replayed
-        pairs = Pairs(template._given_for(conversation).pairs[:upto])
-        written = program.render(pairs, conversation.tools, prompted=prompted)
-        if not counted and (written is None or program.replayed > before):
+        written = program.render(Pairs(given.pairs[:upto]), row.conversation.tools, prompted=prompted)
+        if not row.counted and (written is None or program.replayed > before):
             continue
-        expected = _expected(template, conversation, upto, prompted=prompted)
+        expected = _expected(template, row.conversation, upto, prompted=prompted)
         if expected is not None:
             accepted = True
             if program.replayed == before:
                 replayed = False
-                if counted:
+                if row.counted:
                     found.why[program.note or ("not met before" if written else program.why)] += 1
         if written is None:
             continue
@@ -189,7 +206,7 @@ def _look_at_row(
         ours = (rendered.text, rendered.runs)
         if ours != expected:
             found.wrong.append(f"{upto} {prompted} {_difference(ours, expected)}")
-    if counted and accepted:
+    if row.counted and accepted:
         found.rows += 1
         found.replayed += replayed
 

@@ -102,7 +102,7 @@ class _Writer:
             head = len(self.lines)
             self.line(depth, "")
             self.tree(node.loop, depth + 1)
-            self.lines[head] = " " * depth + _heading(*given, "\n".join(self.lines[head + 1 :]))
+            self.lines[head] = " " * depth + _heading(given[0], given[1], "\n".join(self.lines[head + 1 :]))
         else:
             self._leaf(kind, depth)
             return None

@@ -17,8 +17,9 @@ from maskprep.template.learnt import filters, lookups, methods, printing, tests
 from maskprep.template.learnt.buffers import Buffer, join_pieces, write
 from maskprep.template.learnt.lists import as_own, holds
 from maskprep.template.learnt.loops import NativeLoop, WatchedLoop, WatchedLoopContext, enter
+from maskprep.template.learnt.opaque import Markup, Method, Unlooked
 from maskprep.template.learnt.state import State
-from maskprep.template.learnt.values import Joined, Markup, Method, Unlooked, Watched
+from maskprep.template.learnt.values import Joined, Watched
 from maskprep.template.learnt.watch import UnlearnableError, Watch
 from maskprep.template.sandbox.environment import GuardedGenerator
 from maskprep.template.sandbox.limits import Limits
@@ -71,7 +72,7 @@ def _statement(name: str, line: int) -> n.Node:
     return n.ExprStmt(_hook(name, [], line)).set_lineno(line)
 
 
-def _hook(name: str, given: list[n.Expr], line: int) -> n.Expr:
+def _hook(name: str, given: list[Any], line: int) -> n.Expr:
     call = n.Call(n.EnvironmentAttribute(name), given, [], None, None)
     call.set_lineno(line, override=False)
     return call
@@ -89,7 +90,8 @@ class WatchingEnvironment(PlainEnvironment):
         self.watch = Watch()
         self.running: list[WatchedLoop | NativeLoop] = []
         self.filters = {name: filters.watching(self, name, plain) for name, plain in self.filters.items()}
-        self.tests = {name: tests.watching(self, name, plain) for name, plain in self.tests.items()}
+        known: dict[str, Any] = self.tests
+        self.tests = {name: tests.watching(self, name, plain) for name, plain in known.items()}
         self._namespace = self.globals["namespace"]
 
     def begin(self, watch: Watch) -> None:
@@ -104,7 +106,7 @@ class WatchingEnvironment(PlainEnvironment):
             raise UnlearnableError("a template that keeps what it was asked before")
         if any(used.name == "random" for used in tree.find_all(n.Filter)):
             raise UnlearnableError("a template that draws lots")
-        hooked = _Hooks().visit(tree)
+        hooked: n.Template = _Hooks().visit(tree)
         hooked.set_environment(self)
         return hooked
 

@@ -8,26 +8,24 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from string import Formatter
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+from maskprep.template.learnt.asking import Watching
 from maskprep.template.learnt.buffers import join_pieces
 from maskprep.template.learnt.values import Joined, Watched
 from maskprep.template.learnt.watch import UnlearnableError
 
-if TYPE_CHECKING:
-    from maskprep.template.learnt.environment import WatchingEnvironment
-
 _PLACE = re.compile(r"%(?:\((?P<name>[^()]*)\))?(?P<kind>.)", re.DOTALL)
 
 
-def percent(environment: WatchingEnvironment, template: Any, values: Any) -> Any:
+def percent(environment: Watching, template: Any, values: Any) -> Any:
     """Return ``template % values``."""
     if type(template) is not str:
         raise UnlearnableError("a format that is no constant")
     return join_pieces(environment.watch, list(_percent_pieces(environment, template, values)))
 
 
-def _percent_pieces(environment: WatchingEnvironment, template: str, values: Any) -> Iterator[Any]:
+def _percent_pieces(environment: Watching, template: str, values: Any) -> Iterator[Any]:
     ordered = iter(values if isinstance(values, tuple) else (values,))
     position = 0
     by_name = False
@@ -67,14 +65,12 @@ def _is_int(value: Any) -> bool:
     return (value.kind if isinstance(value, Watched) else type(value)) is int
 
 
-def format_filter(environment: WatchingEnvironment, value: Any, *args: Any, **kwargs: Any) -> Any:
+def format_filter(environment: Watching, value: Any, *args: Any, **kwargs: Any) -> Any:
     """Return what the filter ``format`` does."""
     return percent(environment, value, kwargs or args)
 
 
-def format_method(
-    environment: WatchingEnvironment, template: str, args: Sequence[Any], kwargs: Mapping[str, Any]
-) -> Any:
+def format_method(environment: Watching, template: str, args: Sequence[Any], kwargs: Mapping[str, Any]) -> Any:
     """Return ``template.format(*args, **kwargs)``."""
     pieces: list[Any] = []
     automatic = 0

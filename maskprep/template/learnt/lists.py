@@ -9,10 +9,10 @@ from collections.abc import Iterable
 from typing import Any
 
 from maskprep.template.learnt import runtime
+from maskprep.template.learnt.opaque import Unlooked
 from maskprep.template.learnt.runtime import Pairs
-from maskprep.template.learnt.values import Fact, Joined, Message, Own, Unlooked, Watched, own
+from maskprep.template.learnt.values import Fact, Joined, Message, Own, Watched, own
 from maskprep.template.learnt.watch import UnlearnableError, code_of, value_of
-from maskprep.template.strings.string import Tracked
 
 
 def holds(values: Iterable[Any]) -> bool:
@@ -33,21 +33,8 @@ def own_code(value: Any) -> tuple[str, Any]:
     """Return the code of a value as the tracked rendering has it, and what that is in the row that is watched."""
     if isinstance(value, Joined):
         value = value.tracked()
-    if isinstance(value, Message):
-        return f"message_with_origins({code_of(value)}, {value.source})", runtime.message_with_origins(
-            value.value, value.origin
-        )
-    if isinstance(value, Own | Fact):
-        return code_of(value), value.value
     if isinstance(value, Watched):
-        if value.kind is Pairs:
-            return f"messages_with_origins({code_of(value)})", runtime.messages_with_origins(value.value)
-        if value.shape & runtime.TUPLE:
-            raise UnlearnableError("a tuple in a list")
-        if value.kind is Tracked:
-            return code_of(value), value.value
-        given = value.value, value.origin, value.shape
-        return f"with_origins({code_of(value)}, {value.source}, {value.shape})", runtime.with_origins(*given)
+        return _code_of_watched(value)
     if isinstance(value, Unlooked):
         raise UnlearnableError(f"a {type(value).__name__} in a list")
     if type(value) in (list, tuple):
@@ -59,6 +46,21 @@ def own_code(value: Any) -> tuple[str, Any]:
         code = ", ".join(f"{key}: {each[0]}" for key, (_, each) in pairs.items())
         return f"{{{code}}}", {key: each[1] for key, each in pairs.values()}
     return code_of(value), value
+
+
+def _code_of_watched(value: Watched) -> tuple[str, Any]:
+    if isinstance(value, Own | Fact):
+        return code_of(value), value.value
+    if value.kind is Pairs:
+        return f"messages_with_origins({code_of(value)})", runtime.messages_with_origins(value.value)
+    if value.shape & runtime.TUPLE:
+        raise UnlearnableError("a tuple in a list")
+    made: Any
+    if isinstance(value, Message):
+        code, made = "message_with_origins({0}, {1})", runtime.message_with_origins(value.value, value.origin)
+    else:
+        code, made = "with_origins({0}, {1}, {2})", runtime.with_origins(value.value, value.origin, value.shape)
+    return code.format(code_of(value), value.source, value.shape), made
 
 
 def as_own(value: Any, watch: Any) -> Own:

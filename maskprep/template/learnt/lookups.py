@@ -2,21 +2,20 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from jinja2.runtime import Undefined
 
 from maskprep.policy import Part
 from maskprep.template.inputs import part_of_field
+from maskprep.template.learnt.asking import Watching
 from maskprep.template.learnt.lists import holds
+from maskprep.template.learnt.opaque import Items, Method, Unlooked
 from maskprep.template.learnt.runtime import CALL, CALLS, TUPLE, Pairs
-from maskprep.template.learnt.values import Items, Joined, Message, Method, Own, Unlooked, Watched
+from maskprep.template.learnt.values import Joined, Message, Own, Watched
 from maskprep.template.learnt.watch import UnlearnableError
 from maskprep.template.strings.origin import CALL_ID, shaded, source_of
 from maskprep.template.strings.string import Tracked
-
-if TYPE_CHECKING:
-    from maskprep.template.learnt.environment import WatchingEnvironment
 
 _CONTENT = source_of(0, Part.CONTENT)
 _SHADED = shaded(0, CALL_ID)
@@ -30,7 +29,7 @@ _METHODS = {
 }
 
 
-def attribute(environment: WatchingEnvironment, obj: Watched, name: str) -> Any:
+def attribute(environment: Watching, obj: Watched, name: str) -> Any:
     """Return an attribute of a value, or else its item."""
     kind = obj.kind
     if name.startswith("_"):
@@ -46,7 +45,7 @@ def attribute(environment: WatchingEnvironment, obj: Watched, name: str) -> Any:
     return environment.undefined(obj=obj.value, name=name)
 
 
-def item(environment: WatchingEnvironment, obj: Watched, key: Any) -> Any:
+def item(environment: Watching, obj: Watched, key: Any) -> Any:
     """Return an item of a value, or else its attribute."""
     kind = obj.kind
     if isinstance(key, Joined):
@@ -70,7 +69,7 @@ def item(environment: WatchingEnvironment, obj: Watched, key: Any) -> Any:
     raise UnlearnableError(f"an item of a {kind.__name__}")
 
 
-def entry(environment: WatchingEnvironment, mapping: Watched, key: Any) -> Any:
+def entry(environment: Watching, mapping: Watched, key: Any) -> Any:
     """Return the entry of a mapping under a key, undefined without one."""
     watch = mapping.watch
     if not watch.ask("{1} in {0}", mapping, key):
@@ -105,7 +104,7 @@ def _field(message: Message, key: str) -> Watched:
     return Watched(watch, name, value, source, message.origin + part, CALLS if key == "tool_calls" else 0)
 
 
-def _at(environment: WatchingEnvironment, obj: Watched, index: Any) -> Any:
+def _at(environment: Watching, obj: Watched, index: Any) -> Any:
     watch, kind = obj.watch, obj.kind
     constant = not isinstance(index, Watched)
     room = "-len({0}) <= {1} < len({0})" if not constant else "len({0}) > {1}" if index >= 0 else "len({0}) >= -{1}"
@@ -122,7 +121,7 @@ def _at(environment: WatchingEnvironment, obj: Watched, index: Any) -> Any:
     return obj.part("{0}[{1}]", index, shape=CALL if obj.shape & CALLS else 0)
 
 
-def contained(environment: WatchingEnvironment, sought: Any, holder: Any) -> bool:
+def contained(environment: Watching, sought: Any, holder: Any) -> bool:
     """Tell whether something is in something else."""
     if isinstance(holder, Joined):
         holder = holder.plain()
@@ -130,14 +129,8 @@ def contained(environment: WatchingEnvironment, sought: Any, holder: Any) -> boo
         sought = sought.plain()
     if isinstance(sought, Message) or (isinstance(sought, Watched) and (sought.shape & TUPLE or sought.kind is Pairs)):
         raise UnlearnableError("whether a message is in something")
-    if isinstance(holder, Watched):
-        if holder.kind is Pairs or isinstance(sought, Undefined):
-            raise UnlearnableError("whether something is among the messages")
-        return holder.watch.ask("{1} in {0}", holder, sought)
-    if isinstance(holder, Items) and holder.what == "keys":
-        return holder.mapping.watch.ask("{1} in {0}", holder.mapping, sought)
     if isinstance(holder, Unlooked):
-        raise UnlearnableError(f"whether something is in a {type(holder).__name__}")
+        return _in_watched(sought, holder)
     if not isinstance(sought, Watched):
         return bool(environment.compared(sought) in environment.compared(holder))
     if isinstance(holder, Undefined):
@@ -149,7 +142,15 @@ def contained(environment: WatchingEnvironment, sought: Any, holder: Any) -> boo
     return sought.watch.ask("{0} in {1}", sought, holder)
 
 
-def of_constant(environment: WatchingEnvironment, holder: Any, key: Watched) -> Any:
+def _in_watched(sought: Any, holder: Unlooked) -> bool:
+    if isinstance(holder, Items) and holder.what == "keys":
+        holder = holder.mapping
+    if not isinstance(holder, Watched) or holder.kind is Pairs or isinstance(sought, Undefined):
+        raise UnlearnableError(f"whether something is in a {type(holder).__name__}")
+    return holder.watch.ask("{1} in {0}", holder, sought)
+
+
+def of_constant(environment: Watching, holder: Any, key: Watched) -> Any:
     """Return what the template has in a table or a list of its own under a value of the row, undefined without it."""
     if isinstance(holder, dict) and key.kind in (str, Tracked):
         for each, found in holder.items():

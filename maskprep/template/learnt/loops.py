@@ -2,49 +2,49 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable, Iterator
+from typing import Any
 
+from maskprep.template.learnt.asking import Watching
+from maskprep.template.learnt.opaque import Items, Numbers, Stream, Unlooked
 from maskprep.template.learnt.runtime import CALL, CALLS, Pairs
-from maskprep.template.learnt.values import Fact, Items, Joined, Message, Numbers, Own, Stream, Unlooked, Watched
+from maskprep.template.learnt.values import Fact, Joined, Message, Own, Watched
 from maskprep.template.learnt.watch import UnlearnableError, Watch, code_of
 from maskprep.template.strings.string import Tracked
-
-if TYPE_CHECKING:
-    from maskprep.template.learnt.environment import WatchingEnvironment
-
 
 PAIRED = frozenset({"items", "sorted"})
 """The ways through a mapping on which there are both keys and values."""
 
 
-def enter(environment: WatchingEnvironment, iterable: Any, *, otherwise: bool, tested: bool) -> Any:
+def enter(environment: Watching, iterable: Any, *, otherwise: bool, tested: bool) -> Any:
     """Return what goes through an iterable; ``otherwise`` tells that it matters whether there is anything in it."""
     watch = environment.watch
-    if isinstance(iterable, Stream):
-        iterable = iterable.take(watch.scope)
-    if isinstance(iterable, Joined):
-        iterable = iterable.tracked()
-    if isinstance(iterable, Watched):
-        if iterable.kind is dict:
-            iterable = items_of(iterable, "keys")
-        elif iterable.kind not in (list, Pairs, str, Tracked):
-            raise UnlearnableError(f"a loop over a {iterable.kind.__name__}")
-    if isinstance(iterable, Unlooked) and not isinstance(iterable, Watched | Items | Numbers):
-        raise UnlearnableError(f"a loop over a {type(iterable).__name__}")
+    iterable = _walked(iterable, watch)
     if not isinstance(iterable, Watched | Items | Numbers):
         return NativeLoop(environment, iterable)
     if otherwise:
         if tested:
             raise UnlearnableError("whether anything passes a test")
-        watch.ask(
-            f"len({iterable.code}) > 0" if not isinstance(iterable, Watched) else "len({0}) > 0", *_given(iterable)
-        )
+        if isinstance(iterable, Watched):
+            watch.ask("len({0}) > 0", iterable)
+        else:
+            watch.ask(f"len({iterable.code}) > 0")
     return WatchedLoop(environment, watch, iterable)
 
 
-def _given(iterable: Any) -> tuple[Any, ...]:
-    return (iterable,) if isinstance(iterable, Watched) else ()
+def _walked(iterable: Any, watch: Watch) -> Any:
+    """Return what a loop goes through for an iterable."""
+    if isinstance(iterable, Stream):
+        iterable = iterable.take(watch.scope)
+    if isinstance(iterable, Joined):
+        iterable = iterable.tracked()
+    if isinstance(iterable, Watched) and iterable.kind is dict:
+        return items_of(iterable, "keys")
+    if isinstance(iterable, Watched) and iterable.kind not in (list, Pairs, str, Tracked):
+        raise UnlearnableError(f"a loop over a {iterable.kind.__name__}")
+    if isinstance(iterable, Unlooked) and not isinstance(iterable, Watched | Items | Numbers):
+        raise UnlearnableError(f"a loop over a {type(iterable).__name__}")
+    return iterable
 
 
 def items_of(mapping: Watched, what: str) -> Items:
@@ -56,7 +56,7 @@ def items_of(mapping: Watched, what: str) -> Items:
 class NativeLoop:
     """A loop over what the template has made itself: it is unrolled."""
 
-    def __init__(self, environment: WatchingEnvironment, iterable: Any) -> None:
+    def __init__(self, environment: Watching, iterable: Any) -> None:
         held = list(iterable) if hasattr(iterable, "__len__") else None
         self._items, self._held = iter(iterable if held is None else held), held
         environment.running.append(self)
@@ -79,7 +79,7 @@ class NativeLoop:
 class WatchedLoop:
     """A loop over what a row holds."""
 
-    def __init__(self, environment: WatchingEnvironment, watch: Watch, iterable: Watched | Items | Numbers) -> None:
+    def __init__(self, environment: Watching, watch: Watch, iterable: Watched | Items | Numbers) -> None:
         self._environment, self.watch, self.iterable = environment, watch, iterable
         self.code, self.values = (
             code_of(iterable) if isinstance(iterable, Watched) else iterable.code,
@@ -170,28 +170,18 @@ class WatchedLoop:
         watch, owner, what = self.watch, items.mapping, items.what
         if (isinstance(owner, Message) or owner.shape & CALL) and what != "keys":
             raise UnlearnableError("a loop over the fields of a message, or of a call")
-        pair = what in PAIRED
-        code, first, second = (
-            f"k{self.depth}_0" if pair else name,
-            value[0] if pair else value,
-            value[1] if pair else None,
-        )
-        if isinstance(owner, Own):
-            given: tuple[Any, ...] = ()
-            kind: Any = Own
-        else:
-            given, kind = (owner.source, owner.origin), Watched
-        if isinstance(owner, Message):
-            given = ()  # the names of its fields are the template's
-        if not pair:
-            return kind(watch, code, first, *given)
-        return kind(watch, code, first, *given), kind(watch, name, second, *given)
+        # The names of the fields of a message are the template's.
+        given = () if isinstance(owner, Own | Message) else (owner.source, owner.origin)
+        kind: Callable[..., Watched] = Own if isinstance(owner, Own) else Watched
+        if what not in PAIRED:
+            return kind(watch, name, value, *given)
+        return kind(watch, f"k{self.depth}_0", value[0], *given), kind(watch, name, value[1], *given)
 
 
 class WatchedLoopContext:
     """The variable ``loop`` of a loop over what a row holds."""
 
-    def __init__(self, loop: WatchedLoop, environment: WatchingEnvironment) -> None:
+    def __init__(self, loop: WatchedLoop, environment: Watching) -> None:
         self._loop, self._environment = loop, environment
 
     def __iter__(self) -> WatchedLoopContext:

@@ -2,21 +2,20 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from jinja2.runtime import Undefined
 
-from maskprep.template.learnt import filters, formats, lookups
+from maskprep.template.learnt import formats, lookups, markup, sequences
+from maskprep.template.learnt.asking import Watching
 from maskprep.template.learnt.buffers import join_pieces
 from maskprep.template.learnt.lists import holds, sum_of_lists
 from maskprep.template.learnt.loops import items_of
+from maskprep.template.learnt.opaque import Markup, Method, Numbers
 from maskprep.template.learnt.runtime import OURS, TUPLE, Pairs
-from maskprep.template.learnt.values import Joined, Markup, Method, Numbers, Own, Watched
+from maskprep.template.learnt.values import Joined, Own, Watched
 from maskprep.template.learnt.watch import UnlearnableError
 from maskprep.template.strings.string import Tracked
-
-if TYPE_CHECKING:
-    from maskprep.template.learnt.environment import WatchingEnvironment
 
 _PARTED = {"split": OURS, "rsplit": OURS, "splitlines": OURS, "partition": TUPLE, "rpartition": TUPLE}
 _SLICED = frozenset({"strip", "lstrip", "rstrip", "removeprefix", "removesuffix"})
@@ -32,7 +31,7 @@ _TRACKED_ONLY = frozenset({"swapcase", "casefold"})
 _WIDEST = 10_000
 
 
-def call_method(environment: WatchingEnvironment, method: Method, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+def call_method(environment: Watching, method: Method, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
     """Call a method of a value of a row."""
     owner, name = method.owner, method.name
     if isinstance(owner, Joined):
@@ -81,7 +80,7 @@ def _as_tracked(text: Watched) -> Own:
 
 
 def _method_of_mapping(
-    environment: WatchingEnvironment, owner: Watched, name: str, args: tuple[Any, ...], kwargs: dict[str, Any]
+    environment: Watching, owner: Watched, name: str, args: tuple[Any, ...], kwargs: dict[str, Any]
 ) -> Any:
     if name == "get" and len(args) in (1, 2) and not kwargs:
         found = lookups.entry(environment, owner, args[0])
@@ -91,7 +90,7 @@ def _method_of_mapping(
     raise UnlearnableError(f"the method {name} of a mapping")
 
 
-def call_other(environment: WatchingEnvironment, function: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+def call_other(environment: Watching, function: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
     """Call a function of the template's with values of a row."""
     name = getattr(function, "__name__", "")
     owner = getattr(function, "__self__", None)
@@ -102,7 +101,7 @@ def call_other(environment: WatchingEnvironment, function: Any, args: tuple[Any,
     if function is environment.globals["dict"] and all(type(each) is dict for each in args):
         return dict(*args, **kwargs)
     if name == "join" and type(owner) is str and len(args) == 1 and not kwargs:
-        return filters.join(environment, args[0], owner)
+        return sequences.join(environment, args[0], owner)
     if name == "format" and type(owner) is str:
         return formats.format_method(environment, owner, args, kwargs)
     if name == "get" and type(owner) is dict and not kwargs:
@@ -110,7 +109,7 @@ def call_other(environment: WatchingEnvironment, function: Any, args: tuple[Any,
     raise UnlearnableError(f"the function {name}, called with a value of a row")
 
 
-def _range(environment: WatchingEnvironment, args: tuple[Any, ...]) -> Numbers:
+def _range(environment: Watching, args: tuple[Any, ...]) -> Numbers:
     if not all(isinstance(each, int) or (isinstance(each, Watched) and each.kind is int) for each in args):
         raise UnlearnableError("a range of what is no number")
     code, value = environment.watch.compute(f"range({', '.join(f'{{{i}}}' for i in range(len(args)))})", *args)
@@ -119,7 +118,7 @@ def _range(environment: WatchingEnvironment, args: tuple[Any, ...]) -> Numbers:
     return Numbers(code, value)
 
 
-def _get(environment: WatchingEnvironment, owner: dict[Any, Any], key: Any, default: Any = None) -> Any:
+def _get(environment: Watching, owner: dict[Any, Any], key: Any, default: Any = None) -> Any:
     if isinstance(key, Joined):
         key = key.plain()
     if not isinstance(key, Watched):
@@ -128,7 +127,7 @@ def _get(environment: WatchingEnvironment, owner: dict[Any, Any], key: Any, defa
     return default if isinstance(found, Undefined) else found
 
 
-def operation(environment: WatchingEnvironment, operator: str, left: Any, right: Any) -> Any:
+def operation(environment: Watching, operator: str, left: Any, right: Any) -> Any:
     """Compute such as ``left + right``."""
     if operator == "%" and type(left) is str:
         return formats.percent(environment, left, right)
@@ -147,11 +146,11 @@ def operation(environment: WatchingEnvironment, operator: str, left: Any, right:
     raise UnlearnableError(f"the operator {operator} on a {first} and a {second}")
 
 
-def _added_markup(environment: WatchingEnvironment, left: Any, right: Any) -> Markup:
+def _added_markup(environment: Watching, left: Any, right: Any) -> Markup:
     """Return two texts added of which one counts as HTML: the other is escaped."""
     if not all(isinstance(each, str | Joined | Markup) or _kind_of(each) in (str, Tracked) for each in (left, right)):
         raise UnlearnableError("HTML added to what is no text")
-    pieces = [filters.escape(environment, each).text for each in (left, right)]
+    pieces = [markup.escape(environment, each).text for each in (left, right)]
     return Markup(join_pieces(environment.watch, pieces))
 
 

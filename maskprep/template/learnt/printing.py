@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from jinja2.runtime import Undefined
 
 from maskprep.template.learnt import runtime
+from maskprep.template.learnt.asking import Watching
 from maskprep.template.learnt.buffers import join_pieces
 from maskprep.template.learnt.lists import as_own, holds
+from maskprep.template.learnt.opaque import Unlooked
 from maskprep.template.learnt.runtime import CALL, CALLS, OURS, TUPLE, encoder
-from maskprep.template.learnt.values import OF_TEMPLATE, Joined, Message, Own, Unlooked, Watched, own
+from maskprep.template.learnt.values import Joined, Message, Own, Watched, own
 from maskprep.template.learnt.watch import UnlearnableError, code_of
 from maskprep.template.strings.string import Tracked
-
-if TYPE_CHECKING:
-    from maskprep.template.learnt.environment import WatchingEnvironment
 
 _OPTIONS = frozenset({"ensure_ascii", "indent", "separators", "sort_keys"})
 WIDEST = 100  # characters of an indentation
@@ -42,7 +41,7 @@ def printed(value: Own) -> Own:
     return own(value.watch, *value.watch.compute("printed({0})", value), Tracked)
 
 
-def json_of(environment: WatchingEnvironment, value: Any, options: dict[str, Any]) -> Any:
+def json_of(environment: Watching, value: Any, options: dict[str, Any]) -> Any:
     """Return the JSON of a value, which may be one of the template's with values of a row in it."""
     if not options.keys() <= _OPTIONS or holds(options.values()):
         raise UnlearnableError("options of tojson that are no constants")
@@ -67,32 +66,37 @@ def _json_of_own(value: Own, options: dict[str, Any]) -> Own:
 
 
 def _json_of_value(value: Watched, options: dict[str, Any]) -> Any:
-    watch = value.watch
-    if type(value) is Watched and not value.shape and watch.known_kind(value.code) is None:
-        # Of most types of values all JSON is theirs, whatever they are.
-        if not watch.ask("{0} is None or {0} is True or {0} is False or {0} == ''", value):
-            return (
-                value.made("encoder({1})({0})", options, kind=str) if options else value.made("to_json({0})", kind=str)
-            )
+    if type(value) is Watched and not value.shape and value.watch.known_kind(value.code) is None:
+        # Of values of most types all of their JSON is theirs, whatever they are.
+        nobodys = value.watch.ask("{0} is None or {0} is True or {0} is False or {0} == ''", value)
+        if not nobodys:
+            return _json_of_one(value, options)
     kind = value.kind
     if kind in (bool, type(None)):
         return encoder(options)(bool(value) if kind is bool else None)
-    if kind is list and value.shape == OURS and value.source != OF_TEMPLATE:
-        # Of mappings, as the tools are: what is between them is the template's. Any other list takes longer.
-        if watch.ask("all(type(_x) is dict for _x in {0})", value):
-            code = f"json_of_list({code_of(value)}, {value.source}, {options!r})"
-            return own(watch, code, runtime.json_of_list(value.value, value.origin, options), Tracked)
-        return _json_of_own(as_own(value, watch), options)
     if isinstance(value, Message) or (kind in (dict, list) and value.shape & (CALL | CALLS | OURS)):
-        return _json_of_own(as_own(value, watch), options)
+        return _json_of_several(value, options)
     if kind not in (str, int, float, dict, list) or value.shape & TUPLE:
         raise UnlearnableError(f"the JSON of a {kind.__name__}")
     if kind is str and not value:
         return '""'  # there is no character whose origin the quotes could take
+    return _json_of_one(value, options)
+
+
+def _json_of_one(value: Watched, options: dict[str, Any]) -> Watched:
     return value.made("encoder({1})({0})", options, kind=str) if options else value.made("to_json({0})", kind=str)
 
 
-def _own(environment: WatchingEnvironment, value: Any, options: dict[str, Any]) -> Any:
+def _json_of_several(value: Watched, options: dict[str, Any]) -> Own:
+    watch = value.watch
+    if value.kind is list and value.shape == OURS and watch.ask("all(type(_x) is dict for _x in {0})", value):
+        # As the tools are: what is between them is the template's. Any other list takes longer.
+        code = f"json_of_list({code_of(value)}, {value.source}, {options!r})"
+        return own(watch, code, runtime.json_of_list(value.value, value.origin, options), Tracked)
+    return _json_of_own(as_own(value, watch), options)
+
+
+def _own(environment: Watching, value: Any, options: dict[str, Any]) -> Any:
     """Yield the JSON of a mapping, a list or a value of the template's, in pieces."""
     if isinstance(value, Watched | Joined):
         yield json_of(environment, value, options)

@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+from maskprep.template.learnt.asking import Watching
 from maskprep.template.learnt.lists import holds
+from maskprep.template.learnt.opaque import Items, Stream
 from maskprep.template.learnt.runtime import CALLS, OURS, Pairs
-from maskprep.template.learnt.values import Items, Own, Stream, Watched
+from maskprep.template.learnt.values import Own, Watched
 from maskprep.template.learnt.watch import UnlearnableError
-
-if TYPE_CHECKING:
-    from maskprep.template.learnt.environment import WatchingEnvironment
 
 _TAKEN = frozenset(name for kind in (dict, str, list, int, float, bool) for name in dir(kind))
 _TESTS = {"equalto": "==", "==": "==", "eq": "==", "ne": "!=", "!=": "!=", "in": "in"}
@@ -31,20 +30,21 @@ _CHANGES = {
 }
 
 
-def _list_of(environment: WatchingEnvironment, value: Any) -> Watched:
+def _list_of(environment: Watching, value: Any) -> Watched:
     if isinstance(value, Stream):
         value = value.take(environment.watch.scope)
     if isinstance(value, Watched) and value.kind is type(None):
         return value.made("[]", kind=list, shape=OURS)
     if isinstance(value, Items) or value.kind not in (list, Pairs, str):
         raise UnlearnableError("a selection from what is no list")
-    return value
+    chosen: Watched = value
+    return chosen
 
 
 def selecting(*, keep: bool) -> Callable[..., Any]:
     """Return the filter ``selectattr``, or ``rejectattr``."""
 
-    def select(environment: WatchingEnvironment, value: Any, name: Any, test: Any = "", *args: Any) -> Any:
+    def select(environment: Watching, value: Any, name: Any, test: Any = "", *args: Any) -> Any:
         value = _list_of(environment, value)
         if not _is_name(name) or holds(args) or type(test) is not str:
             raise UnlearnableError("a selection by what is no constant")
@@ -65,7 +65,7 @@ def selecting(*, keep: bool) -> Callable[..., Any]:
     return select
 
 
-def mapping(environment: WatchingEnvironment, value: Any, *args: Any, **kwargs: Any) -> Any:
+def mapping(environment: Watching, value: Any, *args: Any, **kwargs: Any) -> Any:
     """Return what the filter ``map`` does: an entry of each item, or each text changed."""
     value = _list_of(environment, value)
     if not args and kwargs.keys() == {"attribute"}:
@@ -84,7 +84,7 @@ def by_name(value: Watched, name: Any) -> Watched:
     return value.made("items_of({0}, {1})", name, kind=list, shape=OURS)
 
 
-def unique(environment: WatchingEnvironment, value: Any) -> Any:
+def unique(environment: Watching, value: Any) -> Any:
     """Return the texts that differ, as the filter ``unique`` does."""
     value = _list_of(environment, value)
     if value.kind is not list or isinstance(value, Own):

@@ -8,8 +8,9 @@ import jinja2.utils
 from jinja2.runtime import Undefined
 
 from maskprep.template.learnt.lists import holds, own_code
+from maskprep.template.learnt.opaque import Items, Stream
 from maskprep.template.learnt.runtime import ABSENT, Absent, Pairs, Sourced
-from maskprep.template.learnt.values import OF_TEMPLATE, Fact, Items, Joined, Message, Own, Stream, Watched
+from maskprep.template.learnt.values import OF_TEMPLATE, Fact, Joined, Message, Own, Watched
 from maskprep.template.learnt.watch import KINDS, Scope, UnlearnableError, Watch, code_of, value_of
 
 
@@ -49,7 +50,7 @@ class State(jinja2.utils.Namespace):
             raise UnlearnableError(f"an attribute {name!r} of a namespace")
         scope = self.watch.scope
         if name not in self.held and self.scope.depth and scope is not self.scope:
-            # The next iteration has another namespace, which need not have it: its name in the code would be this one's.
+            # The next iteration has another namespace, which need not have it, but would have its name in the code.
             raise UnlearnableError("a new attribute of a namespace within a loop")
         code, held = _stored(value)
         self.watch.set_state(f"{self.name}_{name}", code)

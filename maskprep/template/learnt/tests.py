@@ -4,21 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import wraps
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+from maskprep.template.learnt.asking import Watching
 from maskprep.template.learnt.lists import holds
-from maskprep.template.learnt.runtime import Pairs
-from maskprep.template.learnt.values import Fact, Items, Joined, Markup, Stream, Watched
+from maskprep.template.learnt.opaque import Items, Markup, Stream
+from maskprep.template.learnt.values import Fact, Joined, Watched
 from maskprep.template.learnt.watch import UnlearnableError
-from maskprep.template.strings.string import Tracked
-
-if TYPE_CHECKING:
-    from maskprep.template.learnt.environment import WatchingEnvironment
 
 Wrapped = Callable[..., Any]
 
 
-def watching(environment: WatchingEnvironment, name: str, plain: Wrapped) -> Wrapped:
+def watching(environment: Watching, name: str, plain: Wrapped) -> Wrapped:
     """Return test ``name``, which values of a row may be put to."""
 
     @wraps(plain)
@@ -35,13 +32,17 @@ def watching(environment: WatchingEnvironment, name: str, plain: Wrapped) -> Wra
             return _is_of(value, name, _KINDS[name])
         if isinstance(value, Watched) and not rest and name in _TRUTHS:
             return value.kind is bool and bool(value) == _TRUTHS[name]
-        if isinstance(value, Fact) and not rest and name in {"odd", "even"}:
-            return value.calculated("{0} % 2 == " + str(int(name == "odd")))
-        if isinstance(value, Fact) and name == "divisibleby" and len(rest) == 1 and type(rest[0]) is int:
-            return value.calculated("{0} % {1} == 0", rest[0])
-        raise UnlearnableError(f"the test {name} on a value of a row")
+        return _of_number(name, value, rest)
 
     return watched
+
+
+def _of_number(name: str, value: Any, rest: list[Any]) -> Any:
+    if isinstance(value, Fact) and not rest and name in {"odd", "even"}:
+        return value.calculated("{0} % 2 == " + str(int(name == "odd")))
+    if isinstance(value, Fact) and name == "divisibleby" and len(rest) == 1 and type(rest[0]) is int:
+        return value.calculated("{0} % {1} == 0", rest[0])
+    raise UnlearnableError(f"the test {name} on a value of a row")
 
 
 def _is_of(value: Any, name: str, kinds: tuple[type, ...] | bool) -> bool:  # noqa: FBT001
@@ -53,7 +54,7 @@ def _is_of(value: Any, name: str, kinds: tuple[type, ...] | bool) -> bool:  # no
         return name == "iterable"
     if isinstance(value, Watched):
         return value.is_of(kinds)
-    elif type(value) in (list, tuple, dict):
+    if type(value) in (list, tuple, dict):
         kind = dict if type(value) is dict else list
     else:
         raise UnlearnableError(f"the type of a {type(value).__name__}")

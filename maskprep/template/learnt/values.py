@@ -9,12 +9,13 @@ A value has nothing that a template could use without its being written down: no
 
 from __future__ import annotations
 
-from typing import Any, NoReturn
+from typing import Any
 
 from jinja2.runtime import Undefined
 
+from maskprep.template.learnt.opaque import Unlooked
 from maskprep.template.learnt.runtime import CALLS, OURS, TUPLE, Pairs, tracked
-from maskprep.template.learnt.watch import Coded, Scope, UnlearnableError, Watch, code_of
+from maskprep.template.learnt.watch import Coded, UnlearnableError, Watch, code_of
 from maskprep.template.strings.origin import TEMPLATE
 from maskprep.template.strings.string import Tracked
 from maskprep.template.strings.values import TrackedDict, TrackedFloat, TrackedInt, TrackedList
@@ -22,20 +23,8 @@ from maskprep.template.strings.values import TrackedDict, TrackedFloat, TrackedI
 OF_TEMPLATE = "0"
 """The source of what is no message's text, as code."""
 
+_LIKE: dict[type, type] = {Tracked: str, Pairs: list}
 _BASES: dict[type, type] = {TrackedDict: dict, TrackedList: list, TrackedInt: int, TrackedFloat: float}
-
-
-class Unlooked:
-    """What nobody can look at without its being written down; a subclass says what may be done with it."""
-
-    __slots__ = ()
-    __hash__ = None  # type: ignore[assignment]
-
-    def _refused(self, *_: Any) -> NoReturn:
-        raise UnlearnableError(f"a {type(self).__name__} looked at in a way that is not written down")
-
-    __bool__ = __iter__ = __len__ = __str__ = __repr__ = __format__ = __getitem__ = __contains__ = _refused
-    __eq__ = __ne__ = __lt__ = __le__ = __gt__ = __ge__ = _refused
 
 
 class Watched(Unlooked, Coded):
@@ -51,6 +40,7 @@ class Watched(Unlooked, Coded):
     """
 
     __slots__ = ("origin", "shape", "source")
+    __hash__ = None  # type: ignore[assignment]
 
     def __init__(  # noqa: PLR0913, PLR0917 - a value, and where it comes from
         self, watch: Watch, code: str, value: Any, source: str = OF_TEMPLATE, origin: int = TEMPLATE, shape: int = 0
@@ -64,11 +54,11 @@ class Watched(Unlooked, Coded):
         return self.watch.kind_of(self.code, self.value)
 
     def is_of(self, kinds: tuple[type, ...]) -> bool:
-        """Tell whether the value is of one of some types of JSON, which is asked for; a text is one whatever its origins."""
+        """Tell whether the value is of one of some types of JSON, which is asked for; a text is one of any origins."""
         if type(self) is Watched and self.watch.known_kind(self.code) is None:
             return self.watch.is_of(code_of(self), self.value, kinds)
         kind = self.kind
-        return {Tracked: str, Pairs: list}.get(kind, kind) in kinds
+        return _LIKE.get(kind, kind) in kinds
 
     @property
     def is_number(self) -> bool:
@@ -76,7 +66,7 @@ class Watched(Unlooked, Coded):
         return self.source == OF_TEMPLATE and self.kind in (int, bool, float)
 
     def made(self, code: str, *given: Any, kind: type | None = None, shape: int = 0) -> Watched:
-        """Return what is computed of this value, ``{0}`` in the code: it has the same source, and maybe a known type."""
+        """Return what is computed of this value, ``{0}`` in the code: of the same source, and maybe of a known type."""
         name, value = self.watch.bind(code, self, *given)
         if kind is not None:
             self.watch.scope.known[name] = kind
@@ -219,6 +209,7 @@ class Joined(Unlooked):
     """Texts joined by the template; ``pieces`` are its own, texts that are watched, and what buffers hold."""
 
     __slots__ = ("pieces", "watch")
+    __hash__ = None
 
     def __init__(self, watch: Watch, pieces: list[Any]) -> None:
         self.watch, self.pieces = watch, pieces
@@ -269,64 +260,6 @@ class Held(Coded):
     def __init__(self, watch: Watch, name: str, pieces: list[tuple[str, int]]) -> None:
         self.watch, self.scope, self.name, self.pieces = watch, watch.scope, name, pieces
         self.code, self.value = f"plain(*{name}t)", "".join(piece for piece, _ in pieces)
-
-
-class Markup(Unlooked):
-    """A text that counts as HTML: it may be written, and nothing else."""
-
-    __slots__ = ("text",)
-
-    def __init__(self, text: Any) -> None:
-        self.text = text
-
-
-class Method(Unlooked):
-    """A method of a value, about to be called."""
-
-    __slots__ = ("name", "owner")
-
-    def __init__(self, owner: Watched | Joined, name: str) -> None:
-        self.owner, self.name = owner, name
-
-
-class Items(Unlooked):
-    """The items, keys or values of a mapping, which a loop may go through; ``what`` is the name of the method."""
-
-    __slots__ = ("code", "mapping", "value", "what")
-
-    def __init__(self, mapping: Watched, what: str, code: str, value: list[Any]) -> None:
-        self.mapping, self.what, self.code, self.value = mapping, what, code, value
-
-    def __bool__(self) -> bool:
-        return self.mapping.watch.ask("len({0}) > 0", self.mapping)
-
-
-class Stream(Unlooked):
-    """What a filter yields one by one, and but once: the items of ``inner``. It is true whatever it yields."""
-
-    __slots__ = ("_inner", "_scope", "_used")
-
-    def __init__(self, inner: Watched | Items, scope: Scope) -> None:
-        self._inner, self._scope, self._used = inner, scope, False
-
-    def __bool__(self) -> bool:
-        return True
-
-    def take(self, scope: Scope) -> Watched | Items:
-        """Return what is gone through."""
-        if self._used or scope is not self._scope:
-            raise UnlearnableError("what may be gone through but once")
-        self._used = True
-        return self._inner
-
-
-class Numbers(Unlooked):
-    """A ``range`` whose ends are not constants."""
-
-    __slots__ = ("code", "value")
-
-    def __init__(self, code: str, value: range) -> None:
-        self.code, self.value = code, value
 
 
 def own(watch: Watch, code: str, value: Any, kind: type | None = None) -> Own:

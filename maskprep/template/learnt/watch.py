@@ -1,9 +1,9 @@
 """What is written down of one rendering: in the order of the template, what was computed, asked and written.
 
-    template                                     written down                              as events
-    {% for m in messages %}                      a loop, whose iterations are its own      ("loop", "i1, (v1_0, s1_0)", "v0_0")
-    {% if m.role == 'user' %}                    v1_1 = v1_0['role']; is v1_1 == 'user'?   ("bind", …) ("if", "v1_1 == 'user'", True)
-    {{ m.content.strip() }}                      v1_3 = v1_2.strip(); write v1_3           ("bind", …) ("write", "v1_3", "s1_0")
+    template                     written down                              as events
+    {% for m in messages %}      a loop, whose iterations are its own      ("loop", "i1, (v1_0, s1_0)", "v0_0")
+    {% if m.role == 'user' %}    v1_1 = v1_0['role']; v1_1 == 'user'?      ("bind", …) ("if", "v1_1 == 'user'", True)
+    {{ m.content.strip() }}      v1_3 = v1_2.strip(); write v1_3           ("bind", …) ("write", "v1_3", "s1_0")
 
 An event is a tuple of Python code, so that what is replayed is what was evaluated here: a value is computed by the very
 code that is written down. Values have names, ``v`` with the depth of the loop and a number, and sources theirs, ``s``;
@@ -18,7 +18,7 @@ from functools import lru_cache
 from types import NoneType
 from typing import Any
 
-from maskprep.template.learnt import runtime
+from maskprep.template.learnt import gathering, runtime
 from maskprep.template.strings.string import Tracked
 from maskprep.template.strings.values import TrackedDict, TrackedFloat, TrackedInt, TrackedList
 
@@ -219,7 +219,12 @@ KINDS: dict[type, str] = {
 NAMES: dict[str, Any] = {
     **{name: kind for kind, name in KINDS.items()},
     "ABSENT": runtime.ABSENT,
-    **{name: thing for name, thing in vars(runtime).items() if callable(thing) and not name.startswith("_")},
+    **{
+        name: thing
+        for module in (runtime, gathering)
+        for name, thing in vars(module).items()
+        if callable(thing) and not name.startswith("_")
+    },
 }
 """What the code of a replay may call, beside what is Python's own."""
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import datetime
 from typing import Any
 
@@ -203,6 +203,13 @@ class WatchingEnvironment(PlainEnvironment):
         if holds((left, right)):
             return methods.operation(self, operator, left, right)
         return super().call_binop(context, operator, left, right)
+
+    def wrap_str_format(self, value: Any) -> Callable[..., str] | None:
+        """Return the sandboxed form of the method ``str.format``, which knows its text."""
+        sandboxed = super().wrap_str_format(value)
+        if sandboxed is not None:
+            sandboxed.template = value.__self__  # type: ignore[attr-defined]
+        return sandboxed
 
     def call(__self, __context: Context, __obj: Any, *args: Any, **kwargs: Any) -> Any:  # noqa: N805, PYI063 - jinja2's own names
         kwargs = {name: value for name, value in kwargs.items() if name not in {"_block_vars", "_loop_vars"}}

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from typing import Any
 
-from maskprep.template.learnt.runtime import ABSENT, LONGEST, MissError, Pairs, to_json
+from maskprep.template.learnt.runtime import ABSENT, LONGEST, MissError, Pairs, message_with_origins, to_json
 from maskprep.template.strings.origin import TEMPLATE
 from maskprep.template.strings.printing import to_text
 from maskprep.template.strings.string import Tracked
@@ -46,6 +46,13 @@ def items_of(items: Iterable[Any], name: str) -> list[Any]:
     if any(each is ABSENT for each in found):
         raise MissError
     return found
+
+
+def fields_of(pairs: Pairs, name: str) -> list[Any]:
+    """Return the field ``name`` of each message, with its origins; none may lack it."""
+    if any(name not in fields for fields, _ in pairs):
+        raise MissError
+    return [message_with_origins(fields, source)[name] for fields, source in pairs]
 
 
 def mapped(items: Iterable[Any], change: Callable[[str], str]) -> list[str]:

@@ -102,8 +102,9 @@ def call_other(environment: Watching, function: Any, args: tuple[Any, ...], kwar
         return dict(*args, **kwargs)
     if name == "join" and type(owner) is str and len(args) == 1 and not kwargs:
         return sequences.join(environment, args[0], owner)
-    if name == "format" and type(owner) is str:
-        return formats.format_method(environment, owner, args, kwargs)
+    template = getattr(function, "template", None)
+    if type(template) is str and name == "format":
+        return formats.format_method(environment, template, args, kwargs)
     if name == "get" and type(owner) is dict and not kwargs:
         return _get(environment, owner, *args)
     raise UnlearnableError(f"the function {name}, called with a value of a row")

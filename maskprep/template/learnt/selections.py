@@ -9,7 +9,7 @@ from maskprep.template.learnt.asking import Watching
 from maskprep.template.learnt.lists import holds
 from maskprep.template.learnt.opaque import Items, Stream
 from maskprep.template.learnt.runtime import CALLS, OURS, Pairs
-from maskprep.template.learnt.values import Own, Watched
+from maskprep.template.learnt.values import Own, Watched, own
 from maskprep.template.learnt.watch import UnlearnableError
 
 _TAKEN = frozenset(name for kind in (dict, str, list, int, float, bool) for name in dir(kind))
@@ -79,8 +79,11 @@ def mapping(environment: Watching, value: Any, *args: Any, **kwargs: Any) -> Any
 
 def by_name(value: Watched, name: Any) -> Watched:
     """Return the entry ``name`` of each item of a list."""
-    if not _is_name(name) or value.kind is not list or (value.shape & CALLS and name == "id"):
+    if not _is_name(name) or value.kind not in (list, Pairs) or (value.shape & CALLS and name == "id"):
         raise UnlearnableError("the filter map, but for an attribute")
+    if value.kind is Pairs:
+        code, made = value.watch.compute("fields_of({0}, {1})", value, name)
+        return own(value.watch, code, made, list)
     return value.made("items_of({0}, {1})", name, kind=list, shape=OURS)
 
 

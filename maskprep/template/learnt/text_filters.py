@@ -65,8 +65,10 @@ def _int(_environment: Watching, value: Any, default: int = 0, base: int = 10) -
         return value
     watch = value.watch
     code, found = watch.compute("to_int({0})", value)
-    if value.source == OF_TEMPLATE:
-        return Fact(watch, f"({code})", found)
+    if value.kind not in (str, int, float, bool, type(None)):
+        raise UnlearnableError(f"a number read from a {value.kind.__name__}")
+    if value.source == OF_TEMPLATE or value.kind in (bool, type(None)) or (value.kind is str and not value):
+        return Fact(watch, f"({code})", found)  # there is no character whose origin it could have
     name = "v" + watch.name()
     watch.bind_code(name, code)
     watch.scope.known[name] = int

@@ -1,7 +1,7 @@
 """Buffers: what a template writes into a macro, a call or a ``set`` block, and takes out of it as one text.
 
-As long as no loop puts anything in, it is known which pieces there are. A loop may put in any number of pieces: then the
-buffer becomes a pair of lists in the code, which it is taken from when it is full.
+As long as no loop puts anything in, it is known which pieces there are. A loop may put in any number of pieces: then
+the buffer becomes a pair of lists in the code, which it is taken from when it is full.
 """
 
 from __future__ import annotations
@@ -70,7 +70,7 @@ def join_pieces(watch: Watch, pieces: list[Any]) -> Any:
 
 
 def write(watch: Watch, piece: Any, written: list[tuple[str, int]], target: str = "") -> None:
-    """Write a piece of text, into a buffer or as the template's own output; ``written`` is what is there in this row."""
+    """Write a piece of text, into a buffer or as the template's own output; ``written`` is what is there by now."""
     for each in piece.pieces if isinstance(piece, Joined) else [piece]:
         if type(each) is str:
             watch.write(repr(each), OF_TEMPLATE, target)

@@ -77,6 +77,8 @@ class _Writer:
             self.waiting = []
             return None
         kind, *given = node.event
+        if self.waiting and self.target and self.target in str(given):
+            self.flush(depth)  # it may read what waits to be written into this buffer
         if kind in {"if", "type", "value"}:
             return self._question(node, kind, given[0], depth)
         if kind == "bind":
@@ -100,7 +102,7 @@ class _Writer:
             head = len(self.lines)
             self.line(depth, "")
             self.tree(node.loop, depth + 1)
-            self.lines[head] = " " * depth + _heading(*given, "\n".join(self.lines[head + 1 :]))
+            self.lines[head] = " " * depth + _heading(given[0], given[1], "\n".join(self.lines[head + 1 :]))
         else:
             self._leaf(kind, depth)
             return None

@@ -2,22 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import datetime
 from typing import Any
 
 import jinja2
 import jinja2.nodes as n
 from jinja2.compiler import Frame, optimizeconst
-from jinja2.runtime import Context, LoopContext, Macro, Undefined
+from jinja2.runtime import Context, LoopContext, Macro
 from jinja2.visitor import NodeTransformer
 
 from maskprep.template.environment import PlainEnvironment
-from maskprep.template.learnt import filters, lookups
+from maskprep.template.learnt import filters, lookups, methods, printing, tests
 from maskprep.template.learnt.buffers import Buffer, join_pieces, write
+from maskprep.template.learnt.lists import as_own, holds
 from maskprep.template.learnt.loops import NativeLoop, WatchedLoop, WatchedLoopContext, enter
+from maskprep.template.learnt.opaque import Markup, Method, Unlooked
 from maskprep.template.learnt.state import State
-from maskprep.template.learnt.values import Joined, Method, Watched
+from maskprep.template.learnt.values import Joined, Watched
 from maskprep.template.learnt.watch import UnlearnableError, Watch
 from maskprep.template.sandbox.environment import GuardedGenerator
 from maskprep.template.sandbox.limits import Limits
@@ -52,18 +54,25 @@ class _Generator(GuardedGenerator):
 class _Hooks(NodeTransformer):
     """Has each loop tell when it begins, and when it is left."""
 
-    def visit_For(self, node: n.For) -> n.For:  # noqa: N802 - jinja2's visitor names
+    def visit_For(self, node: n.For) -> list[n.Node]:  # noqa: N802 - jinja2's visitor names
         self.generic_visit(node)
         if node.recursive:
             raise UnlearnableError("a recursive loop")
+        leaving = (n.Break, n.Continue)
+        if any(isinstance(each, leaving) or next(each.find_all(leaving), None) for each in node.else_):
+            raise UnlearnableError("a loop that is left by the else of one within it")
         node.iter = _hook("enter", [node.iter, n.Const(bool(node.else_)), n.Const(node.test is not None)], node.lineno)
-        return node
+        return [node, _statement("left", node.lineno)]
 
     def visit_Break(self, node: n.Node) -> list[n.Node]:  # noqa: N802 - jinja2's visitor names
-        return [n.ExprStmt(_hook("leave", [], node.lineno)).set_lineno(node.lineno), node]
+        return [_statement("leave", node.lineno), node]
 
 
-def _hook(name: str, given: list[n.Expr], line: int) -> n.Expr:
+def _statement(name: str, line: int) -> n.Node:
+    return n.ExprStmt(_hook(name, [], line)).set_lineno(line)
+
+
+def _hook(name: str, given: list[Any], line: int) -> n.Expr:
     call = n.Call(n.EnvironmentAttribute(name), given, [], None, None)
     call.set_lineno(line, override=False)
     return call
@@ -81,7 +90,8 @@ class WatchingEnvironment(PlainEnvironment):
         self.watch = Watch()
         self.running: list[WatchedLoop | NativeLoop] = []
         self.filters = {name: filters.watching(self, name, plain) for name, plain in self.filters.items()}
-        self.tests = {name: filters.testing(self, name, plain) for name, plain in self.tests.items()}
+        known: dict[str, Any] = self.tests
+        self.tests = {name: tests.watching(self, name, plain) for name, plain in known.items()}
         self._namespace = self.globals["namespace"]
 
     def begin(self, watch: Watch) -> None:
@@ -96,7 +106,7 @@ class WatchingEnvironment(PlainEnvironment):
             raise UnlearnableError("a template that keeps what it was asked before")
         if any(used.name == "random" for used in tree.find_all(n.Filter)):
             raise UnlearnableError("a template that draws lots")
-        hooked = _Hooks().visit(tree)
+        hooked: n.Template = _Hooks().visit(tree)
         hooked.set_environment(self)
         return hooked
 
@@ -107,25 +117,41 @@ class WatchingEnvironment(PlainEnvironment):
         return enter(self, iterable, otherwise=otherwise, tested=tested)
 
     def leave(self) -> str:
-        """Leave the innermost loop."""
-        self.running.pop().leave()
+        """Leave the innermost loop early."""
+        self.running[-1].leave()
+        return ""
+
+    def left(self) -> str:
+        """Note that the innermost loop is over."""
+        self.running.pop()
         return ""
 
     def loop_context(self, iterable: Any, undefined: Any, recurse: Any = None, depth0: int = 0) -> Any:
         """Return what ``loop`` is."""
-        if isinstance(iterable, WatchedLoop):
-            return WatchedLoopContext(iterable, self)
-        if isinstance(iterable, NativeLoop):
+        loop = self.running[-1]
+        if isinstance(loop, NativeLoop):
             return LoopContext(iterable, undefined, recurse, depth0)
-        raise UnlearnableError("the number of an item among those that pass a test")
+        if iterable is loop:
+            return WatchedLoopContext(loop, self)
+        # A generator of those items that pass the test of the loop: they are found out first.
+        self.running.pop()
+        return WatchedLoopContext(loop.gather(iterable, "f" + self.watch.name()), self)
 
     # Text
 
     def to_text(self, value: Any) -> Any:
         """Return the text of a value."""
+        if type(value) is str or isinstance(value, Joined):
+            return value
         if isinstance(value, Watched):
-            return filters.text_of(value)
-        return value if isinstance(value, Joined) else super().to_text(value)
+            return printing.text_of(value)
+        if isinstance(value, Markup):
+            return value.text
+        if isinstance(value, list | tuple | dict) and holds([value]):
+            return printing.text_of(as_own(value, self.watch))
+        if isinstance(value, Unlooked | State | WatchedLoopContext | Macro):
+            raise UnlearnableError(f"a {type(value).__name__}, printed")
+        return super().to_text(value)
 
     def join(self, pieces: Any) -> Any:
         """Return the pieces of text joined."""
@@ -140,13 +166,14 @@ class WatchingEnvironment(PlainEnvironment):
     def getattr(self, obj: Any, attribute: str) -> Any:
         """Look up an attribute."""
         if isinstance(obj, Joined):
-            obj = obj.tracked()
+            return Method(obj, attribute) if attribute in lookups.OF_TEXT else self.undefined(obj="", name=attribute)
         if isinstance(obj, Watched):
             return lookups.attribute(self, obj, attribute)
         if isinstance(obj, WatchedLoopContext):
             return obj.attribute(attribute)
         if isinstance(obj, State):
             return obj.read(attribute)
+        _refuse(obj)
         return super().getattr(obj, attribute)
 
     def getitem(self, obj: Any, argument: Any) -> Any:
@@ -157,8 +184,12 @@ class WatchingEnvironment(PlainEnvironment):
             return lookups.item(self, obj, argument)
         if isinstance(obj, State | WatchedLoopContext):
             return self.getattr(obj, argument)
+        _refuse(obj)
+        if isinstance(argument, Joined):
+            argument = argument.plain()
         if isinstance(argument, Watched):
-            argument = lookups.very_value(argument)
+            return lookups.of_constant(self, obj, argument)
+        _refuse(argument)
         return super().getitem(obj, argument)
 
     def contained(self, item: Any, holder: Any) -> bool:
@@ -169,26 +200,34 @@ class WatchingEnvironment(PlainEnvironment):
 
     def call_binop(self, context: Context, operator: str, left: Any, right: Any) -> Any:
         """Compute such as ``left + right``."""
-        if isinstance(left, Watched | Joined) or isinstance(right, Watched | Joined):
-            return filters.operation(self, operator, left, right)
+        if holds((left, right)):
+            return methods.operation(self, operator, left, right)
         return super().call_binop(context, operator, left, right)
+
+    def wrap_str_format(self, value: Any) -> Callable[..., str] | None:
+        """Return the sandboxed form of the method ``str.format``, which knows its text."""
+        sandboxed = super().wrap_str_format(value)
+        if sandboxed is not None:
+            sandboxed.template = value.__self__  # type: ignore[attr-defined]
+        return sandboxed
 
     def call(__self, __context: Context, __obj: Any, *args: Any, **kwargs: Any) -> Any:  # noqa: N805, PYI063 - jinja2's own names
         kwargs = {name: value for name, value in kwargs.items() if name not in {"_block_vars", "_loop_vars"}}
         if isinstance(__obj, Method):
-            return filters.call_method(__self, __obj, args, kwargs)
+            return methods.call_method(__self, __obj, args, kwargs)
         if __obj is __self._namespace:
             return State.begin(__self.watch, args, kwargs)
         if isinstance(__obj, Macro):
             return super().call(__context, __obj, *args, **kwargs)
-        if any(isinstance(each, Watched | Joined | State) for each in (*args, *kwargs.values())):
-            return filters.call_other(__self, __obj, args, kwargs)
+        if holds((*args, *kwargs.values())):
+            return methods.call_other(__self, __obj, args, kwargs)
+        _refuse(__obj)
         return super().call(__context, __obj, *args, **kwargs)
 
 
-def is_undefined(value: Any) -> bool:
-    """Tell whether a value is one that was not found."""
-    return isinstance(value, Undefined)
+def _refuse(value: Any) -> None:
+    if isinstance(value, Unlooked | State | WatchedLoopContext):
+        raise UnlearnableError(f"a {type(value).__name__} looked into")
 
 
 def rendered(

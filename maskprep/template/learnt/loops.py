@@ -2,35 +2,49 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable, Iterator
+from typing import Any
 
-from maskprep.template.learnt.runtime import Pairs
-from maskprep.template.learnt.values import Fact, Items, Joined, Message, Numbers, Watched
-from maskprep.template.learnt.watch import UnlearnableError, Watch
+from maskprep.template.learnt.asking import Watching
+from maskprep.template.learnt.opaque import Items, Numbers, Stream, Unlooked
+from maskprep.template.learnt.runtime import CALL, CALLS, Pairs
+from maskprep.template.learnt.values import Fact, Joined, Message, Own, Watched
+from maskprep.template.learnt.watch import UnlearnableError, Watch, code_of
+from maskprep.template.strings.string import Tracked
 
-if TYPE_CHECKING:
-    from maskprep.template.learnt.environment import WatchingEnvironment
+PAIRED = frozenset({"items", "sorted"})
+"""The ways through a mapping on which there are both keys and values."""
 
 
-def enter(environment: WatchingEnvironment, iterable: Any, *, otherwise: bool, tested: bool) -> Any:
+def enter(environment: Watching, iterable: Any, *, otherwise: bool, tested: bool) -> Any:
     """Return what goes through an iterable; ``otherwise`` tells that it matters whether there is anything in it."""
     watch = environment.watch
-    if isinstance(iterable, Watched):
-        if iterable.kind is dict:
-            iterable = items_of(iterable, "keys")
-        elif iterable.kind not in (list, Pairs):
-            raise UnlearnableError(f"a loop over a {iterable.kind.__name__}")
+    iterable = _walked(iterable, watch)
     if not isinstance(iterable, Watched | Items | Numbers):
-        return NativeLoop(environment, iter(_native(iterable)), list(iterable) if _sized(iterable) else None)
-    loop = WatchedLoop(environment, watch, iterable)
-    if tested:
-        loop.tested = True
+        return NativeLoop(environment, iterable)
     if otherwise:
         if tested:
             raise UnlearnableError("whether anything passes a test")
-        watch.ask(f"len({loop.code}) > 0" if not isinstance(iterable, Watched) else "len({0}) > 0", *loop.given)
-    return loop
+        if isinstance(iterable, Watched):
+            watch.ask("len({0}) > 0", iterable)
+        else:
+            watch.ask(f"len({iterable.code}) > 0")
+    return WatchedLoop(environment, watch, iterable)
+
+
+def _walked(iterable: Any, watch: Watch) -> Any:
+    """Return what a loop goes through for an iterable."""
+    if isinstance(iterable, Stream):
+        iterable = iterable.take(watch.scope)
+    if isinstance(iterable, Joined):
+        iterable = iterable.tracked()
+    if isinstance(iterable, Watched) and iterable.kind is dict:
+        return items_of(iterable, "keys")
+    if isinstance(iterable, Watched) and iterable.kind not in (list, Pairs, str, Tracked):
+        raise UnlearnableError(f"a loop over a {iterable.kind.__name__}")
+    if isinstance(iterable, Unlooked) and not isinstance(iterable, Watched | Items | Numbers):
+        raise UnlearnableError(f"a loop over a {type(iterable).__name__}")
+    return iterable
 
 
 def items_of(mapping: Watched, what: str) -> Items:
@@ -39,33 +53,19 @@ def items_of(mapping: Watched, what: str) -> Items:
     return Items(mapping, what, *mapping.watch.bind(code, mapping))
 
 
-def _native(iterable: Any) -> Any:
-    if isinstance(iterable, Joined):
-        raise UnlearnableError("the characters of a text, one by one")
-    return iterable
-
-
-def _sized(iterable: Any) -> bool:
-    return hasattr(iterable, "__len__")
-
-
 class NativeLoop:
     """A loop over what the template has made itself: it is unrolled."""
 
-    def __init__(self, environment: WatchingEnvironment, items: Iterator[Any], held: list[Any] | None) -> None:
-        self._environment, self._items, self._held = environment, items if held is None else iter(held), held
+    def __init__(self, environment: Watching, iterable: Any) -> None:
+        held = list(iterable) if hasattr(iterable, "__len__") else None
+        self._items, self._held = iter(iterable if held is None else held), held
         environment.running.append(self)
 
     def __iter__(self) -> NativeLoop:
         return self
 
     def __next__(self) -> Any:
-        try:
-            return next(self._items)
-        except StopIteration:
-            if self in self._environment.running:
-                self._environment.running.remove(self)
-            raise
+        return next(self._items)
 
     def __len__(self) -> int:
         if self._held is None:
@@ -79,28 +79,38 @@ class NativeLoop:
 class WatchedLoop:
     """A loop over what a row holds."""
 
-    def __init__(self, environment: WatchingEnvironment, watch: Watch, iterable: Watched | Items | Numbers) -> None:
-        self._environment, self.watch, self._iterable = environment, watch, iterable
-        self.code, self.values = iterable.code, list(iterable.value)
-        self.given = (iterable,) if isinstance(iterable, Watched) else ()
+    def __init__(self, environment: Watching, watch: Watch, iterable: Watched | Items | Numbers) -> None:
+        self._environment, self.watch, self.iterable = environment, watch, iterable
+        self.code, self.values = (
+            code_of(iterable) if isinstance(iterable, Watched) else iterable.code,
+            [*iterable.value],
+        )
         self.depth = watch.scope.depth + 1
-        self.tested = False
         self.position = -1
-        self._left = False
+        self._sure = self._known()
         targets = f"i{self.depth}, {self._target()}"
         self.ran = watch.begin_loop(targets, self.code)
         environment.running.append(self)
 
     def _target(self) -> str:
         value, source = f"v{self.depth}_0", f"s{self.depth}_0"
-        if isinstance(self._iterable, Items) and self._iterable.what in {"items", "sorted"}:
+        if isinstance(self.iterable, Items) and self.iterable.what in PAIRED:
             return f"(k{self.depth}_0, {value})"
         return f"({value}, {source})" if self.over_messages else value
+
+    def _known(self) -> tuple[str, type] | None:
+        """Return the name of which it is known that it is a text, and of which type."""
+        if isinstance(self.iterable, Items):
+            letter = "k" if self.iterable.what in PAIRED else "v"
+            plain = self.iterable.what != "values" and not isinstance(self.iterable.mapping, Own)
+            return (f"{letter}{self.depth}_0", str) if plain else None
+        text = isinstance(self.iterable, Watched) and isinstance(self.iterable.value, str)
+        return (f"v{self.depth}_0", type(self.iterable.value)) if text else None
 
     @property
     def over_messages(self) -> bool:
         """Whether its items are messages."""
-        return isinstance(self._iterable, Watched) and isinstance(self._iterable.value, Pairs)
+        return isinstance(self.iterable, Watched) and isinstance(self.iterable.value, Pairs)
 
     def __iter__(self) -> WatchedLoop:
         return self
@@ -110,9 +120,10 @@ class WatchedLoop:
             self._end("next")
         self.position += 1
         if self.position >= len(self.values):
-            self._environment.running.remove(self)
             raise StopIteration
         self.watch.begin_iteration(self.ran)
+        if self._sure is not None:
+            self.watch.scope.known[self._sure[0]] = self._sure[1]
         return self._item(self.values[self.position])
 
     def _end(self, how: str) -> None:
@@ -124,30 +135,53 @@ class WatchedLoop:
         """Note that the loop is left early."""
         self._end("break")
 
+    def gather(self, items: Iterator[Any], name: str) -> WatchedLoop:
+        """Return a loop over those of the items that pass a test, which ``items`` yields."""
+        gathered: Any = Pairs() if self.over_messages else []
+        # Nothing has come yet of the loop that was just begun: what it fills is there before it.
+        self.watch.scope.events.insert(-1, ("bind", name, "Pairs()" if self.over_messages else "[]"))
+        target = self._target()
+        for _ in items:
+            gathered.append(self.values[self.position])
+            self.watch.bind_code("_", f"{name}.append({target})")
+        iterable = self.iterable
+        if isinstance(iterable, Items):
+            return WatchedLoop(self._environment, self.watch, Items(iterable.mapping, iterable.what, name, gathered))
+        if isinstance(iterable, Numbers):
+            raise UnlearnableError("the number of a number among those that pass a test")
+        kept = Own(self.watch, name, gathered) if isinstance(iterable, Own) else Watched(self.watch, name, gathered)
+        kept.source, kept.origin, kept.shape = iterable.source, iterable.origin, iterable.shape
+        return WatchedLoop(self._environment, self.watch, kept)
+
     def _item(self, value: Any) -> Any:
-        watch, iterable = self.watch, self._iterable
+        watch, iterable = self.watch, self.iterable
         name = f"v{self.depth}_0"
         if isinstance(iterable, Numbers):
             return Fact(watch, name, value)
         if self.over_messages:
             return Message(watch, name, value[0], f"s{self.depth}_0", value[1])
-        owner = iterable.mapping if isinstance(iterable, Items) else iterable
-        given = owner.source, owner.origin
         if isinstance(iterable, Items):
-            if isinstance(owner, Message):
-                raise UnlearnableError("a loop over the fields of a message")
-            if iterable.what in {"items", "sorted"}:
-                return (Watched(watch, f"k{self.depth}_0", value[0], *given), Watched(watch, name, value[1], *given))
-            return Watched(watch, name, value, *given)
-        return Watched(watch, name, value, *given, calls=1 if owner.calls > 1 else 0)
+            return self._entry(iterable, name, value)
+        if isinstance(iterable, Own):
+            return Own(watch, name, value)
+        return Watched(watch, name, value, iterable.source, iterable.origin, CALL if iterable.shape & CALLS else 0)
+
+    def _entry(self, items: Items, name: str, value: Any) -> Any:
+        watch, owner, what = self.watch, items.mapping, items.what
+        if (isinstance(owner, Message) or owner.shape & CALL) and what != "keys":
+            raise UnlearnableError("a loop over the fields of a message, or of a call")
+        # The names of the fields of a message are the template's.
+        given = () if isinstance(owner, Own | Message) else (owner.source, owner.origin)
+        kind: Callable[..., Watched] = Own if isinstance(owner, Own) else Watched
+        if what not in PAIRED:
+            return kind(watch, name, value, *given)
+        return kind(watch, f"k{self.depth}_0", value[0], *given), kind(watch, name, value[1], *given)
 
 
 class WatchedLoopContext:
     """The variable ``loop`` of a loop over what a row holds."""
 
-    def __init__(self, loop: WatchedLoop, environment: WatchingEnvironment) -> None:
-        if loop.tested:
-            raise UnlearnableError("the number of an item among those that pass a test")
+    def __init__(self, loop: WatchedLoop, environment: Watching) -> None:
         self._loop, self._environment = loop, environment
 
     def __iter__(self) -> WatchedLoopContext:
@@ -173,7 +207,7 @@ class WatchedLoopContext:
         }
         if name in facts:
             return Fact(loop.watch, *facts[name])
-        if name in {"previtem", "nextitem"} and loop.over_messages:
+        if name in {"previtem", "nextitem"}:
             return self._neighbour(-1 if name == "previtem" else 1, name)
         if name in {"depth", "depth0"}:
             return int(name == "depth")  # of recursion, of which there is none
@@ -185,7 +219,17 @@ class WatchedLoopContext:
         known = self.attribute("first" if step < 0 else "last")
         if watch.ask("{0}", known):
             return self._environment.undefined(f"there is no {name.removesuffix('item')} item")
+        code = f"{loop.code}[i{loop.depth} {'-' if step < 0 else '+'} 1]"
+        value = loop.values[loop.position + step]
         number = watch.name()
-        watch.bind_code(f"v{number}, s{number}", f"{loop.code}[i{loop.depth} {'-' if step < 0 else '+'} 1]")
-        value, origin = loop.values[loop.position + step]
-        return Message(watch, "v" + number, value, "s" + number, origin)
+        if loop.over_messages:
+            watch.bind_code(f"v{number}, s{number}", code)
+            return Message(watch, "v" + number, value[0], "s" + number, value[1])
+        iterable = loop.iterable
+        if not isinstance(iterable, Watched) or iterable.kind is not list:
+            raise UnlearnableError("the next item of what is no list")
+        watch.bind_code(f"v{number}", code)
+        if isinstance(iterable, Own):
+            return Own(watch, "v" + number, value)
+        shape = CALL if iterable.shape & CALLS else 0
+        return Watched(watch, "v" + number, value, iterable.source, iterable.origin, shape)

@@ -13,7 +13,7 @@ from typing import Any
 from maskprep.policy import Part
 from maskprep.template.learnt.code import Replay, compiled
 from maskprep.template.learnt.environment import WatchingEnvironment, rendered
-from maskprep.template.learnt.runtime import Pairs, SlowError
+from maskprep.template.learnt.runtime import OURS, Pairs, SlowError
 from maskprep.template.learnt.tree import ContradictionError, Node
 from maskprep.template.learnt.values import Fact, Watched
 from maskprep.template.learnt.watch import Event, UnlearnableError, Watch
@@ -72,7 +72,7 @@ class Program:
             except SlowError:
                 self.slow += 1
                 return None
-            except Exception:
+            except Exception:  # noqa: S110 - an answer that was not met, or a failure of the template: it is watched
                 pass
             else:
                 self.replayed += 1
@@ -88,7 +88,7 @@ class Program:
         watch.scope.known["v0_0"] = Pairs
         given = {
             "messages": Watched(watch, "v0_0", messages),
-            "tools": Watched(watch, "v0_tools", tools, str(_TOOLS), _TOOLS),
+            "tools": Watched(watch, "v0_tools", tools, str(_TOOLS), _TOOLS, OURS),
             "add_generation_prompt": Fact(watch, "v0_prompted", prompted),
             "documents": None,
         }

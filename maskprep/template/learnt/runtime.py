@@ -9,20 +9,33 @@ to a message's text before it takes it apart again, it is made by the very code 
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from functools import cache
 from typing import Any
 
-from jinja2.filters import do_title
+from jinja2.filters import do_int, do_title
+from markupsafe import escape
 
-from maskprep.template.strings.origin import CALL_ID, TEMPLATE, shaded
+from maskprep.policy import Part
+from maskprep.template.inputs import part_of_field
+from maskprep.template.strings.filters import TRACKED
+from maskprep.template.strings.origin import CALL_ID, TEMPLATE, shaded, source_of
+from maskprep.template.strings.origin import lost as lost_of
 from maskprep.template.strings.printing import concat, to_text, tojson
 from maskprep.template.strings.string import Tracked
 from maskprep.template.strings.values import track
 
+CALL, CALLS, OURS, TUPLE = 1, 2, 4, 8
+"""The shapes of values, which may be joined: a tool call, a list of calls, a list that the template made, a tuple."""
+
+LONGEST = 4_000_000
+"""Characters of a text that a replay makes at most, and items of a list."""
+
+_CONTENT = source_of(0, Part.CONTENT)
+
 
 class MissError(Exception):
-    """A conversation answers a question as none did before that was watched."""
+    """A conversation answers a question as none did before that was watched, or makes a text that is too long."""
 
 
 class SlowError(Exception):
@@ -36,13 +49,84 @@ class Pairs(list[tuple[dict[str, Any], int]]):
 
 
 class Sourced(tuple[Any, int, int]):
-    """A value of a message in a namespace: with its source, and what calls it holds (``with_calls``)."""
+    """A value of a message in a namespace: with its source and its shape."""
 
     __slots__ = ()
 
 
+class Absent:
+    """What a namespace holds where something undefined was put in."""
+
+    def __bool__(self) -> bool:
+        return False
+
+
+ABSENT = Absent()
+
+
+# Values with origins
+
+
+def with_origins(value: Any, source: int, shape: int) -> Any:
+    """Return a value as the tracked rendering has it: the ids of tool calls have an origin of their own.
+
+    The brackets of a list that the template has made (``OURS``) are the template's.
+    """
+    copy = track(value, source)
+    calls = [copy] if shape & CALL else copy if shape & CALLS and isinstance(copy, list) else []
+    for call in calls:
+        if isinstance(call, dict) and isinstance(call.get("id"), str):
+            call["id"] = Tracked("".join(piece for piece, _ in call["id"].pieces()), shaded(source, CALL_ID))
+    return [*copy] if shape & OURS else copy
+
+
+def message_with_origins(fields: Mapping[str, Any], source: int) -> dict[str, Any]:
+    """Return a message as ``inputs.tracked_message`` does."""
+    header = ("role", "name") if fields["role"] == "assistant" else ("role",)
+    return {
+        Tracked(name): value
+        if name in header
+        else with_origins(value, source_in(source, name), CALLS if name == "tool_calls" else 0)
+        for name, value in fields.items()
+    }
+
+
+def source_in(source: int, field: str) -> int:
+    """Return the source of a field of a message, from that of its content."""
+    return source + source_of(0, part_of_field(field)) - _CONTENT
+
+
+def messages_with_origins(pairs: Pairs) -> list[dict[str, Any]]:
+    """Return messages as ``inputs.tracked_message`` does."""
+    return [message_with_origins(fields, source) for fields, source in pairs]
+
+
+def lost(source: int) -> int:
+    """Return the source of what was computed from text of this source."""
+    return lost_of((source,))
+
+
+# Text
+
+
+def bounded(text: str) -> str:
+    """Return a text that is not too long."""
+    if len(text) > LONGEST:
+        raise MissError
+    return text
+
+
+def plain(*texts: str) -> str:
+    """Return texts joined, without their origins."""
+    if sum(map(len, texts)) > LONGEST:
+        raise MissError
+    return "".join(texts)
+
+
 def tracked(*pieces: tuple[str, int]) -> Tracked:
     """Return texts joined, each of which comes from the source beside it."""
+    if sum(len(piece) for piece, _ in pieces) > LONGEST:
+        raise MissError
     return concat([piece if isinstance(piece, Tracked) else Tracked(piece, source) for piece, source in pieces])
 
 
@@ -51,6 +135,44 @@ def put(text: Tracked, texts: list[str], sources: list[int]) -> None:
     for piece, source in text.pieces():
         texts.append(piece)
         sources.append(source)
+
+
+def replaced(text: Tracked, old: str, new: str, count: int = -1) -> Tracked:
+    """Return a text in which something is replaced."""
+    places = str.count(text, old)
+    if len(text) + places * len(new) > LONGEST:
+        raise MissError
+    return text.replace(old, new, count)
+
+
+def filtered(name: str, text: str, *args: Any) -> Tracked:
+    """Return what the tracked rendering's filter makes of a text with origins."""
+    return Tracked(TRACKED[name](text, *args))
+
+
+def title(text: str) -> str:
+    """Return what the filter ``title`` returns, as long as no letter becomes two."""
+    return same_length(text, do_title(text))
+
+
+def same_length(text: str, made: str) -> str:
+    """Return a text of which the letters were changed, as long as none became two."""
+    if len(made) != len(text):
+        raise MissError
+    return made
+
+
+def to_int(value: Any) -> int:
+    """Return what the filter ``int`` does."""
+    return do_int(value)
+
+
+def escaped(text: str) -> str:
+    """Return a text escaped for HTML."""
+    return bounded(str(escape(text)))
+
+
+# Printed, or as JSON
 
 
 @cache
@@ -84,82 +206,33 @@ def to_json(value: Any) -> str:
 _plain = encoder({})
 
 
-def tracked_json(value: Any, source: int, calls: int, options: Mapping[str, Any]) -> Tracked:
-    """Return the JSON of a value with the ids of tool calls set apart; ``calls`` as in ``with_calls``."""
-    return Tracked(tojson(with_calls(value, source, calls), **options))
+def tracked_json(value: Any, options: Mapping[str, Any]) -> Tracked:
+    """Return the JSON of a value with origins."""
+    return Tracked(tojson(value, **options))
 
 
-def printed(value: Any, source: int, calls: int) -> Tracked:
-    """Return a list or a mapping as Python prints it."""
-    return Tracked(to_text(with_calls(value, source, calls)))
-
-
-def with_calls(value: Any, source: int, calls: int) -> Any:
-    """Return a value with origins, in which the ids of tool calls have their own.
-
-    ``calls`` tells what the value is: 2 a list of calls, 1 a call, 0 neither.
-    """
-    copy = track(value, source)
-    for call in [copy] if calls == 1 else copy if calls and isinstance(copy, list) else []:
-        if isinstance(call, dict) and isinstance(call.get("id"), str):
-            call["id"] = Tracked("".join(piece for piece, _ in call["id"].pieces()), shaded(source, CALL_ID))
-    return copy
-
-
-def selected(items: Iterable[Any], name: str, wanted: Callable[[Any], bool], *, keep: bool) -> list[Any]:
-    """Return the mappings of which the item ``name`` is wanted, or those of which it is not; none may lack it."""
-    return [item for item in items if wanted(_item(item, name)) == keep]
-
-
-def selected_pairs(pairs: Pairs, name: str, wanted: Callable[[Any], bool], *, keep: bool) -> Pairs:
-    """Return the messages of which the field ``name`` is wanted, or those of which it is not; none may lack it."""
-    return Pairs(pair for pair in pairs if wanted(_item(pair[0], name)) == keep)
-
-
-def items_of(items: Iterable[Any], name: str) -> list[Any]:
-    """Return the item ``name`` of each mapping."""
-    return [_item(item, name) for item in items]
-
-
-def _item(mapping: Any, name: str) -> Any:
-    if type(mapping) is not dict or name not in mapping:
+def json_of_list(value: list[Any], source: int, options: Mapping[str, Any]) -> Tracked:
+    """Return the JSON of a list that the template has made of a message's mappings: it writes what is between them."""
+    encode = encoder(options)
+    if not value:
+        return Tracked("[]", TEMPLATE)
+    if not all(type(item) is dict for item in value):
         raise MissError
-    return mapping[name]
+    indent = options.get("indent")
+    comma = (options.get("separators") or (", " if indent is None else ",", ""))[0]
+    lead = "" if indent is None else "\n" + (indent if isinstance(indent, str) else " " * indent)
+    runs: list[tuple[int, int]] = []
+    texts: list[str] = []
+    for index, item in enumerate(value):
+        before = (comma if index else "[") + lead
+        # As the only item of a list it is indented as one of several is.
+        text = encode([item])[1 + len(lead) : -1 - (indent is not None)]
+        texts += (before, text)
+        runs += ((len(before), TEMPLATE), (len(text), source))
+    end = "]" if indent is None else "\n]"
+    return Tracked.of_runs("".join([*texts, end]), [*runs, (len(end), TEMPLATE)])
 
 
-def joined(pieces: Iterable[Any], between: str, source: int) -> Tracked:
-    """Return texts of one source with text of the template's between them."""
-    return Tracked(between, TEMPLATE).join([Tracked(_text(piece), source) for piece in pieces])
-
-
-def run_on(pieces: Iterable[Any]) -> str:
-    """Return texts of one source joined without anything between them."""
-    return "".join(map(_text, pieces))
-
-
-def _text(piece: Any) -> str:
-    if type(piece) is not str:
-        raise MissError
-    return piece
-
-
-def sorted_items(mapping: dict[str, Any]) -> list[tuple[str, Any]]:
-    """Return the items of a mapping as the filter ``dictsort`` orders them."""
-    if not all(type(key) is str for key in mapping):
-        raise MissError
-    return sorted(mapping.items(), key=lambda item: item[0].lower())
-
-
-def title(text: str) -> str:
-    """Return what the filter ``title`` returns, as long as no letter becomes two."""
-    made = do_title(text)
-    if len(made) != len(text):
-        raise MissError
-    return made
-
-
-def same_length(text: str, made: str) -> str:
-    """Return a text of which the letters were changed, as long as none became two."""
-    if len(made) != len(text):
-        raise MissError
-    return made
+def printed(value: Any) -> Tracked:
+    """Return a value with origins as Python prints it."""
+    return Tracked(to_text(value))

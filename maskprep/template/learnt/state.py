@@ -7,8 +7,10 @@ from typing import Any
 import jinja2.utils
 from jinja2.runtime import Undefined
 
-from maskprep.template.learnt.runtime import Sourced
-from maskprep.template.learnt.values import OF_TEMPLATE, Fact, Joined, Message, Watched
+from maskprep.template.learnt.lists import holds, own_code
+from maskprep.template.learnt.opaque import Items, Stream
+from maskprep.template.learnt.runtime import ABSENT, Absent, Pairs, Sourced
+from maskprep.template.learnt.values import OF_TEMPLATE, Fact, Joined, Message, Own, Watched
 from maskprep.template.learnt.watch import KINDS, Scope, UnlearnableError, Watch, code_of, value_of
 
 
@@ -22,6 +24,7 @@ class State(jinja2.utils.Namespace):
     def __init__(self, watch: Watch) -> None:
         super().__init__()
         self._put("watch", watch)
+        self._put("scope", watch.scope)
         self._put("name", "n" + watch.name())
         self._put("held", dict[str, Any]())
         self._put("set_in", dict[str, tuple[Scope, int, Any]]())
@@ -35,6 +38,8 @@ class State(jinja2.utils.Namespace):
     @classmethod
     def begin(cls, watch: Watch, args: tuple[Any, ...], kwargs: dict[str, Any]) -> State:
         """Return a new namespace."""
+        if any(isinstance(each, Watched | Joined | Items | Stream) for each in args):
+            raise UnlearnableError("a namespace made of a mapping of a row")
         state = cls(watch)
         for name, value in dict(*args, **kwargs).items():
             state[name] = value
@@ -43,10 +48,13 @@ class State(jinja2.utils.Namespace):
     def __setitem__(self, name: str, value: Any) -> None:
         if not (isinstance(name, str) and name.isidentifier()) or name.startswith("_"):
             raise UnlearnableError(f"an attribute {name!r} of a namespace")
+        scope = self.watch.scope
+        if name not in self.held and self.scope.depth and scope is not self.scope:
+            # The next iteration has another namespace, which need not have it, but would have its name in the code.
+            raise UnlearnableError("a new attribute of a namespace within a loop")
         code, held = _stored(value)
         self.watch.set_state(f"{self.name}_{name}", code)
         self.held[name] = held
-        scope = self.watch.scope
         self.set_in[name] = scope, _loops(scope), value
 
     def read(self, name: str) -> Any:
@@ -63,16 +71,19 @@ class State(jinja2.utils.Namespace):
         code = "v" + watch.name()
         watch.bind_code(code, f"{self.name}_{name}")
         kind = watch.kind_of(code, value)
+        if kind is Absent:
+            return Undefined(name=name)
         number = watch.name() if kind in (tuple, Sourced) else ""
         if kind is tuple:
             watch.bind_code(f"v{number}, s{number}", code)
             return Message(watch, "v" + number, value[0], "s" + number, value[1])
         if kind is Sourced:
             watch.bind_code(f"v{number}, s{number}, c{number}", code)
-            if not watch.ask("{0} == 0", Fact(watch, "c" + number, value[2])):
-                raise UnlearnableError("tool calls in a namespace")
-            return Watched(watch, "v" + number, value[0], "s" + number, value[1])
-        return Fact(watch, code, value) if kind in (int, bool, float) else Watched(watch, code, value)
+            watch.exactly("c" + number, value[2])
+            return Watched(watch, "v" + number, value[0], "s" + number, value[1], value[2])
+        if kind in (int, bool, float):
+            return Fact(watch, code, value)
+        return Watched(watch, code, value) if kind in (str, type(None), Pairs) else Own(watch, code, value)
 
 
 def _stored(value: Any) -> tuple[str, Any]:
@@ -80,14 +91,16 @@ def _stored(value: Any) -> tuple[str, Any]:
     if isinstance(value, Joined):
         value = value.tracked()
     if isinstance(value, Undefined):
-        raise UnlearnableError("what is not defined, in a namespace")
+        return "ABSENT", ABSENT
     if isinstance(value, Message):
         return f"({code_of(value)}, {value.source})", (value.value, value.origin)
     if isinstance(value, Watched) and type(value.value) not in KINDS:
         raise UnlearnableError("a value of an unknown type, in a namespace")
-    if isinstance(value, Watched) and (value.source != OF_TEMPLATE or value.calls):
-        held = Sourced((value.value, value.origin, value.calls))
-        return f"Sourced(({code_of(value)}, {value.source}, {value.calls}))", held
+    if isinstance(value, Watched) and (value.source != OF_TEMPLATE or value.shape):
+        held = Sourced((value.value, value.origin, value.shape))
+        return f"Sourced(({code_of(value)}, {value.source}, {value.shape}))", held
+    if type(value) in (list, tuple, dict) and holds([value]):
+        return own_code(value)
     return code_of(value), value_of(value)
 
 

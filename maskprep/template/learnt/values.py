@@ -9,18 +9,25 @@ A value has nothing that a template could use without its being written down: no
 
 from __future__ import annotations
 
-from typing import Any, NoReturn
+from typing import Any
 
-from maskprep.template.learnt.runtime import Pairs, tracked
+from jinja2.runtime import Undefined
+
+from maskprep.template.learnt.opaque import Unlooked
+from maskprep.template.learnt.runtime import CALLS, OURS, TUPLE, Pairs, tracked
 from maskprep.template.learnt.watch import Coded, UnlearnableError, Watch, code_of
 from maskprep.template.strings.origin import TEMPLATE
 from maskprep.template.strings.string import Tracked
+from maskprep.template.strings.values import TrackedDict, TrackedFloat, TrackedInt, TrackedList
 
 OF_TEMPLATE = "0"
 """The source of what is no message's text, as code."""
 
+_LIKE: dict[type, type] = {Tracked: str, Pairs: list}
+_BASES: dict[type, type] = {TrackedDict: dict, TrackedList: list, TrackedInt: int, TrackedFloat: float}
 
-class Watched(Coded):
+
+class Watched(Unlooked, Coded):
     """A value of a row.
 
     Args:
@@ -29,31 +36,47 @@ class Watched(Coded):
         value: what it is in the row that is watched.
         source: the code of its source; for a message, of that of its content.
         origin: that source.
-        calls: 2 for a list of tool calls, 1 for a call, whose ids have origins of their own; else 0.
+        shape: what is special about it: see ``runtime.with_origins``.
     """
 
-    __slots__ = ("calls", "origin", "source")
+    __slots__ = ("origin", "shape", "source")
     __hash__ = None  # type: ignore[assignment]
 
     def __init__(  # noqa: PLR0913, PLR0917 - a value, and where it comes from
-        self, watch: Watch, code: str, value: Any, source: str = OF_TEMPLATE, origin: int = TEMPLATE, calls: int = 0
+        self, watch: Watch, code: str, value: Any, source: str = OF_TEMPLATE, origin: int = TEMPLATE, shape: int = 0
     ) -> None:
         self.watch, self.scope, self.code, self.value = watch, watch.scope, code, value
-        self.source, self.origin, self.calls = source, origin, calls
+        self.source, self.origin, self.shape = source, origin, shape
 
     @property
     def kind(self) -> type:
         """The type of the value, which is asked for."""
         return self.watch.kind_of(self.code, self.value)
 
-    def made(self, code: str, *given: Any, kind: type | None = None, calls: int = 0) -> Watched:
-        """Return what is computed of this value, ``{0}`` in the code: it has the same source, and maybe a known type."""
+    def is_of(self, kinds: tuple[type, ...]) -> bool:
+        """Tell whether the value is of one of some types of JSON, which is asked for; a text is one of any origins."""
+        if type(self) is Watched and self.watch.known_kind(self.code) is None:
+            return self.watch.is_of(code_of(self), self.value, kinds)
+        kind = self.kind
+        return _LIKE.get(kind, kind) in kinds
+
+    @property
+    def is_number(self) -> bool:
+        """Whether it is a number that is the template's own."""
+        return self.source == OF_TEMPLATE and self.kind in (int, bool, float)
+
+    def made(self, code: str, *given: Any, kind: type | None = None, shape: int = 0) -> Watched:
+        """Return what is computed of this value, ``{0}`` in the code: of the same source, and maybe of a known type."""
         name, value = self.watch.bind(code, self, *given)
         if kind is not None:
             self.watch.scope.known[name] = kind
-        return Watched(self.watch, name, value, self.source, self.origin, calls)
+        return Watched(self.watch, name, value, self.source, self.origin, shape)
 
-    def told(self, code: str, *given: Any) -> Watched:
+    def part(self, code: str, *given: Any, shape: int = 0) -> Watched:
+        """Return an item of this value."""
+        return self.made(code, *given, shape=shape)
+
+    def told(self, code: str, *given: Any) -> Fact:
         """Return a fact about this value that is no text of it: a length, whether it begins with something."""
         computed, value = self.watch.compute(code, self, *given)
         return Fact(self.watch, f"({computed})", value)
@@ -66,6 +89,10 @@ class Watched(Coded):
     def _compared(self, operator: str, other: Any) -> Any:
         if isinstance(other, Joined):
             other = other.plain()
+        if isinstance(other, Undefined) and operator in {"==", "!="}:
+            return operator == "!="
+        if self.shape & TUPLE:
+            raise UnlearnableError("a tuple compared")
         return self.told(f"{{0}} {operator} {{1}}", other)
 
     def __eq__(self, other: object) -> Any:
@@ -98,11 +125,10 @@ class Watched(Coded):
     def __ge__(self, other: Any) -> Any:
         return self._compared(">=", other)
 
-    def calculated(self, code: str, *given: Any) -> Watched:
+    def calculated(self, code: str, *given: Any) -> Fact:
         """Return what is calculated of numbers that are the template's own."""
         for each in (self, *given):
-            number = each.kind if isinstance(each, Watched) else type(each)
-            if number not in (int, bool, float) or (isinstance(each, Watched) and each.source != OF_TEMPLATE):
+            if not (each.is_number if isinstance(each, Watched) else type(each) in (int, bool, float)):
                 raise UnlearnableError("arithmetic with what is no number of the template's")
         return self.told(code, *given)
 
@@ -115,28 +141,48 @@ class Watched(Coded):
     def __floordiv__(self, other: Any) -> Any:
         return self.calculated("{0} // {1}", other)
 
+    def __truediv__(self, other: Any) -> Any:
+        return self.calculated("{0} / {1}", other)
+
     def __neg__(self) -> Any:
         return self.calculated("-{0}")
-
-    def __iter__(self) -> NoReturn:
-        raise UnlearnableError("a value is gone through by something other than a loop")
-
-    def __len__(self) -> NoReturn:
-        raise UnlearnableError("a length that is not written down")
-
-    def __str__(self) -> NoReturn:  # type: ignore[override]
-        raise UnlearnableError("a text that is not written down")
 
     def __getitem__(self, key: Any) -> Any:
         if not isinstance(key, slice) or self.kind not in (str, list, Pairs, Tracked):
             raise UnlearnableError("an item that is not written down")
         edges = [key.start, key.stop, key.step]
-        if any(isinstance(edge, Watched) and edge.kind is not int for edge in edges):
+        if any(isinstance(edge, Watched) and not edge.is_number for edge in edges):
             raise UnlearnableError("a slice by what is no number")
-        if self.kind is str and key.step not in (None, 1):
-            raise UnlearnableError("every other character of a text")
         sliced = "Pairs({0}[{1}:{2}:{3}])" if self.kind is Pairs else "{0}[{1}:{2}:{3}]"
-        return self.made(sliced, *edges, kind=self.kind, calls=self.calls if self.calls > 1 else 0)
+        shape = self.shape & CALLS | OURS if self.kind is list else 0
+        return self.made(sliced, *edges, kind=self.kind if self.kind in (str, list, Pairs) else None, shape=shape)
+
+
+class Own(Watched):
+    """A value that the template has made of others: it knows itself where each part of it comes from.
+
+    It is of the types that the tracked rendering has (``strings``), so that all that is done to it is done by these.
+    """
+
+    __slots__ = ()
+
+    def __init__(self, watch: Watch, code: str, value: Any) -> None:
+        super().__init__(watch, code, value)
+
+    @property
+    def kind(self) -> type:
+        kind = self.watch.kind_of(self.code, self.value)
+        return _BASES.get(kind, kind)
+
+    @property
+    def is_number(self) -> bool:
+        return self.kind in (int, bool, float) and type(self.value) not in _BASES
+
+    def made(self, code: str, *given: Any, kind: type | None = None, shape: int = 0) -> Own:  # noqa: ARG002 - it knows itself
+        name, value = self.watch.bind(code, self, *given)
+        if kind in (Tracked, list):
+            self.watch.scope.known[name] = type(value)
+        return Own(self.watch, name, value)
 
 
 class Fact(Watched):
@@ -159,25 +205,26 @@ class Message(Watched):
         return dict
 
 
-class Joined:
+class Joined(Unlooked):
     """Texts joined by the template; ``pieces`` are its own, texts that are watched, and what buffers hold."""
 
     __slots__ = ("pieces", "watch")
-    __hash__ = None  # type: ignore[assignment]
+    __hash__ = None
 
     def __init__(self, watch: Watch, pieces: list[Any]) -> None:
         self.watch, self.pieces = watch, pieces
 
     def plain(self) -> Watched:
         """Return the text without its origins, for questions about it."""
-        name, value = self.watch.bind(" + ".join(f"{{{i}}}" for i in range(len(self.pieces))) or "''", *self.pieces)
+        codes = ", ".join(f"{{{i}}}" for i in range(len(self.pieces)))
+        name, value = self.watch.bind(f"plain({codes})", *self.pieces)
         self.watch.scope.known[name] = str
         return Watched(self.watch, name, value)
 
-    def tracked(self) -> Watched:
+    def tracked(self) -> Own:
         """Return the text with its origins, for what takes it apart again."""
         codes: list[str] = []
-        values: list[tuple[str, int]] = []
+        values: list[Any] = []
         for piece in self.pieces:
             if isinstance(piece, Held):
                 codes.append(f"*zip({piece.name}t, {piece.name}s)")
@@ -190,10 +237,7 @@ class Joined:
             else:
                 codes.append(f"({piece!r}, {TEMPLATE})")
                 values.append((piece, TEMPLATE))
-        name = "v" + self.watch.name()
-        self.watch.bind_code(name, f"tracked({', '.join(codes)})")
-        self.watch.scope.known[name] = Tracked
-        return Watched(self.watch, name, tracked(*values))
+        return own(self.watch, f"tracked({', '.join(codes)})", tracked(*values), Tracked)
 
     def __bool__(self) -> bool:
         return any(type(piece) is str and piece for piece in self.pieces) or bool(self.plain())
@@ -203,15 +247,6 @@ class Joined:
 
     def __ne__(self, other: object) -> Any:
         return self.plain() != other
-
-    def __iter__(self) -> NoReturn:
-        raise UnlearnableError("the characters of a text, one by one")
-
-    def __len__(self) -> NoReturn:
-        raise UnlearnableError("a length that is not written down")
-
-    def __str__(self) -> NoReturn:  # type: ignore[override]
-        raise UnlearnableError("a text that is not written down")
 
     def __getitem__(self, key: Any) -> Any:
         return self.tracked()[key]
@@ -224,33 +259,13 @@ class Held(Coded):
 
     def __init__(self, watch: Watch, name: str, pieces: list[tuple[str, int]]) -> None:
         self.watch, self.scope, self.name, self.pieces = watch, watch.scope, name, pieces
-        self.code, self.value = f"''.join({name}t)", "".join(piece for piece, _ in pieces)
+        self.code, self.value = f"plain(*{name}t)", "".join(piece for piece, _ in pieces)
 
 
-class Method:
-    """A method of a value, about to be called."""
-
-    __slots__ = ("name", "owner")
-    owner: Watched
-    name: str
-
-    def __init__(self, owner: Watched, name: str) -> None:
-        self.owner, self.name = owner, name
-
-
-class Items:
-    """What a loop over the items, keys or values of a mapping goes through; ``what`` is the name of the method."""
-
-    __slots__ = ("code", "mapping", "value", "what")
-
-    def __init__(self, mapping: Watched, what: str, code: str, value: list[Any]) -> None:
-        self.mapping, self.what, self.code, self.value = mapping, what, code, value
-
-
-class Numbers:
-    """A ``range`` whose ends are not constants."""
-
-    __slots__ = ("code", "value")
-
-    def __init__(self, code: str, value: range) -> None:
-        self.code, self.value = code, value
+def own(watch: Watch, code: str, value: Any, kind: type | None = None) -> Own:
+    """Give a name to a value that code makes whose parts know where they come from."""
+    name = "v" + watch.name()
+    watch.bind_code(name, code)
+    if kind is not None:
+        watch.scope.known[name] = kind
+    return Own(watch, name, value)

@@ -1,9 +1,9 @@
 """What is written down of one rendering: in the order of the template, what was computed, asked and written.
 
-    template                                     written down                              as events
-    {% for m in messages %}                      a loop, whose iterations are its own      ("loop", "i1, (v1_0, s1_0)", "v0_0")
-    {% if m.role == 'user' %}                    v1_1 = v1_0['role']; is v1_1 == 'user'?   ("bind", …) ("if", "v1_1 == 'user'", True)
-    {{ m.content.strip() }}                      v1_3 = v1_2.strip(); write v1_3           ("bind", …) ("write", "v1_3", "s1_0")
+    template                     written down                              as events
+    {% for m in messages %}      a loop, whose iterations are its own      ("loop", "i1, (v1_0, s1_0)", "v0_0")
+    {% if m.role == 'user' %}    v1_1 = v1_0['role']; v1_1 == 'user'?      ("bind", …) ("if", "v1_1 == 'user'", True)
+    {{ m.content.strip() }}      v1_3 = v1_2.strip(); write v1_3           ("bind", …) ("write", "v1_3", "s1_0")
 
 An event is a tuple of Python code, so that what is replayed is what was evaluated here: a value is computed by the very
 code that is written down. Values have names, ``v`` with the depth of the loop and a number, and sources theirs, ``s``;
@@ -18,8 +18,9 @@ from functools import lru_cache
 from types import NoneType
 from typing import Any
 
-from maskprep.template.learnt import runtime
+from maskprep.template.learnt import gathering, runtime
 from maskprep.template.strings.string import Tracked
+from maskprep.template.strings.values import TrackedDict, TrackedFloat, TrackedInt, TrackedList
 
 Event = tuple[Any, ...]
 
@@ -85,25 +86,41 @@ class Watch:
     def ask(self, code: str, *given: Any) -> bool:
         """Ask a question that is answered with yes or no, and return the answer."""
         question, answer = self.compute(code, *given)
+        return self._asked(question, bool(answer))
+
+    def _asked(self, question: str, answer: bool) -> bool:  # noqa: FBT001
         for scope in reversed(self.scopes):
             if question in scope.answers:
                 return scope.answers[question]
-        answer = bool(answer)
         self.scope.answers[question] = answer
         self.scope.events.append(("if", question, answer))
         return answer
 
+    def known_kind(self, name: str) -> type | None:
+        """Return the type of a value, None where it was not asked for."""
+        return next((scope.known[name] for scope in reversed(self.scopes) if name in scope.known), None)
+
     def kind_of(self, name: str, value: Any) -> type:
         """Ask for the type of a value, unless that is known."""
-        for scope in reversed(self.scopes):
-            if name in scope.known:
-                return scope.known[name]
+        known = self.known_kind(name)
+        if known is not None:
+            return known
         kind = type(value)
         if kind not in KINDS:
             raise UnlearnableError(f"a value of type {kind.__name__}")
         self.scope.events.append(("type", name, kind))
         self.scope.known[name] = kind
         return kind
+
+    def is_of(self, name: str, value: Any, kinds: tuple[type, ...]) -> bool:
+        """Ask whether a value is of one of these types; which one is not known then, unless there is but one."""
+        if type(value) not in KINDS:
+            raise UnlearnableError(f"a value of type {type(value).__name__}")
+        shown = " or ".join(f"type({name}) is {KINDS[kind]}" for kind in kinds)
+        answer = self._asked(f"({shown})" if len(kinds) > 1 else shown or "False", type(value) in kinds)
+        if answer and len(kinds) == 1:
+            self.scope.known[name] = kinds[0]
+        return answer
 
     def exactly(self, name: str, value: Any) -> None:
         """Ask whether it is this very value."""
@@ -189,15 +206,25 @@ KINDS: dict[type, str] = {
     list: "list",
     tuple: "tuple",
     Tracked: "Tracked",
+    TrackedDict: "TrackedDict",
+    TrackedList: "TrackedList",
+    TrackedInt: "TrackedInt",
+    TrackedFloat: "TrackedFloat",
     runtime.Pairs: "Pairs",
     runtime.Sourced: "Sourced",
+    runtime.Absent: "Absent",
 }
 """The types of values that a replay meets, with their names in its code. A tuple is one of ``Pairs``."""
 
 NAMES: dict[str, Any] = {
-    "NoneType": NoneType,
-    "Tracked": Tracked,
-    **{name: thing for name, thing in vars(runtime).items() if callable(thing) and not name.startswith("_")},
+    **{name: kind for kind, name in KINDS.items()},
+    "ABSENT": runtime.ABSENT,
+    **{
+        name: thing
+        for module in (runtime, gathering)
+        for name, thing in vars(module).items()
+        if callable(thing) and not name.startswith("_")
+    },
 }
 """What the code of a replay may call, beside what is Python's own."""
 

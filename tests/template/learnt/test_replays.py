@@ -1,51 +1,65 @@
-# ruff: noqa: E501, RUF005, UP031 - templates on one line, and what is tested
-"""What is taken over from another rendering is what rendering it again gives: text and origins, for any template."""
+# ruff: noqa: E501, UP031 - templates on one line
+"""What is replayed is what rendering it gives, text and origins, for any template and in any order of arrival."""
 
 from __future__ import annotations
+
+import random
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from law.comparing import NOW
+from law.replays import LONG, compare_beginnings, compare_in_order, outcome, programs, shown
 from law.shapes import SHAPES, assistant, user
-from law.streams import LONG, compare_beginnings
 from law.templates import HEAD, LAWS, SAY, TAIL, chatml
 from law.tokenizers_here import tokenizer
 from thorough import examples, some
 
-from maskprep.errors import RowError
 from maskprep.examples import Preparer
 from maskprep.formats import DEFAULT
-from maskprep.policy import AuditMode, Policy
+from maskprep.policy import Policy
 from maskprep.template.chat_template import ChatTemplate
 from maskprep.template.rendered import Beginning
-from maskprep.template.strings.message_list import ALL, Messages, ObservedList
-from maskprep.template.turns.audit import Audit
 
-TALK = DEFAULT.parse(LONG["talk"])
 SAYS = "{{ m.role }}: {{ m.content }}\n"
+ROWS = [DEFAULT.parse(row) for row in {**SHAPES, **LONG}.values()]
 
 
 def template_of(text):
     return ChatTemplate(text, {"bos_token": "<s>"}, NOW)
 
 
-def turns_taken(text, conversation=TALK):
-    counts, wrong = compare_beginnings(template_of(text), conversation)
-    assert not wrong, wrong[0]
-    return counts["turns taken over"], counts["turns"]
+def parsed(names):
+    return [DEFAULT.parse(LONG[name]) for name in names]
 
 
 @pytest.mark.parametrize("name", LAWS)
 @pytest.mark.sweep
-def test_every_beginning_is_what_rendering_it_again_gives(name):
+def test_every_beginning_is_what_rendering_it_gives(name):
     template = template_of(LAWS[name].text)
-    for shape, row in some({**SHAPES, **LONG}.items(), 6, list(LAWS).index(name)):
-        _, wrong = compare_beginnings(template, DEFAULT.parse(row))
-        assert not wrong, (shape, wrong[0])
+    _, wrong = compare_in_order(template, some(ROWS, 6, list(LAWS).index(name)))
+    assert not wrong, wrong[0]
 
 
-STREAMING = {
+@pytest.mark.parametrize("name", LAWS)
+@pytest.mark.sweep
+def test_what_is_made_does_not_depend_on_what_was_learnt_first(name):
+    rows = some(ROWS, 6, list(LAWS).index(name))
+    made = []
+    for seed in range(3):
+        template = template_of(LAWS[name].text)
+        order = [*range(len(rows))]
+        random.Random(seed).shuffle(order)
+        found = {}
+        for number in order * 2:
+            whole = outcome(template.tracked, rows[number], len(rows[number].messages), False)
+            assert found.setdefault(number, shown(whole)) == shown(whole)
+            template.forget()
+        made.append(found)
+    assert made[0] == made[1] == made[2]
+
+
+REPLAYED = {
     "chatml": LAWS["chatml"].text,
     "looks at the next message": chatml(
         HEAD + SAY + "{% if loop.nextitem %} {{ loop.nextitem.role }}{% endif %}" + TAIL
@@ -72,10 +86,16 @@ STREAMING = {
 }
 
 
-@pytest.mark.parametrize("name", STREAMING)
-def test_templates_that_stream_take_over_every_turn(name):
-    taken, turns = turns_taken(STREAMING[name])
-    assert taken == turns > 0
+@pytest.mark.parametrize("name", REPLAYED)
+def test_templates_are_replayed_from_a_few_rows(name):
+    template = template_of(REPLAYED[name])
+    _, wrong = compare_in_order(template, parsed(["talk"]))
+    counts, more = compare_in_order(template, parsed(["talk"]))
+    assert not wrong + more, (wrong + more)[0]
+    if name == "remembers what came before":
+        assert not counts["replayed"], "loop.cycle is not learnt"
+    else:
+        assert counts["replayed"] == counts["renderings"] > 0
 
 
 READ_ON = {
@@ -135,9 +155,9 @@ READ_ON = {
 @pytest.mark.parametrize("name", READ_ON)
 @pytest.mark.sweep
 def test_templates_that_read_on_or_keep_things_are_rendered_right(name):
-    for row in some(LONG.values(), 3, list(READ_ON).index(name)):
-        _, wrong = compare_beginnings(template_of(READ_ON[name]), DEFAULT.parse(row))
-        assert not wrong, wrong[0]
+    rows = some([*LONG], 3, list(READ_ON).index(name))
+    _, wrong = compare_in_order(template_of(READ_ON[name]), parsed(rows))
+    assert not wrong, wrong[0]
 
 
 # Templates made up: state in namespaces, reads near and far, conditions, loops in loops
@@ -196,13 +216,13 @@ MADE_UP = st.lists(LOOP | BETWEEN, min_size=1, max_size=5).map(lambda parts: HEA
 
 
 @settings(max_examples=examples(200))
-@given(MADE_UP, st.sampled_from(sorted(LONG)))
-def test_made_up_templates_are_rendered_right(text, shape):
-    _, wrong = compare_beginnings(template_of(text), DEFAULT.parse(LONG[shape]))
+@given(MADE_UP, st.permutations(sorted(LONG)))
+def test_made_up_templates_are_rendered_right(text, order):
+    _, wrong = compare_in_order(template_of(text), parsed(order))
     assert not wrong, (text, wrong[0])
 
 
-# How much is rendered
+# How much is rendered, and shared
 
 
 def talk(turns):
@@ -210,112 +230,27 @@ def talk(turns):
     return DEFAULT.parse({"messages": messages})
 
 
-def test_what_is_rendered_for_a_turn_does_not_grow_with_the_conversation():
-    law = LAWS["chatml"]
-    preparer = Preparer(tokenizer("byte_level", law.eos), now=NOW, policy=Policy(), template=law.text)
-    written = {}
-    for turns in (20, 400):
-        conversation = talk(turns)
-        preparer.prove(conversation)
-        written[turns] = preparer.templates[False].written(conversation) / turns
-    assert written[400] < 1.2 * written[20]
+def preparer_of(name="chatml"):
+    law = LAWS[name]
+    return Preparer(tokenizer("byte_level", law.eos), now=NOW, policy=Policy(), template=law.text)
+
+
+def test_a_long_conversation_is_replayed_once_a_short_one_was_learnt():
+    preparer = preparer_of()
+    for turns in (2, 3, 4, 5):
+        preparer.prove(talk(turns))
+    [program] = programs(preparer.templates[False])
+    watched = program.watched
+    preparer.prove(talk(400))
+    assert program.watched == watched
+    assert preparer.templates[False]._given[0].written == 0
 
 
 def test_turns_share_the_text_of_the_whole():
-    law = LAWS["chatml"]
-    preparer = Preparer(tokenizer("byte_level", law.eos), now=NOW, policy=Policy(), template=law.text)
-    proved = preparer.prove(talk(10))
-    assert all(turn.text.root is proved.whole for turn in proved.turns[1:])
-    assert sum(isinstance(turn.text, Beginning) for turn in proved.turns) == 8
-
-
-# The slow way as a check
-
-
-def preparer_that_errs(monkeypatch, mode):
-    law = LAWS["chatml"]
-    preparer = Preparer(tokenizer("byte_level", law.eos), now=NOW, policy=Policy(), template=law.text, audit=mode)
+    preparer = preparer_of()
     template = preparer.templates[False]
-    plain = template.plain
-
-    def other(conversation, upto, *, generation_prompt):
-        return plain(conversation, upto, generation_prompt=generation_prompt) + "!" * (upto == 2)
-
-    monkeypatch.setattr(template, "plain", other)
-    return preparer, template
-
-
-def test_a_turn_of_a_new_kind_that_renders_otherwise_is_rejected_and_nothing_is_taken_over_any_more(monkeypatch):
-    preparer, template = preparer_that_errs(monkeypatch, AuditMode.FIRST)
-    with pytest.raises(RowError) as caught:
-        preparer.prove(talk(3))
-    assert caught.value.code == "render-differs"
-    assert "messages[1]" in caught.value.message
-    assert not template.streams
-
-
-def test_all_looks_at_every_turn(monkeypatch):
-    preparer, _ = preparer_that_errs(monkeypatch, AuditMode.ALL)
-    for _ in range(2):
-        with pytest.raises(RowError, match="another text"):
-            preparer.prove(talk(3))
-
-
-def test_a_sample_is_drawn_by_the_text_alone():
-    drawn = [
-        {number for number in range(20_000) if audit.wants(["kind"], f"text {number}") and number}
-        for audit in (Audit(AuditMode.SAMPLE), Audit(AuditMode.SAMPLE))
-    ]
-    assert drawn[0] == drawn[1]
-    assert 60 < len(drawn[0]) < 140
-    first = Audit(AuditMode.FIRST)
-    assert [number for number in range(20_000) if first.wants(["kind"], f"text {number}")] == [0]
-    assert first.wants(["kind", "another kind"], "text")
-
-
-# The list
-
-
-EDGES = st.none() | st.integers(-4, 9)
-PARTS = st.lists(st.tuples(EDGES, EDGES), max_size=2)
-USES = {
-    "length": len,
-    "truth": bool,
-    "list": list,
-    "reversed": lambda m: [*reversed(m)],
-    "first": lambda m: m[0],
-    "fourth": lambda m: m[3],
-    "last": lambda m: m[-1],
-    "every second": lambda m: [*m[::2]],
-    "two": lambda m: [item for item, _ in zip(m, range(2), strict=False)],
-    "equal": lambda m: m == ["a", "b"],
-    "less": lambda m: m < ["a", "c"],
-    "more": lambda m: m >= ["b"],
-    "contains": lambda m: "c" in m,
-    "added": lambda m: [*(m + ["x"]), *(["x"] + [*m])],
-    "added to": lambda m: ["x"] + m,
-    "times": lambda m: m * 2,
-    "index": lambda m: m.index("c"),
-    "count": lambda m: m.count("c"),
-    "copy": lambda m: m.copy(),
-}
-
-
-def _used(messages, parts, use):
-    try:
-        for start, stop in parts:
-            messages = messages[start:stop]
-        return USES[use](messages)
-    except (IndexError, ValueError) as error:
-        return type(error)
-
-
-@given(st.integers(0, 6), st.integers(0, 6), PARTS, st.sampled_from(sorted(USES)))
-def test_a_list_of_messages_is_a_list_and_knows_what_was_seen_of_it(size, other, parts, use):
-    items = ["a", "b", "c", "d", "e", "f", "g"]
-    seen = ObservedList()
-    found = _used(Messages(items, size, seen), parts, use)
-    assert found == _used(items[:size], parts, use)
-    if seen.needs <= min(size, other):
-        assert found == _used(items[:other], parts, use), "what was seen is said to be there, and is not"
-    assert seen.needs == ALL or seen.needs <= size
+    conversation = talk(10)
+    compare_beginnings(template, conversation)
+    whole = template.tracked(conversation, 20, generation_prompt=False)
+    found = [template.tracked(conversation, upto, generation_prompt=False) for upto in range(1, 20)]
+    assert all(isinstance(each, Beginning) and each.root is whole for each in found)

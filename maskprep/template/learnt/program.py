@@ -16,16 +16,17 @@ from maskprep.template.learnt.environment import WatchingEnvironment, rendered
 from maskprep.template.learnt.runtime import OURS, Pairs, SlowError
 from maskprep.template.learnt.tree import ContradictionError, Node
 from maskprep.template.learnt.values import Fact, Watched
-from maskprep.template.learnt.watch import Event, UnlearnableError, Watch
-from maskprep.template.sandbox.limits import Limits
+from maskprep.template.learnt.watch import Event, Watch
+from maskprep.template.sandbox.limits import Exceeded, Limits
 from maskprep.template.strings.origin import source_of
 
 Written = tuple[list[str], list[int]]
 """What a template writes: texts, and the source of each. Texts may be empty, and neighbours of one source."""
 
-_MOST_LEAVES = 4_000
-_MOST_WATCHED = 400
-_PATIENCE = 20
+_MOST_LEAVES = 4_000  # of all trees: some megabytes of code
+_MOST_WATCHED = 400  # renderings, beside as many as were replayed
+_PATIENCE = 20  # leaves for each miss: so many misses are waited for before what was learnt is compiled
+_FEW = 64  # messages whose replay needs no timer: loops over them end soon, even one within another
 _TOOLS = source_of(-1, Part.TOOLS)
 
 
@@ -53,7 +54,7 @@ class Program:
             self._environment = WatchingEnvironment(now, limits)
             with limits.compiling():
                 self._template = self._environment.from_string(source)
-        except UnlearnableError as error:
+        except (Exception, Exceeded) as error:  # the template itself compiles: what is watched takes more
             self.note = str(error)
 
     def render(self, messages: Pairs, tools: Any, *, prompted: bool) -> Written | None:
@@ -68,12 +69,18 @@ class Program:
             return None
         if self._replay is not None:
             try:
-                written = self._replay(messages, tools, prompted)
+                if len(messages) <= _FEW:
+                    written = self._replay(messages, tools, prompted)
+                else:
+                    with self._limits.running():
+                        written = self._replay(messages, tools, prompted)
             except SlowError:
                 self.slow += 1
                 return None
             except Exception:  # noqa: S110 - an answer that was not met, or a failure of the template: it is watched
                 pass
+            except Exceeded:
+                return None  # the template itself says what it went beyond
             else:
                 self.replayed += 1
                 return written
@@ -96,7 +103,10 @@ class Program:
             with self._limits.running():
                 for _ in rendered(self._environment, self._template, {**given, **self._variables}, watch):
                     pass
-        except Exception as error:
+        except (
+            Exception,
+            Exceeded,
+        ) as error:  # the template refuses the row, goes too far, or does what is not watched
             self.why = str(error)
             self._add(watch.give_up())
             return None

@@ -106,7 +106,7 @@ class Program:
         except (
             Exception,
             Exceeded,
-        ) as error:  # the template refuses the row, goes too far, or does what is not watched
+        ) as error:  # it refuses the row, goes too far, or does what is not watched
             self.why = str(error)
             self._add(watch.give_up())
             return None

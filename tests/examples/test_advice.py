@@ -140,4 +140,4 @@ def test_trying_changes_nothing_of_what_becomes_of_later_rows():
             s.labelled.input_ids.tolist() for s in other.sequences
         ]
     assert one.policy == two.policy
-    assert one.templates[False].replays == two.templates[False].streams
+    assert one.templates[False].replays == two.templates[False].replays

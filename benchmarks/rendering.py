@@ -1,4 +1,4 @@
-"""What proving the turns of a conversation costs, by its length: taken over from one rendering, and rendered again.
+"""What proving the turns of a conversation costs, by its length: on replays, and rendered again.
 
     python benchmarks/rendering.py TOKENIZER [--conversations 3000] [--audit sample]
 
@@ -78,23 +78,20 @@ def main() -> None:
     loaded = load_tokenizer(options.tokenizer)
     policy = Policy(history=History.MASK)
     preparers = {
-        way: Preparer(loaded, now=NOW, policy=policy, audit=AuditMode(options.audit)) for way in ("taken over", "again")
+        way: Preparer(loaded, now=NOW, policy=policy, audit=AuditMode(options.audit)) for way in ("replayed", "again")
     }
-    preparers["again"].templates[False].streams = False
-    for preparer in preparers.values():
-        for planner in [proofs.planner for proofs in preparer.proofs.values()]:  # all have a form in common
-            planner.prove = lambda _: None  # type: ignore[method-assign]
+    preparers["again"].templates[False].replays = False
     counts = {
         turns: max(2, options.conversations * weight // 100) for turns, weight in zip(TURNS, (80, 18, 2), strict=True)
     }
-    print(f"{'turns':>6} {'rows':>6} {'taken over':>22} {'again':>22} {'ratio':>7} {'to 2 turns':>11}")
+    print(f"{'turns':>6} {'rows':>6} {'replayed':>22} {'again':>22} {'ratio':>7} {'to 2 turns':>11}")
     first = 0.0
     for turns, count in counts.items():
         try:
             conversations = made_up(turns, count, turns)
             for preparer in preparers.values():
-                seconds(preparer, made_up(turns, 1, 0))  # the first of its kind is looked at more closely
-            spent, characters = seconds(preparers["taken over"], conversations)
+                seconds(preparer, made_up(turns, 3, 0))  # the first of its kind is looked at more closely, and learnt
+            spent, characters = seconds(preparers["replayed"], conversations)
             slowly, fewer = seconds(preparers["again"], conversations[: max(1, SLOW_TURNS // turns)])
         except RowError as error:
             print(f"{turns:>6} {count:>6} rejected: {error.code}: {error.message[:90]}")

@@ -313,7 +313,7 @@ def test_what_other_adaptations_bring_together_is_joined():
     assert told(found)[2:] == [("user", "1\n\n2\n\nNow be brief.\n\nSo?")]
 
 
-def test_a_plan_makes_of_adapted_conversations_what_is_made_without_one():
+def test_replays_make_of_adapted_conversations_what_is_made_without_them():
     law = LAWS["chatml_calls"]
     adaptations = Adaptations("merge", "join", "short", "user", "text", "drop")
     one, two = (
@@ -336,8 +336,8 @@ def test_a_plan_makes_of_adapted_conversations_what_is_made_without_one():
             say("assistant", f"It is {number}."),
         )
         two.begin()
-        for proofs in two.proofs.values():
-            proofs.planner = _NoPlans()
+        for template in two.templates.values():
+            template.replays = False
         fast, slow = (preparer.prepare(Conversation(rows)) for preparer in (one, two))
         assert fast.findings == slow.findings
         assert {"system-merged", "same-role-joined", "first-assistant-dropped"} <= {f.code for f in fast.findings}
@@ -345,9 +345,3 @@ def test_a_plan_makes_of_adapted_conversations_what_is_made_without_one():
             assert np.array_equal(mine.labelled.input_ids, other.labelled.input_ids)
             assert np.array_equal(mine.labelled.labels, other.labelled.labels)
             assert mine.labelled.spans == other.labelled.spans
-
-
-class _NoPlans:
-    @staticmethod
-    def prove(conversation):
-        return None

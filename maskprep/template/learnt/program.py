@@ -17,7 +17,7 @@ from maskprep.template.learnt.runtime import OURS, Pairs, SlowError
 from maskprep.template.learnt.tree import ContradictionError, Node
 from maskprep.template.learnt.values import Fact, Watched
 from maskprep.template.learnt.watch import Event, UnlearnableError, Watch
-from maskprep.template.sandbox.limits import Limits
+from maskprep.template.sandbox.limits import Exceeded, Limits
 from maskprep.template.strings.origin import source_of
 
 Written = tuple[list[str], list[int]]
@@ -96,7 +96,7 @@ class Program:
             with self._limits.running():
                 for _ in rendered(self._environment, self._template, {**given, **self._variables}, watch):
                     pass
-        except Exception as error:
+        except (Exception, Exceeded) as error:
             self.why = str(error)
             self._add(watch.give_up())
             return None

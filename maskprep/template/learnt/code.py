@@ -25,6 +25,7 @@ ARGUMENTS = ("v0_0", "v0_tools", "v0_prompted")
 """The messages (``Pairs``), the tools, and whether a generation prompt is wanted."""
 
 Replay = Callable[[Any, Any, bool], tuple[list[str], list[int]]]
+_MOST_STEPS = 2_000_000  # of loops within loops: some of a row may grow as the cube of its length
 _MOST_NESTED = 90  # levels: Python takes 100
 
 
@@ -41,7 +42,7 @@ def source_of(tree: Node) -> str:
     tree.count()
     writer = _Writer()
     writer.line(0, f"def replay({', '.join(ARGUMENTS)}):")
-    writer.line(1, "texts, sources = [], []")
+    writer.line(1, f"texts, sources, steps = [], [], {_MOST_STEPS}")
     writer.tree(tree, 1)
     return "\n".join(writer.lines)
 
@@ -97,16 +98,21 @@ class _Writer:
                 held, whose = _lists(given[0])
                 self.line(depth, f"{texts} += {held}; {sources} += {whose}")
         elif kind == "loop":
-            self.flush(depth)
-            assert node.loop is not None
-            head = len(self.lines)
-            self.line(depth, "")
-            self.tree(node.loop, depth + 1)
-            self.lines[head] = " " * depth + _heading(given[0], given[1], "\n".join(self.lines[head + 1 :]))
+            self._loop(node, given[0], given[1], depth)
         else:
             self._leaf(kind, depth)
             return None
         return node.branches[None]
+
+    def _loop(self, node: Node, targets: str, items: str, depth: int) -> None:
+        assert node.loop is not None
+        self.flush(depth)
+        if not targets.startswith("i1,"):
+            self.line(depth, f"if (steps := steps - len({items})) < 0: raise MissError")
+        head = len(self.lines)
+        self.line(depth, "")
+        self.tree(node.loop, depth + 1)
+        self.lines[head] = " " * depth + _heading(targets, items, "\n".join(self.lines[head + 1 :]))
 
     def _leaf(self, kind: str, depth: int) -> None:
         if kind == "slow":

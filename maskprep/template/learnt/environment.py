@@ -149,7 +149,7 @@ class WatchingEnvironment(PlainEnvironment):
             return value.text
         if isinstance(value, list | tuple | dict) and holds([value]):
             return printing.text_of(as_own(value, self.watch))
-        if isinstance(value, Unlooked | State | WatchedLoopContext | Macro):
+        if isinstance(value, Unlooked | State | Macro):
             raise UnlearnableError(f"a {type(value).__name__}, printed")
         return super().to_text(value)
 
@@ -226,7 +226,7 @@ class WatchingEnvironment(PlainEnvironment):
 
 
 def _refuse(value: Any) -> None:
-    if isinstance(value, Unlooked | State | WatchedLoopContext):
+    if isinstance(value, Unlooked | State):
         raise UnlearnableError(f"a {type(value).__name__} looked into")
 
 

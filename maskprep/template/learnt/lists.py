@@ -8,6 +8,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
+from jinja2.utils import Namespace
+
 from maskprep.template.learnt import runtime
 from maskprep.template.learnt.opaque import Unlooked
 from maskprep.template.learnt.runtime import Pairs
@@ -20,7 +22,7 @@ def holds(values: Iterable[Any]) -> bool:
     waiting = list(values)
     while waiting:
         each = waiting.pop()
-        if isinstance(each, Unlooked):
+        if isinstance(each, Unlooked | Namespace):
             return True
         if type(each) in (list, tuple):
             waiting += each

@@ -178,7 +178,7 @@ class WatchedLoop:
         return kind(watch, f"k{self.depth}_0", value[0], *given), kind(watch, name, value[1], *given)
 
 
-class WatchedLoopContext:
+class WatchedLoopContext(Unlooked):
     """The variable ``loop`` of a loop over what a row holds."""
 
     def __init__(self, loop: WatchedLoop, environment: Watching) -> None:

@@ -103,10 +103,7 @@ class Program:
             with self._limits.running():
                 for _ in rendered(self._environment, self._template, {**given, **self._variables}, watch):
                     pass
-        except (
-            Exception,
-            Exceeded,
-        ) as error:  # it refuses the row, goes too far, or does what is not watched
+        except (Exception, Exceeded) as error:
             self.why = str(error)
             self._add(watch.give_up())
             return None

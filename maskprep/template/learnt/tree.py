@@ -78,10 +78,14 @@ class Node:
 
     def count(self) -> int:
         """Return how many leaves there are, loops included; each node remembers it of itself."""
-        below = sum(node.count() for node in self.walk_branches())
-        own = 0 if self.loop is None else self.loop.count()
-        self.leaves = max(below, 1)
-        return self.leaves + own
+        order = [self]
+        for node in order:
+            order.extend(node.walk_branches())
+        totals: dict[int, int] = {}
+        for node in reversed(order):
+            node.leaves = max(sum(totals[id(branch)] for branch in node.walk_branches()), 1)
+            totals[id(node)] = node.leaves + (0 if node.loop is None else node.loop.count())
+        return totals[id(self)]
 
     def walk_branches(self) -> Iterator[Node]:
         """Yield what follows."""

@@ -24,6 +24,9 @@ from maskprep.template.strings.values import TrackedDict, TrackedFloat, TrackedI
 
 Event = tuple[Any, ...]
 
+_MOST_IN_A_ROW = 10_000  # events of one iteration, or of the main program: it may go through a loop of its own
+_MOST_EVENTS = 300_000
+
 
 class UnlearnableError(Exception):
     """A template does with a value what is not written down: such a row cannot be replayed."""
@@ -65,6 +68,15 @@ class Watch:
         self.scopes = [Scope(0)]
         self.written: list[tuple[str, int]] = []
         self.buffers: list[Any] = []
+        self._count = 0
+
+    def _note(self, event: Event) -> None:
+        """Write down what happened, as long as it is not too much."""
+        events = self.scope.events
+        events.append(event)
+        self._count += 1
+        if len(events) > _MOST_IN_A_ROW or self._count > _MOST_EVENTS:
+            raise UnlearnableError("more than can be learnt from one row")
 
     @property
     def scope(self) -> Scope:
@@ -93,7 +105,7 @@ class Watch:
             if question in scope.answers:
                 return scope.answers[question]
         self.scope.answers[question] = answer
-        self.scope.events.append(("if", question, answer))
+        self._note(("if", question, answer))
         return answer
 
     def known_kind(self, name: str) -> type | None:
@@ -108,7 +120,7 @@ class Watch:
         kind = type(value)
         if kind not in KINDS:
             raise UnlearnableError(f"a value of type {kind.__name__}")
-        self.scope.events.append(("type", name, kind))
+        self._note(("type", name, kind))
         self.scope.known[name] = kind
         return kind
 
@@ -127,7 +139,7 @@ class Watch:
         if self.constant(name) == value:
             return
         self.scope.equal[name] = value
-        self.scope.events.append(("value", name, value))
+        self._note(("value", name, value))
 
     def bind(self, code: str, *given: Any) -> tuple[str, Any]:
         """Compute a value, give it a name, and return both."""
@@ -137,7 +149,7 @@ class Watch:
                 return scope.names[computed]
         name = "v" + self.name()
         self.scope.names[computed] = name, value
-        self.scope.events.append(("bind", name, computed))
+        self._note(("bind", name, computed))
         return name, value
 
     def constant(self, name: str) -> Any:
@@ -146,30 +158,30 @@ class Watch:
 
     def bind_code(self, targets: str, code: str) -> None:
         """Write down that names are bound, whose values the caller knows."""
-        self.scope.events.append(("bind", targets, code))
+        self._note(("bind", targets, code))
 
     def write(self, code: str, source: str, target: str = "") -> None:
         """Write down that text of one source is written, into a buffer or as the template's own output."""
-        self.scope.events.append(("write", code, source, target))
+        self._note(("write", code, source, target))
 
     def put(self, name: str, target: str = "") -> None:
         """Write down that text of several sources is written."""
-        self.scope.events.append(("put", name, target))
+        self._note(("put", name, target))
 
     def spill(self, buffer: str, target: str = "") -> None:
         """Write down that all that is in a buffer is written."""
-        self.scope.events.append(("spill", buffer, target))
+        self._note(("spill", buffer, target))
 
     def set_state(self, name: str, code: str) -> None:
         """Write down that an attribute of a namespace is set."""
-        self.scope.events.append(("bind", name, code))
+        self._note(("bind", name, code))
 
     def begin_loop(self, targets: str, code: str) -> Ran:
         """Begin a loop: what it puts into a buffer, and how often, is known to nobody before."""
         for buffer in self.buffers:
             buffer.hold()
         ran = Ran(("loop", targets, code))
-        self.scope.events.append(("ran", ran))
+        self._note(("ran", ran))
         return ran
 
     def begin_iteration(self, ran: Ran) -> None:

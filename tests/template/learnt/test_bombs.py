@@ -12,6 +12,7 @@ from law.shapes import assistant, user
 from maskprep.conversation import Conversation, Message
 from maskprep.template.chat_template import ChatTemplate
 from maskprep.template.learnt.runtime import LONGEST
+from maskprep.template.sandbox.limits import Limits
 
 LOOP = "{%% for m in messages %%}%s{%% endfor %%}"
 DOUBLED = (
@@ -53,3 +54,24 @@ def test_a_bomb_stays_bounded_and_is_what_the_template_makes(name):
 def test_the_bound_is_below_what_a_template_may_make():
     template = ChatTemplate("", {}, NOW)
     assert template.limits.size * 1.001 >= LONGEST * 16
+
+
+THRICE = "{% for b in messages %}{% for c in messages %}{% for d in messages %}{{ d.role[:1] }}"
+ENDLESS = {
+    "loops of constants": "{% for i in range(99999) %}{% for j in range(99999) %}{{ i }}{% endfor %}{% endfor %}",
+    "loops within a loop": LOOP % "{% for i in range(99999) %}{% for j in range(99999) %}{% endfor %}{% endfor %}",
+    "loops over messages": LOOP % (THRICE + 3 * "{% endfor %}"),
+    "a macro that calls itself": "{% macro f(n) %}{{ f(n) }}{% endmacro %}{{ f(1) }}",
+}
+
+
+@pytest.mark.parametrize("name", ENDLESS)
+def test_what_takes_too_long_is_refused_in_time(name):
+    template = ChatTemplate(ENDLESS[name], {}, NOW, Limits(seconds=0.5))
+    for turns in (1, 2, 3, 200):
+        row = talk("a", turns)
+        began = time.process_time()
+        found = outcome(template.tracked, row, 2 * turns, False)
+        assert time.process_time() - began < 10
+        template.forget()
+    assert found == "template-limit"

@@ -24,7 +24,7 @@ from maskprep.examples.markers import markers_told
 from maskprep.examples.overflow import fit
 from maskprep.examples.prepared import Prepared, PreparedRow, PreparedSequence
 from maskprep.examples.proofs import LONG, Proofs, ReadyTemplate
-from maskprep.examples.sequences import Draft, Located, SequenceBuilder, drafts, needs_located
+from maskprep.examples.sequences import Draft, Located, SequenceBuilder, drafts
 from maskprep.examples.transformers_check import try_out
 from maskprep.formats import Line, parse
 from maskprep.policy import AuditMode, Control, History, Policy
@@ -285,7 +285,7 @@ class Preparer:
 
     def _located(self, proved: Proved, history: History) -> Located:
         """Return where the selected turns stand in the whole that it does not begin with, if that matters."""
-        if proved.located is not None or not needs_located(history):
+        if proved.located is not None or history is not History.RENDERED:
             return proved.located or {}
         astray = [turn for turn in proved.selected.values() if not turn.begins(proved.whole)]
         return locate(proved.template, proved.conversation, proved.whole, astray, self.stops)

@@ -36,11 +36,6 @@ HISTORIES: Mapping[History, str] = MappingProxyType(
 """What each way of treating history means."""
 
 
-def needs_located(history: History) -> bool:
-    """Tell whether turns that a sequence does not begin with are to be found in it all the same."""
-    return history is History.RENDERED
-
-
 class CompletionSpan(NamedTuple):
     """A completion inside a sequence: characters ``start:end``, of which ``stop:end`` is the stop token.
 
@@ -201,7 +196,7 @@ def drafts(
     if history is History.RENDERED:
         return (_as_rendered(whole, turns, selected, located),)
     first = _as_it_stands(whole, turns, selected)
-    trained = {completion.message for completion in first.completions if completion.trained}
+    trained = _trained(first)
     pending = {message: turn for message, turn in selected.items() if message not in trained}
     if history is History.MASK and not trained:
         return ()
@@ -209,7 +204,7 @@ def drafts(
     found = [first] if trained else []
     while pending and history is History.SPLIT:
         draft = _as_it_stands(pending[max(pending)].text, turns, pending)
-        held = {completion.message for completion in draft.completions if completion.trained}
+        held = _trained(draft)
         if max(pending) not in held:
             return ()
         found.append(draft)
@@ -272,7 +267,7 @@ def _rewritten(messages: Sequence[int]) -> Finding:
     return Finding("history-rewritten", f"the template renders messages {shown} otherwise once later ones follow")
 
 
-def _trained(sequence: TrainingSequence) -> set[int]:
+def _trained(sequence: TrainingSequence | Draft) -> set[int]:
     return {completion.message for completion in sequence.completions if completion.trained}
 
 

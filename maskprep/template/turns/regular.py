@@ -230,9 +230,7 @@ def _no_prompt(message: int) -> Finding:
     return Finding("no-generation-prompt", f"messages[{message}]: the template has none, so the header is trained")
 
 
-def place_of(
-    turn: RegularTurn, whole: Replayed, stops: Stops
-) -> tuple[int, int, int] | None:
+def place_of(turn: RegularTurn, whole: Replayed, stops: Stops) -> tuple[int, int, int] | None:
     """Return where a turn stands in a whole that it does not begin, None where ``locate`` has to find out."""
     pieces = whole.own_pieces(turn.message)
     asked, mine = turn.asked, turn.own

@@ -236,7 +236,8 @@ class Preparer:
         except MaskprepError:
             raise  # of no row: a fast tokenizer differs
         except Exception:  # noqa: BLE001 - one of them is at fault: it meets that again when it is alone
-            return [None] * len(many)
+            half = len(many) // 2
+            return [*self._together(many[:half], history), *self._together(many[half:], history)]
 
     def finish_together(self, many: Sequence[Proved], history: History) -> list[Prepared | None]:
         """Make sequences of several proved conversations on the same arrays, None for each that is unusual."""

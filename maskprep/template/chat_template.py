@@ -27,6 +27,7 @@ from maskprep.template.strings.printing import concat
 _MOST_WRITTEN = 400_000_000  # characters for one conversation, where nothing is replayed: some minutes
 _LIMIT = 16  # a text so many times smaller than what a rendering may take is sure to be within all limits
 _MOST_TOOLS = 100  # sets of tools that are remembered
+_MOST_MET = 10_000  # choices of variables that were met once
 _MOST_PROGRAMS = 100  # one for each choice of variables: strange data may make any number
 _LONGEST_MESSAGE = 2_000  # characters of what a template says when it refuses
 _REMEMBERED = 5  # conversations: one, and the same in the few other forms that are tried
@@ -58,6 +59,7 @@ class ChatTemplate:
         self._beyond: tuple[Conversation, RowError] | None = None
         self._given: list[Given] = []
         self._programs: dict[str, Program] = {}
+        self._met: set[str] = set()  # variables that no other row had before
         self._tools: dict[bytes, Tools] = {}
 
     def _compile(self, environment: PlainEnvironment) -> jinja2.Template:
@@ -127,19 +129,20 @@ class ChatTemplate:
         whole = upto == len(conversation.messages) and not generation_prompt
         if whole and given.whole is not None:
             return given.whole
-        rendered = self._replayed(conversation, given, upto, prompted=generation_prompt)
+        rendered = self._replayed(given, upto, prompted=generation_prompt)
         if rendered is None:
             rendered = self.tracked_apart(conversation, upto, generation_prompt=generation_prompt)
         if whole:
             given.whole = rendered
         return rendered
 
-    def _replayed(self, conversation: Conversation, given: Given, upto: int, *, prompted: bool) -> Rendered | None:
+    def _replayed(self, given: Given, upto: int, *, prompted: bool) -> Rendered | None:
         """Return a rendering that was replayed, None where that is not possible."""
         if not self.replays or not given.replayable:
             return None
         pairs = given.pairs if upto == len(given.pairs) else Pairs(given.pairs[:upto])
-        written = self._program(conversation).render(pairs, given.tools.plain, prompted=prompted)
+        program = given.program
+        written = None if program is None else program.render(pairs, given.tools.plain, prompted=prompted)
         if written is None:
             return None
         rendered = Replayed(*written)
@@ -152,20 +155,29 @@ class ChatTemplate:
         given = self._given_for(conversation)
         if not self.replays or not given.replayable:
             return None
-        return given.pairs, given.tools.plain, self._program(conversation).render
+        program = given.program
+        return None if program is None else (given.pairs, given.tools.plain, program.render)
 
     def beyond(self, length: int) -> bool:
         """Tell whether a text is so long that only the template itself can tell whether it is within all limits."""
         return length * _LIMIT > self.limits.size
 
-    def _program(self, conversation: Conversation) -> Program:
-        """Return what was learnt of this template under the variables of a conversation."""
+    def _program(self, conversation: Conversation) -> Program | None:
+        """Return what was learnt of this template under the variables of a conversation, None for some that are new.
+
+        To learn costs more than to render once: a row's own variables are learnt under when they come again.
+        """
         kwargs = conversation.template_kwargs
         key = repr(sorted(kwargs.items())) if kwargs else ""
         program = self._programs.get(key)
         if program is None:
+            if kwargs and key not in self._met:
+                if len(self._met) >= _MOST_MET:
+                    self._met.clear()
+                self._met.add(key)
+                return None
             if len(self._programs) >= _MOST_PROGRAMS:
-                self._programs.clear()
+                del self._programs[next(iter(self._programs))]
             variables = {**self.variables, **(kwargs or {})}
             program = self._programs[key] = Program(self.source, variables, self.now, self.limits)
         return program
@@ -192,7 +204,7 @@ class ChatTemplate:
         if self._given and self._given[0].conversation is conversation:
             return self._given[0]
         known = next((given for given in self._given if given.conversation is conversation), None)
-        given = known or Given(conversation, self._same_tools(conversation.tools))
+        given = known or Given(conversation, self._same_tools(conversation.tools), self._program(conversation))
         if not self._given or given is not self._given[0]:
             held = [given, *(other for other in self._given if other is not given)]
             self._given = held[:_REMEMBERED]

@@ -9,7 +9,7 @@ from typing import Any
 from maskprep.conversation import Conversation
 from maskprep.policy import Part
 from maskprep.template.inputs import aliased, tracked_message
-from maskprep.template.learnt.program import Written
+from maskprep.template.learnt.program import Program, Written
 from maskprep.template.learnt.runtime import Pairs
 from maskprep.template.rendered import Rendered
 from maskprep.template.strings.origin import source_of
@@ -35,13 +35,13 @@ Render = Callable[..., Written | None]
 class Given:
     """What a template is given of one conversation, with origins, and its rendering as a ``whole``.
 
-    ``written`` counts the characters that were rendered by the template itself.
+    ``program`` replays it, where there is one; ``written`` counts the characters that the template itself has written.
     """
 
-    def __init__(self, conversation: Conversation, tools: Tools) -> None:
+    def __init__(self, conversation: Conversation, tools: Tools, program: Program | None) -> None:
         # A conversation is rendered many times in a row, and no template can change what it is given.
         self.conversation = conversation
-        self.tools = tools
+        self.tools, self.program = tools, program
         self.whole: Rendered | None = None
         self.written = 0
         ranges = any(message.ranges for message in conversation.messages)

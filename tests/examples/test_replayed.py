@@ -237,3 +237,29 @@ def test_a_greeting_that_the_template_refuses_to_prompt_is_replayed():
         )
         assert [finding.code for finding in made.findings] == ["assistant-first"]
     assert replayed(fast)
+
+
+TAILS = {
+    "a tail of two tokens": ("{{ p[0] }}|{{ p[-1] }}", "<|im_end|><|end|>"),
+    "the thought behind": ("{{ p[-1] }}|{{ p[0] }}", "<|im_end|>\n"),
+    "a number ahead": ("{{ p[-1] }}{{ messages[0].content|int }}", "<|im_end|>\n"),
+}
+
+
+@pytest.mark.parametrize("eos", ["<|im_end|>", "<|endoftext|>"])
+@pytest.mark.parametrize("name", TAILS)
+def test_a_turn_stands_in_the_whole_where_the_slow_way_finds_it(name, eos):
+    last, tail = TAILS[name]
+    text = (
+        "{% for m in messages %}<|im_start|>{{ m.role }}\n{% if m.role == 'assistant' %}"
+        "{% set p = m.content.split('</think>') %}{% if loop.last %}LAST{% else %}{{ p[-1] }}{% endif %}"
+        "{% else %}{{ m.content }}{% endif %}TAIL{% endfor %}"
+        "{% if add_generation_prompt %}<|im_start|>assistant\n{% endif %}"
+    )
+    law = Law(text.replace("LAST", last).replace("TAIL", tail), eos)
+    fast, slow = preparers(law, "rendered")
+    for number in range(4):
+        said = [user(f"{number}"), assistant(f"t{number}</think>a{number}"), user("q"), assistant("x</think>b")]
+        row = Conversation(tuple(map(Message, [*said, user("z"), assistant("y</think>c")])))
+        assert outcome(fast, row) == outcome(slow, row, replays=False)
+    assert replayed(fast)

@@ -59,6 +59,9 @@ class _Hooks(NodeTransformer):
         if node.recursive:
             raise UnlearnableError("a recursive loop")
         leaving = (n.Break, n.Continue)
+        if node.else_ and any(isinstance(each, leaving) or next(each.find_all(leaving), None) for each in node.body):
+            # It depends on whether any iteration came to its end.
+            raise UnlearnableError("the else of a loop that may be left")
         if any(isinstance(each, leaving) or next(each.find_all(leaving), None) for each in node.else_):
             raise UnlearnableError("a loop that is left by the else of one within it")
         node.iter = _hook("enter", [node.iter, n.Const(bool(node.else_)), n.Const(node.test is not None)], node.lineno)

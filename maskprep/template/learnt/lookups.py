@@ -136,7 +136,7 @@ def contained(environment: Watching, sought: Any, holder: Any) -> bool:
     if isinstance(holder, Undefined):
         return False
     if isinstance(holder, dict):
-        holder = list(holder)
+        return sought.watch.ask("{0} in {1}", sought, dict.fromkeys(holder))  # a list in it is an error, as it is there
     if isinstance(holder, list | tuple) and holds(holder):
         return any(bool(each == sought) for each in holder)
     return sought.watch.ask("{0} in {1}", sought, holder)

@@ -25,11 +25,13 @@ def enter(environment: Watching, iterable: Any, *, otherwise: bool, tested: bool
     if otherwise:
         if tested:
             raise UnlearnableError("whether anything passes a test")
-        if isinstance(iterable, Watched):
-            watch.ask("len({0}) > 0", iterable)
-        else:
-            watch.ask(f"len({iterable.code}) > 0")
+        watch.ask("len({0}) > 0", iterable if isinstance(iterable, Watched) else _listed(iterable, watch))
     return WatchedLoop(environment, watch, iterable)
+
+
+def _listed(iterable: Items | Numbers, watch: Watch) -> Watched:
+    """Return what a loop goes through as a value that can be asked about."""
+    return Watched(watch, iterable.code, iterable.value)
 
 
 def _walked(iterable: Any, watch: Watch) -> Any:

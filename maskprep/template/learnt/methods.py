@@ -113,7 +113,7 @@ def call_other(environment: Watching, function: Any, args: tuple[Any, ...], kwar
 def _range(environment: Watching, args: tuple[Any, ...]) -> Numbers:
     if not all(isinstance(each, int) or (isinstance(each, Watched) and each.kind is int) for each in args):
         raise UnlearnableError("a range of what is no number")
-    code, value = environment.watch.compute(f"range({', '.join(f'{{{i}}}' for i in range(len(args)))})", *args)
+    code, value = environment.watch.compute(f"ranged({', '.join(f'{{{i}}}' for i in range(len(args)))})", *args)
     if len(value) > _WIDEST:
         raise UnlearnableError("a long range")
     return Numbers(code, value)
@@ -141,6 +141,9 @@ def operation(environment: Watching, operator: str, left: Any, right: Any) -> An
         return sum_of_lists(left, right, environment.watch)
     if operator in {"+", "*", "%"} and all(kind in (int, bool, float) for kind in kinds):
         first = left if isinstance(left, Watched) else right
+        if operator == "*":
+            first = left if isinstance(left, Watched) else right
+            return first.calculated("product({0}, {1})", right if first is left else left)
         code = f"{{0}} {operator} {{1}}" if first is left else f"{{1}} {operator} {{0}}"
         return first.calculated(code, right if first is left else left)
     first, second = (kind.__name__ for kind in kinds)

@@ -105,7 +105,8 @@ class Program:
                     pass
         except (Exception, Exceeded) as error:
             self.why = str(error)
-            self._add(watch.give_up())
+            if not isinstance(error, Exceeded):  # another row of its kind may well stay within all limits
+                self._add(watch.give_up())
             return None
         self._add(watch.end())
         return [text for text, _ in watch.written], [source for _, source in watch.written]

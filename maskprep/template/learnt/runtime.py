@@ -14,10 +14,12 @@ from functools import cache
 from typing import Any
 
 from jinja2.filters import do_int, do_title
+from jinja2.sandbox import MAX_RANGE
 from markupsafe import escape
 
 from maskprep.policy import Part
 from maskprep.template.inputs import part_of_field
+from maskprep.template.sandbox.meter import MOST_BITS
 from maskprep.template.strings.filters import TRACKED
 from maskprep.template.strings.origin import CALL_ID, TEMPLATE, shaded, source_of
 from maskprep.template.strings.origin import lost as lost_of
@@ -236,3 +238,18 @@ def json_of_list(value: list[Any], source: int, options: Mapping[str, Any]) -> T
 def printed(value: Any) -> Tracked:
     """Return a value with origins as Python prints it."""
     return Tracked(to_text(value))
+
+
+def ranged(*ends: int) -> range:
+    """Return a range that is no longer than the sandbox lets one be."""
+    numbers = range(*ends)
+    if len(numbers) > MAX_RANGE:
+        raise MissError
+    return numbers
+
+
+def product(one: float, two: float) -> float:
+    """Return a product that is no larger than the sandbox lets a number be."""
+    if isinstance(one, int) and isinstance(two, int) and one.bit_length() + two.bit_length() > MOST_BITS:
+        raise MissError
+    return one * two

@@ -25,13 +25,14 @@ def locate(
     holds no text is left out.
     """
     found = {}
+    lost = whole.lost
     for turn in turns:
-        if isinstance(turn, RegularTurn) and isinstance(whole, Replayed):
+        if isinstance(turn, RegularTurn) and isinstance(whole, Replayed) and not lost:
             place = place_of(turn, whole, stops)
             if place is not None:
                 found[turn.message] = place
                 continue
-        own = None if whole.lost else whole.extent_like(turn.message, turn.text.amounts(turn.message))
+        own = None if lost else whole.extent_like(turn.message, turn.text.amounts(turn.message))
         if own is None:
             continue
         first, last, used = own

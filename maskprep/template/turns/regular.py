@@ -248,7 +248,7 @@ def place_of(turn: RegularTurn, whole: Replayed, stops: Stops) -> tuple[int, int
         return None if found[0] < last else (start, *found)
     # No stop token ends it: it goes on as it did when it was the last one, or else it is searched for.
     tail = turn.tail
-    if (found is not None and found[0] < last) or own[-1] != mine[-1] or not text.startswith(tail, last):
+    if (found is not None and found[0] < last) or own != mine or not text.startswith(tail, last):
         return None
     end = last + len(tail)
     return (start, end - (turn.end - turn.stop), end) if end <= limit else None

@@ -95,6 +95,7 @@ class WatchingEnvironment(PlainEnvironment):
         self.filters = {name: filters.watching(self, name, plain) for name, plain in self.filters.items()}
         known: dict[str, Any] = self.tests
         self.tests = {name: tests.watching(self, name, plain) for name, plain in known.items()}
+        self.set_names: list[str] = []
         self._namespace = self.globals["namespace"]
 
     def begin(self, watch: Watch) -> None:
@@ -109,6 +110,7 @@ class WatchingEnvironment(PlainEnvironment):
             raise UnlearnableError("a template that keeps what it was asked before")
         if any(used.name == "random" for used in tree.find_all(n.Filter)):
             raise UnlearnableError("a template that draws lots")
+        self.set_names = sorted({each.attr for each in tree.find_all(n.NSRef)})
         hooked: n.Template = _Hooks().visit(tree)
         hooked.set_environment(self)
         return hooked
@@ -219,7 +221,7 @@ class WatchingEnvironment(PlainEnvironment):
         if isinstance(__obj, Method):
             return methods.call_method(__self, __obj, args, kwargs)
         if __obj is __self._namespace:
-            return State.begin(__self.watch, args, kwargs)
+            return State.begin(__self.watch, args, kwargs, __self.set_names)
         if isinstance(__obj, Macro):
             return super().call(__context, __obj, *args, **kwargs)
         if holds((*args, *kwargs.values())):

@@ -19,7 +19,7 @@ from maskprep.template.learnt.loops import items_of
 from maskprep.template.learnt.opaque import Items, Stream
 from maskprep.template.learnt.runtime import Pairs
 from maskprep.template.learnt.sequences import join, list_of
-from maskprep.template.learnt.values import Joined, Watched
+from maskprep.template.learnt.values import Fact, Joined, Watched
 from maskprep.template.learnt.watch import UnlearnableError
 from maskprep.template.strings.string import Tracked
 
@@ -114,7 +114,20 @@ def _reverse(environment: Watching, value: Any) -> Any:
     return Stream(value[slice(None, None, -1)], environment.watch.scope)
 
 
+def _extreme(name: str) -> Wrapped:
+    def choose(environment: Watching, value: Any) -> Any:
+        items = value if type(value) in (list, tuple) else []
+        if not items or not all(each.is_number if isinstance(each, Watched) else type(each) is int for each in items):
+            raise UnlearnableError(f"the {name} of what are no numbers of the template's")
+        code, found = environment.watch.compute(f"{name}({', '.join(f'{{{i}}}' for i in range(len(items)))})", *items)
+        return Fact(environment.watch, f"({code})", found)
+
+    return choose
+
+
 _FILTERS: dict[str, Wrapped] = {
+    "min": _extreme("min"),
+    "max": _extreme("max"),
     **text_filters.FILTERS,
     "length": _length,
     "count": _length,
@@ -134,7 +147,7 @@ _FILTERS: dict[str, Wrapped] = {
     "format": formats.format_filter,
     "tojson": lambda environment, value, **options: printing.json_of(environment, value, options),
 }
-_ON_LISTS = frozenset({"join", "tojson", "default", "d", "string", "safe"})
+_ON_LISTS = frozenset({"min", "max", "join", "tojson", "default", "d", "string", "safe"})
 _ON_JOINED = frozenset({"trim", "string", "default", "d", "tojson", "safe"})
 _ON_STREAMS = frozenset(
     {"list", "first", "join", "default", "d", "reverse", "map", "selectattr", "rejectattr", "unique"}

@@ -152,6 +152,8 @@ def _in_watched(sought: Any, holder: Unlooked) -> bool:
 
 def of_constant(environment: Watching, holder: Any, key: Watched) -> Any:
     """Return what the template has in a table or a list of its own under a value of the row, undefined without it."""
+    if isinstance(holder, dict) and key.kind not in (str, Tracked) and all(type(each) is str for each in holder):
+        return environment.undefined(obj=holder, name=key.value)
     if isinstance(holder, dict) and key.kind in (str, Tracked):
         for each, found in holder.items():
             if type(each) is str and key == each:

@@ -25,7 +25,7 @@ from maskprep.template.strings.origin import CALL_ID, TEMPLATE, shaded, source_o
 from maskprep.template.strings.origin import lost as lost_of
 from maskprep.template.strings.printing import concat, to_text, tojson
 from maskprep.template.strings.string import Tracked
-from maskprep.template.strings.values import track
+from maskprep.template.strings.values import number, track
 
 CALL, CALLS, OURS, TUPLE = 1, 2, 4, 8
 """The shapes of values, which may be joined: a tool call, a list of calls, a list that the template made, a tuple."""
@@ -167,6 +167,11 @@ def same_length(text: str, made: str) -> str:
 def to_int(value: Any) -> int:
     """Return what the filter ``int`` does."""
     return do_int(value)
+
+
+def own_int(value: Any) -> Any:
+    """Return the number that a value with origins is read as: printed, its digits are lost text of the same origins."""
+    return number(do_int(value), value)
 
 
 def escaped(text: str) -> str:

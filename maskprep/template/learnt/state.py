@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
 import jinja2.utils
@@ -24,7 +25,6 @@ class State(jinja2.utils.Namespace):
     def __init__(self, watch: Watch) -> None:
         super().__init__()
         self._put("watch", watch)
-        self._put("scope", watch.scope)
         self._put("name", "n" + watch.name())
         self._put("held", dict[str, Any]())
         self._put("set_in", dict[str, tuple[Scope, int, Any]]())
@@ -36,12 +36,15 @@ class State(jinja2.utils.Namespace):
         return object.__getattribute__(self, name)
 
     @classmethod
-    def begin(cls, watch: Watch, args: tuple[Any, ...], kwargs: dict[str, Any]) -> State:
-        """Return a new namespace."""
+    def begin(cls, watch: Watch, args: tuple[Any, ...], kwargs: dict[str, Any], names: Iterable[str]) -> State:
+        """Return a new namespace; ``names`` are those that the template sets in any."""
         if any(isinstance(each, Watched | Joined | Items | Stream) for each in args):
             raise UnlearnableError("a namespace made of a mapping of a row")
         state = cls(watch)
-        for name, value in dict(*args, **kwargs).items():
+        given = dict(*args, **kwargs)
+        for name in names:
+            given.setdefault(name, Undefined(name=name))
+        for name, value in given.items():
             state[name] = value
         return state
 
@@ -49,9 +52,6 @@ class State(jinja2.utils.Namespace):
         if not (isinstance(name, str) and name.isidentifier()) or name.startswith("_"):
             raise UnlearnableError(f"an attribute {name!r} of a namespace")
         scope = self.watch.scope
-        if name not in self.held and self.scope.depth and scope is not self.scope:
-            # The next iteration has another namespace, which need not have it, but would have its name in the code.
-            raise UnlearnableError("a new attribute of a namespace within a loop")
         code, held = _stored(value)
         self.watch.set_state(f"{self.name}_{name}", code)
         self.held[name] = held
@@ -60,7 +60,7 @@ class State(jinja2.utils.Namespace):
     def read(self, name: str) -> Any:
         """Return an attribute."""
         if name not in self.held:
-            raise UnlearnableError(f"the attribute {name!r} of a namespace that may not be set")
+            return Undefined(name=name)  # nothing ever sets it
         scope, loops, value = self.set_in[name]
         if scope is self.watch.scope and loops == _loops(scope):
             return value

@@ -10,7 +10,7 @@ from maskprep.template.learnt.asking import Watching
 from maskprep.template.learnt.lists import as_own, holds
 from maskprep.template.learnt.markup import escape, filtered, text_of
 from maskprep.template.learnt.opaque import Markup, Method
-from maskprep.template.learnt.values import OF_TEMPLATE, Fact, Own, Watched
+from maskprep.template.learnt.values import OF_TEMPLATE, Fact, Own, Watched, own
 from maskprep.template.learnt.watch import UnlearnableError
 
 Wrapped = Callable[..., Any]
@@ -59,8 +59,10 @@ def _indent(
 
 
 def _int(_environment: Watching, value: Any, default: int = 0, base: int = 10) -> Any:
-    if not isinstance(value, Watched) or isinstance(value, Own) or (default, base) != (0, 10):
+    if not isinstance(value, Watched) or (default, base) != (0, 10):
         raise UnlearnableError("a number read from what is no value of a row")
+    if isinstance(value, Own):
+        return own(value.watch, *value.watch.compute("own_int({0})", value))
     if value.kind is int and value.is_number:
         return value
     watch = value.watch

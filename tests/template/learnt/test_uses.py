@@ -120,6 +120,12 @@ OF_LISTS = [
     "{% macro f(x, y='d') %}[{{ x }}{{ y }}{{ caller() if caller }}]{% endmacro %}{% for x in messages %}{{ f(x.content) }}{% call f(x.role, y='e') %}{{ x.content }}{% endcall %}{% endfor %}",
     "{% macro f() %}{% for x in messages %}{{ x.content }}{% endfor %}{% endmacro %}{{ f() }}{{ f()|upper }}{% set a = f() %}{% if 'Oslo' in a %}{{ a.split('O')[0] }}{% endif %}",
 ]
+OF_NAMESPACES = [
+    "{% set ns = namespace() %}{% for m in messages %}{{ ns.t }}{% if m.role == 'user' %}{% set ns.t = m.content %}{% endif %}{% endfor %}{{ ns.t }}{{ ns.x }}",
+    "{% for m in messages %}{% set ns = namespace() %}{% for c in m.tool_calls or [] %}{% set ns.c = c %}{% endfor %}{{ ns.c.id if ns.c }};{% endfor %}",
+    "{% for m in messages %}{{ [m.content|length, loop.index * 5]|min }}{{ [m.content|length, 3]|max }};{% endfor %}",
+    "{% macro last() %}{% for m in messages %}{{ loop.index if loop.last }}{% endfor %}{% endmacro %}{% set n = last()|int %}{{ n }}{{ 'yes' if n > 2 }}",
+]
 OF_CALLS = [
     *(
         "{{ c|tojson }}",
@@ -162,7 +168,7 @@ OF_TOOLS = [
 ]
 TEMPLATES = {
     **{use: "{% for m in messages %}" + use + ";{% endfor %}" for use in OF_TEXTS},
-    **{use: use for use in (*OF_LISTS, *OF_TOOLS)},
+    **{use: use for use in (*OF_LISTS, *OF_NAMESPACES, *OF_TOOLS)},
     **{
         use: "{% for m in messages %}{% for c in m.tool_calls or [] %}" + use + ";{% endfor %}{% endfor %}"
         for use in OF_CALLS

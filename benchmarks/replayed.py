@@ -28,7 +28,7 @@ from maskprep.errors import RowError, UsageError
 from maskprep.template.chat_template import ChatTemplate, Given
 from maskprep.template.learnt.program import Program
 from maskprep.template.learnt.runtime import Pairs
-from maskprep.template.rendered import Replayed
+from maskprep.template.replayed import Replayed
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 VARIABLES = {"bos_token": "<s>", "eos_token": "</s>", "pad_token": "<pad>", "unk_token": "<unk>"}

@@ -25,7 +25,8 @@ from typing import Any
 
 from maskprep.conversation import Conversation, Message
 from maskprep.errors import RowError, UsageError
-from maskprep.template.chat_template import ChatTemplate, Given
+from maskprep.template.chat_template import ChatTemplate
+from maskprep.template.given import Given, Tools
 from maskprep.template.learnt.program import Program
 from maskprep.template.learnt.runtime import Pairs
 from maskprep.template.replayed import Replayed
@@ -185,7 +186,7 @@ def look_at(path: str, rows: int, learn: int, kinds: tuple[str, ...]) -> tuple[s
 
 
 def _look_at_row(template: ChatTemplate, program: Program, row: Row, found: Found) -> None:
-    given = Given(row.conversation)
+    given = Given(row.conversation, Tools(row.conversation.tools), program)
     accepted, replayed = False, True
     for upto, prompted in row.renderings:
         template.forget()  # a conversation is rendered only so often

@@ -286,8 +286,8 @@ class Preparer:
 
     def _located(self, proved: Proved, history: History) -> Located:
         """Return where the selected turns stand in the whole that it does not begin with, if that matters."""
-        if proved.located is not None or history is not History.RENDERED:
-            return proved.located or {}
+        if history is not History.RENDERED:
+            return {}
         astray = [turn for turn in proved.selected.values() if not turn.begins(proved.whole)]
         return locate(proved.template, proved.conversation, proved.whole, astray, self.stops)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from datetime import datetime
 from typing import Any
 
@@ -235,12 +235,11 @@ def _refuse(value: Any) -> None:
         raise UnlearnableError(f"a {type(value).__name__} looked into")
 
 
-def rendered(
+def watch_rendering(
     environment: WatchingEnvironment, template: jinja2.Template, variables: dict[str, Any], watch: Watch
-) -> Iterator[None]:
-    """Run a template on watched values, one piece of text after the other."""
+) -> None:
+    """Run a template on watched values."""
     environment.begin(watch)
     environment.meter.reset()
     for piece in template.root_render_func(template.new_context(variables)):
         write(watch, piece, watch.written)
-        yield

@@ -12,7 +12,7 @@ from typing import Any
 
 from maskprep.policy import Part
 from maskprep.template.learnt.code import Replay, compiled
-from maskprep.template.learnt.environment import WatchingEnvironment, rendered
+from maskprep.template.learnt.environment import WatchingEnvironment, watch_rendering
 from maskprep.template.learnt.runtime import OURS, Pairs, SlowError
 from maskprep.template.learnt.tree import ContradictionError, Node
 from maskprep.template.learnt.values import Fact, Watched
@@ -101,8 +101,7 @@ class Program:
         }
         try:
             with self._limits.running():
-                for _ in rendered(self._environment, self._template, {**given, **self._variables}, watch):
-                    pass
+                watch_rendering(self._environment, self._template, {**given, **self._variables}, watch)
         except (Exception, Exceeded) as error:
             self.why = str(error)
             if not isinstance(error, Exceeded):  # another row of its kind may well stay within all limits

@@ -12,7 +12,7 @@ that was learnt of the template holds.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from typing import Any
 
 from maskprep.template.learnt.watch import Event, Ran
@@ -80,16 +80,12 @@ class Node:
         """Return how many leaves there are, loops included; each node remembers it of itself."""
         order = [self]
         for node in order:
-            order.extend(node.walk_branches())
+            order.extend(node.branches.values())
         totals: dict[int, int] = {}
         for node in reversed(order):
-            node.leaves = max(sum(totals[id(branch)] for branch in node.walk_branches()), 1)
+            node.leaves = max(sum(totals[id(branch)] for branch in node.branches.values()), 1)
             totals[id(node)] = node.leaves + (0 if node.loop is None else node.loop.count())
         return totals[id(self)]
-
-    def walk_branches(self) -> Iterator[Node]:
-        """Yield what follows."""
-        yield from self.branches.values()
 
 
 def _split(event: Event) -> tuple[Event, Any]:

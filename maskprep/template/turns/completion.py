@@ -37,10 +37,15 @@ def check_completion(
     dropped = () if any(map(is_lost, sources)) else sorted(said - rendered)
     findings = [Finding("content-dropped", f"{name}: the template renders nothing of its {part}") for part in dropped]
     if not template.has_generation_prompt:
-        findings.append(Finding("no-generation-prompt", f"{name}: the template has none, so the header is trained"))
+        findings.append(no_generation_prompt(message))
     if not stopped:
         findings.append(Finding("no-stop-token", f"{name}: the template ends this turn with no stop token"))
     return tuple(findings)
+
+
+def no_generation_prompt(message: int) -> Finding:
+    """Return the finding about a turn whose template has no generation prompt."""
+    return Finding("no-generation-prompt", f"messages[{message}]: the template has none, so the header is trained")
 
 
 def written(message: Message) -> set[Part]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 
 from maskprep.conversation import Conversation, Finding
@@ -15,9 +14,7 @@ from maskprep.template.turns.turn import Turn
 class Proved:
     """A conversation rendered and its turns proved: what all histories have in common.
 
-    ``located``, where it is known, is what ``locate`` would find of the selected turns that ``whole`` begins with none.
     ``audited`` is how many of its turns are to be held against transformers alone, once they are sequences.
-    ``unrenderable`` are the assistant's turns before the first user message of which the template writes no prompt.
     """
 
     conversation: Conversation
@@ -26,6 +23,4 @@ class Proved:
     turns: tuple[Turn, ...]
     selected: dict[int, Turn]
     findings: tuple[Finding, ...]
-    located: Mapping[int, tuple[int, int, int]] | None = None
     audited: int = 0
-    unrenderable: frozenset[int] = frozenset()

@@ -75,7 +75,6 @@ class Prover:
             tuple(turns.proved),
             selected,
             findings,
-            unrenderable=frozenset(turns.unrenderable),
         )
 
     def _told(self, selected: Collection[Turn]) -> Iterator[Finding]:
@@ -102,14 +101,12 @@ class Prover:
 class Turns:
     """What came of the turns of a conversation: those that are ``proved``, wanted or not, and why some are left out.
 
-    ``empty`` are the wanted ones that say nothing, ``unasked`` those that no server asks for; of the ones that are
-    ``unrenderable`` the template writes no prompt.
+    ``empty`` are the wanted ones that say nothing, ``unasked`` those that no server asks for.
     """
 
     proved: list[Turn] = field(default_factory=list)
     empty: set[int] = field(default_factory=set)
     unasked: set[int] = field(default_factory=set)
-    unrenderable: set[int] = field(default_factory=set)
     findings: list[Finding] = field(default_factory=list)
 
     @property
@@ -180,8 +177,6 @@ def _answer(found: RowTurns, index: int, turns: Turns, *, wanted: bool, early: b
     except RowError as error:
         if early and wanted and not silent and error.code in _NOT_ASKED_FOR:
             turns.leave_out_unasked(index, _NOT_ASKED_FOR[error.code])
-            if error.code == "template-error":
-                turns.unrenderable.add(index)
         elif wanted and not silent:
             raise
         turn = None

@@ -24,6 +24,7 @@ from maskprep.template.learnt.runtime import Pairs
 from maskprep.template.rendered import Rendered
 from maskprep.template.replayed import Replayed
 from maskprep.template.strings.origin import NOTATION, part_of, source_of
+from maskprep.template.turns.completion import no_generation_prompt
 from maskprep.template.turns.empty_thought import EmptyThoughts
 from maskprep.template.turns.stop_tokens import Stops
 from maskprep.template.turns.turn import Fit, Turn
@@ -120,7 +121,7 @@ class _Form:
 
     def findings(self, message: int) -> tuple[Finding, ...]:
         """Return what is to be told of the turn of a message."""
-        return () if self.has_prompt else (_no_prompt(message),)
+        return () if self.has_prompt else (no_generation_prompt(message),)
 
 
 class Forms:
@@ -151,14 +152,16 @@ class Forms:
         )
         form = self._known.get(key)
         if form is None and key not in self._known:
-            form = self._new(asked, texts, [source - first if source else None for source in sources])
-            if form is not None or self._thoughts.known(_lead(asked, texts, sources)) is not None:
-                if len(self._known) >= _MOST_FORMS:
-                    self._known.clear()
-                self._known[key] = form
+            thought = self._thoughts.known(_lead(asked, texts, sources))
+            if thought is None:
+                return None  # until the finder has found it out
+            form = self._new(asked, texts, [source - first if source else None for source in sources], thought)
+            if len(self._known) >= _MOST_FORMS:
+                self._known.clear()
+            self._known[key] = form
         return form
 
-    def _new(self, asked: str, texts: list[str], parts: list[int | None]) -> _Form | None:
+    def _new(self, asked: str, texts: list[str], parts: list[int | None], thought: tuple[int, int]) -> _Form | None:
         rest = "".join(texts)
         own: list[tuple[int, int, Part]] = []
         position = 0
@@ -174,8 +177,7 @@ class Forms:
         last = own[-1][1]
         # Without a stop token, the last special one ends the turn, as ``Ending`` has it.
         stop = self._stops.first(rest, last) or self._stops.last_special(rest, last)
-        thought = self._thoughts.known(rest[len(asked) : own[0][0]])
-        if stop is None or thought is None:
+        if stop is None:
             return None
         said = frozenset(part for _, _, part in own)
         filled = sum(end - start for start, end, _ in own)
@@ -198,13 +200,14 @@ class RegularTurns:
 
     def __init__(self, forms: Forms, conversation: Conversation, whole: Rendered) -> None:
         """Look into ``conversation``, of which ``whole`` is the audited rendering."""
-        self._forms, self._conversation, self._whole = forms, conversation, whole
-        self._learnt = forms.template.learnt(conversation) if isinstance(whole, Replayed) else None
+        self._forms = forms
+        self._whole = whole if isinstance(whole, Replayed) else None
+        self._learnt = None if self._whole is None else forms.template.learnt(conversation)
 
     def find(self, message: int, said: AbstractSet[Part]) -> RegularTurn | None:
         """Return the turn of a message that says something in the parts ``said``; None: the finder must prove it."""
         whole = self._whole
-        if self._learnt is None or not isinstance(whole, Replayed):
+        if self._learnt is None or whole is None:
             return None
         pairs, tools, render = self._learnt
         prompt = render(Pairs(pairs[:message]), tools, prompted=True)
@@ -224,10 +227,6 @@ class RegularTurns:
         if self._forms.template.beyond(place.base + place.size):
             return None
         return RegularTurn(message, Replayed(texts, sources), form, place, whole)
-
-
-def _no_prompt(message: int) -> Finding:
-    return Finding("no-generation-prompt", f"messages[{message}]: the template has none, so the header is trained")
 
 
 def place_of(turn: RegularTurn, whole: Replayed, stops: Stops) -> tuple[int, int, int] | None:

@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 from thorough import examples
 
 from law.comparing import NOW
-from law.tokenizers_built import CHATML, LETTERS, MODELS, NORMALIZERS, SPLITS, Kind, built
+from law.tokenizers_built import CHATML, KINDS, LETTERS, Kind, built
 from maskprep.errors import RowError
 from maskprep.examples import Preparer
 from maskprep.formats import DEFAULT
@@ -35,15 +35,9 @@ COLLAPSING = Kind("unigram", split="always", normalizer="collapse")
 
 PIECES = ["hi", "he", "a", ".", "A", " ", "  ", "\n", "\n\n", "\t", "é", "世", "\U0001f600", "e\u0301", "\u0301", "ﬁ"]
 texts = st.lists(st.sampled_from(PIECES), min_size=1, max_size=5).map("".join).filter(str.strip)
-kinds = st.builds(
-    Kind,
-    st.sampled_from(MODELS),
-    st.booleans(),
-    st.sampled_from(sorted(SPLITS)),
-    st.sampled_from(sorted(NORMALIZERS)),
-    st.booleans(),
-    st.booleans(),
-).filter(lambda kind: kind.model != "wordpiece" or kind.split in {"", "whitespace"})  # it knows no letter for blanks
+kinds = KINDS.filter(
+    lambda kind: kind.model != "wordpiece" or kind.split in {"", "whitespace"}
+)  # it knows no letter for blanks
 chats = st.lists(st.tuples(texts, texts), min_size=1, max_size=3)
 
 

@@ -6,6 +6,7 @@ import tempfile
 from functools import cache
 from typing import NamedTuple
 
+from hypothesis import strategies as st
 from tokenizers import AddedToken, Regex, Tokenizer, decoders, models, normalizers, pre_tokenizers
 from transformers import PreTrainedTokenizerFast
 
@@ -55,6 +56,17 @@ NORMALIZERS = {
         [normalizers.NFKC(), normalizers.Replace("\n", " "), normalizers.Replace(Regex(" {2,}"), " ")]
     ),
 }
+
+KINDS = st.builds(
+    Kind,
+    st.sampled_from(MODELS),
+    st.booleans(),
+    st.sampled_from(sorted(SPLITS)),
+    st.sampled_from(sorted(NORMALIZERS)),
+    st.booleans(),
+    st.booleans(),
+)
+"""Any kind of tokenizer."""
 
 
 def _pieces(kind):

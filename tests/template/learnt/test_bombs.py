@@ -14,6 +14,9 @@ from maskprep.template.chat_template import ChatTemplate
 from maskprep.template.learnt.runtime import LONGEST
 from maskprep.template.sandbox.limits import Limits
 
+# The timer may go off within a callback of the garbage collector, which loses the exception; it goes off again soon.
+pytestmark = pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
+
 LOOP = "{%% for m in messages %%}%s{%% endfor %%}"
 DOUBLED = (
     "{% set ns = namespace(t='x') %}{% for m in messages %}{% set ns.t = ns.t ~ m.content ~ ns.t %}{% endfor %}"

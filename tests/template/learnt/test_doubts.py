@@ -14,6 +14,9 @@ from maskprep.errors import RowError
 from maskprep.template.chat_template import ChatTemplate
 from maskprep.template.sandbox.limits import Limits
 
+# The timer may go off within a callback of the garbage collector, which loses the exception; it goes off again soon.
+pytestmark = pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
+
 LOOP = "{%% for m in messages %%}%s{%% endfor %%}"
 ELSE = "{%% for m in messages %%}{%% if m.content == 'stop' %%}{%% %s %%}{%% endif %%}{{ m.content }}{%% else %%}ELSE{%% endfor %%}!"
 

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from maskprep.arrays import Bools, Floats, Ints, limits_of
+from maskprep.arrays import Bools, Floats, Ints, limits_of, positions
 
 IGNORED = -100
 """The label of a token that is not trained, as PyTorch's cross-entropy has it."""
@@ -85,13 +85,15 @@ class Labelled:
     """A finished sequence: ``input_ids`` and unshifted ``labels``, of one length, and the spans that tile them.
 
     ``weights``, of the same length, is how much each token counts in the loss, 0 where it is not trained; None where
-    every trained token counts 1.
+    every trained token counts 1. ``positions`` are the depths of the tokens of a tree (``dataset/trees.py``), None in
+    an ordinary sequence, where they are 0, 1, 2 …
     """
 
     input_ids: Ints
     labels: Ints
     spans: tuple[Span, ...]
     weights: Floats | None = None
+    positions: Ints | None = None
     batch: tuple[LabelledBatch, int] | None = field(default=None, init=False, repr=False, compare=False)
     """The batch that it was made of, and its number there, if any."""
 
@@ -112,7 +114,7 @@ class Labelled:
         return int((self.labels != IGNORED).sum())
 
     def beginning(self, size: int) -> Labelled:
-        """Return the first ``size`` tokens, with the spans that tile these."""
+        """Return the first ``size`` tokens of an ordinary sequence, with the spans that tile these."""
         spans = tuple(span._replace(end=min(span.end, size)) for span in self.spans if span.start < size)
         weights = None if self.weights is None else weights_or_none(self.weights[:size])
         return Labelled(self.input_ids[:size], self.labels[:size], spans, weights)
@@ -123,7 +125,8 @@ class LabelledBatch:
     """Labelled sequences end to end.
 
     Sequence ``i`` has the tokens ``limits[i]:limits[i + 1]`` and the spans ``span_limits[i]:span_limits[i + 1]``, whose
-    places count from its own beginning. ``weights`` is None where every trained token of all of them counts 1.
+    places count from its own beginning. ``weights`` is None where every trained token of all of them counts 1,
+    ``positions`` where none of them is a tree.
     """
 
     input_ids: Ints
@@ -132,6 +135,7 @@ class LabelledBatch:
     spans: SpanColumns
     span_limits: Ints
     weights: Floats | None = None
+    positions: Ints | None = None
 
     def __len__(self) -> int:
         """Return the number of sequences."""
@@ -146,6 +150,7 @@ class LabelledBatch:
             fill(made, "input_ids", self.input_ids[low:high])
             fill(made, "labels", self.labels[low:high])
             fill(made, "weights", None if self.weights is None else weights_or_none(self.weights[low:high]))
+            fill(made, "positions", None if self.positions is None else self.positions[low:high])
             fill(made, "batch", (self, number))
             yield made
 
@@ -163,6 +168,7 @@ class LabelledBatch:
             self.spans.between(low_span, high_span),
             self.span_limits[first : last + 1] - low_span,
             weights,
+            None if self.positions is None else self.positions[low:high],
         )
 
     @classmethod
@@ -174,6 +180,9 @@ class LabelledBatch:
         weights = None
         if any(batch.weights is not None for batch in batches):
             weights = np.concatenate([batch.all_weights() for batch in batches])
+        depths = None
+        if any(batch.positions is not None for batch in batches):
+            depths = np.concatenate([batch.all_positions() for batch in batches])
         return cls(
             _joined([batch.input_ids for batch in batches], np.int64),
             _joined([batch.labels for batch in batches], np.int64),
@@ -181,11 +190,16 @@ class LabelledBatch:
             SpanColumns.joined([batch.spans for batch in batches]),
             limits_of(_joined([np.diff(batch.span_limits) for batch in batches], np.int64)),
             weights,
+            depths,
         )
 
     def all_weights(self) -> Floats:
         """Return how much each token counts in the loss, whatever that is."""
         return (self.labels != IGNORED).astype(np.float32) if self.weights is None else self.weights
+
+    def all_positions(self) -> Ints:
+        """Return the depth of each token: how many it sees ahead of it in its own sequence."""
+        return positions(np.diff(self.limits)) if self.positions is None else self.positions
 
 
 def weights_or_none(weights: Floats) -> Floats | None:
@@ -211,7 +225,8 @@ def _runs(many: Sequence[Labelled]) -> Iterator[LabelledBatch]:
 
 def _alone(one: Labelled) -> LabelledBatch:
     limits, span_limits = (np.asarray([0, size], np.int64) for size in (len(one.input_ids), len(one.spans)))
-    return LabelledBatch(one.input_ids, one.labels, limits, SpanColumns.of(one.spans), span_limits, one.weights)
+    spans = SpanColumns.of(one.spans)
+    return LabelledBatch(one.input_ids, one.labels, limits, spans, span_limits, one.weights, one.positions)
 
 
 def _coded(names: Sequence[str]) -> tuple[Ints, tuple[str, ...]]:

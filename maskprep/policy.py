@@ -87,6 +87,7 @@ class History(StrEnum):
     """``history``: what to do where no single rendering trains every turn faithfully."""
 
     SPLIT = "split"
+    TREE = "tree"
     MASK = "mask"
     RENDERED = "rendered"
 

@@ -22,8 +22,7 @@ from maskprep.build.resume import Listing, Replay, unsurveyed
 from maskprep.build.run_chunks import engine_of, run
 from maskprep.build.worker import BuildTask, Counts, Worker, WorkerSetup, unwritable
 from maskprep.config import Config
-from maskprep.dataset.arrange import refuse_layout
-from maskprep.dataset.schema import Layout
+from maskprep.dataset.arrange import layout_before, refuse_layout
 from maskprep.engines import LocalEngine
 from maskprep.engines.job import Engine, Setup
 from maskprep.errors import BackendError, BuildInterrupt, RejectedError, UsageError
@@ -61,7 +60,7 @@ def build(config: Config, progress: Progress, write_page: PageWriter, *, overwri
     """
     if config.output is None:
         raise UsageError("output is missing: give --output, or set it in the configuration")
-    refuse_layout(config, Layout(packed=config.packing is not None))
+    refuse_layout(config, layout_before(config))
     spare_pandas()
     with destination(config) as goal:
         return _build(config, goal, progress, write_page, overwrite=overwrite)

@@ -16,7 +16,7 @@ from maskprep.build.commit import BuildReport, PageWriter, all_or_nothing, commi
 from maskprep.build.ignored import ignored_by_export
 from maskprep.build.manifest import fingerprint
 from maskprep.config import Config, load
-from maskprep.dataset.arrange import Staged, arrange_all, layout_of, refuse_layout, stage
+from maskprep.dataset.arrange import Staged, arrange_all, layout_before, layout_of, refuse_layout, stage
 from maskprep.dataset.files import Receipt
 from maskprep.dataset.open_build import damage_told, open_build
 from maskprep.dataset.output import OutputFolder
@@ -67,7 +67,7 @@ def export(options: ExportOptions, progress: Progress, write_page: PageWriter) -
     if config.packing is not None and longest > config.packing.length:
         msg = f"the longest document has {longest:,} tokens, more than packing.length {config.packing.length:,}"
         raise UsageError(msg, f"give at least {longest}, or build again with `overflow`: no document is cut here")
-    refuse_layout(config, Layout(packed=config.packing is not None))
+    refuse_layout(config, layout_before(config))
     output = OutputFolder(options.output, divided=config.split > 0, profile=PROFILES[config.profile])
     _keep_apart(data.root.resolve(), output.path.resolve())
     output.check(overwrite=options.overwrite)

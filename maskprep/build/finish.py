@@ -17,7 +17,7 @@ from maskprep.build.resume import Listing
 from maskprep.build.row_writer import Choice, Tallies
 from maskprep.build.unused import refuse_unused
 from maskprep.build.work_folder import WorkFolder
-from maskprep.dataset.arrange import Staged, arrange_all, in_split, layout_of
+from maskprep.dataset.arrange import Staged, arrange_all, in_split, layout_before, layout_of
 from maskprep.dataset.files import Receipt, write_empty
 from maskprep.dataset.output import OutputFolder
 from maskprep.dataset.schema import Layout
@@ -61,7 +61,8 @@ def close(inputs: Inputs, goal: Destination, listing: Listing, target: int, writ
     # A shard a chunk, as it lies there, where that makes shards of the usual size in the order that was asked for.
     plain = not (config.shuffle or config.packing or found.weighted) and output.profile.name == "hf"
     if plain and (listing.count == 1 or target == LARGEST):
-        receipts, layout = _adopted(found.shards, output, place), Layout()
+        layout = layout_before(config)
+        receipts = _adopted(found.shards, output, place, layout)
     else:
         receipts, layout = _arranged(found.shards, inputs, output, place)
     tokenizer = inputs.loaded.tokenizer
@@ -74,12 +75,14 @@ def close(inputs: Inputs, goal: Destination, listing: Listing, target: int, writ
     return commit(output, config, described, receipts, layout, viewer, write_page, goal.name)
 
 
-def _adopted(shards: Mapping[str, Sequence[Receipt]], output: OutputFolder, place: WorkFolder) -> list[Receipt]:
+def _adopted(
+    shards: Mapping[str, Sequence[Receipt]], output: OutputFolder, place: WorkFolder, layout: Layout
+) -> list[Receipt]:
     """Take the shards of the chunks as those of the data set."""
     receipts = []
     for split, own in shards.items():
         if not own:
-            receipts += in_split([write_empty(output.shards(split))], split)
+            receipts += in_split([write_empty(output.shards(split), layout)], split)
         named = [
             replace(receipt, file=f"data-{number:05d}-of-{len(own):05d}.arrow") for number, receipt in enumerate(own)
         ]

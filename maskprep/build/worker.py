@@ -23,6 +23,7 @@ from maskprep.examples.setup import Template, backend_named, policy_of, preparer
 from maskprep.examples.tally import DUPLICATE
 from maskprep.formats import Line, parse
 from maskprep.light_imports import spare_collector, spare_pandas
+from maskprep.policy import History
 from maskprep.sources.chunk import Chunk
 from maskprep.sources.duplicates import digest, packed, same
 from maskprep.tokenizer.backend import COMPARED
@@ -131,7 +132,10 @@ class Worker:
         preparer.begin(COMPARED if chunk.number == 0 else 0)
         read = chosen = 0
         with ExitStack() as files:
-            shards = {split: ShardWriter(_below(folder, split), task.config.shard_bytes) for split in task.splits}
+            trees = task.config.history == History.TREE
+            shards = {
+                split: ShardWriter(_below(folder, split), task.config.shard_bytes, trees=trees) for split in task.splits
+            }
             for shard in shards.values():
                 files.callback(shard.abandon)
             ledgers = Ledgers(*(files.enter_context((folder / name).open("w", encoding="ascii")) for name in _LEDGERS))

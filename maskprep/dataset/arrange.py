@@ -36,7 +36,7 @@ from maskprep.dataset.profiles import PROFILES
 from maskprep.dataset.schema import Layout, with_weights
 from maskprep.dataset.stored import StoredShard, read_stream
 from maskprep.errors import UsageError
-from maskprep.policy import Strategy
+from maskprep.policy import History, Strategy
 
 
 def shuffled(rows: int, seed: int) -> Ints:
@@ -55,7 +55,8 @@ class Staged:
 
     def __init__(self, batches: Sequence[Any]) -> None:
         """Take record batches of documents. Where some documents have weights, all get them."""
-        self.layout = Layout(weighted=any("loss_weights" in batch.schema.names for batch in batches))
+        told = [Layout.told(batch.schema.names) for batch in batches]
+        self.layout = Layout(any(each.weighted for each in told), trees=any(each.trees for each in told))
         self._batches: list[Any] = [batch for batch in batches if batch.num_rows]
         if self.layout.weighted:
             self.weigh()
@@ -100,12 +101,12 @@ class Staged:
 
     def weigh(self) -> None:
         """Give every token a weight, as the rows of another split of the data set have."""
-        self.layout = Layout(weighted=True)
+        self.layout = replace(self.layout, weighted=True)
         self._batches = [with_weights(batch) for batch in self._batches]
 
     def empty(self, *, packed: bool) -> Any:
         """Return a record batch without rows."""
-        return pa.RecordBatch.from_pylist([], schema=Layout(self.layout.weighted, packed).schema)
+        return pa.RecordBatch.from_pylist([], schema=replace(self.layout, packed=packed).schema)
 
     def take(self, numbers: Ints) -> Any:
         """Return the rows ``numbers``, in this order, as one record batch."""
@@ -177,12 +178,21 @@ def refuse_layout(config: Config, layout: Layout) -> None:
     """Raise ``UsageError`` where the trainer cannot have rows of this layout."""
     reason = PROFILES[config.profile].refuses(layout)
     if reason is not None:
-        raise UsageError(reason, "choose another `profile`, or another `packing` (--set packing=null: none)")
+        raise UsageError(reason, _NO_TREES if layout.trees else _NO_PACKING)
+
+
+_NO_TREES = "take --history split (the same tokens, many times over), or mask (fewer of them); or the profile hf"
+_NO_PACKING = "choose another `profile`, or another `packing` (--set packing=null: none)"
 
 
 def layout_of(waiting: Iterable[Staged], config: Config) -> Layout:
     """Return which columns the rows of all splits are to have."""
-    return Layout(any(rows.layout.weighted for rows in waiting), config.packing is not None)
+    return replace(layout_before(config), weighted=any(rows.layout.weighted for rows in waiting))
+
+
+def layout_before(config: Config) -> Layout:
+    """Return which columns rows are to have, as far as that is known before any row is."""
+    return Layout(packed=config.packing is not None, trees=config.history == History.TREE)
 
 
 def arrange_all(

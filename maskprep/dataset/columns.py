@@ -13,6 +13,7 @@ import pyarrow as pa
 
 from maskprep.arrays import Bools, Ints, positions
 from maskprep.dataset.profiles.arrays import inner
+from maskprep.dataset.schema import VISIBLE
 from maskprep.dataset.stored import StoredShard, one_a_row
 from maskprep.errors import BuildError
 from maskprep.labelled import SpanColumns
@@ -25,7 +26,7 @@ class Columns:
     """A batch of rows. Row ``i`` holds ``ids[id_edges[i]:id_edges[i + 1]]``, and so on for labels and spans.
 
     ``restarts`` tells of each row whether its ``position_ids``, where it stands among others in a packed one, count
-    from 0.
+    from 0; where rows may be trees, ``positions`` and ``until`` are those of its tokens.
     """
 
     ids: Ints
@@ -39,6 +40,8 @@ class Columns:
     sequences: Ints
     weights: npt.NDArray[np.float32] | None
     restarts: Bools
+    positions: Ints | None
+    until: Ints | None
     _batch: Any
 
     def __len__(self) -> int:
@@ -76,7 +79,7 @@ def ends_whole(path: Path) -> bool:
 
 def _restarts(batch: Any, documents: Any) -> Bools:
     """Tell of each document whether its position ids in the packed rows of ``batch`` count from 0."""
-    if "position_ids" not in batch.schema.names:
+    if "position_ids" not in batch.schema.names or VISIBLE in batch.schema.names:
         return np.ones(documents.num_rows, np.bool_)
     found, found_edges = _flat(batch.column("position_ids"))
     _, row_edges = _flat(batch.column("input_ids"))
@@ -108,8 +111,19 @@ def _columns(batch: Any, restarts: Bools) -> Columns:
         _numbers(origin.field("sequence")),
         _weights(batch),
         restarts,
+        _tree(batch, "position_ids", id_edges),
+        _tree(batch, VISIBLE, id_edges),
         batch,
     )
+
+
+def _tree(batch: Any, name: str, id_edges: Ints) -> Ints | None:
+    if VISIBLE not in batch.schema.names:
+        return None
+    values, edges = _flat(batch.column(name))
+    if not np.array_equal(edges, id_edges):
+        raise BuildError(f"holds rows with another number of {name} than of input_ids")
+    return values
 
 
 def _weights(batch: Any) -> npt.NDArray[np.float32] | None:

@@ -12,7 +12,7 @@ from typing import Any
 import pyarrow as pa
 
 from maskprep.conversation import Where
-from maskprep.dataset.schema import ShardRow, to_batch
+from maskprep.dataset.schema import Layout, ShardRow, to_batch
 from maskprep.labelled import IGNORED
 from maskprep.storage.atomic import rename
 
@@ -85,9 +85,9 @@ class ShardWriter:
     ``weighted`` tells whether any row has them.
     """
 
-    def __init__(self, folder: Path, shard_bytes: int) -> None:
-        """Write into ``folder``, which exists."""
-        self._folder, self._shard_bytes = folder, shard_bytes
+    def __init__(self, folder: Path, shard_bytes: int, *, trees: bool = False) -> None:
+        """Write into ``folder``, which exists; ``trees``: rows may be trees, and have the columns of such."""
+        self._folder, self._shard_bytes, self._trees = folder, shard_bytes, trees
         self._receipts: list[Receipt] = []
         self._waiting: list[ShardRow] = []
         self._waiting_tokens = 0
@@ -110,7 +110,7 @@ class ShardWriter:
         """Close the last shard, and return a receipt for each shard, under the name that it has so far."""
         self._flush()
         if not self._receipts and self._file is None:
-            self._put(to_batch([]), None, None)
+            self._put(to_batch([], trees=self._trees), None, None)
         self._end()
         return self._receipts
 
@@ -122,7 +122,7 @@ class ShardWriter:
     def _flush(self) -> None:
         if self._waiting:
             rows, self._waiting, self._waiting_tokens = self._waiting, [], 0
-            self._put(to_batch(rows), rows[0].where, rows[-1].where)
+            self._put(to_batch(rows, trees=self._trees), rows[0].where, rows[-1].where)
 
     def _put(self, batch: Any, first: Where | None, last: Where | None) -> None:
         """Write a record batch to the open shard, and close that once it is large enough."""
@@ -162,9 +162,9 @@ def staged_name(number: int) -> str:
     return f"staged-{number:05d}.arrow.partial"
 
 
-def write_empty(folder: Path) -> Receipt:
+def write_empty(folder: Path, layout: Layout) -> Receipt:
     """Write the only shard of a split without rows."""
-    writer = ShardWriter(folder, 1)
+    writer = ShardWriter(folder, 1, trees=layout.trees)
     [receipt] = writer.close()
     name = "data-00000-of-00001.arrow"
     rename({folder / receipt.file: folder / name})

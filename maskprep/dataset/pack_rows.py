@@ -5,10 +5,12 @@ input_ids      [a b c d e f g] [h i]
 position_ids   [0 1 2 3 0 1 2] [0 1]            models see by the restart where a document begins
 seq_lengths    [4 3] [2]
 labels         the first of each document is -100: what stands before it is not its prompt
+visible_until  counts from the row's first token, where documents may be trees: no token is seen behind its document
 """
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -16,7 +18,7 @@ import pyarrow as pa
 
 from maskprep.arrays import Ints, positions
 from maskprep.dataset.profiles.arrays import flat, inner, lists
-from maskprep.dataset.schema import Layout
+from maskprep.dataset.schema import VISIBLE, Layout
 from maskprep.labelled import IGNORED
 
 
@@ -27,7 +29,7 @@ def packed_batch(documents: Any, counts: Ints) -> Any:
         documents: a record batch of one document a row, none of them empty, in the order in which they are packed.
         counts: how many of them each packed row takes, in order (int64); they add up to the documents.
     """
-    weighted = "loss_weights" in documents.schema.names
+    single = Layout.told(documents.schema.names)
     ids, edges = flat(documents.column("input_ids"))
     labels, _ = flat(documents.column("labels"))
     lengths = np.diff(edges)
@@ -40,7 +42,7 @@ def packed_batch(documents: Any, counts: Ints) -> Any:
     shift = edges[:-1] - np.repeat(tokens[:-1], counts)
     number = np.arange(len(lengths)) - np.repeat(firsts[:-1], counts)
     each = np.diff(span_edges)
-    layout = Layout(weighted=weighted, packed=True)
+    layout = replace(single, packed=True)
     kind = layout.schema.field("spans").type.value_type
     moved = {name: held.field(name).to_numpy() + np.repeat(shift, each) for name in ("start", "end")}
     fields = [
@@ -53,12 +55,13 @@ def packed_batch(documents: Any, counts: Ints) -> Any:
     columns = [
         lists(ids, tokens),
         lists(labels, tokens),
-        lists(positions(lengths), tokens),
+        lists(flat(documents.column("position_ids"))[0] if layout.trees else positions(lengths), tokens),
         lists(lengths, firsts),
+        *([lists(flat(documents.column(VISIBLE))[0] + np.repeat(shift, lengths), tokens)] if layout.trees else []),
         pa.ListArray.from_arrays(_edges(span_edges[firsts]), pa.StructArray.from_arrays(fields, fields=list(kind))),
         pa.ListArray.from_arrays(_edges(firsts), documents.column("origin")),
     ]
-    if weighted:
+    if layout.weighted:
         weights, _ = flat(documents.column("loss_weights"))
         weights = weights.copy()
         weights[edges[:-1]] = 0
@@ -76,7 +79,7 @@ def unpacked_batch(packed: Any) -> Any:
     Raises:
         ValueError: the documents of a row do not make up the row.
     """
-    weighted = "loss_weights" in packed.schema.names
+    layout = replace(Layout.told(packed.schema.names), packed=False)
     ids, tokens = flat(packed.column("input_ids"))
     lengths, firsts = flat(packed.column("seq_lengths"))
     edges = np.concatenate(([0], np.cumsum(lengths, dtype=np.int64)))
@@ -88,8 +91,8 @@ def unpacked_batch(packed: Any) -> Any:
     owner = held.field("document").to_numpy() + np.repeat(firsts[:-1], np.diff(span_edges))
     if (np.diff(owner) < 0).any() or (len(owner) and not 0 <= owner[0] <= owner[-1] < len(lengths)):
         raise ValueError("its spans are not in the order of its documents")
-    shift = (edges[:-1] - np.repeat(tokens[:-1], np.diff(firsts)))[owner]
-    layout = Layout(weighted=weighted)
+    shifts = edges[:-1] - np.repeat(tokens[:-1], np.diff(firsts))
+    shift = shifts[owner]
     kind = layout.schema.field("spans").type.value_type
     fields = [
         *(held.field(name) for name in ("role", "part", "message")),
@@ -100,12 +103,14 @@ def unpacked_batch(packed: Any) -> Any:
     columns = [
         lists(ids, edges),
         lists(flat(packed.column("labels"))[0], edges),
+        *([lists(flat(packed.column("position_ids"))[0], edges)] if layout.trees else []),
+        *([lists(flat(packed.column(VISIBLE))[0] - np.repeat(shifts, lengths), edges)] if layout.trees else []),
         pa.ListArray.from_arrays(
             _edges(np.searchsorted(owner, np.arange(len(lengths) + 1))),
             pa.StructArray.from_arrays(fields, fields=list(kind)),
         ),
         origins,
     ]
-    if weighted:
+    if layout.weighted:
         columns.append(pa.ListArray.from_arrays(_edges(edges), pa.array(flat(packed.column("loss_weights"))[0])))
     return pa.RecordBatch.from_arrays(columns, schema=layout.schema)

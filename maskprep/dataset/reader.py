@@ -16,7 +16,7 @@ import pyarrow as pa
 from maskprep.conversation import Where
 from maskprep.dataset.inside import check_inside
 from maskprep.dataset.names import MARKS, SPLITS
-from maskprep.dataset.schema import ShardRow
+from maskprep.dataset.schema import VISIBLE, ShardRow
 from maskprep.dataset.stored import profile_of, stored_shards
 from maskprep.errors import BuildError, UsageError
 from maskprep.labelled import IGNORED, Labelled, Span
@@ -70,7 +70,8 @@ class StoredDataSet:
         ids, labels = (_flat(record[name]).astype(np.int64) for name in ("input_ids", "labels"))
         weights = _flat(record["loss_weights"]) if "loss_weights" in record.column_names else None
         origin = record["origin"][0].as_py()
-        labelled = Labelled(ids, labels, tuple(spans), weights)
+        positions = _flat(record["position_ids"]).astype(np.int64) if VISIBLE in record.column_names else None
+        labelled = Labelled(ids, labels, tuple(spans), weights, positions)
         return ShardRow(labelled, Where(origin["file"], origin["line"], -1), origin["sequence"])
 
     def place(self, number: int) -> tuple[int, int] | None:

@@ -8,7 +8,9 @@ from dataclasses import dataclass
 import numpy as np
 import pyarrow as pa
 
+from maskprep.arrays import Kinds
 from maskprep.conversation import Where
+from maskprep.dataset.trees import visible_in_batch
 from maskprep.labelled import IGNORED, Labelled, LabelledBatch, SpanColumns
 
 _IDS = pa.list_(pa.int32())
@@ -17,31 +19,44 @@ _PLACE = [("start", pa.int32()), ("end", pa.int32()), ("trained", pa.bool_())]
 _ORIGIN = pa.struct([("file", pa.string()), ("line", pa.int64()), ("sequence", pa.int32())])
 _WEIGHTS = pa.field("loss_weights", pa.list_(pa.float32()))
 
+VISIBLE = "visible_until"
+"""The column that only trees have (``dataset/trees.py``)."""
+
 
 @dataclass(frozen=True, slots=True)
 class Layout:
-    """Which columns rows have. ``weighted``: a weight for each token; ``packed``: several documents a row."""
+    """Which columns rows have.
+
+    ``weighted``: a weight for each token; ``packed``: several documents a row; ``trees``: rows may be trees, and tell
+    of each token how deep it is, and until where it is seen.
+    """
 
     weighted: bool = False
     packed: bool = False
+    trees: bool = False
 
     @property
     def schema(self) -> pa.Schema:
         """The Arrow schema of every shard with these columns."""
-        if self.packed:
-            spans = pa.struct([("document", pa.int32()), *_KIND, *_PLACE])
-            fields = [("input_ids", _IDS), ("labels", _IDS), ("position_ids", _IDS), ("seq_lengths", _IDS)]
-            schema = pa.schema([*fields, ("spans", pa.list_(spans)), ("origin", pa.list_(_ORIGIN))])
-        else:
-            spans = pa.struct([*_KIND, *_PLACE])
-            schema = pa.schema([("input_ids", _IDS), ("labels", _IDS), ("spans", pa.list_(spans)), ("origin", _ORIGIN)])
+        names = ["input_ids", "labels"]
+        names += ["position_ids"] if self.packed or self.trees else []
+        names += ["seq_lengths"] if self.packed else []
+        names += [VISIBLE] if self.trees else []
+        spans = pa.struct([*([("document", pa.int32())] if self.packed else []), *_KIND, *_PLACE])
+        origin = pa.list_(_ORIGIN) if self.packed else _ORIGIN
+        schema = pa.schema([*((name, _IDS) for name in names), ("spans", pa.list_(spans)), ("origin", origin)])
         return schema.append(_WEIGHTS) if self.weighted else schema
 
     @classmethod
     def of(cls, schema: pa.Schema) -> Layout | None:
         """Return the layout of a shard's schema, None where it is none that maskprep writes."""
-        layout = cls("loss_weights" in schema.names, "seq_lengths" in schema.names)
+        layout = cls.told(schema.names)
         return layout if schema.equals(layout.schema) else None
+
+    @classmethod
+    def told(cls, names: Sequence[str]) -> Layout:
+        """Return the layout that the names of columns speak of."""
+        return cls(_WEIGHTS.name in names, "seq_lengths" in names, VISIBLE in names)
 
 
 SCHEMA = Layout().schema
@@ -57,13 +72,14 @@ class ShardRow:
     sequence: int
 
 
-def to_batch(rows: Sequence[ShardRow]) -> pa.RecordBatch:
-    """Return the rows as one record batch, which has weights where any of the rows has."""
+def to_batch(rows: Sequence[ShardRow], *, trees: bool = False) -> pa.RecordBatch:
+    """Return the rows as one record batch, which has weights where any of the rows has, and ``trees`` where asked."""
     labelled = LabelledBatch.of([row.labelled for row in rows])
     tokens = pa.array(labelled.limits.astype(np.int32))
     columns = [
         pa.ListArray.from_arrays(tokens, pa.array(labelled.input_ids.astype(np.int32))),
         pa.ListArray.from_arrays(tokens, pa.array(labelled.labels.astype(np.int32))),
+        *(pa.ListArray.from_arrays(tokens, pa.array(column)) for column in _tree_columns(labelled, trees=trees)),
         pa.ListArray.from_arrays(pa.array(labelled.span_limits.astype(np.int32)), _span_array(labelled.spans)),
         pa.StructArray.from_arrays(
             [
@@ -76,7 +92,15 @@ def to_batch(rows: Sequence[ShardRow]) -> pa.RecordBatch:
     ]
     if labelled.weights is not None:
         columns.append(pa.ListArray.from_arrays(tokens, pa.array(labelled.weights)))
-    return pa.RecordBatch.from_arrays(columns, schema=Layout(weighted=labelled.weights is not None).schema)
+    layout = Layout(weighted=labelled.weights is not None, trees=trees)
+    return pa.RecordBatch.from_arrays(columns, schema=layout.schema)
+
+
+def _tree_columns(labelled: LabelledBatch, *, trees: bool) -> list[Kinds]:
+    if not trees:
+        return []
+    depths = labelled.all_positions()
+    return [column.astype(np.int32) for column in (depths, visible_in_batch(depths, labelled.limits))]
 
 
 def with_weights(batch: pa.RecordBatch) -> pa.RecordBatch:

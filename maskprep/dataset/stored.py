@@ -152,7 +152,7 @@ def _parquet(path: Path) -> Iterator[Any]:
 
 
 def _difference(schema: Any) -> str:
-    wanted = Layout("loss_weights" in schema.names, "seq_lengths" in schema.names).schema
+    wanted = Layout.told(schema.names).schema
     missing, foreign = set(wanted.names) - set(schema.names), set(schema.names) - set(wanted.names)
     shared = set(wanted.names) & set(schema.names)
     other = [name for name in shared if schema.field(name).type != wanted.field(name).type]

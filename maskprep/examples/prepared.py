@@ -20,6 +20,8 @@ class PreparedSequence:
     ``unfaithful`` counts the trained tokens of turns whose context is not the server's (``history: rendered``).
     ``kept`` are the indices of the messages that it was rendered from, None where none was left out; the spans name
     messages as they are numbered in the whole conversation, once it is adapted. ``cut`` tells that its end was cut off.
+    ``branches`` are the sequences that a tree was made of; the other fields but ``labelled`` and ``unfaithful`` are
+    those of the first of them.
     """
 
     labelled: Labelled
@@ -27,6 +29,7 @@ class PreparedSequence:
     unfaithful: int
     kept: tuple[int, ...] | None = None
     cut: bool = False
+    branches: tuple[PreparedSequence, ...] = ()
 
     @classmethod
     def of(cls, labelled: Labelled, sequence: TrainingSequence) -> PreparedSequence | None:

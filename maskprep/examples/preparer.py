@@ -26,6 +26,7 @@ from maskprep.examples.prepared import Prepared, PreparedRow, PreparedSequence
 from maskprep.examples.proofs import LONG, Proofs, ReadyTemplate
 from maskprep.examples.sequences import Draft, Located, SequenceBuilder, drafts
 from maskprep.examples.transformers_check import try_out
+from maskprep.examples.trees import apart_of, written
 from maskprep.formats import Line, parse
 from maskprep.policy import AuditMode, Control, History, Policy
 from maskprep.sources.duplicates import digest
@@ -189,15 +190,16 @@ class Preparer:
     ) -> list[PreparedRow]:
         """Make labelled sequences of the rows that were proved, under one way of treating history; return all rows."""
         waiting = [(row, row.proved) for row in rows if row.proved is not None]
-        together = self._together([proved for _, proved in waiting], history)
+        apart = apart_of(history)
+        together = self._together([proved for _, proved in waiting], apart)
         for (row, proved), made in zip(waiting, together, strict=True):
             try:
                 if made is None:
                     begin(row.line)
                     row.made = self.finish(proved, history)
                 else:
-                    self.audit.check(proved, made, history, single=False)
-                    row.made = made
+                    self.audit.check(proved, made, apart, single=False)
+                    row.made = written(made, history, self.policy.max_length)
             except Exception as error:  # noqa: BLE001 - as above
                 row.fail(error)
         return rows
@@ -215,17 +217,18 @@ class Preparer:
 
     def finish(self, proved: Proved, history: History) -> Prepared:
         """Make labelled sequences that fit of one proved conversation, by itself. Raises ``RowError``."""
-        prepared = self._sequences(proved, history)
+        apart = apart_of(history)
+        prepared = self._sequences(proved, apart)
         if len(proved.whole) > LONG:
             self.encoder.begin()
 
         def make(conversation: Conversation, wanted: Collection[int]) -> Prepared:
-            return self._sequences(self.prove(conversation, wanted), history)
+            return self._sequences(self.prove(conversation, wanted), apart)
 
         if self.policy.max_length is not None:
             prepared = fit(proved.conversation, prepared, self.policy.max_length, self.policy.overflow, make)
-        self.audit.check(proved, prepared, history, single=True)
-        return prepared
+        self.audit.check(proved, prepared, apart, single=True)
+        return written(prepared, history, self.policy.max_length)
 
     def _together(self, many: Sequence[Proved], history: History) -> list[Prepared | None]:
         """Make sequences of several conversations at once, None for each that is to be finished by itself."""

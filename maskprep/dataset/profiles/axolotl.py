@@ -20,7 +20,7 @@ class Axolotl(Masked):
 
     def refuses(self, layout: RowLayout) -> str | None:
         """Return why packed rows, or rows with weights, cannot be handed over; None for any others."""
-        if layout.packed:
+        if layout.packed and not layout.trees:
             return (
                 "Axolotl packs by itself and takes a packed row for one document, whose parts would see each other: "
                 "leave out packing here, and set sample_packing: true there"

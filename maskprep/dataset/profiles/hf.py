@@ -35,6 +35,7 @@ class HuggingFace(Profile):
     container: ClassVar[Container] = "arrow"
     language: ClassVar[Literal["python", "yaml", "bash"]] = "python"
     companion: ClassVar[bool] = False
+    trees: ClassVar[bool] = True
 
     def refuses(self, layout: RowLayout) -> None:
         """Return None: this trainer takes rows of every layout."""

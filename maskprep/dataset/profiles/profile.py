@@ -30,6 +30,10 @@ class RowLayout(Protocol):
         """Whether a row is several documents."""
 
     @property
+    def trees(self) -> bool:
+        """Whether a row may be a tree, in which a token sees its own branch alone."""
+
+    @property
     def schema(self) -> Any:
         """The Arrow schema."""
 
@@ -47,6 +51,10 @@ class _BatchLayout:
     @property
     def packed(self) -> bool:
         return "seq_lengths" in self.schema.names
+
+    @property
+    def trees(self) -> bool:
+        return "visible_until" in self.schema.names
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,7 +92,8 @@ class Profile(ABC):
     """What one trainer reads, and the settings that it needs.
 
     ``title`` is what people call it, ``language`` that of its settings. ``one_file``: all rows of a split go into one
-    file. ``companion``: something of a row is left over that the trainer cannot have in its way.
+    file. ``companion``: something of a row is left over that the trainer cannot have in its way. ``trees``: the trainer
+    takes a mask that says which token sees which.
     """
 
     name: ClassVar[ProfileName]
@@ -93,9 +102,15 @@ class Profile(ABC):
     language: ClassVar[Literal["python", "yaml", "bash"]]
     one_file: ClassVar[bool] = False
     companion: ClassVar[bool] = True
+    trees: ClassVar[bool] = False
 
     def refuses(self, layout: RowLayout) -> str | None:
         """Return why rows of this layout cannot be handed over, and what to do instead; None where they can."""
+        if layout.trees and not self.trees:
+            return (
+                f"{self.title} makes its attention mask itself, and has none in which a token sees its own branch of "
+                "a tree alone"
+            )
         if layout.weighted:
             return (
                 f"{self.title} cannot weigh tokens: its loss would be the plain mean. Weights of 0 and 1 alone become "

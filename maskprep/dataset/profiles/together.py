@@ -21,7 +21,7 @@ class Together(Masked):
 
     def refuses(self, layout: RowLayout) -> str | None:
         """Return why packed rows, or rows with weights, cannot be handed over; None for any others."""
-        if layout.packed:
+        if layout.packed and not layout.trees:
             return "Together takes a packed row for one document, whose parts would see each other: leave out packing"
         return super().refuses(layout)
 

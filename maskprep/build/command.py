@@ -23,6 +23,7 @@ from maskprep.build.run_chunks import engine_of, run
 from maskprep.build.worker import BuildTask, Counts, Worker, WorkerSetup, unwritable
 from maskprep.config import Config
 from maskprep.dataset.arrange import layout_before, refuse_layout
+from maskprep.dataset.profiles import PROFILES
 from maskprep.engines import LocalEngine
 from maskprep.engines.job import Engine, Setup
 from maskprep.errors import BackendError, BuildInterrupt, RejectedError, UsageError
@@ -140,7 +141,8 @@ class _Running:
                         if count >= SAMPLE_ROWS or size >= SAMPLE_BYTES:
                             return
 
-        check_expansion(first(), self.inputs.preparer, self.inputs.config.max_expansion)
+        config = self.inputs.config
+        check_expansion(first(), self.inputs.preparer, config.max_expansion, PROFILES[config.profile])
         return chain(seen, chunks)
 
     def _work(self, chunks: Iterator[Chunk], listing: Listing) -> None:

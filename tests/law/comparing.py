@@ -58,14 +58,13 @@ def preparers(loaded, template, variables=None):
 
 def compare(preparer, history, conversation, reference):
     """Return the verdict on one conversation under one way of treating history."""
-    trees = None
+    prepared = None
     try:
         prepared = preparer.prepare(conversation)
         ours = [
             (made.sequence.text.text, made.labelled.input_ids.tolist(), made.labelled.labels.tolist())
             for made in prepared.sequences
         ]
-        trees = written([prepared], History.TREE, None)[0].sequences if history == "split" else None
     except RowError as error:
         ours = error
     try:
@@ -87,13 +86,14 @@ def compare(preparer, history, conversation, reference):
     if isinstance(theirs, Refused):
         return Verdict("differs", "", f"the law refuses: {theirs}; maskprep: {_shown(ours)}")
     if ours == theirs:
-        fault = "" if trees is None else _tree_fault([made.labelled for made in trees], theirs)
-        return Verdict("differs", "", fault) if fault else Verdict("equal")
+        told = _tree_fault(prepared, theirs) if history == "split" else ""
+        return Verdict("differs", "", told) if told else Verdict("equal")
     return Verdict("differs", "", f"maskprep: {_shown(ours)}; the law: {_shown(theirs)}")
 
 
-def _tree_fault(trees, sequences):
+def _tree_fault(prepared, sequences):
     """Tell what is wrong with trees of the law's sequences: each trained token once, in its own context."""
+    trees = [made.labelled for made in written([prepared], History.TREE, None)[0].sequences]
     told = [
         fault(tree.input_ids, tree.labels, tree.positions, visible_until(tree.positions))
         for tree in trees

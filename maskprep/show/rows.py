@@ -13,7 +13,7 @@ from maskprep.inspect.command import InspectReport
 from maskprep.inspect.views import RejectView, RowView, TokenView
 from maskprep.show.marks import CLOSE, MARKS, OPEN, SPLIT, pieces, token_text
 from maskprep.show.rejected import show_reject
-from maskprep.show.tables import add_row, line, make_table
+from maskprep.show.tables import add_row, count, line, make_table
 
 FOLDED = 60  # masked tokens that are shown in full; of longer stretches, half of these at either end
 _BAR = "│  "
@@ -91,7 +91,7 @@ def _title(view: RowView, number: int) -> str:
     messages = ", ".join(f"messages[{message}]" for message in dict.fromkeys(trained))
     return (
         f"branch {number + 1} of {len(view.branches)}, instead of what follows token {branch.on:,} "
-        f"(branch {branch.parent + 1}): {branch.end - branch.start - 1:,} tokens, {len(trained):,} trained"
+        f"(branch {branch.parent + 1}): {count(branch.end - branch.start - 1, 'token')}, {len(trained):,} trained"
         + (f", of {messages}" if messages else "")
     )
 

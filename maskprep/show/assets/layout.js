@@ -75,8 +75,11 @@ function cutsOf(record) {
   for (let run = 0; run < record.r.length; run += 2) {
     const kind = page.kinds[record.r[run + 1]];
     if (branches.get(token)) {
-      cuts.set(token, { ...kind, branch: branches.get(token) });
-      current = kind.message;
+      // The copy with which a branch opens stands in the block of what follows it.
+      const after = page.kinds[record.r[run + 3]];
+      const named = record.r[run] === 1 && !branches.has(token + 1) && after ? after : kind;
+      cuts.set(token, { ...named, branch: branches.get(token) });
+      current = named.message;
       loose = token + record.r[run];
       stopped = kind.part === "stop";
     } else if (kind.message >= 0) {

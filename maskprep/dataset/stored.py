@@ -126,13 +126,14 @@ def read_stream(path: Path) -> Iterator[Any]:
     try:
         with pa.memory_map(str(path)) as source:
             stream = pa.ipc.open_stream(source)
+            schema = pa.schema(zip(stream.schema.names, stream.schema.types, strict=True))  # fails where a name is no text
             none = True
             for batch in stream:
                 none = False
                 yield batch
             if none:
-                yield pa.RecordBatch.from_pylist([], schema=stream.schema)
-    except (OSError, pa.ArrowException) as error:
+                yield pa.RecordBatch.from_pylist([], schema=schema)
+    except (OSError, UnicodeDecodeError, pa.ArrowException) as error:
         raise BuildError(f"cannot be read as an Arrow stream: {str(error).splitlines()[0]}") from error
 
 

@@ -220,6 +220,8 @@ def _frame_of(thread: int) -> FrameType | None:
                 gc.enable()
 
 
+_DEEP = 4  # frames: a guard calls no deeper
+
 _OURS = frozenset(
     each.__code__
     for each in (
@@ -234,5 +236,11 @@ _OURS = frozenset(
 
 
 def _is_ours(frame: FrameType | None) -> bool:
-    """Tell whether a guard begins or ends there: if that were interrupted, it would never be over."""
-    return frame is not None and frame.f_code in _OURS
+    """Tell whether a guard begins or ends there, or in what it calls: interrupted, it would never be over."""
+    for _ in range(_DEEP):
+        if frame is None:
+            return False
+        if frame.f_code in _OURS:
+            return True
+        frame = frame.f_back
+    return False

@@ -90,7 +90,7 @@ def _build(
         if STDIN in inputs.sources:
             raise  # it cannot be read again
         # What it encoded, if anything, must not be kept, and nobody knows how much of it is wrong: all is done again.
-        inputs = inputs.encoding_with(TransformersBackend(inputs.loaded.tokenizer, f"begun again: {error}"))
+        inputs = inputs.encoding_with(TransformersBackend(inputs.loaded.tokenizer, f"begun again: {error.message}"))
         progress.start("", total)
         report = replace(running, inputs=inputs).build(write_page, resume=False)
     workers = engine.workers if isinstance(engine, LocalEngine) else None

@@ -232,14 +232,16 @@ class Preparer:
 
     def _together(self, many: Sequence[Proved], history: History) -> list[Prepared | None]:
         """Make sequences of several conversations at once, None for each that is to be finished by itself."""
-        if len(many) <= 1:
-            return [None] * len(many)
+        if not many:
+            return []
         try:
             return self.finish_together(many, history)
         except MaskprepError:
             raise  # of no row: a fast tokenizer differs
         except Exception:  # noqa: BLE001 - one of them is at fault: it meets that again when it is alone
             half = len(many) // 2
+            if not half:
+                return [None]
             return [*self._together(many[:half], history), *self._together(many[half:], history)]
 
     def finish_together(self, many: Sequence[Proved], history: History) -> list[Prepared | None]:

@@ -148,7 +148,9 @@ class Masker:
             whole.data_report = {name: part.data_report for name, part in parts.items()}
             return whole
         if isinstance(dataset, IterableDataset):
-            return map_stream(self._rows, dataset, options)
+            mapped, growing = map_stream(self._rows, dataset, options)
+            mapped.data_report = growing
+            return mapped
         if not isinstance(dataset, Dataset):
             msg = f"a data set of the library datasets is needed, not {type(dataset).__name__}"
             raise UsageError(msg, "give many or stream any iterable of rows")

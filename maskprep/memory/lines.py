@@ -23,7 +23,7 @@ def lines_of(rows: Iterable[Any], max_bytes: int) -> Iterator[Line]:
     for number, row in enumerate(rows, 1):
         where = Where(NAME, number, -1)
         if not isinstance(row, Mapping):
-            fault = RowError("no-messages", f"a row must be a mapping, not {type(row).__name__}", _HINT)
+            fault = RowError("not-an-object", f"a row must be a mapping, not {type(row).__name__}", _HINT)
             yield Line(where, b"", fault)
             continue
         try:

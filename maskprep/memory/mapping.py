@@ -14,7 +14,7 @@ import hashlib
 import json
 import shutil
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
@@ -77,24 +77,25 @@ def map_dataset(masker: RowMasker, dataset: Any, options: MapOptions) -> tuple[A
         shutil.rmtree(folder, ignore_errors=True)
 
 
-def map_stream(masker: RowMasker, dataset: Any, options: MapOptions) -> Any:
-    """Return a ``datasets.IterableDataset`` that maps another one as it is iterated, with a report that grows."""
+def map_stream(masker: RowMasker, dataset: Any, options: MapOptions) -> tuple[Any, StreamReport]:
+    """Return a ``datasets.IterableDataset`` that maps another one as it is iterated, and a report that grows."""
     from datasets import Features  # noqa: PLC0415 - as above
 
     schema = _columns(to_batch([], trees=masker.makes_trees), spans=options.spans).schema
     names = dataset.column_names or list(next(iter(dataset), {}))
+    function = StreamMap(masker, options.spans)
     mapped = dataset.with_format("arrow").map(
-        StreamMap(masker, options.spans),
+        function,
         batched=True,
         batch_size=_ROWS,
         remove_columns=names,
         features=Features.from_arrow_schema(schema),
     )
-    return mapped.with_format(None)
+    return mapped.with_format(None), StreamReport(function)
 
 
 class StreamMap:
-    """Maps the tables of a stream, one after the other; ``report`` tells of the rows so far, in this process."""
+    """Maps the tables of a stream, one after the other; ``tally`` counts the rows so far, in this process."""
 
     def __init__(self, masker: RowMasker, spans: bool) -> None:  # noqa: FBT001 - a field
         self.masker, self.spans, self.tally, self._rows = masker, spans, Tally(), 0
@@ -110,10 +111,24 @@ class StreamMap:
             raise UsageError(msg, "map a Dataset, not a stream, or take the weights out (columns, ignore)")
         return pa.Table.from_batches([_columns(batch, spans=self.spans)])
 
-    @property
-    def report(self) -> dict[str, Any]:
-        """The counts of the rows so far, as JSON types."""
-        return self.tally.facts()
+
+class StreamReport(Mapping[str, Any]):
+    """The counts of the rows of a stream so far, as JSON types by name."""
+
+    def __init__(self, function: StreamMap) -> None:
+        self._function = function
+
+    def __getitem__(self, name: str) -> Any:
+        """Return what was counted under a name."""
+        return self._function.tally.facts()[name]
+
+    def __iter__(self) -> Iterator[str]:
+        """Yield the names."""
+        return iter(self._function.tally.facts())
+
+    def __len__(self) -> int:
+        """Return how many names there are."""
+        return len(self._function.tally.facts())
 
 
 def prepare_batch(masker: RowMasker, lines: Sequence[Line]) -> tuple[Tally, Any, list[dict[str, Any]]]:

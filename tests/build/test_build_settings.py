@@ -9,7 +9,7 @@ import sys
 from datetime import UTC, datetime
 
 import pytest
-from builds import NOW, chat, rejects
+from builds import NOW, THINKS, chat, rejects
 from bundled import ROOT, TOKENIZER
 from datasets import load_from_disk
 from transformers import AutoTokenizer
@@ -20,14 +20,6 @@ SHORT, LONG = chat("a", "b"), chat("a", "word " * 400)
 SPEAKS = """{%- for m in messages %}{{ '<|im_start|>' ~ m.role ~ '\\n' ~ m.content ~ '<|im_end|>\\n' }}{% endfor -%}
 {%- if add_generation_prompt %}{{ '<|im_start|>assistant\\n' }}{% endif -%}"""
 DATED = "{{- '<|im_start|>system\\nToday is ' ~ strftime_now('%Y-%m-%d %H:%M') ~ '<|im_end|>\\n' -}}" + SPEAKS
-
-# The last turn has an empty thought, earlier ones have none: what Qwen3's template does.
-THINKS = """{%- for m in messages -%}
-{{- '<|im_start|>' ~ m.role ~ '\\n' -}}
-{%- if m.role == 'assistant' and loop.last -%}{{- '<think>\\n\\n</think>\\n\\n' -}}{%- endif -%}
-{{- m.content ~ '<|im_end|>\\n' -}}
-{%- endfor -%}
-{%- if add_generation_prompt -%}{{- '<|im_start|>assistant\\n' -}}{%- endif -%}"""
 
 
 def text_of(folder, row=0) -> str:

@@ -6,9 +6,8 @@ from collections import Counter
 
 import numpy as np
 import pytest
-from builds import chat
+from builds import THINKS, chat
 from datasets import load_from_disk
-from test_build_settings import THINKS
 
 from maskprep.dataset.reader import StoredDataSet
 from maskprep.dataset.trees import fault, unrolled, visible_until

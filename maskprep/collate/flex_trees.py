@@ -60,7 +60,7 @@ class TreeBlockMask(BlockMask):
 def tree_block_mask(
     until: torch.Tensor, positions: torch.Tensor | None = None, window: int | None = None
 ) -> TreeBlockMask:
-    """Return the mask of ``tree_mask``, which has the same arguments, as a ``BlockMask`` on the device of ``until``."""
+    """Return the mask of ``tree_mask``, which has the same arguments, as a ``BlockMask`` on their device."""
     ends = _blocks(until)
     count = ends.shape[1]
     own = torch.eye(count, dtype=torch.bool, device=until.device)

@@ -83,5 +83,7 @@ def summed(model, batch):
 
 def one_by_one(model, rows):
     """Return the summed loss of the sequences of rows, each alone."""
-    batches = [{name: torch.tensor([one[name]]) for name in ("input_ids", "labels")} for r in rows for one in sequences(r)]
+    batches = [
+        {name: torch.tensor([one[name]]) for name in ("input_ids", "labels")} for r in rows for one in sequences(r)
+    ]
     return sum(summed(model, {**batch, "use_cache": False}) for batch in batches)

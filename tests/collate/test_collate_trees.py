@@ -7,6 +7,7 @@ import pickle
 import numpy as np
 import pytest
 import torch
+from exact import throughout
 from grown import TREES, VOCABULARY, make_tree, one_by_one, packed, plain, summed
 from hypothesis import given
 from hypothesis import strategies as st
@@ -54,7 +55,9 @@ TREE = {
 
 def make(config, attention, dtype=torch.float32):
     torch.manual_seed(0)
-    return AutoModelForCausalLM.from_config(config, attn_implementation=attention, experts_implementation="eager").to(dtype)
+    return AutoModelForCausalLM.from_config(config, attn_implementation=attention, experts_implementation="eager").to(
+        dtype
+    )
 
 
 def test_the_trees_of_these_tests_are_sound():
@@ -245,36 +248,33 @@ ROWS = [(TREES, TREES), ([packed(*TREES)], TREES), ([packed(*MIXED[:2]), MIXED[2
 """Rows of a batch, and the documents in them."""
 
 
-@pytest.fixture
-def exact(monkeypatch):
-    """Let models take norms, angles and softmax in float64, too: transformers always takes float32 for these."""
-    for name in ("float", "float32"):
-        monkeypatch.setattr(torch, name, torch.float64)
-    monkeypatch.setattr(torch.Tensor, "float", torch.Tensor.double)
+def same(model, rows, documents, several):
+    batch = TreeCollator(model.config, length=112, dtype=torch.float64)(rows)
+    assert isinstance(batch["attention_mask"], dict) == several
+    model.zero_grad()
+    alone = one_by_one(model, documents)
+    alone.backward()
+    expected = {name: weight.grad.clone() for name, weight in model.named_parameters() if weight.grad is not None}
+    model.zero_grad()
+    loss = summed(model, batch)
+    loss.backward()
+    assert loss.item() == pytest.approx(alone.item(), rel=1e-12)
+    for weight, value in model.named_parameters():
+        if weight in expected:
+            assert torch.allclose(value.grad, expected[weight], rtol=1e-9, atol=1e-9), weight
 
 
 @pytest.mark.parametrize("attention", ["sdpa", "eager"])
 @pytest.mark.parametrize("name", CONFIGS)
-def test_the_loss_of_trees_is_that_of_their_sequences(name, attention, exact):
+def test_the_loss_of_trees_is_that_of_their_sequences(name, attention):
     if (name, attention) == ("gpt_oss", "sdpa"):
         pytest.skip("transformers has no sdpa for gpt-oss")
     kind, more = CONFIGS[name]
     model = make(kind(**SHAPE, **more), attention, torch.float64)
     several = len(set(getattr(model.config, "layer_types", None) or [0])) > 1
-    for rows, documents in ROWS:
-        batch = TreeCollator(model.config, length=112, dtype=torch.float64)(rows)
-        assert isinstance(batch["attention_mask"], dict) == several
-        model.zero_grad()
-        alone = one_by_one(model, documents)
-        alone.backward()
-        expected = {name: weight.grad.clone() for name, weight in model.named_parameters() if weight.grad is not None}
-        model.zero_grad()
-        loss = summed(model, batch)
-        loss.backward()
-        assert loss.item() == pytest.approx(alone.item(), rel=1e-12)
-        for weight, value in model.named_parameters():
-            if weight in expected:
-                assert torch.allclose(value.grad, expected[weight], rtol=1e-9, atol=1e-9), weight
+    with throughout(torch.float64):
+        for rows, documents in ROWS:
+            same(model, rows, documents, several)
 
 
 @pytest.mark.parametrize("name", ["mistral", "gemma3"])

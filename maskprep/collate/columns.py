@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -34,6 +34,28 @@ def column(row: RowColumns, name: str, number: int) -> torch.Tensor:
     if tensor.shape != (size,):
         raise ValueError(f"row {number} of the batch: {name!r} has the shape {tuple(tensor.shape)} for {size} tokens")
     return tensor
+
+
+def refuse_tree(row: RowColumns, lengths: Sequence[int], number: int) -> None:
+    """Raise an error where some document of a row is a tree: only the mask of ``TreeCollator`` fits that.
+
+    Args:
+        row: the row.
+        lengths: the tokens of each of its documents.
+        number: which row of its batch it is.
+
+    Raises:
+        ValueError: there is a tree in the row.
+    """
+    sizes = torch.tensor(lengths)
+    meant = {"visible_until": sizes.cumsum(0).repeat_interleave(sizes)} if row.get("visible_until") is not None else {}
+    if row.get("position_ids") is not None:
+        meant["position_ids"] = torch.arange(int(sizes.sum())) - (sizes.cumsum(0) - sizes).repeat_interleave(sizes)
+    if any(not torch.equal(column(row, name, number), values) for name, values in meant.items()):
+        raise ValueError(
+            f"row {number} of the batch is a tree, by its visible_until or position_ids: its branches would see each "
+            "other; use TreeCollator"
+        )
 
 
 def round_up(number: int, multiple: int) -> int:

@@ -17,7 +17,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import torch
 from torch.utils.data import DataLoader, IterableDataset, get_worker_info
 
 from maskprep.collate.ahead import ahead
@@ -37,7 +36,8 @@ class PackedLoader(IterableDataset[Batch]):
         folders: one output folder of a build, or several.
         length: tokens a pack may have; the longest document must fit.
         batch_size: packs a batch; the last one or two of an epoch may have fewer.
-        collate: makes a batch of a list of packed rows; ``PackedCollator()`` unless given: ``(1, tokens)``.
+        collate: makes a batch of a list of packed rows; ``PackedCollator()`` unless given: ``(1, tokens)``. Where a
+            folder holds trees it must be given, as ``TreeCollator(model.config)``: the mask depends on the model.
         weights: how often the documents of each folder come in an epoch: 1 unless given, 2 is twice, 0.25 is a quarter
             of them, another one each epoch.
         rank: which of ``world_size`` processes this one is, from 0.
@@ -102,6 +102,11 @@ class PackedLoader(IterableDataset[Batch]):
         )
         self._check_lengths(length)
         self._rank, self._workers, self._look_ahead, self._start_method = rank, workers, look_ahead, start_method
+        if collate is None and self._documents.trees:
+            raise UsageError(
+                "a folder holds trees, whose mask depends on the layers of the model: no collate fits all",
+                "give collate=TreeCollator(model.config, pad_token_id=...)",
+            )
         self._collate = collate or PackedCollator()
         self._epoch = self._batch = 0
 
@@ -188,4 +193,11 @@ class PackedLoader(IterableDataset[Batch]):
 
 def _own(batch: Batch) -> Batch:
     """Return the batch in this process's own memory: it lies in memory that is shared, and slow to give back."""
-    return {name: value.clone() if isinstance(value, torch.Tensor) else value for name, value in batch.items()}
+    return {name: _copied(value) for name, value in batch.items()}
+
+
+def _copied(value: Any) -> Any:
+    """Return a copy of a tensor or of a ``BlockMask`` of trees, or of a mapping of such; all else as it is."""
+    if isinstance(value, dict):
+        return _own(value)
+    return value.clone() if hasattr(value, "clone") else value

@@ -7,6 +7,8 @@ mask           x . . . .
                x x x . .
                . . . x .
                . . . x x
+
+For trees (``dataset/trees.py``) two columns say it: token j is seen by q exactly when j <= q < visible_until[j].
 """
 
 from __future__ import annotations
@@ -78,3 +80,21 @@ def flex_block_mask(documents: torch.Tensor) -> BlockMask:
 
     rows, length = documents.shape
     return create_block_mask(flex_mask_mod(documents), rows, None, length, length, device=str(documents.device))
+
+
+def tree_mask(until: torch.Tensor, positions: torch.Tensor | None = None, window: int | None = None) -> torch.Tensor:
+    """Return the mask of trees for ``sdpa``: True where a token sees another.
+
+    Args:
+        until: ``visible_until``, counted from the row's first token, ``(rows, length)``.
+        positions: the depths of tokens, ``(rows, length)``; for a ``window`` only.
+        window: how many tokens of its own branch a token sees, itself among them: in a layer of sliding attention.
+
+    Returns:
+        bool, ``(rows, 1, length, length)``: query before key.
+    """
+    places = torch.arange(until.shape[1], device=until.device)
+    mask = (until[:, None, None, :] > places[:, None]).tril_()
+    if window is not None and positions is not None:
+        mask &= positions[:, None, :, None] - positions[:, None, None, :] < window
+    return mask

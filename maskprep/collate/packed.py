@@ -14,7 +14,7 @@ from typing import Any, Literal
 
 import torch
 
-from maskprep.collate.columns import FILL, RowColumns, column, round_up
+from maskprep.collate.columns import FILL, RowColumns, column, refuse_tree, round_up
 from maskprep.collate.masks import additive_mask, block_mask, document_ids, flex_block_mask
 
 Attention = Literal["varlen", "positions", "sdpa", "eager", "flex"]
@@ -45,7 +45,8 @@ class PackedCollator:
     see each other. Add no padding mask, for the same reason. The first label of each document is -100.
 
     Raises:
-        ValueError: from a call: a row is longer than ``length``, lacks a column, or does not consist of its documents.
+        ValueError: from a call: a row is longer than ``length``, lacks a column, is a tree, or does not consist of its
+            documents.
     """
 
     def __init__(
@@ -125,11 +126,12 @@ def _lengths(row: RowColumns, number: int) -> list[int]:
     """Return the lengths of a row's documents."""
     tokens = len(row["input_ids"])
     if row.get("seq_lengths") is None:
-        if row.get("position_ids") is not None:
+        if row.get("position_ids") is not None and row.get("visible_until") is None:
             raise ValueError(f"row {number} of the batch has position_ids but no seq_lengths: which are its documents?")
         lengths = [tokens]
     else:
         lengths = [int(length) for length in row["seq_lengths"]]
     if sum(lengths) != tokens or min(lengths, default=0) < 1:
         raise ValueError(f"row {number} of the batch: documents of {lengths} tokens do not make its {tokens}")
+    refuse_tree(row, lengths, number)
     return lengths

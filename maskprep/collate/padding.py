@@ -7,7 +7,7 @@ from typing import Literal
 
 import torch
 
-from maskprep.collate.columns import FILL, RowColumns, column, round_up
+from maskprep.collate.columns import FILL, RowColumns, column, refuse_tree, round_up
 
 
 class PaddingCollator:
@@ -28,7 +28,7 @@ class PaddingCollator:
     Any other column (``spans``, ``origin``) is left out.
 
     Raises:
-        ValueError: from a call: a row is packed, is longer than ``max_length``, or lacks a column.
+        ValueError: from a call: a row is packed or a tree, is longer than ``max_length``, or lacks a column.
     """
 
     def __init__(
@@ -94,6 +94,8 @@ def _positions(row: RowColumns, number: int) -> torch.Tensor:
     plain = torch.arange(size)
     lengths = row.get("seq_lengths")
     several = lengths is not None and len(lengths) > 1
+    if row.get("visible_until") is not None:
+        refuse_tree(row, [size] if lengths is None else [int(length) for length in lengths], number)
     if several or (row.get("position_ids") is not None and not torch.equal(column(row, "position_ids", number), plain)):
         raise ValueError(
             f"row {number} of the batch is packed: with a padding mask its documents would see each other; use "

@@ -18,7 +18,8 @@ from maskprep.dataset.inside import check_inside
 from maskprep.errors import BuildError, UsageError
 from maskprep.labelled import IGNORED
 
-_COLUMNS = ("input_ids", "labels", "loss_weights")
+_TREE = ("position_ids", "visible_until")
+_COLUMNS = ("input_ids", "labels", "loss_weights", *_TREE)
 _PACKED = {"seq_lengths", "position_ids"}  # one of these is in packed rows, whichever trainer they were made for
 _NO_ARROW = "maskprep/state.json"  # the mark of a data set that is no Arrow folder
 _EXPORT = (
@@ -59,6 +60,8 @@ class StoredDocuments:
     def row(self, documents: Sequence[int]) -> dict[str, npt.NDArray[Any]]:
         """Return documents end to end: ``input_ids``, ``labels``, ``seq_lengths``, and ``loss_weights`` if any has.
 
+        Where any may be a tree, there are ``position_ids``, and ``visible_until``, which counts from the first token.
+
         Without documents it is a row of two tokens that trains nothing.
         """
         if not documents:
@@ -67,6 +70,7 @@ class StoredDocuments:
                 "labels": np.full(2, IGNORED, np.int32),
                 "seq_lengths": np.full(1, 2, np.int32),
                 **({"loss_weights": np.zeros(2, np.float32)} if "loss_weights" in self.columns else {}),
+                **({"position_ids": np.arange(2), "visible_until": np.full(2, 2)} if self.trees else {}),
             }
         pieces: dict[str, list[npt.NDArray[Any]]] = {name: [] for name in self.columns}
         for number in documents:
@@ -75,9 +79,12 @@ class StoredDocuments:
             start, stop = offsets[number - first : number - first + 2].tolist()
             for name in self.columns:
                 piece = values.get(name)
-                pieces[name].append(np.ones(stop - start, np.float32) if piece is None else piece[start:stop])
+                pieces[name].append(_of_plain(name, stop - start) if piece is None else piece[start:stop])
         row: dict[str, npt.NDArray[Any]] = {name: np.concatenate(parts) for name, parts in pieces.items()}
-        return {**row, "seq_lengths": self.lengths[list(documents)]}
+        lengths = self.lengths[list(documents)]
+        if self.trees:
+            row["visible_until"] = row["visible_until"] + np.repeat(np.cumsum(lengths) - lengths, lengths)
+        return {**row, "seq_lengths": lengths}
 
     def place(self, number: int) -> str:
         """Return the place of a document, in words: its folder and its number there."""
@@ -113,6 +120,19 @@ class StoredDocuments:
         """The first document of each folder, and one more than the last."""
         self._ends = np.asarray([first + len(offsets) - 1 for first, offsets, _ in self._batches], np.int64)
         self.columns = [name for name in _COLUMNS if any(name in values for _, _, values in self._batches)]
+        self.trees = "visible_until" in self.columns
+        """Whether a document may be a tree."""
+
+
+def _of_plain(name: str, size: int) -> npt.NDArray[Any]:
+    """Return a column of a document of ``size`` tokens whose folder does not have it."""
+    match name:
+        case "position_ids":
+            return np.arange(size, dtype=np.int32)
+        case "visible_until":
+            return np.full(size, size, np.int32)
+        case _:
+            return np.ones(size, np.float32)
 
 
 def _shards(folder: Path) -> list[tuple[Path, int | None]]:
@@ -151,7 +171,7 @@ def _batches(path: Path) -> list[tuple[npt.NDArray[Any], dict[str, npt.NDArray[A
             if missing:
                 msg = f"{path}: has no column {' and no '.join(missing)}: it has {', '.join(names)}"
                 raise UsageError(msg, "give a data set that maskprep built")
-            if _PACKED & set(names):
+            if (_PACKED - set(_TREE if "visible_until" in names else ())) & set(names):
                 raise UsageError(f"{path}: is packed already", _EXPORT)
             return [_mapped(batch, names) for batch in stream]
     except (OSError, ValueError, pa.ArrowException) as error:

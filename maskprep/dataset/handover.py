@@ -34,6 +34,7 @@ def hand_over(folder: str, manifest: Mapping[str, Any], layout: Layout) -> dict[
         max_length=most,
         weighted=layout.weighted,
         packed=layout.packed,
+        trees=layout.trees,
         divided=config["split"] > 0,
         pad_token=words["pad_token"] if words["pad_from"] in {"configuration", "added"} else None,
         vocabulary=words["rounded_size"] if grown else None,

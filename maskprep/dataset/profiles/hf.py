@@ -27,6 +27,12 @@ class WeightedTrainer(Trainer):
 """
 
 
+_FLEX = """\
+if torch.cuda.is_available():
+    model.set_attn_implementation("flex_attention")  # its mask takes no square of the length
+"""
+
+
 class HuggingFace(Profile):
     """The profile ``hf``: every column stays in the folder."""
 
@@ -42,8 +48,8 @@ class HuggingFace(Profile):
 
     def settings(self, handover: Handover) -> str:
         """Return a program that trains with ``transformers.Trainer``."""
-        if handover.weighted:
-            return _weighted(handover)
+        if handover.weighted or handover.trees:
+            return _with_our_collator(handover)
         if handover.packed:
             collator, why = "default_data_collator", "adds no attention_mask: documents stay apart by position_ids"
             arguments = ['output_dir="checkpoints"', "per_device_train_batch_size=1"]  # rows differ in length
@@ -77,7 +83,23 @@ class HuggingFace(Profile):
             "labels[labels == pad_token_id] = -100 takes out every stop token that is also the pad token.",
             "label_pad_token_id other than -100 trains padding; label_smoothing_factor makes it another loss.",
         ]
-        if layout.packed:
+        if layout.trees:
+            found += [
+                (
+                    "Any other collator than TreeCollator (DataCollatorForSeq2Seq, default_data_collator) makes no "
+                    "mask of visible_until: branches of a tree see each other."
+                ),
+                (
+                    "TreeCollator(model.config) makes the mask for the attention and the layers that the model has "
+                    "when it is called: make it after the last model.set_attn_implementation. Flash attention takes no "
+                    "such mask and is refused."
+                ),
+                (
+                    "TreeCollator(attention=...) in place of the config knows no layers: those of sliding attention "
+                    "(Gemma 3, gpt-oss, Mistral) lose their window."
+                ),
+            ]
+        elif layout.packed:
             found += [
                 (
                     "A collator that adds an attention_mask (DataCollatorForSeq2Seq, DataCollatorWithPadding) lets the "
@@ -105,24 +127,29 @@ class HuggingFace(Profile):
         return {name: main.column(name) for name in main.schema.names}
 
 
-def _weighted(handover: Handover) -> str:
-    """Return a program whose loss counts each token by its weight."""
-    collator = "PackedCollator" if handover.packed else "PaddingCollator"
-    attention = '"positions", ' if handover.packed else ""
+def _with_our_collator(handover: Handover) -> str:
+    """Return a program whose batches are ours: of trees, or of tokens with weights, which its loss counts by."""
+    if handover.trees:
+        collator, given = "TreeCollator", "model.config, "
+    elif handover.packed:
+        collator, given = "PackedCollator", '"positions", '
+    else:
+        collator, given = "PaddingCollator", ""
     lines = [
-        "import torch",
+        *(["import torch"] if handover.weighted or handover.trees else []),
         "from datasets import load_from_disk",
         "from transformers import AutoModelForCausalLM, AutoTokenizer, Trainer, TrainingArguments",
         "",
         f"from maskprep.collate import {collator}",
-        *_WEIGHTED.splitlines(),
+        *(_WEIGHTED.splitlines() if handover.weighted else []),
         "",
         *loading(handover),
+        *(_FLEX.splitlines() if handover.trees else []),
         *trainer(
-            "WeightedTrainer",
+            "WeightedTrainer" if handover.weighted else "Trainer",
             ['args=TrainingArguments(output_dir="checkpoints", remove_unused_columns=False),'],
             handover,
-            f"data_collator={collator}({attention}pad_token_id=tokenizer.pad_token_id),",
+            f"data_collator={collator}({given}pad_token_id=tokenizer.pad_token_id),",
         ),
     ]
     return "\n".join(lines)

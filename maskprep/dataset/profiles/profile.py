@@ -65,6 +65,9 @@ class Handover:
         folder: the folder of the data set, as it stands in the settings.
         tokenizer: the folder of the tokenizer, as it stands in the settings.
         max_length: tokens of the longest row.
+        weighted: whether each token has a weight.
+        packed: whether a row is several documents.
+        trees: whether a row may be a tree.
         pad_token: what pads, if that was chosen.
         divided: whether there is a validation set beside the training set.
         vocabulary: how many embeddings the model must have, if tokens were added.
@@ -79,6 +82,7 @@ class Handover:
     max_length: int
     weighted: bool = False
     packed: bool = False
+    trees: bool = False
     divided: bool = False
     pad_token: str | None = None
     vocabulary: int | None = None

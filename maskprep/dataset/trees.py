@@ -95,7 +95,8 @@ def leaves(positions: Ints) -> list[Ints]:
     found = []
     for start, end, path in _paths(positions):
         depth = int(positions[start])
-        own[start] = next((own[first + depth - low] for low, first, last in path if depth < low + last - first), start)
+        hung = (own[first + depth - low] for low, first, last in path if low <= depth < low + last - first)
+        own[start] = next(hung, start)
         ahead = [np.arange(first, last) for _, first, last in _until(path, depth)]
         found.append(own[np.concatenate([*ahead, np.arange(start, end)])])
     return found

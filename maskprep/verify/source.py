@@ -140,7 +140,7 @@ class _SourceCheck:
         """Yield what transformers alone says of a row, or of each sequence of a tree."""
         if not made.branches:
             yield from self._sequence(chats, made, row)
-        elif len(row.labels) == len(row.input_ids):
+        elif len(row.labels) == len(row.input_ids) and row.spans:  # else that is told already
             stored = StoredBranches(row, made.branches)
             for branch, sequence in stored.found():
                 yield from self._sequence(chats, branch, sequence)

@@ -81,6 +81,9 @@ class _TreeCheck:
         self._chance = np.random.default_rng(seed)
 
     def see(self, row: TreeRow) -> None:
+        if {len(each) for each in (row.labels, row.weights, row.positions, row.until)} != {len(row)}:
+            self.faults.add(f"{row.name}: its columns are of different lengths")
+            return
         try:
             sequences = list(row.sequences())
         except BrokenDepthsError as error:

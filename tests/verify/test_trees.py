@@ -430,6 +430,41 @@ def test_a_row_of_the_drawing_has_the_sequences_of_the_drawing():
         list(TreeRow("", ids, labels, ids, np.asarray([0, 1, 2, 3, 9, 10, 2, 3, 4]), ids).sequences())
 
 
+def shorten_labels(rows):
+    rows[0]["labels"].pop()
+
+
+def lose_spans(rows):
+    rows[0]["spans"] = []
+
+
+def stretch_a_span(rows):
+    rows[0]["spans"][-1]["end"] += 2
+
+
+def fall_out_of_the_tree(rows):
+    rows[0]["position_ids"][9], rows[0]["visible_until"][3] = -5, -9
+
+
+def leap_out_of_the_tree(rows):
+    rows[0]["position_ids"][9], rows[0]["visible_until"][3] = 10**6, 10**8
+
+
+def leave_the_vocabulary(rows):
+    rows[0]["input_ids"][3] = 10**6
+
+
+@pytest.mark.parametrize(
+    "edit",
+    [shorten_labels, lose_spans, stretch_a_span, fall_out_of_the_tree, leap_out_of_the_tree, leave_the_vocabulary],
+    ids=lambda edit: edit.__name__,
+)
+def test_columns_that_are_no_tree_at_all_are_named_and_end_no_program(edit, forest, tmp_path):
+    found = verified(planted(forest, tmp_path / "out", edit), rows="all")
+    assert {"structure", "source", "loss"} & {name for name, result in found.items() if result.verdict == "failed"}
+    assert len(found) == 10
+
+
 def test_a_row_that_has_lost_its_columns_is_not_read(forest, tmp_path):
     def shorten(rows):
         rows[0]["visible_until"].pop()

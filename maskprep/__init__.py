@@ -21,4 +21,49 @@ The other commands are ``inspect/``, ``probe/`` and ``verify/``; ``cli/`` parses
 reports, and ``collate/`` makes batches for training code.
 """
 
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from maskprep.api import (
+        BuildError,
+        Example,
+        Masker,
+        MaskprepError,
+        Rejected,
+        RejectedError,
+        Span,
+        StoredBuild,
+        UsageError,
+        build,
+        open,  # noqa: A004 - maskprep.open, as gzip.open
+    )
+
 __version__ = "0.1.0"
+
+__all__ = [
+    "BuildError",
+    "Example",
+    "Masker",
+    "MaskprepError",
+    "Rejected",
+    "RejectedError",
+    "Span",
+    "StoredBuild",
+    "UsageError",
+    "__version__",
+    "build",
+    "open",
+]
+
+
+def __getattr__(name: str) -> Any:
+    """Return a name of ``api.py``: the command, which does without, need not wait for it."""
+    if name not in __all__:
+        raise AttributeError(f"module 'maskprep' has no attribute {name!r}")
+    return getattr(import_module("maskprep.api"), name)
+
+
+def __dir__() -> list[str]:
+    """Return the public names."""
+    return __all__

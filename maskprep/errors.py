@@ -28,8 +28,8 @@ class MaskprepError(Exception):
         self.hint = hint
 
     def __str__(self) -> str:
-        """Return the message."""
-        return self.message
+        """Return the message, and what to do next."""
+        return f"{self.message}\nwhat to do: {self.hint}" if self.hint else self.message
 
 
 class UsageError(MaskprepError):

@@ -23,6 +23,14 @@ from maskprep.cli import app
 
 NOW = "2026-01-02T03:04:05+00:00"
 
+# A template: the last turn has an empty thought, earlier ones have none: what Qwen3's template does.
+THINKS = """{%- for m in messages -%}
+{{- '<|im_start|>' ~ m.role ~ '\\n' -}}
+{%- if m.role == 'assistant' and loop.last -%}{{- '<think>\\n\\n</think>\\n\\n' -}}{%- endif -%}
+{{- m.content ~ '<|im_end|>\\n' -}}
+{%- endfor -%}
+{%- if add_generation_prompt -%}{{- '<|im_start|>assistant\\n' -}}{%- endif -%}"""
+
 typer.testing._get_command = cache(typer.testing._get_command)  # it is always the same, and takes time to make
 
 LOUD = ("FORCE_COLOR", "CLICOLOR_FORCE", "NO_COLOR", "TTY_COMPATIBLE", "TTY_INTERACTIVE", "COLUMNS", "PAGER")

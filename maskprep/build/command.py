@@ -23,6 +23,7 @@ from maskprep.build.run_chunks import engine_of, run
 from maskprep.build.worker import BuildTask, Counts, Worker, WorkerSetup, unwritable
 from maskprep.config import Config
 from maskprep.dataset.arrange import layout_before, refuse_layout
+from maskprep.dataset.profiles import PROFILES
 from maskprep.engines import LocalEngine
 from maskprep.engines.job import Engine, Setup
 from maskprep.errors import BackendError, BuildInterrupt, RejectedError, UsageError
@@ -89,7 +90,7 @@ def _build(
         if STDIN in inputs.sources:
             raise  # it cannot be read again
         # What it encoded, if anything, must not be kept, and nobody knows how much of it is wrong: all is done again.
-        inputs = inputs.encoding_with(TransformersBackend(inputs.loaded.tokenizer, f"begun again: {error}"))
+        inputs = inputs.encoding_with(TransformersBackend(inputs.loaded.tokenizer, f"begun again: {error.message}"))
         progress.start("", total)
         report = replace(running, inputs=inputs).build(write_page, resume=False)
     workers = engine.workers if isinstance(engine, LocalEngine) else None
@@ -140,7 +141,8 @@ class _Running:
                         if count >= SAMPLE_ROWS or size >= SAMPLE_BYTES:
                             return
 
-        check_expansion(first(), self.inputs.preparer, self.inputs.config.max_expansion)
+        config = self.inputs.config
+        check_expansion(first(), self.inputs.preparer, config.max_expansion, PROFILES[config.profile])
         return chain(seen, chunks)
 
     def _work(self, chunks: Iterator[Chunk], listing: Listing) -> None:

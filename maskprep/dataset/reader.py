@@ -19,7 +19,7 @@ from maskprep.dataset.inside import check_inside
 from maskprep.dataset.names import MARKS, SPLITS
 from maskprep.dataset.schema import VISIBLE, ShardRow
 from maskprep.dataset.stored import profile_of, stored_shards
-from maskprep.errors import BuildError, UsageError
+from maskprep.errors import BuildError, UsageError, first_line
 from maskprep.labelled import IGNORED, Labelled, Span
 
 FORMAT_VERSION = 1
@@ -191,7 +191,7 @@ class StoredDataSet:
             try:
                 table = pa.Table.from_batches(list(self.shards[shard].documents()))
             except (BuildError, pa.ArrowException) as error:
-                raise BuildError(f"{path}: {error}", "build the data set again") from error
+                raise BuildError(f"{path}: {first_line(error)}", "build the data set again") from error
             if len(table) != self._counts[shard]:
                 raise BuildError(f"{path}: is not the shard that the manifest tells of", "build it again")
             self._tables[shard] = table

@@ -14,7 +14,7 @@ import pyarrow as pa
 from maskprep.dataset.pack_rows import unpacked_batch
 from maskprep.dataset.profiles import PROFILES, Profile
 from maskprep.dataset.schema import Layout
-from maskprep.errors import BuildError, UsageError
+from maskprep.errors import BuildError, UsageError, first_line
 
 COMPANIONS = "spans"
 """The folder beside the shards of the columns that a trainer cannot carry."""
@@ -51,7 +51,7 @@ class StoredShard:
                 self._compare(one, restored)
                 yield restored
             except (KeyError, pa.ArrowException, UsageError) as error:
-                raise BuildError(f"cannot be read as {self.profile.name}: {error}") from error
+                raise BuildError(f"cannot be read as {self.profile.name}: {first_line(error)}") from error
 
     def _compare(self, read: Any, restored: Any) -> None:
         """Refuse the trainer's columns where the restored rows would not give them again: some say the same twice."""
@@ -126,13 +126,16 @@ def read_stream(path: Path) -> Iterator[Any]:
     try:
         with pa.memory_map(str(path)) as source:
             stream = pa.ipc.open_stream(source)
+            schema = pa.schema(
+                zip(stream.schema.names, stream.schema.types, strict=True)
+            )  # fails where a name is no text
             none = True
             for batch in stream:
                 none = False
                 yield batch
             if none:
-                yield pa.RecordBatch.from_pylist([], schema=stream.schema)
-    except (OSError, pa.ArrowException) as error:
+                yield pa.RecordBatch.from_pylist([], schema=schema)
+    except (OSError, UnicodeDecodeError, pa.ArrowException) as error:
         raise BuildError(f"cannot be read as an Arrow stream: {str(error).splitlines()[0]}") from error
 
 

@@ -21,6 +21,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from itertools import pairwise
+from typing import NamedTuple
 
 import numpy as np
 
@@ -32,6 +33,27 @@ def branches(positions: Ints) -> list[tuple[int, int]]:
     """Return the tokens ``start, end`` of each branch of a tree whose ``positions`` (tokens,) are given."""
     starts = np.flatnonzero(np.diff(positions, prepend=positions[:1]) != 1).tolist()
     return list(pairwise([*starts, len(positions)]))
+
+
+class Branch(NamedTuple):
+    """Tokens ``start:end`` of a tree, which hang on the token ``on`` of the branch ``parent``; -1 for the first branch.
+
+    The token ``start`` of any other one is a copy of ``on``.
+    """
+
+    start: int
+    end: int
+    on: int
+    parent: int
+
+
+def hanging(positions: Ints) -> list[Branch]:
+    """Return the branches of a tree whose ``positions`` (tokens,) are given, each with what it hangs on."""
+    own, found = _originals(positions), list[Branch]()
+    for start, end in branches(positions):
+        on = int(own[start]) if found else -1
+        found.append(Branch(start, end, on, next((n for n, b in enumerate(found) if b.start <= on < b.end), -1)))
+    return found
 
 
 def visible_until(positions: Ints) -> Ints:
@@ -91,15 +113,21 @@ def fault(ids: Ints, labels: Ints, positions: Ints, until: Ints) -> str:
 
 def leaves(positions: Ints) -> list[Ints]:
     """Return the tokens of each path from the root to the end of a branch, in order; for a copy, the token itself."""
-    own = np.arange(len(positions))
-    found = []
+    own, found = _originals(positions), []
     for start, end, path in _paths(positions):
+        ahead = [np.arange(first, last) for _, first, last in _until(path, int(positions[start]))]
+        found.append(own[np.concatenate([*ahead, np.arange(start, end)])])
+    return found
+
+
+def _originals(positions: Ints) -> Ints:
+    """Return what each token is a copy of, or its own place."""
+    own = np.arange(len(positions))
+    for start, _, path in _paths(positions):
         depth = int(positions[start])
         hung = (own[first + depth - low] for low, first, last in path if low <= depth < low + last - first)
         own[start] = next(hung, start)
-        ahead = [np.arange(first, last) for _, first, last in _until(path, depth)]
-        found.append(own[np.concatenate([*ahead, np.arange(start, end)])])
-    return found
+    return own
 
 
 def unrolled(tree: Labelled) -> list[Labelled]:

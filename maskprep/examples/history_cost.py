@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass, replace
 
+from maskprep.dataset.profiles import Profile
 from maskprep.errors import BuildError
 from maskprep.examples import Prepared, Preparer
 from maskprep.formats import Line
@@ -34,11 +35,13 @@ class Cost:
             self.unfaithful_tokens += sequence.unfaithful
 
 
-def check_expansion(lines: Iterable[Line], preparer: Preparer, limit: float) -> None:
+def check_expansion(lines: Iterable[Line], preparer: Preparer, limit: float, profile: Profile) -> None:
     """Stop the build where ``split`` would make more than ``limit`` times the tokens of the whole conversations.
 
+    ``profile`` is the trainer's: only where that can train trees are they recommended.
+
     Raises:
-        BuildError: with the costs of the three histories among its facts.
+        BuildError: with the cost of each history among its facts.
     """
     costs = {history: Cost() for history in History}
     sampled = plain = 0
@@ -53,15 +56,26 @@ def check_expansion(lines: Iterable[Line], preparer: Preparer, limit: float) -> 
     expansion = costs[History.SPLIT].tokens / plain if plain else 1.0
     if expansion <= limit:
         return
+    tree = costs[History.TREE]
+    recommended = f"recommended: --history tree, the same trained tokens for {tree.tokens / plain:.2f} times the tokens"
+    if profile.trees:
+        hint = f"{recommended}; or choose --history {'|'.join(_without(History.TREE))}, or raise max_expansion"
+    else:
+        hint = f"choose one with --history {'|'.join(_without(History.TREE))}, or raise max_expansion"
     raise BuildError(
         f"this chat template renders earlier turns otherwise once later ones follow. Training every turn in its own "
         f"context (history: split) makes {expansion:.1f} times the tokens on the first {sampled} rows, more than "
         f"max_expansion {limit:g}: choose what you want",
-        f"choose one with --history {'|'.join(History)}, or raise max_expansion",
+        hint,
         facts={
             "expansion": expansion,
+            "recommended": str(History.TREE) if profile.trees else None,
             "sampled_rows": sampled,
             "whole_tokens": plain,
             "histories": {str(history): asdict(cost) for history, cost in costs.items()},
         },
     )
+
+
+def _without(history: History) -> list[str]:
+    return [str(other) for other in History if other is not history]

@@ -26,7 +26,7 @@ from maskprep.examples.prepared import Prepared, PreparedRow, PreparedSequence
 from maskprep.examples.proofs import LONG, Proofs, ReadyTemplate
 from maskprep.examples.sequences import Draft, Located, SequenceBuilder, drafts
 from maskprep.examples.transformers_check import try_out
-from maskprep.examples.trees import apart_of, written
+from maskprep.examples.trees import apart_of, write_rows, written
 from maskprep.formats import Line, parse
 from maskprep.policy import AuditMode, Control, History, Policy
 from maskprep.sources.duplicates import digest
@@ -190,23 +190,24 @@ class Preparer:
     ) -> list[PreparedRow]:
         """Make labelled sequences of the rows that were proved, under one way of treating history; return all rows."""
         waiting = [(row, row.proved) for row in rows if row.proved is not None]
-        apart = apart_of(history)
-        together = self._together([proved for _, proved in waiting], apart)
+        together = self._together([proved for _, proved in waiting], apart := apart_of(history))
         for (row, proved), made in zip(waiting, together, strict=True):
             try:
                 if made is None:
                     begin(row.line)
-                    row.made = self.finish(proved, history)
+                    row.made = self.finish(proved, apart)
                 else:
                     self.audit.check(proved, made, apart, single=False)
-                    row.made = written(made, history, self.policy.max_length)
+                    row.made = made
             except Exception as error:  # noqa: BLE001 - as above
                 row.fail(error)
+        write_rows(rows, history, self.policy.max_length)
         return rows
 
     def prepare(self, conversation: Conversation) -> Prepared:
         """Return the sequences of one conversation. Raises ``RowError`` with the reason why it cannot be used."""
-        return self.finish(self.prove(conversation), self.policy.history)
+        made = self.finish(self.prove(conversation), apart_of(self.policy.history))
+        return written([made], self.policy.history, self.policy.max_length)[0]
 
     def prove(self, conversation: Conversation, wanted: Collection[int] | None = None) -> Proved:
         """Prove the turns of one conversation: those that the policy selects, or those ``wanted``. Raises ``RowError``.
@@ -216,30 +217,31 @@ class Preparer:
         return self.proofs[self.templates[conversation.tools is not None].source].prove(conversation, wanted)
 
     def finish(self, proved: Proved, history: History) -> Prepared:
-        """Make labelled sequences that fit of one proved conversation, by itself. Raises ``RowError``."""
-        apart = apart_of(history)
-        prepared = self._sequences(proved, apart)
+        """Make labelled sequences that fit, and no tree, of one proved conversation, by itself. Raises ``RowError``."""
+        prepared = self._sequences(proved, history)
         if len(proved.whole) > LONG:
             self.encoder.begin()
 
         def make(conversation: Conversation, wanted: Collection[int]) -> Prepared:
-            return self._sequences(self.prove(conversation, wanted), apart)
+            return self._sequences(self.prove(conversation, wanted), history)
 
         if self.policy.max_length is not None:
             prepared = fit(proved.conversation, prepared, self.policy.max_length, self.policy.overflow, make)
-        self.audit.check(proved, prepared, apart, single=True)
-        return written(prepared, history, self.policy.max_length)
+        self.audit.check(proved, prepared, history, single=True)
+        return prepared
 
     def _together(self, many: Sequence[Proved], history: History) -> list[Prepared | None]:
         """Make sequences of several conversations at once, None for each that is to be finished by itself."""
-        if len(many) <= 1:
-            return [None] * len(many)
+        if not many:
+            return []
         try:
             return self.finish_together(many, history)
         except MaskprepError:
             raise  # of no row: a fast tokenizer differs
         except Exception:  # noqa: BLE001 - one of them is at fault: it meets that again when it is alone
             half = len(many) // 2
+            if not half:
+                return [None]
             return [*self._together(many[:half], history), *self._together(many[half:], history)]
 
     def finish_together(self, many: Sequence[Proved], history: History) -> list[Prepared | None]:

@@ -29,7 +29,7 @@ from maskprep.tokenizer.encode import Context, Encoded, Encoder
 HISTORIES: Mapping[History, str] = MappingProxyType(
     {
         History.SPLIT: "every turn is trained, in exactly its own context",
-        History.TREE: "one sequence a row, as a tree; every turn is trained, in exactly its own context",
+        History.TREE: "the same in one sequence a row, a tree; for attention that takes a mask (sdpa, eager, flex)",
         History.MASK: "one sequence a row; trains only the turns that it shows in their own context",
         History.RENDERED: "one sequence a row; trains every turn as it stands there, in its own context or not",
     }

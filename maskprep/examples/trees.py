@@ -9,20 +9,21 @@
 ``dataset/trees.py`` says how a tree is read. A token that is trained in one sequence and is history in another is there
 once, and trained. A tree that would be longer than it may be is divided: the sequences that follow go into another one,
 with the beginning that they need.
+
+Only the shape of a tree is found out conversation by conversation: the columns of all of them are taken together.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
-from itertools import groupby, pairwise
+from itertools import groupby
 
 import numpy as np
 
-from maskprep.arrays import Floats, Ints
-from maskprep.dataset.trees import same_kind
-from maskprep.examples.prepared import Prepared, PreparedSequence
-from maskprep.labelled import IGNORED, Labelled, Span, weights_or_none
+from maskprep.arrays import Bools, Ints, limits_of
+from maskprep.examples.prepared import Prepared, PreparedRow, PreparedSequence
+from maskprep.labelled import IGNORED, Labelled, LabelledBatch, SpanColumns
 from maskprep.policy import History
 
 
@@ -31,30 +32,81 @@ def apart_of(history: History) -> History:
     return History.SPLIT if history is History.TREE else history
 
 
-def written(prepared: Prepared, history: History, limit: int | None) -> Prepared:
-    """Return what a conversation becomes as it is written: as trees of at most ``limit`` tokens, for ``tree``.
+def write_rows(rows: Sequence[PreparedRow], history: History, limit: int | None) -> None:
+    """Make what is ``written`` of the sequences of some rows, or note why that cannot be done."""
+    usable = [row for row in rows if row.made is not None]
+    try:
+        made = written([row.made for row in usable if row.made is not None], history, limit)
+    except Exception as error:  # noqa: BLE001 - whatever it is, it is of one of them, which meets it again alone
+        if len(usable) > 1:
+            for row in usable:
+                write_rows([row], history, limit)
+        else:
+            usable[0].made = None
+            usable[0].fail(error)
+        return
+    for row, each in zip(usable, made, strict=True):
+        row.made = each
 
-    Each of its sequences alone has no more tokens than that.
+
+def written(many: Sequence[Prepared], history: History, limit: int | None) -> list[Prepared]:
+    """Return what conversations become as it is written: as trees of at most ``limit`` tokens, for ``tree``.
+
+    None of their sequences alone has more tokens than that.
     """
-    if history is not History.TREE or len(prepared.sequences) <= 1:
-        return prepared
-    return replace(prepared, sequences=tuple(_grown(prepared.sequences, limit)))
+    several = [each for each in many if len(each.sequences) > 1] if history is History.TREE else []
+    if not several:
+        return list(many)
+    batch = LabelledBatch.of([sequence.labelled for each in several for sequence in each.sequences])
+    trained = _trained(batch)
+    planned: list[list[_Tree]] = []
+    first = 0
+    for each in several:
+        planned.append(list(_grown(batch, trained, first, first + len(each.sequences), limit)))
+        first += len(each.sequences)
+    labelled = iter(_joined(batch, [tree for trees in planned for tree in trees]))
+    sequences = [sequence for each in several for sequence in each.sequences]
+    made = iter(
+        replace(each, sequences=tuple(_row([sequences[n] for n in tree.sequences], next(labelled)) for tree in trees))
+        for each, trees in zip(several, planned, strict=True)
+    )
+    return [next(made) if len(each.sequences) > 1 else each for each in many]
 
 
-def _grown(sequences: Sequence[PreparedSequence], limit: int | None) -> Iterator[PreparedSequence]:
+def _row(sequences: Sequence[PreparedSequence], labelled: Labelled) -> PreparedSequence:
+    """Return a tree of sequences as a row; one alone stays as it is."""
+    if len(sequences) == 1:
+        return sequences[0]
+    unfaithful = sum(each.unfaithful for each in sequences)
+    return replace(sequences[0], labelled=labelled, unfaithful=unfaithful, branches=tuple(sequences))
+
+
+def _trained(batch: LabelledBatch) -> list[tuple[int, int]]:
+    """Return the first trained token of each sequence, and one more than the last, counted from its own beginning."""
+    places = np.flatnonzero(batch.labels != IGNORED)
+    low, high = batch.limits[:-1], batch.limits[1:]
+    first, last = places[np.searchsorted(places, low)] - low, places[np.searchsorted(places, high) - 1] + 1 - low
+    return list(zip(first.tolist(), last.tolist(), strict=True))
+
+
+def _grown(
+    batch: LabelledBatch, trained: list[tuple[int, int]], first: int, end: int, limit: int | None
+) -> Iterator[_Tree]:
+    """Yield the trees of the sequences ``first:end`` of a batch, which are those of one conversation."""
+    ids, edges = batch.input_ids, batch.limits[first : end + 1].tolist()
+
+    def root(number: int) -> int:
+        return int(ids[edges[number - first]])
+
     # Sequences that begin with another token have nothing that both could hang on.
-    for _, alike in groupby(sorted(sequences, key=_first), key=_first):
-        tree = _Tree()
-        for sequence in alike:
-            if tree.sequences and (tree.trains(sequence) or (limit is not None and tree.size_with(sequence) > limit)):
-                yield tree.written()
-                tree = _Tree()
-            tree.insert(sequence)
-        yield tree.written()
-
-
-def _first(sequence: PreparedSequence) -> int:
-    return int(sequence.labelled.input_ids[0])
+    for _, alike in groupby(sorted(range(first, end), key=root), key=root):
+        tree = _Tree(batch, trained)
+        for number in alike:
+            if tree.sequences and not tree.takes(number, limit):
+                yield tree
+                tree = _Tree(batch, trained)
+            tree.insert(number)
+        yield tree
 
 
 @dataclass(slots=True)
@@ -70,77 +122,95 @@ class _Node:
     children: dict[int, _Node] = field(default_factory=dict)
 
 
-class _Tree:
-    """A tree that grows by one sequence at a time; all of them begin with the same token."""
+@dataclass(frozen=True, slots=True)
+class _Piece:
+    """Tokens of a batch that stand behind each other in a tree, the first of them ``depth`` deep there.
 
-    def __init__(self) -> None:
-        self.sequences: list[PreparedSequence] = []
-        self.size = 0
+    ``opens``: they open a branch, and the first is a copy.
+    """
+
+    tokens: Ints
+    depth: int
+    opens: bool
+
+
+class _Tree:
+    """A tree that grows by one sequence of a batch at a time; all of them begin with the same token."""
+
+    def __init__(self, batch: LabelledBatch, trained: list[tuple[int, int]]) -> None:
+        self.sequences: list[int] = []
+        self._size = 0
+        self._batch, self._trained, self._limits = batch, trained, batch.limits
         self._root = _Node([], 0, 0)
 
-    def size_with(self, sequence: PreparedSequence) -> int:
-        """Return how many tokens the tree would have if it held this sequence, too."""
-        ids = sequence.labelled.input_ids
-        node, common = self._way(ids)[-1]
-        at = node.start + common
-        return self.size + self._more(node, common, len(ids) - at)
+    def takes(self, number: int, limit: int | None) -> bool:
+        """Tell whether a sequence may join: the tree stays short enough, and none of its tokens is trained twice.
 
-    def trains(self, sequence: PreparedSequence) -> bool:
-        """Tell whether some token that this sequence trains is trained in the tree already, in the same context.
-
-        So it is where two windows of a conversation say the same: their trained tokens count twice.
+        Two windows of a conversation may say the same: then their trained tokens count twice, as those of two rows.
         """
-        labels = sequence.labelled.labels
-        for node, common in self._way(sequence.labelled.input_ids):
-            own = labels[node.start : node.start + common] != IGNORED
-            for other in node.owners if own.any() else ():
-                theirs = self.sequences[other].labelled.labels[node.start : node.start + common] != IGNORED
-                if (own & theirs).any():
-                    return True
-        return False
-
-    def insert(self, sequence: PreparedSequence) -> None:
-        """Add a sequence."""
-        number, ids = len(self.sequences), sequence.labelled.input_ids
-        self.sequences.append(sequence)
+        ids = self._ids(number)
         way = self._way(ids)
         node, common = way[-1]
         at = node.start + common
-        self.size += self._more(node, common, len(ids) - at)
+        if limit is not None and self._size + self._more(node, common, len(ids) - at) > limit:
+            return False
+        return self._trained[number][0] >= at or not self._trains(number, way)
+
+    def _trains(self, number: int, way: Sequence[tuple[_Node, int]]) -> bool:
+        """Tell whether some token that a sequence trains is trained in the tree already."""
+        for node, common in way:
+            own = self._is_trained(number, node.start, node.start + common)
+            for other in node.owners if own.any() else ():
+                if (own & self._is_trained(other, node.start, node.start + common)).any():
+                    return True
+        return False
+
+    def _is_trained(self, number: int, start: int, end: int) -> Bools:
+        low = int(self._limits[number])
+        trained: Bools = self._batch.labels[low + start : low + end] != IGNORED
+        return trained
+
+    def insert(self, number: int) -> None:
+        """Add a sequence."""
+        ids = self._ids(number)
+        self.sequences.append(number)
+        way = self._way(ids)
+        node, common = way[-1]
+        at = node.start + common
+        self._size += self._more(node, common, len(ids) - at)
         if at < node.end:
-            whole = self._ids(node)
-            node.children = {int(whole[common]): _Node(node.owners.copy(), at, node.end, node.children)}
+            after = int(self._ids(node.owners[0])[at])
+            node.children = {after: _Node(node.owners.copy(), at, node.end, node.children)}
             node.end = at
         for passed, _ in way:
             passed.owners.append(number)
         if at < len(ids):
             node.children[int(ids[at])] = _Node([number], at, len(ids))
 
-    def written(self) -> PreparedSequence:
-        """Return the tree as a row: depth first, the branch that was inserted first ahead of the others."""
-        first = self.sequences[0]
-        if len(self.sequences) == 1:
-            return first
-        pieces: list[_Piece] = []
+    def pieces(self) -> Iterator[_Piece]:
+        """Yield the tokens of the tree as they are written: depth first, of branches the one inserted first."""
         waiting = [(self._root, False)]
         while waiting:
             node, opens = waiting.pop()
-            pieces.append(self._piece(node, opens=opens))
+            first = node.start - 1 if opens else node.start
+            if first < node.end:
+                yield _Piece(self._tokens(node, first), first, opens)
             children = [*node.children.values()]
-            waiting += [(child, number > 0) for number, child in reversed([*enumerate(children)])]
-        weighted = any(each.labelled.weights is not None for each in self.sequences)
-        labelled = Labelled(
-            np.concatenate([piece.ids for piece in pieces]),
-            np.concatenate([piece.labels for piece in pieces]),
-            tuple(_joined(pieces)),
-            weights_or_none(np.concatenate([piece.weights for piece in pieces])) if weighted else None,
-            np.concatenate([piece.positions for piece in pieces]),
-        )
-        unfaithful = sum(each.unfaithful for each in self.sequences)
-        return replace(first, labelled=labelled, unfaithful=unfaithful, branches=tuple(self.sequences))
+            waiting += [(child, place > 0) for place, child in reversed([*enumerate(children)])]
 
-    def _ids(self, node: _Node) -> Ints:
-        return self.sequences[node.owners[0]].labelled.input_ids[node.start : node.end] if node.owners else _NONE
+    def _tokens(self, node: _Node, first: int) -> Ints:
+        """Return the tokens ``first:node.end`` of those sequences that train them, or else of the first one."""
+        low = int(self._limits[node.owners[0]])
+        tokens = np.arange(low + first, low + node.end)
+        for other in node.owners[1:]:
+            begins, ends = self._trained[other]
+            if begins < node.end and ends > first:
+                mine = self._is_trained(other, first, node.end)
+                tokens[mine] = np.flatnonzero(mine) + int(self._limits[other]) + first
+        return tokens
+
+    def _ids(self, number: int) -> Ints:
+        return self._batch.input_ids[int(self._limits[number]) : int(self._limits[number + 1])]
 
     def _way(self, ids: Ints) -> list[tuple[_Node, int]]:
         """Return the nodes that ids run through, with how many tokens of each: all of it but of the last, maybe."""
@@ -151,9 +221,10 @@ class _Tree:
             child = node.children.get(int(ids[at])) if at == node.end and at < len(ids) else None
             if child is None:
                 return way
-            whole = self._ids(child)
-            differs = np.flatnonzero(whole[: len(ids) - at] != ids[at : at + len(whole)])
-            way.append((child, int(differs[0]) if len(differs) else min(len(whole), len(ids) - at)))
+            end = min(child.end, len(ids))
+            differs = self._ids(child.owners[0])[at:end] != ids[at:end]
+            place = int(differs.argmax())
+            way.append((child, place if differs[place] else end - at))
 
     @staticmethod
     def _more(node: _Node, common: int, rest: int) -> int:
@@ -161,61 +232,55 @@ class _Tree:
         branches = node.start + common < node.end or bool(node.children)
         return rest + (1 if branches and rest and node.owners else 0)
 
-    def _piece(self, node: _Node, *, opens: bool) -> _Piece:
-        """Return the tokens of a node, behind a copy of the token that it hangs on where it ``opens`` a branch."""
-        first = node.start - 1 if opens else node.start
-        owner = np.full(node.end - first, node.owners[0] if node.owners else 0, np.int64)
-        for other in node.owners[1:]:
-            owner[self.sequences[other].labelled.labels[first : node.end] != IGNORED] = other
-        ids, labels, weights = np.empty_like(owner), np.empty_like(owner), np.empty(len(owner), np.float32)
-        spans: list[Span] = []
-        edges = [0, *(np.flatnonzero(np.diff(owner)) + 1).tolist(), len(owner)]
-        for low, high in pairwise(edges):
-            if low < high:
-                labelled = self.sequences[int(owner[low])].labelled
-                cut = slice(first + low, first + high)
-                ids[low:high], labels[low:high] = labelled.input_ids[cut], labelled.labels[cut]
-                weights[low:high] = labels[low:high] != IGNORED if labelled.weights is None else labelled.weights[cut]
-                spans += _clipped(labelled.spans, first + low, first + high, low)
-        if opens:
-            labels[0], weights[0] = IGNORED, 0
-            copied = spans[0]
-            spans[:1] = [copied._replace(end=1, trained=False), *([copied._replace(start=1)] if copied.end > 1 else [])]
-        return _Piece(ids, labels, weights, np.arange(first, node.end), spans, opens)
+
+def _joined(batch: LabelledBatch, trees: Sequence[_Tree]) -> LabelledBatch:
+    """Return trees of the sequences of a batch, end to end."""
+    pieces = [list(tree.pieces()) for tree in trees]
+    flat = [piece for own in pieces for piece in own]
+    tokens = np.concatenate([piece.tokens for piece in flat])
+    starts = limits_of(len(piece.tokens) for piece in flat)
+    limits = starts[limits_of(map(len, pieces))]
+    depths = np.asarray([piece.depth for piece in flat], np.int64)
+    positions = np.arange(len(tokens)) + np.repeat(depths - starts[:-1], np.diff(starts))
+    opens = starts[:-1][[piece.opens for piece in flat]]
+    labels = batch.labels[tokens]
+    labels[opens] = IGNORED
+    weights = None if batch.weights is None else batch.weights[tokens]
+    if weights is not None:
+        weights[opens] = 0
+    spans, span_limits = _spans(batch, tokens, labels != IGNORED, limits, opens)
+    return LabelledBatch(batch.input_ids[tokens], labels, limits, spans, span_limits, weights, positions)
 
 
-@dataclass(frozen=True, slots=True)
-class _Piece:
-    """The tokens of one node, and whether they open a branch; its spans count from its own first token."""
+def _spans(batch: LabelledBatch, tokens: Ints, trained: Bools, limits: Ints, opens: Ints) -> tuple[SpanColumns, Ints]:
+    """Return the spans of trees, and where those of each begin: one ends where another kind of text or a branch begins.
 
-    ids: Ints
-    labels: Ints
-    weights: Floats
-    positions: Ints
-    spans: list[Span]
-    opens: bool
-
-
-def _clipped(spans: Sequence[Span], low: int, high: int, at: int) -> Iterator[Span]:
-    """Yield the spans of the tokens ``low:high`` of a sequence, which stand at ``at``."""
-    for span in spans:
-        if span.start < high and span.end > low:
-            yield span._replace(start=max(span.start, low) - low + at, end=min(span.end, high) - low + at)
-
-
-def _joined(pieces: Sequence[_Piece]) -> list[Span]:
-    """Return the spans of a tree; those of one kind that follow each other within a branch are one."""
-    found: list[Span] = []
-    at = 0
-    for piece in pieces:
-        for number, span in enumerate(piece.spans):
-            before = found[-1] if found and not (piece.opens and number == 0) else None
-            if before is not None and same_kind(before, span):
-                found[-1] = before._replace(end=at + span.end)
-            else:
-                found.append(span._replace(start=at + span.start, end=at + span.end))
-        at += len(piece.ids)
-    return found
-
-
-_NONE = np.zeros(0, np.int64)
+    Args:
+        batch: the sequences.
+        tokens: the tokens of the trees, by their place in the batch.
+        trained: whether each of them is trained.
+        limits: where each tree begins, and where the last one ends.
+        opens: the tokens that open branches.
+    """
+    spans = batch.spans
+    whose = np.repeat(np.arange(len(spans.start)), spans.end - spans.start)[tokens]
+    begins = np.zeros(len(tokens), np.bool_)
+    begins[limits[:-1]] = begins[opens] = True
+    for kind in (spans.role[whose], spans.part[whose], spans.message[whose], trained):
+        begins[1:] |= kind[1:] != kind[:-1]
+    places = np.flatnonzero(begins)
+    span_limits = np.searchsorted(places, limits)
+    ends = np.append(places[1:], len(tokens))
+    shift = np.repeat(limits[:-1], np.diff(span_limits))
+    first = whose[places]
+    columns = SpanColumns(
+        spans.role[first],
+        spans.part[first],
+        spans.message[first],
+        places - shift,
+        ends - shift,
+        trained[places],
+        spans.roles,
+        spans.parts,
+    )
+    return columns, span_limits

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from maskprep.arrays import limits_of
 from maskprep.conversation import Where
+from maskprep.dataset.trees import Branch, hanging
 from maskprep.inspect.selection import Selection
 from maskprep.inspect.tokens import Tokens
 from maskprep.labelled import IGNORED, Labelled
@@ -68,6 +69,7 @@ class RowView:
     """One sequence, shown. ``number`` is its place in the data set, or that of its row in the source; both from 0.
 
     ``place`` are the packed row that it stands in, and its number there, both from 0; None where rows are not packed.
+    ``branches`` are those of a tree, none where it is an ordinary sequence.
     """
 
     number: int
@@ -76,6 +78,7 @@ class RowView:
     tokens: tuple[TokenView, ...]
     findings: tuple[tuple[str, str], ...] = ()
     place: tuple[int, int] | None = None
+    branches: tuple[Branch, ...] = ()
 
     @property
     def trained(self) -> int:
@@ -84,7 +87,7 @@ class RowView:
 
     @property
     def text(self) -> str:
-        """The text of the row."""
+        """The text of the row; of a tree, that of its branches, each with a copy of the token that it hangs on."""
         return b"".join(token.data for token in self.tokens).decode(errors="replace")
 
     def holding(self, text: str) -> set[int]:
@@ -110,6 +113,7 @@ class RowView:
             "tokens": len(self.tokens),
             "trained_tokens": self.trained,
             "findings": [{"code": code, "detail": detail} for code, detail in self.findings],
+            **({"branches": [branch._asdict() for branch in self.branches]} if self.branches else {}),
             "text": self.text,
             "by_token": [token.facts() for token in self.tokens],
         }
@@ -193,7 +197,8 @@ class Viewer:
             for span in labelled.spans
             for index in range(span.start, span.end)
         )
-        return RowView(number, where, sequence, tokens, tuple(findings))
+        branches = () if labelled.positions is None else tuple(hanging(labelled.positions))
+        return RowView(number, where, sequence, tokens, tuple(findings), branches=branches if len(branches) > 1 else ())
 
     def _splits(self, spelled: Sequence[bytes], trained: Sequence[bool]) -> set[int]:
         """Return the indices of tokens that begin a completion in the middle of a token of the undivided text."""

@@ -9,6 +9,7 @@ from typing import Any
 from maskprep.errors import RowError
 from maskprep.examples.guard import guarded
 from maskprep.examples.history_cost import Cost
+from maskprep.examples.trees import apart_of, written
 from maskprep.policy import History, Part
 from maskprep.probe.prober import Prober, Sample, Statement, own, prove, quoted
 from maskprep.probe.samples import (
@@ -118,7 +119,7 @@ def cost(prober: Prober) -> Statement:
         made = Cost()
         try:
             with guarded():
-                made.add(preparer.finish(proved, way))
+                made.add(written([preparer.finish(proved, apart_of(way))], way, None)[0])
         except RowError as error:
             value[str(way)] = {"error": error.message}
         else:

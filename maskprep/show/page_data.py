@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import gzip
 import json
+from bisect import bisect_right
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -34,7 +35,8 @@ class PageData:
 
     ``add`` gives a block of packed rows back whenever one is full, so that only the row index, the distinct tokens and
     the distinct kinds (role, part, message, trained, border split, trained in the other data set) stay in memory.
-    A row in a block is ``{"t": [token, …], "r": [length, kind, length, kind, …]}``, a reject its facts.
+    A row in a block is ``{"t": [token, …], "r": [length, kind, length, kind, …]}``, a reject its facts. A tree has
+    ``"b": [[start, on, parent, trained], …]``, too, an item a branch, none of which shares a run with another one.
     """
 
     title: str
@@ -89,7 +91,10 @@ class PageData:
 
     def _row(self, view: RowView) -> dict[str, Any]:
         runs: list[int] = []
-        for kind, tokens in groupby(view.tokens, key=_kind):
+        starts = [branch.start for branch in view.branches]
+        for (kind, _), tokens in groupby(
+            view.tokens, key=lambda token: (_kind(token), bisect_right(starts, token.index))
+        ):
             number = self._kinds.setdefault(kind, len(self._kinds))
             length = sum(1 for _ in tokens)
             self._tally[number] += length
@@ -101,7 +106,7 @@ class PageData:
         for code, detail in dict(view.findings).items():
             _notice(self._findings, code, view, detail, "")
         self._enter(view, view.sequence, len(ids), view.trained, view.findings, None)
-        return {"t": ids, "r": runs}
+        return {"t": ids, "r": runs, **({"b": _branches(view)} if view.branches else {})}
 
     def _reject(self, view: RejectView) -> dict[str, Any]:
         _notice(self._rejects, view.code, view, view.message, view.hint)
@@ -141,6 +146,13 @@ class PageData:
             "trained_fraction": Distribution.of(trained / np.maximum(lengths, 1), (0.0, 1.0)).facts(),
             "trained_turns": {str(turns): rows for turns, rows in sorted(self._turns.items())},
         }
+
+
+def _branches(view: RowView) -> list[list[int]]:
+    return [
+        [branch.start, branch.on, branch.parent, sum(token.trained for token in view.tokens[branch.start : branch.end])]
+        for branch in view.branches
+    ]
 
 
 def _kind(token: TokenView) -> TokenKind:

@@ -13,9 +13,10 @@ from maskprep.inspect.command import InspectReport
 from maskprep.inspect.views import RejectView, RowView, TokenView
 from maskprep.show.marks import CLOSE, MARKS, OPEN, SPLIT, pieces, token_text
 from maskprep.show.rejected import show_reject
-from maskprep.show.tables import add_row, line, make_table
+from maskprep.show.tables import add_row, count, line, make_table
 
 FOLDED = 60  # masked tokens that are shown in full; of longer stretches, half of these at either end
+_BAR = "│  "
 _AROUND = 12  # tokens shown at either side of text that was sought
 
 _ROLE_STYLES = {
@@ -63,11 +64,42 @@ def show_rows(console: Console, report: InspectReport, *, full: bool, table: boo
 
 
 def row_text(view: RowView, *, full: bool, bracketed: bool, find: str | None = None) -> Text:
-    """Return the text of a row, each token in its style; with ``bracketed``, trained stretches stand in ⟦ ⟧, too."""
-    text = Text()
-    start = 0
+    """Return the text of a row, each token in its style; with ``bracketed``, trained stretches stand in ⟦ ⟧, too.
+
+    Each branch of a tree but the first stands below the others, behind a bar for each one that it hangs on.
+    """
     sought = view.holding(find or "")
-    for trained, tokens in groupby(view.tokens, key=lambda token: token.trained):
+    if not view.branches:
+        return _stretch(view, range(len(view.tokens)), sought, full=full, bracketed=bracketed)
+    text, levels = Text(), list[int]()
+    for number, branch in enumerate(view.branches):
+        levels.append(levels[branch.parent] + 1 if number else 0)
+        inner = _stretch(view, range(branch.start, branch.end), sought, full=full, bracketed=bracketed)
+        if number:
+            text.append("" if text.plain.endswith("\n") else "\n")
+            text.append(f"{_BAR * (levels[-1] - 1)}├─ {_title(view, number)}\n", "bold")
+        for part in inner.split("\n", include_separator=True):
+            text.append(_BAR * levels[-1], "bold")
+            text.append_text(part)
+    return text
+
+
+def _title(view: RowView, number: int) -> str:
+    """Return what a branch is, and what it hangs on, in one line."""
+    branch = view.branches[number]
+    trained = [token.message for token in view.tokens[branch.start : branch.end] if token.trained]
+    messages = ", ".join(f"messages[{message}]" for message in dict.fromkeys(trained))
+    return (
+        f"branch {number + 1} of {len(view.branches)}, instead of what follows token {branch.on:,} "
+        f"(branch {branch.parent + 1}): {count(branch.end - branch.start - 1, 'token')}, {len(trained):,} trained"
+        + (f", of {messages}" if messages else "")
+    )
+
+
+def _stretch(view: RowView, places: range, sought: Collection[int], *, full: bool, bracketed: bool) -> Text:
+    """Return the text of the tokens at some places of a row; of those ``sought`` none is folded away."""
+    text, start = Text(), places.start
+    for trained, tokens in groupby(view.tokens[start : places.stop], key=lambda token: token.trained):
         stop = start + sum(1 for _ in tokens)
         if trained:
             text.append(OPEN if bracketed else "")
@@ -99,6 +131,7 @@ def _heading(console: Console, view: RowView, total: int | None, *, full: bool) 
     share = f"{view.trained / len(view.tokens):.1%}" if view.tokens else "-"
     packed = f"document {view.place[1]} of packed row {view.place[0]}  " if view.place else ""
     heading = f"row {view.number}{of}  {packed}{view.where}  sequence {view.sequence}"
+    heading += f"  a tree of {len(view.branches)} branches" if view.branches else ""
     line(console, f"{heading}  {len(view.tokens):,} tokens, {view.trained:,} trained ({share})", "bold")
     counts = Counter(code for code, _ in view.findings)
     seen: set[str] = set()
@@ -140,7 +173,8 @@ def _legend(*, bracketed: bool) -> Text:
 
 
 def _show_table(console: Console, view: RowView) -> None:
-    table = make_table(">index", ">id", "text", ">label", "role", "part", ">message")
+    trees = (">branch",) if view.branches else ()
+    table = make_table(">index", *trees, ">id", "text", ">label", "role", "part", ">message")
     for column in table.columns:
         column.no_wrap = True  # one line a token, however long it is
     for token in view.tokens:
@@ -148,5 +182,9 @@ def _show_table(console: Console, view: RowView) -> None:
         shown = (SPLIT if token.split else "") + token_text(token)
         message = str(token.message) if token.message >= 0 else ""
         style = ("bold green" if token.trained else "dim") + (" underline" if token.special else "")
-        add_row(table, (str(token.index), str(token.id), shown, label, token.role, token.part, message), style)
+        whose = [
+            str(number) for number, branch in enumerate(view.branches, 1) if branch.start <= token.index < branch.end
+        ]
+        row = (str(token.index), *whose, str(token.id), shown, label, token.role, token.part, message)
+        add_row(table, row, style)
     console.print(table)

@@ -133,10 +133,11 @@ def show_noticed(console: Console, title: str, noticed: Mapping[str, Mapping[str
 
 
 def _show_histories(console: Console, facts: Mapping[str, Any]) -> None:
-    table = make_table("--history", ">rows", ">sequences", ">tokens", ">trained", ">unfaithful")
+    table = make_table("--history", ">rows", ">sequences", ">tokens", ">times", ">trained", ">unfaithful")
     for name, cost in facts["histories"].items():
-        keys = ("rows", "sequences", "tokens", "trained_tokens", "unfaithful_tokens")
-        add_row(table, (name, *(f"{cost[key]:,}" for key in keys)))
+        counts = [f"{cost[key]:,}" for key in ("rows", "sequences", "tokens", "trained_tokens", "unfaithful_tokens")]
+        counts.insert(3, f"{cost['tokens'] / max(facts['whole_tokens'], 1):.2f}")
+        add_row(table, (name, *counts))
     console.print(table)
     for history, meaning in HISTORIES.items():
         line(console, f"  {history}: {meaning}")

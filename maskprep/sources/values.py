@@ -55,7 +55,7 @@ def _plain(value: Any, at: str, depth: int) -> Any:  # noqa: C901, PLR0911 - a t
             return value
         case Mapping():
             return {_key(key, at): _plain(each, f"{at}.{key}", depth + 1) for key, each in value.items()}
-        case list():
+        case list() | tuple():
             return [_plain(each, f"{at}[{index}]", depth + 1) for index, each in enumerate(value)]
         case bytes():
             try:

@@ -118,6 +118,23 @@ def load_tokenizer(choice: str | TokenizerChoice, stop_tokens: Sequence[str] = (
     _uncut(tokenizer)
     plain = Ids(tokenizer)
     grown = Vocabulary.of(tokenizer, plain) if isinstance(choice, str) else extend(tokenizer, choice, plain)
+    return _described(tokenizer, name, folder, grown, stop_tokens)
+
+
+def loaded_from(tokenizer: PreTrainedTokenizerBase, name: str, stop_tokens: Sequence[str] = ()) -> LoadedTokenizer:
+    """Return a tokenizer that transformers has loaded already; it is ours from here on.
+
+    Raises:
+        UsageError: a stop token is not one token of it.
+    """
+    _uncut(tokenizer)
+    return _described(tokenizer, name, name, Vocabulary.of(tokenizer, Ids(tokenizer)), stop_tokens)
+
+
+def _described(
+    tokenizer: PreTrainedTokenizerBase, name: str, folder: str, grown: Vocabulary, stop_tokens: Sequence[str]
+) -> LoadedTokenizer:
+    """Return a tokenizer with the tokens that end a turn, as the files in ``folder`` and ``stop_tokens`` name them."""
     ids = grown.ids
     stops = [tokenizer.eos_token] if tokenizer.eos_token else []
     named = map(ids.token, _generation_stops(folder))

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from maskprep.config import Config
 from maskprep.dataset.reader import StoredDataSet
-from maskprep.errors import BuildError, MaskprepError, UsageError
+from maskprep.errors import BuildError, MaskprepError, UsageError, first_line
 from maskprep.examples import Preparer
 from maskprep.examples.oracle import Oracle
 from maskprep.examples.setup import limits_of, policy_of
@@ -163,8 +163,8 @@ def _guarded(name: str, make: Callable[[], _Given], check: Callable[[_Given], Re
     try:
         given = make()
     except (MaskprepError, ValueError, KeyError, TypeError) as error:
-        return skipped(name, f"it cannot be made: {type(error).__name__}: {error}")
+        return skipped(name, f"it cannot be made: {type(error).__name__}: {first_line(error)}")
     try:
         return check(given)
     except MaskprepError as error:
-        return skipped(name, f"it cannot be made: {error}")
+        return skipped(name, f"it cannot be made: {error.message}")

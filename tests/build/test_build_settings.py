@@ -9,7 +9,7 @@ import sys
 from datetime import UTC, datetime
 
 import pytest
-from builds import NOW, chat, rejects
+from builds import NOW, THINKS, chat, rejects
 from bundled import ROOT, TOKENIZER
 from datasets import load_from_disk
 from transformers import AutoTokenizer
@@ -20,14 +20,6 @@ SHORT, LONG = chat("a", "b"), chat("a", "word " * 400)
 SPEAKS = """{%- for m in messages %}{{ '<|im_start|>' ~ m.role ~ '\\n' ~ m.content ~ '<|im_end|>\\n' }}{% endfor -%}
 {%- if add_generation_prompt %}{{ '<|im_start|>assistant\\n' }}{% endif -%}"""
 DATED = "{{- '<|im_start|>system\\nToday is ' ~ strftime_now('%Y-%m-%d %H:%M') ~ '<|im_end|>\\n' -}}" + SPEAKS
-
-# The last turn has an empty thought, earlier ones have none: what Qwen3's template does.
-THINKS = """{%- for m in messages -%}
-{{- '<|im_start|>' ~ m.role ~ '\\n' -}}
-{%- if m.role == 'assistant' and loop.last -%}{{- '<think>\\n\\n</think>\\n\\n' -}}{%- endif -%}
-{{- m.content ~ '<|im_end|>\\n' -}}
-{%- endfor -%}
-{%- if add_generation_prompt -%}{{- '<|im_start|>assistant\\n' -}}{%- endif -%}"""
 
 
 def text_of(folder, row=0) -> str:
@@ -405,10 +397,13 @@ def test_a_dear_split_that_nobody_chose_stops_and_shows_what_each_choice_costs(b
     facts = outcome.json
     assert facts["expansion"] > 2
     assert facts["sampled_rows"] == 3
-    assert list(facts["histories"]) == ["split", "mask", "rendered"]
-    split, mask, rendered = facts["histories"].values()
-    assert [cost["rows"] for cost in (split, mask, rendered)] == [3, 3, 3]
-    assert [cost["sequences"] for cost in (split, mask, rendered)] == [24, 3, 3]
+    assert list(facts["histories"]) == ["split", "tree", "mask", "rendered"]
+    split, tree, mask, rendered = facts["histories"].values()
+    assert [cost["rows"] for cost in facts["histories"].values()] == [3, 3, 3, 3]
+    assert [cost["sequences"] for cost in facts["histories"].values()] == [24, 3, 3, 3]
+    assert tree["trained_tokens"] == split["trained_tokens"]
+    assert rendered["tokens"] < tree["tokens"] < split["tokens"]
+    assert facts["recommended"] == "tree"
     assert mask["trained_tokens"] < rendered["trained_tokens"] < split["trained_tokens"] < split["tokens"]
     assert rendered["tokens"] == mask["tokens"] == facts["whole_tokens"]
     assert split["unfaithful_tokens"] == mask["unfaithful_tokens"] == 0 < rendered["unfaithful_tokens"]
@@ -420,11 +415,18 @@ def test_a_dear_split_that_nobody_chose_stops_and_shows_what_each_choice_costs(b
     for name, cost in facts["histories"].items():
         [line] = [line for line in spoken.stderr.split("\n") if line.startswith(f"{name} ")]
         assert all(f"{cost[key]:,}" in line.split() for key in ("sequences", "tokens", "trained_tokens"))
-    assert "--history" in spoken.stderr
+    assert "recommended: --history tree" in spoken.stderr
     assert not (place / "out").exists()
 
 
-@pytest.mark.parametrize("history", ["split", "mask", "rendered"])
+def test_trees_are_recommended_only_to_who_can_train_them(build, thinks):
+    facts = build(*thinks, "--set", "profile=trl", "--json").json
+    assert facts["recommended"] is None
+    assert "--history split|mask|rendered" in facts["hint"]
+    assert facts["histories"]["tree"]["sequences"] == 3
+
+
+@pytest.mark.parametrize("history", ["split", "tree", "mask", "rendered"])
 def test_what_was_foretold_is_what_the_choice_costs(build, thinks, place, history):
     foretold = build(*thinks, "--json").json["histories"][history]
     totals = build(*thinks, "--history", history, "--json").json["totals"]

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from datetime import UTC, datetime
 from typing import NamedTuple
 
 from law.reference import IGNORED, Reference, Refused, Unknown
+from maskprep.dataset.trees import fault, unrolled, visible_until
 from maskprep.errors import RowError
 from maskprep.examples import Preparer
+from maskprep.examples.trees import written
 from maskprep.policy import Control, History, Policy
 
 NOW = datetime(2026, 2, 3, 4, 5, 6, tzinfo=UTC)
@@ -55,10 +58,12 @@ def preparers(loaded, template, variables=None):
 
 def compare(preparer, history, conversation, reference):
     """Return the verdict on one conversation under one way of treating history."""
+    prepared = None
     try:
+        prepared = preparer.prepare(conversation)
         ours = [
             (made.sequence.text.text, made.labelled.input_ids.tolist(), made.labelled.labels.tolist())
-            for made in preparer.prepare(conversation).sequences
+            for made in prepared.sequences
         ]
     except RowError as error:
         ours = error
@@ -81,8 +86,29 @@ def compare(preparer, history, conversation, reference):
     if isinstance(theirs, Refused):
         return Verdict("differs", "", f"the law refuses: {theirs}; maskprep: {_shown(ours)}")
     if ours == theirs:
-        return Verdict("equal")
+        told = _tree_fault(prepared, theirs) if history == "split" else ""
+        return Verdict("differs", "", told) if told else Verdict("equal")
     return Verdict("differs", "", f"maskprep: {_shown(ours)}; the law: {_shown(theirs)}")
+
+
+def _tree_fault(prepared, sequences):
+    """Tell what is wrong with trees of the law's sequences: each trained token once, in its own context."""
+    trees = [made.labelled for made in written([prepared], History.TREE, None)[0].sequences]
+    told = [
+        fault(tree.input_ids, tree.labels, tree.positions, visible_until(tree.positions))
+        for tree in trees
+        if tree.positions is not None
+    ]
+    apart = [(each.input_ids.tolist(), each.labels.tolist()) for tree in trees for each in unrolled(tree)]
+    if _contexts(apart) != _contexts([(ids, labels) for _, ids, labels in sequences]):
+        told.append("the trees train other tokens, or in other contexts")
+    return "; ".join(filter(None, told))
+
+
+def _contexts(sequences):
+    return Counter(
+        tuple(ids[: at + 1]) for ids, labels in sequences for at, label in enumerate(labels) if label != IGNORED
+    )
 
 
 def _shown(sequences):

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from maskprep.conversation import Where
+from maskprep.dataset.trees import Branch
 from maskprep.inspect.views import RejectView, RowView, TokenView
 
 BEL, ESC, RLO, PDF = "\x07", "\x1b", "\u202e", "\u202c"
@@ -90,4 +93,23 @@ MISMATCH = RejectView(
     f'{{"messages": ["</script>{RLO}"]}}',
 )
 NOT_JSON = RejectView(6, Where("data/rows.jsonl", 7, 0), "not-json", "not JSON: \ud800", "", {}, "{<!--<script>")
+_TRUNK = conversation(["One", "?"], ["Un", "."])
+TREE = replace(
+    row(
+        7,
+        [
+            *_TRUNK,
+            ("\n", "template", "scaffold", -1, ""),
+            ("<think>", "assistant", "reasoning", 1, "t"),
+            ("Eins", "assistant", "content", 1, "t"),
+            ("<think>", "assistant", "reasoning", 1, ""),
+            ("Uno", "assistant", "content", 1, "t"),
+        ],
+    ),
+    branches=(
+        Branch(0, len(_TRUNK), -1, -1),
+        Branch(len(_TRUNK), len(_TRUNK) + 3, len(_TRUNK) - 1, 0),
+        Branch(len(_TRUNK) + 3, len(_TRUNK) + 5, len(_TRUNK) + 1, 1),
+    ),
+)
 VIEWS = (PLAIN, NEEDLE, MANY_SCRIPTS, EVIL, COMPARED, MISMATCH, NOT_JSON)

@@ -16,6 +16,7 @@ from page_samples import (
     MISMATCH,
     NEEDLE,
     PLAIN,
+    TREE,
     VIEWS,
     conversation,
     row,
@@ -56,6 +57,25 @@ def test_the_text_that_is_shown_is_the_row(page, view):
     assert page.row() == b"".join(token.data for token in view.tokens)
     page.click("#only-trained")
     assert page.row() != b"".join(token.data for token in view.tokens)
+
+
+def test_each_branch_of_a_tree_stands_under_what_it_hangs_on(driver, tmp_path):
+    path = tmp_path / "tree.html"
+    write_page(path, "trees", [TREE], None)
+    page = Page(driver).open(path)
+    assert page.row() == b"".join(token.data for token in TREE.tokens)
+    headings = page.run(
+        "return [...document.querySelectorAll('#row .branch')].map((h) => [h.textContent, h.dataset.level])"
+    )
+    assert headings == [
+        ["branch 2 of 3instead of what follows token 11 of branch 1: 2 tokens, 2 trained", "1"],
+        ["branch 3 of 3instead of what follows token 13 of branch 2: 1 token, 1 trained", "2"],
+    ]
+    blocks = "[...document.querySelectorAll('#row .block:not(.branch)')]"
+    told = page.run(f"return {blocks}.map((block) => [block.textContent, block.dataset.level ?? ''])")
+    assert told[-2:] == [["assistant 1\n<think>Eins", "1"], ["assistant 1<think>Uno", "2"]]
+    lefts = page.run("return [...document.querySelectorAll('#row .block')].map((b) => b.getBoundingClientRect().left)")
+    assert lefts[0] < lefts[-3] < lefts[-1]
 
 
 def test_trained_text_is_what_the_labels_say(page):

@@ -9,7 +9,7 @@ from dataclasses import replace
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from page_samples import EVIL, HOSTILE, MANY_SCRIPTS, MISMATCH, NOT_JSON, PLAIN, SCRIPTS, conversation, row
+from page_samples import EVIL, HOSTILE, MANY_SCRIPTS, MISMATCH, NOT_JSON, PLAIN, SCRIPTS, TREE, conversation, row
 from rich.console import Console
 from rich.style import Style
 from rich.text import Text
@@ -394,3 +394,23 @@ def test_every_hostile_text_alone():
         shown = row_text(row(0, [(text, "user", "content", 0, "")]), full=True, bracketed=True).plain
         assert not ACTS.search(shown)
         assert shown
+
+
+def test_a_tree_is_seen_at_a_glance():
+    """Each branch stands below what is there already, behind a bar for each one that it hangs on."""
+    lines = row_text(TREE, full=True, bracketed=True).plain.split("\n")
+    assert lines[-5:] == [
+        "├─ branch 2 of 3, instead of what follows token 11 (branch 1): 2 tokens, 2 trained, of messages[1]",
+        "│  ↵",
+        "│  ⟦<think>Eins⟧",
+        "│  ├─ branch 3 of 3, instead of what follows token 13 (branch 2): 1 token, 1 trained, of messages[1]",
+        "│  │  <think>⟦Uno⟧",
+    ]
+    shown = printed(TREE, colour=None)
+    assert "sequence 0  a tree of 3 branches" in shown
+    table = [line.split() for line in printed(TREE, colour=None, table=True).split("\n")]
+    assert [line[:3] for line in table if line and line[0] in {"11", "12", "15"}] == [
+        ["11", "1", "111"],
+        ["12", "2", "112"],
+        ["15", "3", "115"],
+    ]

@@ -67,13 +67,22 @@ function continues(before, kind) {
 // does; so where a header begins is guessed, from special tokens or else line breaks between two messages.
 function cutsOf(record) {
   const cuts = new Map();
+  const branches = new Map((record.b ?? []).map(([start], number) => [start, number]));
   let current = -1;
   let loose = 0; // the first token since the last one of a message
   let stopped = true;
   let token = 0;
   for (let run = 0; run < record.r.length; run += 2) {
     const kind = page.kinds[record.r[run + 1]];
-    if (kind.message >= 0) {
+    if (branches.get(token)) {
+      // The copy with which a branch opens stands in the block of what follows it.
+      const after = page.kinds[record.r[run + 3]];
+      const named = record.r[run] === 1 && !branches.has(token + 1) && after ? after : kind;
+      cuts.set(token, { ...named, branch: branches.get(token) });
+      current = named.message;
+      loose = token + record.r[run];
+      stopped = kind.part === "stop";
+    } else if (kind.message >= 0) {
       if (kind.message !== current) {
         const cut = headerBetween(record.t, loose, token, stopped, current < 0);
         if (current < 0 && cut > 0) cuts.set(0, { role: "template", message: -1 });
@@ -85,7 +94,7 @@ function cutsOf(record) {
     }
     token += record.r[run];
   }
-  if (current < 0) cuts.set(0, { role: "template", message: -1 });
+  if (current < 0 && !cuts.has(0)) cuts.set(0, { role: "template", message: -1 });
   return cuts;
 }
 

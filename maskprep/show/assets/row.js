@@ -19,6 +19,8 @@ function redraw() {
   const { laid } = shown;
   Object.assign(shown, { nodes: [], byNode: new Map(), solo: new Map() });
   const blocks = [];
+  const levels = levelsOf(shown.record.b ?? []);
+  let level = 0;
   let text = null;
   let hidden = 0; // tokens in the fold that is being gathered
   const fold = () => {
@@ -29,10 +31,14 @@ function redraw() {
     const kind = page.kinds[segment.kind];
     if (laid.cuts.has(place) || !text) {
       if (text) fold();
-      const { role, message } = laid.cuts.get(place) ?? { role: "template", message: -1 };
+      const { role, message, branch } = laid.cuts.get(place) ?? { role: "template", message: -1 };
+      if (branch) {
+        level = levels[branch];
+        blocks.push(branchHeading(branch, level));
+      }
       text = element("div", { class: "text" });
       const name = element("div", { class: "gutter" }, element("b", {}, role), message >= 0 ? ` ${message}` : "");
-      blocks.push(element("section", { class: "block", "data-role": role }, name, text));
+      blocks.push(element("section", { class: "block", "data-role": role, "data-level": level || null }, name, text));
     }
     if (isVisible(kind)) {
       fold();
@@ -43,9 +49,26 @@ function redraw() {
   const view = document.getElementById("row");
   view.replaceChildren(...blocks);
   // A block with nothing to read in it is folded to one line.
-  for (const block of blocks) block.classList.toggle("folded", !block.querySelector(".segment"));
+  for (const block of blocks) block.classList.toggle("folded", !block.querySelector(".segment, .on"));
   markFound();
   showUnit(-1);
+}
+
+// Returns how far each branch of a tree is set in: one step further than the one that it hangs on, up to four.
+function levelsOf(branches) {
+  const levels = [];
+  for (const [, , parent] of branches) levels.push(levels.length ? Math.min(levels[parent] + 1, 4) : 0);
+  return levels;
+}
+
+function branchHeading(number, level) {
+  const { b, t } = shown.record;
+  const [start, on, parent, trained] = b[number];
+  const size = (b[number + 1]?.[0] ?? t.length) - start - 1;
+  const told = `instead of what follows token ${figure(on)} of branch ${parent + 1}: `;
+  const counts = `${counted(size, "token")}, ${figure(trained)} trained`;
+  const title = element("b", {}, `branch ${number + 1} of ${b.length}`);
+  return element("h3", { class: "block branch", "data-level": level }, title, element("span", { class: "on" }, told, counts));
 }
 
 function drawSegment(segment, kind) {

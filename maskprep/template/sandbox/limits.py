@@ -16,6 +16,7 @@ from __future__ import annotations
 
 import contextlib
 import ctypes
+import gc
 import os
 import signal
 import sys
@@ -178,11 +179,12 @@ class _OtherThread:
         clock = getattr(time, "pthread_getcpuclockid", None)
         began = time.monotonic()
         while not self._over.wait(_AGAIN):
-            spent = time.clock_gettime(clock(self._thread)) - self._began if clock else time.monotonic() - began
             with self._lock:
+                if self._over.is_set():
+                    return  # the thread may have ended, and its clock with it
+                spent = time.clock_gettime(clock(self._thread)) - self._began if clock else time.monotonic() - began
                 # A thread that waits for this one goes on where it stands: there it is interrupted.
-                frame = sys._current_frames().get(self._thread)
-                if spent > self._seconds and not self._over.is_set() and not _is_ours(frame):
+                if spent > self._seconds and not _is_ours(_frame_of(self._thread)):
                     self._raised = True
                     ctypes.pythonapi.PyThreadState_SetAsyncExc(ctypes.c_ulong(self._thread), ctypes.py_object(Exceeded))
 
@@ -196,6 +198,29 @@ class _OtherThread:
                 for _ in range(100):
                     time.sleep(0)
 
+
+_looking = threading.Lock()
+
+
+def _frame_of(thread: int) -> FrameType | None:
+    """Return where a thread stands.
+
+    While Python 3.11 makes the frames it holds a lock that the end of a thread and that of a ``threading.local`` want,
+    too. If garbage were collected then, and such a thing were in it, all threads would wait for ever.
+    """
+    if sys.version_info >= (3, 12):  # collects between two steps of a program only
+        return sys._current_frames().get(thread)
+    with _looking:
+        collects = gc.isenabled()
+        gc.disable()
+        try:
+            return sys._current_frames().get(thread)
+        finally:
+            if collects:
+                gc.enable()
+
+
+_DEEP = 4  # frames: a guard calls no deeper
 
 _OURS = frozenset(
     each.__code__
@@ -211,5 +236,11 @@ _OURS = frozenset(
 
 
 def _is_ours(frame: FrameType | None) -> bool:
-    """Tell whether a guard begins or ends there: if that were interrupted, it would never be over."""
-    return frame is not None and frame.f_code in _OURS
+    """Tell whether a guard begins or ends there, or in what it calls: interrupted, it would never be over."""
+    for _ in range(_DEEP):
+        if frame is None:
+            return False
+        if frame.f_code in _OURS:
+            return True
+        frame = frame.f_back
+    return False

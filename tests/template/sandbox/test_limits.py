@@ -6,6 +6,8 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import mmap
+import os
+import subprocess
 import sys
 import threading
 import time
@@ -262,6 +264,56 @@ def test_a_guard_that_ends_when_its_time_is_over_is_over(in_a_thread):
     else:
         run()
     assert survived
+
+
+def test_a_thread_that_ended_is_not_looked_at(monkeypatch):
+    monkeypatch.setattr(limits, "_AGAIN", 0.0001)
+
+    def run():
+        with Limits().running():
+            sum(range(10_000))
+
+    for _ in range(200):
+        thread = threading.Thread(target=run)
+        thread.start()
+        thread.join()  # an error in the thread that looked is a warning, and so an error
+
+
+# Garbage is collected as soon as the third frame is made: more threads than that wait.
+COLLECTING = """
+import gc, threading, time
+from maskprep.template.sandbox import limits
+
+class Garbage:
+    def __init__(self):
+        self.itself, self.local = self, threading.local()
+        self.local.value = 1
+
+def wait(barrier):
+    barrier.wait()
+    time.sleep(60)
+
+gc.collect()
+gc.disable()
+barrier = threading.Barrier(9)
+for _ in range(8):
+    threading.Thread(target=wait, args=(barrier,), daemon=True).start()
+barrier.wait()
+time.sleep(0.2)
+for _ in range(9):
+    Garbage()
+gc.set_threshold(gc.get_count()[0] + 3)
+gc.enable()
+limits._frame_of(threading.get_ident())
+print("on it goes", gc.isenabled())
+"""
+
+
+def test_a_look_at_a_thread_collects_no_garbage():
+    words = [sys.executable, "-c", COLLECTING]
+    env = {**os.environ, "PYTHONPATH": str(Path(limits.__file__).parents[3])}
+    done = subprocess.run(words, env=env, capture_output=True, text=True, timeout=60, check=False)
+    assert (done.stdout, done.stderr) == ("on it goes True\n", "")
 
 
 # Python may crash where a small piece of memory is refused: the limit on the process must never be that near.

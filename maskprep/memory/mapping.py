@@ -1,0 +1,236 @@
+"""Data sets of the library ``datasets``, mapped: rows in, token ids and labels out, with a report.
+
+    Dataset          ─▶ record batches ─▶ the lines that a build reads of them ─▶ Arrow in datasets' cache, or memory
+    DatasetDict      ─▶ each split by itself
+    IterableDataset  ─▶ the same, when it is iterated
+
+A ``Dataset`` that lies on disk is kept, mapped, in datasets' cache, under a fingerprint of its rows and of all that
+decides on what becomes of them: asked for again, it is read from there.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import shutil
+import tempfile
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+
+from maskprep.dataset.profiles import PROFILES
+from maskprep.dataset.schema import ShardRow, to_batch, with_weights
+from maskprep.dataset.stored import read_stream
+from maskprep.errors import RejectedError, UsageError
+from maskprep.examples.advice import Adviser
+from maskprep.examples.history_cost import SAMPLE_ROWS, check_expansion
+from maskprep.examples.tally import Tally
+from maskprep.formats import Line
+from maskprep.memory.lines import NAME, read_alike
+from maskprep.memory.masker import RowMasker
+from maskprep.memory.parallel import in_workers
+from maskprep.sources.table_rows import Wanted, rows_of
+
+_ROWS = 1000  # of a data set that are taken out of it at a time
+_TOLD = 100  # rejected rows that a report names one by one
+_BESIDE = ("spans", "origin")
+
+
+@dataclass(frozen=True, slots=True)
+class MapOptions:
+    """How a data set is mapped; ``api.Masker.map`` describes each."""
+
+    spans: bool = False
+    workers: int = 0
+    start_method: str | None = None
+    cache: bool = True
+
+
+def map_dataset(masker: RowMasker, dataset: Any, options: MapOptions) -> tuple[Any, dict[str, Any]]:
+    """Return a ``datasets.Dataset`` mapped, and the report of it.
+
+    Raises:
+        BuildError: each turn in its own context would take too many tokens, and nothing was chosen.
+        RejectedError: more than ``max_rejects`` of the rows cannot be used.
+    """
+    from datasets import config  # noqa: PLC0415 - a second to import
+
+    known = hashlib.sha256(f"{dataset._fingerprint} {masker.fingerprint} {options.spans}".encode()).hexdigest()[:32]  # noqa: SLF001 - it has no public name
+    kept = Path(config.HF_DATASETS_CACHE) / "maskprep" / known if options.cache and dataset.cache_files else None
+    if kept is not None and (kept / _REPORT).is_file():
+        return _opened(kept, known, in_memory=False)
+    masker.preparer.begin()
+    folder = Path(tempfile.mkdtemp(prefix="maskprep-", dir=_made(kept.parent) if kept else None))
+    try:
+        report = _write(masker, _lines(masker, dataset), folder, options)
+        (folder / _REPORT).write_text(json.dumps(report), encoding="utf-8")
+        if kept is None:
+            return _opened(folder, known, in_memory=True)
+        if not kept.exists():
+            folder.rename(kept)
+        return _opened(kept, known, in_memory=False)
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def map_stream(masker: RowMasker, dataset: Any, options: MapOptions) -> tuple[Any, StreamReport]:
+    """Return a ``datasets.IterableDataset`` that maps another one as it is iterated, and a report that grows."""
+    from datasets import Features  # noqa: PLC0415 - as above
+
+    schema = _columns(to_batch([], trees=masker.makes_trees), spans=options.spans).schema
+    names = dataset.column_names or list(next(iter(dataset), {}))
+    function = StreamMap(masker, options.spans)
+    mapped = dataset.with_format("arrow").map(
+        function,
+        batched=True,
+        batch_size=_ROWS,
+        remove_columns=names,
+        features=Features.from_arrow_schema(schema),
+    )
+    return mapped.with_format(None), StreamReport(function)
+
+
+class StreamMap:
+    """Maps the tables of a stream, one after the other; ``tally`` counts the rows so far, in this process."""
+
+    def __init__(self, masker: RowMasker, spans: bool) -> None:  # noqa: FBT001 - a field
+        self.masker, self.spans, self.tally, self._rows = masker, spans, Tally(), 0
+
+    def __call__(self, table: Any) -> Any:
+        """Return the columns of what the rows of a table become. Raises ``UsageError`` where tokens are weighed."""
+        lines = rows_of(NAME, self._rows + 1, table.to_batches(), self.masker.config.max_row_bytes, Wanted(None))
+        tally, batch, _ = prepare_batch(self.masker, list(read_alike(lines, self.masker.reading)))
+        self._rows += table.num_rows
+        self.tally.merge(tally)
+        if "loss_weights" in batch.schema.names:
+            msg = "a row weighs its tokens, and the columns of a stream must be known before its rows are"
+            raise UsageError(msg, "map a Dataset, not a stream, or take the weights out (columns, ignore)")
+        return pa.Table.from_batches([_columns(batch, spans=self.spans)])
+
+
+class StreamReport(Mapping[str, Any]):
+    """The counts of the rows of a stream so far, as JSON types by name."""
+
+    def __init__(self, function: StreamMap) -> None:
+        self._function = function
+
+    def __getitem__(self, name: str) -> Any:
+        """Return what was counted under a name."""
+        return self._function.tally.facts()[name]
+
+    def __iter__(self) -> Iterator[str]:
+        """Yield the names."""
+        return iter(self._function.tally.facts())
+
+    def __len__(self) -> int:
+        """Return how many names there are."""
+        return len(self._function.tally.facts())
+
+
+def prepare_batch(masker: RowMasker, lines: Sequence[Line]) -> tuple[Tally, Any, list[dict[str, Any]]]:
+    """Return the counts of some rows, what they become as a record batch, and why the others cannot be used."""
+    tally, adviser, made, left = Tally(), Adviser(masker.preparer), list[ShardRow](), list[dict[str, Any]]()
+    for rows in masker.prepared(lines):
+        for row in rows:
+            where = row.line.where
+            if row.conversation is not None:
+                tally.read(row.conversation.account, masker.preparer.mentioned)
+            if row.made is not None:
+                tally.use(where, row.made)
+                made += [ShardRow(each.labelled, where, n) for n, each in enumerate(row.made.sequences)]
+            elif row.error is not None:
+                error = adviser.advise(row.error, where, row.conversation)
+                tally.reject(where, error)
+                left.append({"row": where.line - 1, "code": error.code, "message": error.message, "hint": error.hint})
+    return tally, to_batch(made, trees=masker.makes_trees), left
+
+
+def _lines(masker: RowMasker, dataset: Any) -> Iterator[Line]:
+    tables = dataset.with_format("arrow").iter(batch_size=_ROWS)
+    batches = (batch for table in tables for batch in table.to_batches())
+    return read_alike(rows_of(NAME, 1, batches, masker.config.max_row_bytes, Wanted(None)), masker.reading)
+
+
+def _write(masker: RowMasker, lines: Iterator[Line], folder: Path, options: MapOptions) -> dict[str, Any]:
+    """Write what rows become into a folder, and return the report."""
+    config, tally, left = masker.config, Tally(), list[dict[str, Any]]()
+    if config.history is None:
+        lines = _checked(masker, lines)
+    batches = [
+        _columns(to_batch([], trees=masker.makes_trees), spans=options.spans)
+    ]  # a data set without rows has them
+    written: list[Path] = []
+    weighted = False
+    for counts, batch, rejected in in_workers(masker, lines, prepare_batch, options.workers, options.start_method):
+        tally.merge(counts)
+        left += rejected[: max(0, _TOLD - len(left))]
+        weighted |= "loss_weights" in batch.schema.names
+        batches.append(_columns(batch, spans=options.spans))
+        if sum(each.nbytes for each in batches) >= _BYTES:
+            written.append(_stored(folder, len(written), batches))
+    if batches:
+        written.append(_stored(folder, len(written), batches))
+    if weighted:
+        for number, path in enumerate(written):
+            again = [with_weights(batch) for batch in read_stream(path)]
+            _stored(folder, number, again)
+    facts = tally.facts()
+    report = {**facts, "rejected_rows": left, "fingerprint": masker.fingerprint}
+    if tally.reject_fraction > config.max_rejects:
+        msg = f"{tally.rejected:,} of {tally.rows:,} rows were rejected, more than max_rejects {config.max_rejects:.1%}"
+        raise RejectedError(msg, tally.way_out("mend the rows, or raise max_rejects"), report)
+    return report
+
+
+def _checked(masker: RowMasker, lines: Iterator[Line]) -> Iterator[Line]:
+    """Return the lines again, of which the first were looked at: would each turn in its own context be dear?"""
+    first = list(islice(lines, SAMPLE_ROWS))
+    check_expansion(first, masker.preparer, masker.config.max_expansion, PROFILES[masker.config.profile])
+    masker.preparer.begin()
+
+    def both() -> Iterator[Line]:
+        yield from first
+        yield from lines
+
+    return both()
+
+
+def _stored(folder: Path, number: int, batches: list[Any]) -> Path:
+    """Write record batches into a file, those without weights with such where others have them, and let go of them."""
+    path = folder / f"data-{number:05d}.arrow"
+    if any("loss_weights" in batch.schema.names for batch in batches):
+        batches[:] = [with_weights(batch) for batch in batches]
+    path.unlink(missing_ok=True)
+    with pa.OSFile(str(path), "wb") as file, pa.ipc.new_stream(file, batches[0].schema) as out:
+        for batch in batches:
+            out.write_batch(batch)
+    batches.clear()
+    return path
+
+
+def _columns(batch: Any, *, spans: bool) -> Any:
+    names = [name for name in batch.schema.names if spans or name not in _BESIDE]
+    return batch.select(names)
+
+
+def _opened(folder: Path, fingerprint: str, *, in_memory: bool) -> tuple[Any, dict[str, Any]]:
+    from datasets import Dataset, concatenate_datasets  # noqa: PLC0415 - as above
+
+    report = json.loads((folder / _REPORT).read_text(encoding="utf-8"))
+    parts = [Dataset.from_file(str(path), in_memory=in_memory) for path in sorted(folder.glob("data-*.arrow"))]
+    data = concatenate_datasets(parts) if len(parts) > 1 else parts[0]
+    data._fingerprint = fingerprint  # noqa: SLF001 - as above
+    return data, report
+
+
+def _made(folder: Path) -> Path:
+    folder.mkdir(parents=True, exist_ok=True)
+    return folder
+
+
+_REPORT = "report.json"
+_BYTES = 2**28  # of record batches in memory, before they are written

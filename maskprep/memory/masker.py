@@ -1,0 +1,145 @@
+"""Rows in memory prepared: one by one, in lists, or as they come."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import threading
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import replace
+from datetime import datetime
+from functools import cached_property
+from itertools import islice
+from typing import Any
+
+import maskprep
+from maskprep.conversation import Conversation
+from maskprep.examples.advice import Adviser
+from maskprep.examples.prepared import PreparedRow
+from maskprep.formats import Line
+from maskprep.inspect.tokens import LoadedTokens
+from maskprep.inspect.views import Viewer
+from maskprep.memory.example import Example, Rejected
+from maskprep.memory.lines import lines_of, read_alike
+from maskprep.memory.settings import configured, ready
+from maskprep.tokenizer.backend import choose_backend
+
+_MANY = 1000  # rows: a fast tokenizer takes seconds to load, in which as many are encoded
+
+
+class RowMasker:
+    """Prepares rows with one tokenizer and one configuration. ``api.Masker`` says what for.
+
+    One thread at a time: calls from several wait for each other. A process that is forked off goes on by itself; one
+    that is started anew gets the settings, and loads the tokenizer again.
+    """
+
+    def __init__(self, tokenizer: Any, settings: Mapping[str, Any], now: datetime | None = None) -> None:
+        self._given = (tokenizer, dict(settings))
+        self._ready = ready(tokenizer, configured(tokenizer, settings), now)
+        self.config, self.loaded = self._ready.config, self._ready.loaded
+        self.preparer, self.reading = self._ready.preparer, self._ready.reading
+        self._lock = threading.RLock()
+        self._is_fast = False
+
+    def __getstate__(self) -> tuple[Any, dict[str, Any], datetime]:
+        """Return what another process needs to make it again: it sees the same time of day."""
+        return (*self._given, self._ready.now)
+
+    def __setstate__(self, state: tuple[Any, dict[str, Any], datetime]) -> None:
+        """Make it again."""
+        self.__init__(*state)  # type: ignore[misc]
+
+    @property
+    def makes_trees(self) -> bool:
+        """Whether rows may become trees, which have columns of their own."""
+        return self.config.history == "tree"
+
+    @cached_property
+    def fingerprint(self) -> str:
+        """A hash of all that decides on what becomes of a row: settings, tokenizer, template, version, used clock."""
+        templates = {str(tools): chat.source for tools, chat in self.preparer.templates.items()}
+        uses_clock = any(chat.uses_clock for chat in self.preparer.templates.values())
+        decisive = {key: value for key, value in self.config.decisive().items() if key not in {"sources", "tokenizer"}}
+        facts = {
+            "settings": decisive,
+            "tokenizer": self.loaded.digest(),
+            "stops": self.loaded.stop_tokens,
+            "templates": templates,
+            "version": maskprep.__version__,
+            "now": str(self._ready.now) if uses_clock else None,
+        }
+        return hashlib.sha256(json.dumps(facts, sort_keys=True, default=str).encode()).hexdigest()[:32]
+
+    @cached_property
+    def viewer(self) -> Viewer:
+        """Shows what was made, token by token."""
+        return Viewer(LoadedTokens(self.loaded, self.preparer.encoder))
+
+    def one(self, row: Mapping[str, Any]) -> Example:
+        """Return what one row becomes. Raises ``Rejected``."""
+        # It tells its format by itself: nothing else could.
+        (line,) = lines_of([row], self.config.max_row_bytes)
+        (made,) = self.examples([replace(line, reading=self.reading)])
+        if isinstance(made, Rejected):
+            raise made
+        return made
+
+    def many(self, rows: Iterable[Any]) -> list[Example | Rejected]:
+        """Return what rows become, each in its place."""
+        return list(self.each(rows))
+
+    def each(self, rows: Iterable[Any]) -> Iterator[Example | Rejected]:
+        """Yield what rows become, in their order, some hundred at a time."""
+        return self.examples(self.lines(rows))
+
+    def lines(self, rows: Iterable[Any]) -> Iterator[Line]:
+        """Yield rows as the lines that ``examples`` takes: the first ones tell their format."""
+        return read_alike(lines_of(rows, self.config.max_row_bytes), self.reading)
+
+    def examples(self, lines: Iterable[Line]) -> Iterator[Example | Rejected]:
+        """Yield what some lines become, in their order."""
+        adviser = Adviser(self.preparer)
+        for rows in self.prepared(lines):
+            for row in rows:
+                yield self.example(row, adviser)
+
+    def prepared(self, lines: Iterable[Line]) -> Iterator[list[PreparedRow]]:
+        """Yield rows prepared, some hundred at a time; where there are many, a fast tokenizer encodes them."""
+        rest = iter(lines)
+        while first := list(islice(rest, _MANY)):
+            with self._lock:
+                if len(first) == _MANY:
+                    self.speed_up()
+                made = list(self.preparer.prepared(first))
+            yield from made
+
+    def speed_up(self) -> None:
+        """Encode with a fast tokenizer from here on, where there is one that encodes as transformers does."""
+        if not self._is_fast:
+            backend = choose_backend(self.loaded.tokenizer, self.config.tokenizer.backend)
+            backend.load()
+            self.preparer = self.preparer.encoding_with(backend)
+            self._is_fast = True
+
+    def example(self, row: PreparedRow, adviser: Adviser) -> Example | Rejected:
+        """Return what a prepared row is to who asked for it."""
+        number = row.line.where.line - 1
+        if row.made is None:
+            assert row.error is not None
+            with self._lock:
+                return Rejected.of(adviser.advise(row.error, row.line.where, row.conversation), number)
+        labelled = tuple(sequence.labelled for sequence in row.made.sequences)
+        viewer = self.viewer
+        return Example(number, labelled, row.made.findings, self._not_read(row.conversation), viewer=viewer)
+
+    def shown(self, example: Example | Rejected) -> Any:
+        """Return an example that can be shown, also one that came from another process."""
+        if isinstance(example, Rejected) or example.viewer is not None:
+            return example
+        return replace(example, viewer=self.viewer)
+
+    def _not_read(self, conversation: Conversation | None) -> tuple[str, ...]:
+        """Return the keys of a row that nothing read, not even the chat template."""
+        unread = conversation.account.unread if conversation is not None else ()
+        return tuple(key for key in unread if key.partition("[].")[2] not in self.preparer.mentioned)

@@ -14,6 +14,7 @@ import numpy as np
 import pyarrow as pa
 
 from maskprep.conversation import Where
+from maskprep.dataset import trees
 from maskprep.dataset.inside import check_inside
 from maskprep.dataset.names import MARKS, SPLITS
 from maskprep.dataset.schema import VISIBLE, ShardRow
@@ -107,6 +108,26 @@ class StoredDataSet:
                 tokens.append(np.diff(edges))
                 trained.append(np.diff(counts[edges]))
         return np.concatenate(tokens), np.concatenate(trained)
+
+    @cached_property
+    def branches(self) -> tuple[np.ndarray, np.ndarray]:
+        """The number of branches of every row, and of the tokens of its sequences together (int64, one item a row).
+
+        A row that is no tree is one branch.
+        """
+        counts, sizes = [np.zeros(0, np.int64)], [np.zeros(0, np.int64)]
+        for shard in range(len(self._counts)):
+            table = self._table(shard)
+            for chunk in table["position_ids" if VISIBLE in table.column_names else "input_ids"].chunks:
+                edges = chunk.offsets.to_numpy().astype(np.int64)
+                if VISIBLE in table.column_names:
+                    depths = chunk.values.to_numpy().astype(np.int64)
+                    counts.append(trees.counts(depths, edges))
+                    sizes.append(trees.unrolled_sizes(depths, edges))
+                else:
+                    counts.append(np.ones(len(edges) - 1, np.int64))
+                    sizes.append(np.diff(edges))
+        return np.concatenate(counts), np.concatenate(sizes)
 
     def trained_turns(self) -> Iterator[int]:
         """Yield for every row how many messages have a trained token in it."""

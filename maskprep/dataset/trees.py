@@ -125,7 +125,8 @@ def _originals(positions: Ints) -> Ints:
     own = np.arange(len(positions))
     for start, _, path in _paths(positions):
         depth = int(positions[start])
-        own[start] = next((own[first + depth - low] for low, first, last in path if depth < low + last - first), start)
+        hung = (own[first + depth - low] for low, first, last in path if low <= depth < low + last - first)
+        own[start] = next(hung, start)
     return own
 
 
@@ -148,11 +149,22 @@ def unrolled(tree: Labelled) -> list[Labelled]:
     found = []
     for number, path in enumerate(leaves(tree.positions)):
         own = [message for message, branch in whose.items() if branch == number]
-        chosen = trained[path] & np.isin(messages[path], own)
-        labels = np.where(chosen, ids[path], IGNORED)
-        weights = None if tree.weights is None else np.where(chosen, tree.weights[path], 0).astype(np.float32)
-        found.append(Labelled(ids[path], labels, _spans(tree, owner[path], chosen), weights))
+        found.append(_along(tree, path, owner[path], trained[path] & np.isin(messages[path], own)))
     return found
+
+
+def along(tree: Labelled, path: Ints, trained: Bools) -> Labelled:
+    """Return the tokens ``path`` of a tree as a sequence, of which those are trained that are True in ``trained``."""
+    owner = np.zeros(len(tree.input_ids), np.int64)
+    for number, span in enumerate(tree.spans):
+        owner[span.start : span.end] = number
+    return _along(tree, path, owner[path], trained)
+
+
+def _along(tree: Labelled, path: Ints, owner: Ints, trained: Bools) -> Labelled:
+    ids = tree.input_ids[path]
+    weights = None if tree.weights is None else np.where(trained, tree.weights[path], 0).astype(np.float32)
+    return Labelled(ids, np.where(trained, tree.labels[path], IGNORED), _spans(tree, owner, trained), weights)
 
 
 def _spans(tree: Labelled, owner: Ints, trained: Bools) -> tuple[Span, ...]:
@@ -195,7 +207,20 @@ def _until(path: list[_Stretch], depth: int) -> Iterator[_Stretch]:
 
 def counts(positions: Ints, limits: Ints) -> Ints:
     """Return how many branches each document has; arguments as for ``visible_in_batch``."""
-    opens = np.diff(positions, prepend=positions[:1]) != 1
-    opens[limits[:-1][np.diff(limits) > 0]] = True
-    before = limits_of(opens.astype(np.int64))
+    before = limits_of(_opens(positions, limits).astype(np.int64))
     return before[limits[1:]] - before[limits[:-1]]
+
+
+def unrolled_sizes(positions: Ints, limits: Ints) -> Ints:
+    """Return how many tokens the sequences of each document have together; arguments as for ``visible_in_batch``."""
+    ends = np.append(_opens(positions, limits)[1:], False)
+    ends[limits[1:][np.diff(limits) > 0] - 1] = True
+    before = limits_of(np.where(ends, positions + 1, 0))
+    return before[limits[1:]] - before[limits[:-1]]
+
+
+def _opens(positions: Ints, limits: Ints) -> Bools:
+    """Tell of each token whether it opens a branch or a document."""
+    opens: Bools = np.diff(positions, prepend=positions[:1]) != 1
+    opens[limits[:-1][np.diff(limits) > 0]] = True
+    return opens

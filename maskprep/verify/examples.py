@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from typing import TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -12,10 +13,15 @@ import numpy.typing as npt
 from maskprep.dataset.schema import ShardRow
 from maskprep.labelled import IGNORED, Span
 
+_Item = TypeVar("_Item")
+
 
 @dataclass(frozen=True, slots=True)
 class ModelExample:
-    """One row, or a stretch of it: ids and unshifted labels, and ``meant``, True where the spans say it is trained."""
+    """One row, a sequence of a tree, or a stretch of either.
+
+    It has ids and unshifted labels, and ``meant``, True where the spans say it is trained.
+    """
 
     number: int
     ids: npt.NDArray[np.int64]
@@ -79,3 +85,10 @@ def within(numbers: Sequence[int], length: Callable[[int], int], budget: float, 
             continue
         spent += length(number)
         yield number
+
+
+def spread(items: Sequence[_Item], most: int | None) -> list[_Item]:
+    """Return at most ``most`` items, spread evenly from the first to the last; None for all."""
+    if most is None or len(items) <= most:
+        return list(items)
+    return [items[at] for at in np.linspace(0, len(items) - 1, most).round().astype(int).tolist()]

@@ -19,13 +19,14 @@ class GradientCheck:
 
     def __init__(self) -> None:
         self._faults = Faults()
-        self._rows = self._inside = self._outside = 0
+        self._rows: set[int] = set()
+        self._inside = self._outside = 0
         self._least, self._off = float("inf"), 0.0
         self._curve: dict[str, Any] = {}
 
     def see(self, row: ModelExample, measured: Measured | None, own: Own, window: ModelExample) -> None:
         """Check the gradient of one row, and of the window of it for which ``own`` was computed."""
-        self._rows += 1
+        self._rows.add(row.number)
         self._compare(window, own.measured.pull)
         if measured is None:
             row, measured = window, own.measured
@@ -66,7 +67,7 @@ class GradientCheck:
             "the loss pulls at other tokens than those that are meant to be trained",
             _ADVICE,
             figures={
-                "rows": self._rows,
+                "rows": len(self._rows),
                 "zero": self._outside,
                 "not_zero": self._inside,
                 "smallest_inside": self._least if self._inside else 0.0,

@@ -27,7 +27,8 @@ class LossCheck:
         self._tolerance = tolerance
         self._faults = Faults()
         self.breakdown = Breakdown()
-        self._rows = self._windows = self._shortened = 0
+        self._examples = self._windows = self._shortened = 0
+        self._rows: set[int] = set()
         self._worst = 0.0
 
     def refuse(self, number: int, reason: str) -> None:
@@ -40,7 +41,8 @@ class LossCheck:
 
     def see(self, row: ModelExample, measured: Measured | None, own: Own, window: ModelExample) -> None:
         """Compare one row, and the ``window`` of it that ``own`` is of; ``measured`` None: no other pass was run."""
-        self._rows += 1
+        self._examples += 1
+        self._rows.add(row.number)
         self._windows += window is not row
         self._compare(row.number, "the model's own loss", own.measured.loss, own.formula)
         if measured is None:
@@ -65,12 +67,14 @@ class LossCheck:
         if not self._rows and not self._faults.count:
             return skipped("loss", "there is no row to compute a loss of")
         masked, plain = self.breakdown.mean(trained=True), self.breakdown.mean()
-        figures: dict[str, int | float | str] = {"rows": self._rows, "worst_difference": self._worst}
+        figures: dict[str, int | float | str] = {"rows": len(self._rows), "worst_difference": self._worst}
         figures |= {"tolerance": self._tolerance}
+        figures |= {"sequences": self._examples} if self._examples > len(self._rows) else {}
         figures |= {"loss": masked} if masked is not None else {}
         figures |= {"loss_without_mask": plain} if plain is not None else {}
+        what_runs = "sequences" if self._examples > len(self._rows) else "rows"
         flags = [
-            f"{count:,} rows are {what}: a window of each"
+            f"{count:,} {what_runs} are {what}: a window of each"
             for count, what in (
                 (self._windows, "too long for the model's own loss in one piece"),
                 (self._shortened, "longer than what the model takes"),

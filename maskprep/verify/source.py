@@ -12,7 +12,6 @@ from typing import Any
 import numpy as np
 
 from maskprep.dataset.reader import StoredDataSet
-from maskprep.dataset.schema import ShardRow
 from maskprep.errors import BuildError, UsageError
 from maskprep.examples import PreparedSequence, Preparer
 from maskprep.examples.chats import Chats
@@ -24,6 +23,7 @@ from maskprep.sources import open_source, pick_rows, total_bytes
 from maskprep.sources.names import HUB
 from maskprep.sources.streams import STDIN
 from maskprep.storage import is_remote
+from maskprep.verify.branches import StoredBranches, depths
 from maskprep.verify.result import Faults, Result, skipped
 
 _ADVICE = (
@@ -130,17 +130,28 @@ class _SourceCheck:
             else:
                 found = [
                     *_differences(row.labelled, made[row.sequence].labelled),
-                    *(f"by transformers alone, {fault}" for fault in self._alone(chats, made[row.sequence], row)),
+                    *self._alone(chats, made[row.sequence], row.labelled),
                 ]
                 if found:
                     self.faults.add(f"row {number} ({line.where}): {'; '.join(found)}")
             self.advance(1)
 
-    def _alone(self, chats: Chats, made: PreparedSequence, row: ShardRow) -> Iterator[str]:
+    def _alone(self, chats: Chats, made: PreparedSequence, row: Labelled) -> Iterator[str]:
+        """Yield what transformers alone says of a row, or of each sequence of a tree."""
+        if not made.branches:
+            yield from self._sequence(chats, made, row)
+        elif len(row.labels) == len(row.input_ids) and row.spans:  # else that is told already
+            stored = StoredBranches(row, made.branches)
+            for branch, sequence in stored.found():
+                yield from self._sequence(chats, branch, sequence)
+            yield from stored.faults
+
+    def _sequence(self, chats: Chats, made: PreparedSequence, row: Labelled) -> Iterator[str]:
         try:
-            yield from self.rebuild.oracle.faults(chats.of(made), chats.renumbered(row.labelled, made))
+            for fault in self.rebuild.oracle.faults(chats.of(made), chats.renumbered(row, made)):
+                yield f"by transformers alone, {fault}"
         except Exception as error:  # noqa: BLE001 - a template is a program from a stranger
-            yield f"it cannot be rendered: {type(error).__name__}: {error}"
+            yield f"by transformers alone, it cannot be rendered: {type(error).__name__}: {error}"
 
 
 def _gone(file: str) -> str:
@@ -184,6 +195,9 @@ def _differences(here: Labelled, there: Labelled) -> Iterator[str]:
         pairs = zip((*here.spans, None), (*there.spans, None), strict=False)
         first = next((pair for pair in pairs if pair[0] != pair[1]), (None, None))
         yield f"the spans are others, the first: {_span(first[0])} instead of {_span(first[1])}"
+    if len(here.input_ids) == len(there.input_ids) and not np.array_equal(depths(here), depths(there)):
+        at = int(np.flatnonzero(depths(here) != depths(there))[0])
+        yield f"the position of token {at:,} is {int(depths(here)[at]):,}, the source gives {int(depths(there)[at]):,}"
 
 
 def _same_weights(here: Labelled, there: Labelled) -> bool:

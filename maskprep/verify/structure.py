@@ -11,7 +11,8 @@ from typing import Any
 
 import numpy as np
 
-from maskprep.arrays import Bools, Ints
+from maskprep.arrays import Bools, Ints, positions
+from maskprep.dataset import trees
 from maskprep.dataset.columns import Columns, batches
 from maskprep.dataset.stored import StoredShard
 from maskprep.errors import BuildError
@@ -65,14 +66,19 @@ def check_structure(shards: Sequence[StoredShard], expected: Expected, advance: 
         "every label is -100 or the id at its place, spans tile every row, and only what may be trained is",
         "rows are not what a trainer must be given",
         _ADVICE,
-        figures={"rows": check.rows, "tokens": check.tokens, "trained_tokens": check.trained},
+        figures={
+            "rows": check.rows,
+            "tokens": check.tokens,
+            "trained_tokens": check.trained,
+            **({"trees": check.trees} if check.trees else {}),
+        },
     )
 
 
 class _StructureCheck:
     def __init__(self, expected: Expected) -> None:
         self.expected, self.faults = expected, Faults()
-        self.rows = self.tokens = self.trained = 0
+        self.rows = self.tokens = self.trained = self.trees = 0
         self._base = 0  # number of the batch's first row
         self._rows = OrderCheck(expected.arrangement)
 
@@ -87,6 +93,7 @@ class _StructureCheck:
         self._note(numbers[~columns.restarts], "position_ids do not count from 0 in a document of a packed row")
         columns, numbers = columns.keep(equal), numbers[equal]
         self._labels(columns, numbers)
+        self._trees(columns, numbers)
         tiled = _tiles(columns)
         self._note(numbers[~tiled], "the spans do not tile the row")
         columns, numbers = columns.keep(tiled), numbers[tiled]
@@ -134,6 +141,20 @@ class _StructureCheck:
         before = np.concatenate(([0], np.cumsum(trained)))
         counts = before[columns.id_edges[1:]] - before[columns.id_edges[:-1]]
         self._note(numbers[counts == 0], "the row trains nothing: its loss is no number")
+
+    def _trees(self, columns: Columns, numbers: Ints) -> None:
+        """Check the depths of trees, their copies, and until where each token is seen."""
+        if columns.positions is None or columns.until is None:
+            return
+        lengths = np.diff(columns.id_edges)
+        plain = (columns.positions == positions(lengths)) & (columns.until == np.repeat(lengths, lengths))
+        others = np.unique(np.repeat(np.arange(len(columns)), lengths)[~plain])
+        self.trees += len(others)
+        for row in others.tolist():
+            cut = slice(*columns.id_edges[row : row + 2].tolist())
+            fault = trees.fault(columns.ids[cut], columns.labels[cut], columns.positions[cut], columns.until[cut])
+            if fault:
+                self.faults.add(f"row {numbers[row]}: {fault}")
 
     def _spans(self, columns: Columns, numbers: Ints) -> None:
         spans = columns.spans

@@ -36,11 +36,11 @@ class ModelTable:
         self._breakdown = Breakdown()
         self._places: dict[int, list[float]] = defaultdict(list)
         self._structural: dict[tuple[int, str], list[float]] = defaultdict(list)
-        self._rows = 0
+        self._rows: set[int] = set()
 
     def see(self, row: ModelExample, measured: Measured) -> None:
         """Add the losses of a row."""
-        self._rows += 1
+        self._rows.add(row.number)
         self._breakdown.see(row, measured)
         seen: set[int] = set()
         for span in row.spans:
@@ -63,7 +63,7 @@ class ModelTable:
             {"offset": offset, "tokens": len(values), "nll": float(np.mean(values))}
             for offset, values in sorted(self._places.items())
         ]
-        figures: dict[str, int | float | str] = {"rows": self._rows, "flags": len(flags)}
+        figures: dict[str, int | float | str] = {"rows": len(self._rows), "flags": len(flags)}
         for name, trained in (("nll_trained", True), ("nll_untrained", False)):
             mean = self._breakdown.mean(trained=trained)
             figures |= {name: mean} if mean is not None else {}

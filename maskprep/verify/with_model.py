@@ -10,28 +10,30 @@ from typing import Any
 
 import numpy as np
 
+from maskprep.arrays import Ints
 from maskprep.dataset.reader import StoredDataSet
 from maskprep.errors import UsageError
 from maskprep.progress import Progress
 from maskprep.tokenizer.load import LoadedTokenizer
-from maskprep.verify.examples import ModelExample, example, sample, within
-from maskprep.verify.gradient import GradientCheck
+from maskprep.verify.examples import sample, within
 from maskprep.verify.learning import check_learning
-from maskprep.verify.loss import LossCheck
 from maskprep.verify.model_runner import Runner
 from maskprep.verify.models import choose_device, device_name, enough_memory, peak_memory, random_model, real_model
 from maskprep.verify.options import VerifyOptions
 from maskprep.verify.packing import Pack, check_packing
 from maskprep.verify.padding import check_padding
+from maskprep.verify.passes import Passes
 from maskprep.verify.result import Result, Verdict, skipped
-from maskprep.verify.table import ModelTable
+from maskprep.verify.tree import check_trees
+from maskprep.verify.tree_rows import Chosen, tree_rows
 
 _WORK = {"cpu": 2**32, "mps": 2**34, "cuda": 2**37}  # logits computed where no number of rows was asked for
 _SECONDS = 60  # no further row is begun after so long, once there are a few
 _FEW = 4
 _PACK = 8192  # tokens of a packed row that are run where the model is ours
 _PACKS = 3  # packed rows that are run, whole and document by document
-_KEPT = 6  # rows that are padded, batched and learnt
+_BOUNDED = "to bound the time: --rows N runs N, however long"
+_SEQUENCES = 4  # of a tree that are run where no number of rows was asked for
 _NO_MODEL = "no --model was given: what a random model thinks of the text says nothing"
 _NOT_ASKED = "not asked for: give --learn N for N training steps"
 
@@ -85,9 +87,11 @@ class ModelChecks:
         chosen = list(numbers)
         if self.options.rows is None:
             budget = _WORK[self._device.type] / runner.vocabulary
-            chosen = list(within(numbers, lambda number: int(lengths[number]), budget, self.options.seed))
+            sizes = _sizes(data)
+            chosen = list(within(numbers, lambda number: int(sizes[number]), budget, self.options.seed))
         began = time.monotonic()
-        passes = _Passes(runner, lambda token: str(loaded.tokenizer.decode([token])))
+        most = _SEQUENCES if self.options.rows is None else None
+        passes = Passes(runner, lambda token: str(loaded.tokenizer.decode([token])), most)
         self.progress.start("loss, gradient", len(chosen))
         for count, number in enumerate(chosen, 1):
             passes.see(number, data)
@@ -102,6 +106,7 @@ class ModelChecks:
             self.progress,
             passes,
             list(_packs(data, runner, self.options)) if packed else [],
+            tree_rows(data, numbers),
             is_real=self._real is not None,
             sampled=len(numbers),
             run=len(chosen),
@@ -129,55 +134,37 @@ class Scene:
     """What a check that needs a model may look at.
 
     ``passes`` are the losses of the rows that were run: ``run`` of those that were ``sampled``. ``packs`` are a few
-    packed rows, none where rows are not packed. ``is_real``: the model is one that the user named.
+    packed rows, none where rows are not packed, and ``trees`` those of the sample that are. ``is_real``: the model is
+    one that the user named.
     """
 
     runner: Runner
     loaded: LoadedTokenizer
     options: VerifyOptions
     progress: Progress
-    passes: _Passes
+    passes: Passes
     packs: list[Pack]
+    trees: Chosen
     is_real: bool
     sampled: int
     run: int
 
     def bounded(self, result: Result) -> Result:
-        """Return the result, with a flag that says how many of the sampled rows were run where not all were."""
-        if result.verdict is Verdict.SKIPPED or self.run == self.sampled:
+        """Return the result, with flags that say how much of the sampled rows was run where not all was."""
+        if result.verdict is Verdict.SKIPPED:
             return result
-        flag = f"{self.run:,} of the {self.sampled:,} sampled rows, to bound the time: --rows N runs N, however long"
-        return replace(result, flags=(*result.flags, flag))
+        flags, passes = list(result.flags), self.passes
+        if self.run != self.sampled:
+            flags.append(f"{self.run:,} of the {self.sampled:,} sampled rows, {_BOUNDED}")
+        if passes.unrolled != passes.sequences:
+            flags.append(f"{passes.sequences:,} of the {passes.unrolled:,} sequences of the trees in them, {_BOUNDED}")
+        return replace(result, flags=tuple(flags))
 
 
-class _Passes:
-    """One pass over each row, whose losses the checks of loss, gradient and model all see."""
-
-    def __init__(self, runner: Runner, spell: Any) -> None:
-        self._runner = runner
-        self.loss, self.gradient = LossCheck(runner.tolerance), GradientCheck()
-        self.table = ModelTable(runner.name, spell)
-        self.kept: list[ModelExample] = []
-        self._plain: bool | None = None
-
-    def see(self, number: int, data: StoredDataSet) -> None:
-        runner = self._runner
-        row = example(number, data.row(number), runner.vocabulary)
-        if isinstance(row, str):
-            self.loss.refuse(number, row)
-            return
-        if len(row) > runner.longest:
-            self.loss.shorten()
-            row = row.window(runner.longest)
-        window = row.window(runner.window)
-        if self._plain is None:
-            self._plain = runner.head_is_plain(row.window(16))
-        own = runner.own(window)
-        measured = own.measured if window is row else runner.measure(row) if self._plain else None
-        self.loss.see(row, measured, own, window)
-        self.gradient.see(row, measured, own, window)
-        self.table.see(*((window, own.measured) if measured is None else (row, measured)))
-        self.kept += [row] if len(self.kept) < _KEPT else []
+def _sizes(data: StoredDataSet) -> Ints:
+    """Return how many tokens of each row are run: of a tree, those of a few of its sequences."""
+    counts, tokens = data.branches
+    return np.where(counts > 1, tokens * np.minimum(_SEQUENCES, counts) // np.maximum(counts, 1), data.lengths()[0])
 
 
 def _pack_length(data: StoredDataSet) -> int:
@@ -220,6 +207,17 @@ def _padding(scene: Scene) -> Result:
     return check_padding(scene.runner, scene.loaded.tokenizer, scene.passes.kept)
 
 
+def _packing(scene: Scene) -> Result:
+    if scene.packs and scene.trees.trees:
+        return skipped("packing", "packed rows hold trees, which a mask of their own keeps apart: see tree")
+    return check_packing(scene.runner, scene.packs)
+
+
+def _tree(scene: Scene) -> Result:
+    scene.progress.start("tree", len(scene.trees.rows))
+    return check_trees(scene.trees.rows, scene.trees.flags, scene.options.seed, scene.progress.advance)
+
+
 def _learning(scene: Scene) -> Result:
     steps = scene.options.learn
     if not steps:
@@ -238,7 +236,8 @@ CHECKS: Mapping[str, Callable[[Scene], Result]] = MappingProxyType(
         "loss": lambda scene: scene.bounded(scene.passes.loss.result()),
         "gradient": lambda scene: scene.bounded(scene.passes.gradient.result()),
         "padding": _padding,
-        "packing": lambda scene: check_packing(scene.runner, scene.packs),
+        "packing": _packing,
+        "tree": _tree,
         _TRAINS: _learning,
         "model": _model,
     }

@@ -31,7 +31,7 @@ from maskprep.dataset.schema import SCHEMA
 
 def test_a_clean_build_passes_every_check(clean):
     found = verified(clean, learn=2, rows="all")
-    assert {name for name, result in found.items() if result.verdict == "skipped"} == {"packing", "model"}
+    assert {name for name, result in found.items() if result.verdict == "skipped"} == {"packing", "tree", "model"}
     assert all(result.verdict != "failed" for result in found.values()), found
     assert list(found) == [
         "files",
@@ -41,6 +41,7 @@ def test_a_clean_build_passes_every_check(clean):
         "gradient",
         "padding",
         "packing",
+        "tree",
         "learning",
         "model",
     ]
@@ -343,7 +344,7 @@ def test_no_byte_that_is_flipped_ends_the_program(clean, tmp_path):
         shard(target).write_bytes(data)
         found = verified(target, rows="1")
         assert found["files"].verdict == "failed"
-        assert len(found) == 9
+        assert len(found) == 10
         assert place != city or found["source"].said == "not all rows can be read"
 
 
@@ -396,7 +397,7 @@ def test_an_edited_manifest(clean, tmp_path, name):
     write_manifest(target, facts)
     found = verified(target, rows="1")
     assert found["files"].verdict == "failed"
-    assert len(found) == 9
+    assert len(found) == 10
 
 
 @pytest.mark.parametrize("gone", ["totals", "config", "fingerprint_of", "now", "stop_tokens"])
@@ -405,7 +406,7 @@ def test_a_manifest_that_lacks_a_fact_fails_and_breaks_nothing(clean, tmp_path, 
     write_manifest(target, {key: value for key, value in manifest(target).items() if key != gone})
     found = verified(target, rows="1")
     assert found["files"].verdict == "failed"
-    assert len(found) == 9
+    assert len(found) == 10
 
 
 def test_a_manifest_that_was_edited_where_nothing_contradicts_it(clean, tmp_path):

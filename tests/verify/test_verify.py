@@ -47,14 +47,15 @@ def test_json_is_one_object(run, built):
     facts = run(built, "--json", "--learn", 2, "--rows", "all", "--seed", 3).json
     assert facts["passed"] is True
     assert [check["check"] for check in facts["checks"]] == [
-        *("files", "structure", "source", "loss", "gradient", "padding", "packing", "learning", "model")
+        *("files", "structure", "source", "loss", "gradient", "padding", "packing", "tree", "learning", "model")
     ]
     assert {"device", "dtype", "model", "tokens_per_second", "peak_memory_bytes", "seconds"} <= facts["run"].keys()
     loss = facts["checks"][3]
     assert {"loss", "loss_without_mask", "worst_difference", "tolerance"} <= loss["figures"].keys()
     assert {entry["role"] for entry in loss["facts"]["by_role"]} == {"assistant", "template", "user"}
     assert {entry["part"] for entry in loss["facts"]["by_part"]} == {"content", "scaffold", "stop"}
-    assert len(facts["checks"][7]["facts"]["trained"]) == 3
+    learning = facts["checks"][8]
+    assert len(learning["facts"]["trained"]) == 3
 
 
 def test_a_failed_check_ends_with_1_and_says_what_to_do(run, built, place):

@@ -124,6 +124,10 @@ class PackedLoader(IterableDataset[Batch]):
         """Return the number of batches of an epoch, of the present one unless given, for which all of it is planned."""
         return sum(1 for _ in self._plan.batches(self._epoch if epoch is None else epoch, self._rank))
 
+    def __len__(self) -> int:
+        """Return the number of batches of the present epoch, all of which is planned for it."""
+        return self.count_batches()
+
     def state_dict(self, batches: int | None = None) -> dict[str, Any]:
         """Return where the stream stands, in JSON types: the next batch is the one that a loader so loaded begins with.
 
@@ -165,7 +169,7 @@ class PackedLoader(IterableDataset[Batch]):
         loader: DataLoader[Batch] = DataLoader(
             self, batch_size=None, num_workers=self._workers, multiprocessing_context=self._start_method
         )
-        return ahead(map(_own, loader), self._look_ahead)
+        return ahead(map(own, loader), self._look_ahead)
 
     def _some(self, worker: int, workers: int) -> Iterator[Batch]:
         """Yield every so many of the batches that are left: workers are asked in turn, beginning with the first."""
@@ -191,7 +195,7 @@ class PackedLoader(IterableDataset[Batch]):
             )
 
 
-def _own(batch: Batch) -> Batch:
+def own(batch: Batch) -> Batch:
     """Return the batch in this process's own memory: it lies in memory that is shared, and slow to give back."""
     return {name: _copied(value) for name, value in batch.items()}
 
@@ -199,5 +203,5 @@ def _own(batch: Batch) -> Batch:
 def _copied(value: Any) -> Any:
     """Return a copy of a tensor or of a ``BlockMask`` of trees, or of a mapping of such; all else as it is."""
     if isinstance(value, dict):
-        return _own(value)
+        return own(value)
     return value.clone() if hasattr(value, "clone") else value

@@ -1,4 +1,4 @@
-"""The printed settings for trees, run: loss, gradients and the curve are those of the sequences that ``split`` makes."""
+"""The printed settings for trees, run: loss, gradients and the curve are those of the sequences of ``split``."""
 
 from __future__ import annotations
 

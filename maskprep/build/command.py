@@ -31,6 +31,7 @@ from maskprep.examples.backend import backend_for
 from maskprep.examples.history_cost import SAMPLE_BYTES, SAMPLE_ROWS, check_expansion
 from maskprep.examples.inputs import Inputs, look_at
 from maskprep.examples.setup import backend_named
+from maskprep.examples.tree_models import can_have_trees, refuse_model
 from maskprep.formats import Line
 from maskprep.light_imports import spare_pandas
 from maskprep.policy import Duplicates
@@ -62,6 +63,7 @@ def build(config: Config, progress: Progress, write_page: PageWriter, *, overwri
     if config.output is None:
         raise UsageError("output is missing: give --output, or set it in the configuration")
     refuse_layout(config, layout_before(config))
+    refuse_model(config)
     spare_pandas()
     with destination(config) as goal:
         return _build(config, goal, progress, write_page, overwrite=overwrite)
@@ -142,7 +144,8 @@ class _Running:
                             return
 
         config = self.inputs.config
-        check_expansion(first(), self.inputs.preparer, config.max_expansion, PROFILES[config.profile])
+        trees = PROFILES[config.profile].trees and can_have_trees(config)
+        check_expansion(first(), self.inputs.preparer, config.max_expansion, trees=trees)
         return chain(seen, chunks)
 
     def _work(self, chunks: Iterator[Chunk], listing: Listing) -> None:

@@ -17,6 +17,7 @@ from maskprep.build.row_writer import Tallies
 from maskprep.dataset.reader import FORMAT_VERSION
 from maskprep.dataset.stops import notes_of, stops_of
 from maskprep.examples.inputs import Inputs
+from maskprep.examples.tree_models import notes_on_model
 from maskprep.formats import Reading
 from maskprep.sources import Kind
 from maskprep.sources.chunk import InputFile
@@ -62,7 +63,7 @@ def manifest_of(
         "config": inputs.config.described(),
         "stop_tokens": list(inputs.loaded.stop_tokens),
         "stops": stops,
-        "notes": notes_of(stops),
+        "notes": [*notes_of(stops), *notes_on_model(inputs.config)],
         "vocabulary": inputs.loaded.vocabulary.facts(),
         "tokenizer_backend": {"name": backend.name, "note": backend.note},
         "versions": versions(inputs),

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass, replace
 
-from maskprep.dataset.profiles import Profile
 from maskprep.errors import BuildError
 from maskprep.examples import Prepared, Preparer
 from maskprep.formats import Line
@@ -35,10 +34,10 @@ class Cost:
             self.unfaithful_tokens += sequence.unfaithful
 
 
-def check_expansion(lines: Iterable[Line], preparer: Preparer, limit: float, profile: Profile) -> None:
+def check_expansion(lines: Iterable[Line], preparer: Preparer, limit: float, *, trees: bool) -> None:
     """Stop the build where ``split`` would make more than ``limit`` times the tokens of the whole conversations.
 
-    ``profile`` is the trainer's: only where that can train trees are they recommended.
+    ``trees``: the trainer and the model can be trained on trees, so that they are recommended.
 
     Raises:
         BuildError: with the cost of each history among its facts.
@@ -58,7 +57,7 @@ def check_expansion(lines: Iterable[Line], preparer: Preparer, limit: float, pro
         return
     tree = costs[History.TREE]
     recommended = f"recommended: --history tree, the same trained tokens for {tree.tokens / plain:.2f} times the tokens"
-    if profile.trees:
+    if trees:
         hint = f"{recommended}; or choose --history {'|'.join(_without(History.TREE))}, or raise max_expansion"
     else:
         hint = f"choose one with --history {'|'.join(_without(History.TREE))}, or raise max_expansion"
@@ -69,7 +68,7 @@ def check_expansion(lines: Iterable[Line], preparer: Preparer, limit: float, pro
         hint,
         facts={
             "expansion": expansion,
-            "recommended": str(History.TREE) if profile.trees else None,
+            "recommended": str(History.TREE) if trees else None,
             "sampled_rows": sampled,
             "whole_tokens": plain,
             "histories": {str(history): asdict(cost) for history, cost in costs.items()},

@@ -29,6 +29,7 @@ from maskprep.errors import RejectedError, UsageError
 from maskprep.examples.advice import Adviser
 from maskprep.examples.history_cost import SAMPLE_ROWS, check_expansion
 from maskprep.examples.tally import Tally
+from maskprep.examples.tree_models import can_have_trees
 from maskprep.formats import Line
 from maskprep.memory.lines import NAME, read_alike
 from maskprep.memory.masker import RowMasker
@@ -189,7 +190,8 @@ def _write(masker: RowMasker, lines: Iterator[Line], folder: Path, options: MapO
 def _checked(masker: RowMasker, lines: Iterator[Line]) -> Iterator[Line]:
     """Return the lines again, of which the first were looked at: would each turn in its own context be dear?"""
     first = list(islice(lines, SAMPLE_ROWS))
-    check_expansion(first, masker.preparer, masker.config.max_expansion, PROFILES[masker.config.profile])
+    trees = PROFILES[masker.config.profile].trees and can_have_trees(masker.config)
+    check_expansion(first, masker.preparer, masker.config.max_expansion, trees=trees)
     masker.preparer.begin()
 
     def both() -> Iterator[Line]:

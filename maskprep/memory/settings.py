@@ -13,6 +13,7 @@ from maskprep.config import Config, load
 from maskprep.errors import UsageError
 from maskprep.examples import Preparer
 from maskprep.examples.setup import preparer_of, template_of
+from maskprep.examples.tree_models import refuse_model
 from maskprep.formats import Reading
 from maskprep.memory.lines import NAME
 from maskprep.sources.feed import reading_of
@@ -69,6 +70,7 @@ def ready(tokenizer: Any, config: Config, now: datetime | None = None) -> Ready:
         loaded = load_tokenizer(config.tokenizer, config.stop_tokens)
     else:
         loaded = loaded_from(copy.deepcopy(tokenizer), config.tokenizer.name, config.stop_tokens)
+    refuse_model(config)
     now = config.now or now or datetime.now(UTC).replace(microsecond=0)
     preparer = preparer_of(config, loaded, now, template_of(config.chat_template))
     return Ready(config, loaded, preparer, reading_of(config, config.sources[0]), now)

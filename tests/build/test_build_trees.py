@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import json
+import shutil
 from collections import Counter
 
 import numpy as np
 import pytest
 from builds import THINKS, chat
+from bundled import TOKENIZER
 from datasets import load_from_disk
 
 from maskprep.dataset.reader import StoredDataSet
 from maskprep.dataset.trees import fault, unrolled, visible_until
 from maskprep.labelled import IGNORED
 
+LINEAR = {"model_type": "qwen3_next", "num_hidden_layers": 2, "layer_types": ["linear_attention", "full_attention"]}
 LONG = [chat(*(f"message {n} of {row}, which has some words" for n in range(2 * row + 2))) for row in range(5)]
 
 
@@ -153,3 +157,28 @@ def test_any_number_of_workers_writes_the_same(build, rows, place):
     for workers in ("0", "2"):
         assert build(*rows, "--history", "tree", "--output", f"out{workers}", "--workers", workers).code == 0
     assert load_from_disk("out0").to_list() == load_from_disk("out2").to_list()
+
+
+@pytest.mark.parametrize(
+    ("model", "code", "told"),
+    [
+        ({"model_type": "qwen3", "num_hidden_layers": 1}, 0, ""),
+        (LINEAR, 2, "no plain attention"),
+        ({"model_type": "mamba", "ssm_cfg": {"d": 1}}, 2, "no plain attention"),
+        ({"model_type": "brand_new"}, 0, "were not tried"),
+    ],
+    ids=str,
+)
+def test_a_model_that_cannot_be_trained_on_trees_is_told_by_its_config(build, rows, place, model, code, told):
+    folder = place / "model"
+    shutil.copytree(TOKENIZER, folder)
+    (folder / "config.json").write_text(json.dumps(model))
+    outcome = build(*rows, "--history", "tree", "--output", "out", tokenizer=folder)
+    assert outcome.code == code, outcome
+    assert told in outcome.stderr + outcome.stdout
+    if not told:
+        assert "were not tried" not in outcome.stdout
+    if code:
+        assert "--history split" in outcome.stderr
+        facts = build(*rows, "--output", "out", "--set", "max_expansion=1", "--json", tokenizer=folder).json
+        assert facts["recommended"] is None

@@ -61,6 +61,11 @@ def why_no_trees(config: Mapping[str, Any]) -> str | None:
         config: the model's, as its ``config.json`` has it or ``to_dict()`` gives it; that of its text where it has one
             for that. ``_attn_implementation`` is looked at where it is there.
     """
+    return why_never(config) or why_untried(config) or _why_not_with(_implementation(config, _of_text(config)))
+
+
+def why_never(config: Mapping[str, Any]) -> str | None:
+    """Return why no attention that is chosen for a model lets it be trained on trees; None where nothing says so."""
     text = _of_text(config)
     kind = str(text.get("model_type") or config.get("model_type") or "")
     layers = text.get("layer_types") or []
@@ -78,13 +83,20 @@ def why_no_trees(config: Mapping[str, Any]) -> str | None:
     # "vision" is for the tokens of an image: there are none in our rows.
     if text.get("use_bidirectional_attention") not in {None, False, "vision"} or text.get("is_causal") is False:
         return f"{kind} is set to see tokens ahead: its mask is not that of a tree: {_SPLIT}"
+    return None
+
+
+def why_untried(config: Mapping[str, Any]) -> str | None:
+    """Return that nobody knows whether a model can be trained on trees; None where it was tried."""
+    text = _of_text(config)
+    kind = str(text.get("model_type") or config.get("model_type") or "")
     outer = kind if text is config else str(config.get("model_type") or "")
     if kind not in _TRIED or (text is not config and outer not in _WITH_IMAGES | _TRIED):
         return (
             f"models of the type {outer!r} were not tried with trees: {_SPLIT}; if all of its layers are attention "
             "that takes a mask of four dimensions, say which: TreeCollator(attention=...)"
         )
-    return _why_not_with(_implementation(config, text))
+    return None
 
 
 def windows(config: Mapping[str, Any]) -> dict[str, int | None]:

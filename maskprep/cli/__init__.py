@@ -16,6 +16,7 @@ from maskprep.cli.build import build
 from maskprep.cli.export import export
 from maskprep.cli.inspect import inspect
 from maskprep.cli.probe import probe
+from maskprep.cli.push import push
 from maskprep.cli.running import Words
 from maskprep.cli.verify import verify
 from maskprep.light_imports import slow_collector, spare_torch
@@ -32,6 +33,7 @@ app.command()(build)
 app.command()(export)
 app.command()(inspect)
 app.command()(probe)
+app.command()(push)
 app.command()(verify)
 
 

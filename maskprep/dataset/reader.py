@@ -71,7 +71,8 @@ class StoredDataSet:
         ids, labels = (_flat(record[name]).astype(np.int64) for name in ("input_ids", "labels"))
         weights = _flat(record["loss_weights"]) if "loss_weights" in record.column_names else None
         origin = record["origin"][0].as_py()
-        positions = _flat(record["position_ids"]).astype(np.int64) if VISIBLE in record.column_names else None
+        depths = _flat(record["position_ids"]).astype(np.int64) if VISIBLE in record.column_names else None
+        positions = None if depths is not None and np.array_equal(depths, np.arange(len(ids))) else depths
         labelled = Labelled(ids, labels, tuple(spans), weights, positions)
         return ShardRow(labelled, Where(origin["file"], origin["line"], -1), origin["sequence"])
 

@@ -22,20 +22,31 @@ def make_document(name, size):
     return Labelled(ids, labels, ())
 
 
+def make_tree(name):
+    """Return a tree of seven tokens, as ``make_document`` makes documents: its second branch hangs on the second."""
+    ids, depths = np.full(7, name), np.asarray([0, 1, 2, 3, 1, 2, 3])
+    return Labelled(ids, np.where(np.isin(np.arange(7), [0, 4]), IGNORED, ids), (), None, depths)
+
+
 def write(path, sizes, first=1, batch=7):
     """Write a build whose documents have these sizes and the names ``first``, ``first + 1`` …"""
+    return write_all(path, [make_document(first + number, size) for number, size in enumerate(sizes)], batch)
+
+
+def write_all(path, documents, batch=7, *, trees=False):
+    """Write a build of these documents, some of which may be trees."""
     output = OutputFolder(str(path))
     output.claim()
     before, files.ROWS_PER_BATCH = files.ROWS_PER_BATCH, batch
     try:
-        writer = files.ShardWriter(output.path, shard_bytes=2000)
-        for number, size in enumerate(sizes):
-            writer.write(ShardRow(make_document(first + number, size), Where("a.jsonl", number + 1, 0), 0))
+        writer = files.ShardWriter(output.path, shard_bytes=2000, trees=trees)
+        for number, document in enumerate(documents):
+            writer.write(ShardRow(document, Where("a.jsonl", number + 1, 0), 0))
         receipts = finish(output.path, writer.close())
     finally:
         files.ROWS_PER_BATCH = before
     shards = [{"file": receipt.file, "rows": receipt.rows} for receipt in receipts]
-    output.describe({"config": {}, "shards": shards}, Layout())
+    output.describe({"config": {}, "shards": shards}, Layout(trees=trees))
     output.commit(receipts, "0123456789abcdef0123")
     return output.path
 

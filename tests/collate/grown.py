@@ -9,6 +9,28 @@ from maskprep.dataset.trees import leaves, visible_until
 from maskprep.labelled import IGNORED
 
 VOCABULARY = 90
+SHAPE = {
+    "vocab_size": VOCABULARY,
+    "hidden_size": 32,
+    "intermediate_size": 48,
+    "num_hidden_layers": 4,
+    "num_attention_heads": 4,
+    "num_key_value_heads": 2,
+    "head_dim": 8,
+    "max_position_embeddings": 64,
+    "initializer_range": 0.3,
+    "pad_token_id": 0,
+    "bos_token_id": None,
+    "eos_token_id": None,
+}
+LAYERS = ["sliding_attention", "full_attention"] * 2
+TREE = {
+    "input_ids": [1, 2, 3, 4, 5, 2, 6, 7],
+    "labels": [-100, -100, -100, -100, 5, -100, 6, 7],
+    "position_ids": [0, 1, 2, 3, 4, 1, 2, 3],
+    "visible_until": [8, 5, 5, 5, 5, 8, 8, 8],
+}
+"""That of the drawing in ``dataset/trees.py``."""
 
 
 def make_tree(*branches, seed=0):

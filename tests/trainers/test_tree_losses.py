@@ -1,4 +1,4 @@
-"""The printed settings for trees, run: loss, gradients and the curve are those of the sequences of ``split``."""
+"""The printed settings for trees, run: loss, gradients and curve are those of the sequences that ``split`` makes."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ import pytest
 import torch
 from datasets import load_from_disk
 from exact import throughout
+from grown_rows import unrolled
 from steps import OTHER, started
 from transformers import LlamaConfig, LlamaForCausalLM, Qwen3Config, Qwen3ForCausalLM
 
@@ -176,8 +177,6 @@ def test_the_reported_loss_with_weights(folders, models, tmp_path):
     data = load_from_disk(str(folders["tree"]))
     weights = [np.resize([1, 0.5, 3], len(ids)).tolist() for ids in data["input_ids"]]
     data.add_column("loss_weights", weights).save_to_disk(str(tmp_path / "tree"))
-    from grown_rows import unrolled
-
     rows = [row for one in load_from_disk(str(tmp_path / "tree")) for row in unrolled(one)]
     datasets.Dataset.from_list(rows).save_to_disk(str(tmp_path / "split"))
     (tmp_path / "tree" / "tokenizer").symlink_to(folders["tree"] / "tokenizer")
@@ -189,7 +188,7 @@ def test_the_reported_loss_with_weights(folders, models, tmp_path):
     assert found["tree"] == pytest.approx(found["split"], rel=1e-5)
 
 
-def single(name, folders, models, monkeypatch, change):
+def single(name, folders, models, change):
     """Return the loss of the first tree as the program has it, and after a change to it."""
     losses = []
     for changed in (False, True):
@@ -223,12 +222,12 @@ def other_attention(trainer):
 
 
 @pytest.mark.parametrize("change", [by_default, padded, other_attention])
-def test_what_is_warned_of_gives_another_loss(change, folders, models, monkeypatch):
+def test_what_is_warned_of_gives_another_loss(change, folders, models):
     def changed(trainer):
         trainer.where = folders["tree"]
         change(trainer)
 
-    right, wrong = single("llama", folders, models, monkeypatch, changed)
+    right, wrong = single("llama", folders, models, changed)
     print(f"\n{change.__name__}: {right} {wrong}")
     assert abs(right - wrong) > OTHER
 

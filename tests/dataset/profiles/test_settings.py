@@ -31,7 +31,9 @@ def all_settings(handed):
                     name,
                     profile,
                     layout,
-                    profile.settings(replace(handed, weighted=layout.weighted, packed=layout.packed)),
+                    profile.settings(
+                        replace(handed, weighted=layout.weighted, packed=layout.packed, trees=layout.trees)
+                    ),
                 )
 
 
@@ -80,7 +82,9 @@ def test_settings_are_of_their_language_and_name_the_folder(text, divided):
 def test_where_generation_must_stop_is_in_the_settings_of_every_trainer():
     handed = replace(HANDED, eos_token="<end>", ends=("<end>",), stops=(7, 5))
     for name, _, layout, settings in all_settings(handed):
-        plain = PROFILES[name].settings(replace(HANDED, weighted=layout.weighted, packed=layout.packed))
+        plain = PROFILES[name].settings(
+            replace(HANDED, weighted=layout.weighted, packed=layout.packed, trees=layout.trees)
+        )
         assert len(settings) > len(plain)
         if name in {"hf", "trl"}:
             lines = settings[settings.index("known =") :].partition("\n\n")[0]

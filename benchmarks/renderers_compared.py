@@ -20,6 +20,7 @@ import tempfile
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -34,6 +35,7 @@ _GLM = (
     *("<tool_call>", "</tool_call>", "<arg_key>", "</arg_key>", "<arg_value>", "</arg_value>"),
     *("<tool_response>", "</tool_response>"),
 )
+_GLM_STOPS = ("<|user|>", "<|observation|>")
 _KIMI = (
     *("<|im_system|>", "<|im_user|>", "<|im_assistant|>", "<|im_middle|>", "<|im_end|>", "[BOS]", "[EOS]"),
     *("<|tool_calls_section_begin|>", "<|tool_calls_section_end|>", "<|tool_call_begin|>", "<|tool_call_end|>"),
@@ -55,15 +57,20 @@ _HY3 = tuple(
         *("think", "/think", "tool_calls", "/tool_calls", "tool_call", "/tool_call", "tool_sep", "arg_key", "/arg_key"),
         *("arg_value", "/arg_value", "tool_responses", "/tool_responses", "tool_response", "/tool_response"),
     )
-) + tuple(f"<｜hy_{name}:opensource｜>" for name in ("begin_of_sentence", "User", "Assistant", "eos", "EOT", "place▁holder▁no▁2"))
-_DEEPSEEK4 = ("｜DSML｜", "<think>", "</think>")
+) + tuple(f"<｜hy_{name}:opensource｜>" for name in ("begin_of_sentence", "User", "Assistant", "eos", "EOT", "place▁holder▁no▁2")) + ("<｜reasoning_mode:opensource｜>",)
+_DEEPSEEK4 = (
+    *("｜DSML｜", "<think>", "</think>", "<｜latest_reminder｜>", "<｜action｜>", "<｜query｜>", "<｜authority｜>"),
+    *("<｜domain｜>", "<｜title｜>", "<｜read_url｜>"),
+)
 
 
 @dataclass(frozen=True)
 class Family:
     """A hand-written renderer, the tokenizer and the template to try it with, and tokens to add to the tokenizer.
 
-    ``model`` is a name by which the package knows the family; ``eos`` the token that ends a turn.
+    ``model`` is a name by which the package knows the family; ``eos`` the token that ends a turn, ``stops`` those that
+    the model's generation_config.json adds. A ``template`` of None is not here, "" is the tokenizer's own. ``note`` says
+    what has to be known of the family beside its template.
     """
 
     renderer: str
@@ -73,8 +80,11 @@ class Family:
     tokens: tuple[str, ...] = ()
     eos: str | None = None
     bos: str | None = None
+    stops: tuple[str, ...] = ()
+    note: str = ""
 
 
+_CODE = "tools: the model's tokenizer has code of its own that writes them, which no template tells"
 FAMILIES = (
     Family("qwen3", "qwen3", "Qwen-Qwen3-0.6B", "Qwen/Qwen3-0.6B"),
     Family("qwen3", "qwen3", "Qwen-Qwen3-4B-Instruct-2507", "Qwen/Qwen3-4B-Instruct-2507"),
@@ -85,26 +95,27 @@ FAMILIES = (
     Family("qwen3.5", "qwen3", "Qwen-Qwen3.5-0.8B", "Qwen/Qwen3.5-0.8B"),
     Family("qwen3.6", "qwen3", "Qwen-Qwen3.6-35B-A3B", "Qwen/Qwen3.6-35B-A3B"),
     Family("qwen3.8", "qwen3", None),
-    Family("glm-4.5", "qwen3", "zai-org-GLM-4.5-Air", "zai-org/GLM-4.5-Air", _GLM, "<|endoftext|>"),
-    Family("glm-5", "qwen3", "zai-org-GLM-5", "zai-org/GLM-5", _GLM, "<|endoftext|>"),
-    Family("glm-5", "qwen3", "GLM-4.7-Flash", "zai-org/GLM-4.7-Flash", _GLM, "<|endoftext|>"),
-    Family("glm-5.1", "qwen3", "zai-org-GLM-5.1", "zai-org/GLM-5.1", _GLM, "<|endoftext|>"),
+    Family("glm-4.5", "qwen3", "zai-org-GLM-4.5-Air", "zai-org/GLM-4.5-Air", _GLM, "<|endoftext|>", None, _GLM_STOPS),
+    Family("glm-5", "qwen3", "zai-org-GLM-5", "zai-org/GLM-5", _GLM, "<|endoftext|>", None, _GLM_STOPS),
+    Family("glm-5", "qwen3", "GLM-4.7-Flash", "zai-org/GLM-4.7-Flash", _GLM, "<|endoftext|>", None, _GLM_STOPS),
+    Family("glm-5.1", "qwen3", "zai-org-GLM-5.1", "zai-org/GLM-5.1", _GLM, "<|endoftext|>", None, _GLM_STOPS),
     Family("glm-5.3", "qwen3", None),
     Family("minimax-m2", "qwen3", "MiniMaxAI-MiniMax-M2", "MiniMaxAI/MiniMax-M2", _MINIMAX, "[e~["),
     Family("minimax-m2", "qwen3", "MiniMaxAI-MiniMax-M2.5", "MiniMaxAI/MiniMax-M2.5", _MINIMAX, "[e~["),
-    Family("deepseek-v3", "deepseek_v3", "yujiepan-deepseek-v3-tiny-random", "deepseek-ai/DeepSeek-V3"),
-    Family("deepseek-r1", "deepseek_v3", "unsloth-r1-1776", "deepseek-ai/DeepSeek-R1"),
+    Family("deepseek-v3", "deepseek_v3", "", "deepseek-ai/DeepSeek-V3"),
+    Family("deepseek-r1", "deepseek_v3", "deepseek-ai-DeepSeek-R1-Distill-Qwen-32B@56a144", "deepseek-ai/DeepSeek-R1"),
     Family("deepseek-v4", "deepseek_v3", "deepseek-ai-DeepSeek-V4", "deepseek-ai/DeepSeek-V4-Flash-0731", _DEEPSEEK4),
     Family("hy3", "qwen3", "tencent-Hy3", "tencent/Hy3", _HY3, "<｜hy_eos:opensource｜>", "<｜hy_begin_of_sentence:opensource｜>"),
     Family("inkling", "qwen3", None),
-    Family("kimi-k2", "qwen3", "moonshotai-Kimi-K2-Instruct", "moonshotai/Kimi-K2-Instruct", _KIMI, "<|im_end|>"),
-    Family("kimi-k2.5", "qwen3", "moonshotai-Kimi-K2.5", "moonshotai/Kimi-K2.5", _KIMI, "<|im_end|>"),
-    Family("kimi-k2.5", "qwen3", "moonshotai-Kimi-K2.6", "moonshotai/Kimi-K2.6", _KIMI, "<|im_end|>"),
+    Family("kimi-k2", "qwen3", "moonshotai-Kimi-K2-Instruct", "moonshotai/Kimi-K2-Instruct", _KIMI, "<|im_end|>", None, (), _CODE),
+    Family("kimi-k2.5", "qwen3", "moonshotai-Kimi-K2.5", "moonshotai/Kimi-K2.5", _KIMI, "<|im_end|>", None, (), _CODE),
+    Family("kimi-k2.5", "qwen3", "moonshotai-Kimi-K2.6", "moonshotai/Kimi-K2.6", _KIMI, "<|im_end|>", None, (), _CODE),
     Family("laguna-xs.2", "qwen3", "poolside-Laguna-XS.2", "poolside/Laguna-XS.2", _LAGUNA, "〈|EOS|〉", "〈|EOS|〉"),
     Family("laguna-xs-2.1", "qwen3", "poolside-Laguna-XS-2.1", "poolside/Laguna-XS-2.1", _LAGUNA, "〈|EOS|〉", "〈|EOS|〉"),
     Family("laguna-s-2.1", "qwen3", "poolside-Laguna-S-2.1", "poolside/Laguna-S-2.1", _LAGUNA, "〈|EOS|〉", "〈|EOS|〉"),
+    Family("laguna-s-2.1", "qwen3", "poolside-Laguna-S-2.1@444819", "poolside/Laguna-S-2.1", _LAGUNA, "〈|EOS|〉", "〈|EOS|〉"),
     Family("laguna-m.1", "qwen3", None),
-    Family("llama-3", "llama3_1", "meta-llama-Llama-3.2-3B-Instruct", "meta-llama/Llama-3.2-3B-Instruct"),
+    Family("llama-3", "llama3_1", "meta-llama-Llama-3.2-3B-Instruct", "meta-llama/Llama-3.2-3B-Instruct", ("<|eom_id|>",)),
     Family("nemotron-3", "qwen3", "NVIDIA-Nemotron-3-Nano-30B-A3B-BF16", "nvidia/NVIDIA-Nemotron-3-Nano-30B-A3B-BF16", _CHATML),
     Family("nemotron-3-ultra", "qwen3", None),
     Family("nemotron-3.5", "qwen3", None),
@@ -251,7 +262,7 @@ def compared(family: Family, tokenizer: Any, ours: MaskprepRenderer, theirs: Any
         return "only theirs", f"transformers refuses: {type(error).__name__}: {error}"
     if mine is None:
         verdict = "equals" if other.token_ids == whole else "differs from"
-        return "only theirs", f"ours: {why}; theirs {verdict} transformers'"
+        return "decided: refused", f"{why}; theirs {verdict} transformers'"
     prompt_at = max(k for k, m in enumerate(messages) if m["role"] == "assistant")
     prompts = [
         judge.ids(messages[:prompt_at], tools, prompted=True),
@@ -269,14 +280,16 @@ def compared(family: Family, tokenizer: Any, ours: MaskprepRenderer, theirs: Any
         if other.token_ids == whole:
             notes.append("they keep it")
     if other.token_ids != mine.token_ids:
+        apart = tokenizer.decode(other.token_ids) == tokenizer.decode(mine.token_ids)
         if other.token_ids != whole:
-            notes.append("their ids: " + first_difference(tokenizer, whole, other.token_ids))
+            notes.append(("their ids, of the same text: " if apart else "their ids: ") + first_difference(tokenizer, whole, other.token_ids))
         law = judge.sampled(messages, tools, mine.token_ids)
         wanted = sorted(place for place in law.values() if isinstance(place, tuple))
         if spans_of(mine.sampled_mask) != wanted:
             return "OURS WRONG", f"mask: {spans_of(mine.sampled_mask)}, the judge says {wanted} of {len(whole)}"
         border = mine.token_ids != whole and other.token_ids == whole
-        return "decided: ours (border)" if border else "decided: ours (ids)", "; ".join(notes)
+        kind = "border" if border else "tokens" if apart else "ids"
+        return f"decided: ours ({kind})", "; ".join(notes)
     whole = mine.token_ids
     law = judge.sampled(messages, tools, whole)
     wanted = sorted(place for place in law.values() if isinstance(place, tuple))
@@ -305,7 +318,8 @@ def loaded(family: Family, tokenizers: Path, templates: Path) -> Any:
         tokenizer.eos_token = family.eos
     if family.bos:
         tokenizer.bos_token = family.bos
-    tokenizer.chat_template = (templates / f"{family.template}.jinja").read_text(encoding="utf-8")
+    if family.template:
+        tokenizer.chat_template = (templates / f"{family.template}.jinja").read_text(encoding="utf-8")
     tokenizer.name_or_path = family.model
     return tokenizer
 
@@ -333,6 +347,7 @@ def provide_harmony(tokenizers: Path, folder: str) -> None:
     os.environ["TIKTOKEN_ENCODINGS_BASE"] = folder
 
 
+_NOW = datetime.now(UTC).isoformat()
 _O200K = "446a9538cb6c348e3516120d7c08b09f57c36495e2acfffe59a5bf8b0cfb1a2d"
 
 
@@ -352,15 +367,17 @@ def main() -> None:
         for family in FAMILIES:
             if options.family and family.renderer not in options.family:
                 continue
-            shown = f"{family.renderer} ({family.template or 'no template here'}, {family.tokenizer})"
+            name = "no template here" if family.template is None else family.template or "its own template"
+            shown = f"{family.renderer} ({name}, tokenizer {family.tokenizer}) {family.note}"
             if family.template is None:
                 print(f"{shown}: not available")
                 counts["not available"] += 1
                 continue
+            given = {"history": options.history, "now": _NOW, "stop_tokens": family.stops}
             tokenizer = loaded(family, options.tokenizers, options.templates)
             try:
                 theirs = hand_written(family, tokenizer)
-                ours = MaskprepRenderer(tokenizer, MaskprepRendererConfig(history=options.history, now="2026-12-01T00:00:00"))
+                ours = MaskprepRenderer(tokenizer, MaskprepRendererConfig(**given))
             except Exception as error:  # noqa: BLE001 - the table tells it
                 print(f"{shown}: not available: {type(error).__name__}: {str(error)[:300]}")
                 counts["not available"] += 1
@@ -369,6 +386,7 @@ def main() -> None:
             for case in CASES:
                 verdict, why = compared(family, tokenizer, ours, theirs, case)
                 counts[verdict] += 1
+                why = " ".join(why.replace("\0", " ").split())
                 print(f"  {case:16} {verdict:24} {why if options.full else why[:400]}")
     print(dict(counts))
 

@@ -117,10 +117,16 @@ class Answers:
         written = self._written(message, tools=tools, followed=followed)
         return None if written is None else written[0]
 
-    def stop(self, shape: Shape, *, tools: bool) -> str | None:
-        """Return the token that ends a message of this shape, None where there is none."""
-        written = self._written(shape.message(), tools=tools, followed=False)
-        return (written[1] or None) if written else None
+    def stops(self) -> list[str]:
+        """Return the tokens that the template ends answers with, the one of a plain answer first.
+
+        Where a turn is not ended at all, its last token is none of these: it may stand within another turn.
+        """
+        shapes = [Shape(content=True), Shape(content=True, reasoning=True), *(Shape(False, calls=n) for n in (1, 2))]  # noqa: FBT003
+        found = [self._written(each.message(), tools=each.calls > 0, followed=False) for each in shapes]
+        texts = [written for written, _ in filter(None, found)]
+        ends = dict.fromkeys(stop for _, stop in filter(None, found) if stop)
+        return [stop for stop in ends if not any(stop in text for text in texts)]
 
     def _written(self, message: dict[str, Any], *, tools: bool, followed: bool) -> tuple[str, str] | None:
         behind = _behind(message) if followed else []

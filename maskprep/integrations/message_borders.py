@@ -55,8 +55,9 @@ class MessageBorders:
         known = None if before is None else before.extent(upto - 1)
         if before is not None and known is not None:
             tail = before.between(known[1], len(before))
-            if tail and text.text.startswith(tail, end):
-                return min(end + len(tail), last)
+            shared = self._stops.shared(tail, text.between(end, last))
+            if shared or not tail:
+                return end + shared
         closing = self._stops.first_special(text.text, end, last)
         return closing[1] if closing else last
 

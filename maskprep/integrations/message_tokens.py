@@ -92,7 +92,7 @@ class MessageTokenizer:
         conversation = None
         try:
             conversation = self.parsed(messages, tools)
-            read = self.read(conversation)
+            read = self.read(conversation, prompted=prompted)
             text = read.template.tracked(read.conversation, len(messages), generation_prompt=prompted)
             return self._tokens(read, text, prompted=prompted)[0]
         except RowError as error:
@@ -108,12 +108,16 @@ class MessageTokenizer:
             raise RowError("bad-message", msg, "give each message as the chat template is to read it")
         return found
 
-    def read(self, conversation: Conversation) -> Read:
-        """Return a conversation with its turns proved; it may have none. Raises ``RowError``."""
+    def read(self, conversation: Conversation, *, prompted: bool = False) -> Read:
+        """Return a conversation with its turns proved; it may have none. Raises ``RowError``.
+
+        Where it is ``prompted``, the server feeds what the template writes, whether or not earlier turns fit the
+        prompts in front of them: these are then not held for sampled.
+        """
         try:
             proved = self._preparer.prove(conversation)
         except RowError as error:
-            if error.code != "nothing-to-train":
+            if error.code != "nothing-to-train" and not (prompted and error.code == "prompt-mismatch"):
                 raise
             template = self._preparer.templates[conversation.tools is not None]
             return Read(read_as_chosen(template, conversation, self._preparer.policy)[0], template)

@@ -27,7 +27,7 @@ from renderers.base import (
 from renderers.configs import BaseRendererConfig
 
 from maskprep.errors import UsageError
-from maskprep.integrations.answers import Answers, Shape
+from maskprep.integrations.answers import Answers
 from maskprep.integrations.message_tokens import MessageTokenizer, MessageTokens
 from maskprep.integrations.next_turn import NextTurn
 from maskprep.memory.masker import RowMasker
@@ -130,10 +130,8 @@ class MaskprepRenderer:
         """Return the ids at which generation stops: first the one that the template ends an answer with."""
         if self._stop_ids is None:
             with self._lock:
-                shapes = [(Shape(content=True), False), (Shape(content=True, reasoning=True), False)]
-                shapes += [(Shape(content=False, calls=1), True)]
-                written = [self._answers.stop(shape, tools=tools) for shape, tools in shapes]
-            tokens = dict.fromkeys(token for token in (*written, *self._stops) if token)
+                written = self._answers.stops()
+            tokens = dict.fromkeys((*written, *self._stops))
             known = self._tokenizer.get_vocab()
             self._stop_ids = [known[token] for token in tokens if token in known]
         return list(self._stop_ids)

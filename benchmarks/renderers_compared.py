@@ -13,12 +13,14 @@ from __future__ import annotations
 
 import argparse
 import base64
+import copy
 import hashlib
 import json
 import os
+import re
 import tempfile
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from importlib.metadata import version
@@ -35,6 +37,9 @@ _GLM = (
     *("<tool_call>", "</tool_call>", "<arg_key>", "</arg_key>", "<arg_value>", "</arg_value>"),
     *("<tool_response>", "</tool_response>"),
 )
+_LAGUNA_ENDS = ("〈|EOS|〉", "〈|EOS|〉")
+_NEMOTRON = "nvidia/NVIDIA-Nemotron-3-Nano-30B-A3B-BF16"
+_LLAMA = "meta-llama/Llama-3.2-3B-Instruct"
 _GLM_STOPS = ("<|user|>", "<|observation|>")
 _KIMI = (
     *("<|im_system|>", "<|im_user|>", "<|im_assistant|>", "<|im_middle|>", "<|im_end|>", "[BOS]", "[EOS]"),
@@ -52,12 +57,18 @@ _LAGUNA = (
     *("<tool_call>", "</tool_call>", "<tool_response>", "</tool_response>"),
 )
 _HY3 = tuple(
-    f"<{'/' * (name[0] == '/')}{name.lstrip('/')}:opensource>"
+    f"<{name}:opensource>"
     for name in (
         *("think", "/think", "tool_calls", "/tool_calls", "tool_call", "/tool_call", "tool_sep", "arg_key", "/arg_key"),
         *("arg_value", "/arg_value", "tool_responses", "/tool_responses", "tool_response", "/tool_response"),
     )
-) + tuple(f"<｜hy_{name}:opensource｜>" for name in ("begin_of_sentence", "User", "Assistant", "eos", "EOT", "place▁holder▁no▁2")) + ("<｜reasoning_mode:opensource｜>",)
+) + tuple(
+    f"<｜{name}:opensource｜>"
+    for name in (
+        *("hy_begin_of_sentence", "hy_User", "hy_Assistant", "hy_eos", "hy_EOT", "hy_place▁holder▁no▁2"),
+        "reasoning_mode",
+    )
+)
 _DEEPSEEK4 = (
     *("｜DSML｜", "<think>", "</think>", "<｜latest_reminder｜>", "<｜action｜>", "<｜query｜>", "<｜authority｜>"),
     *("<｜domain｜>", "<｜title｜>", "<｜read_url｜>"),
@@ -69,8 +80,8 @@ class Family:
     """A hand-written renderer, the tokenizer and the template to try it with, and tokens to add to the tokenizer.
 
     ``model`` is a name by which the package knows the family; ``eos`` the token that ends a turn, ``stops`` those that
-    the model's generation_config.json adds. A ``template`` of None is not here, "" is the tokenizer's own. ``note`` says
-    what has to be known of the family beside its template.
+    the model's generation_config.json adds. A ``template`` of None is not here, "" is the tokenizer's own. ``variables``
+    are what ours is given, where theirs has it built in. ``note`` says what else has to be known of the family.
     """
 
     renderer: str
@@ -82,9 +93,12 @@ class Family:
     bos: str | None = None
     stops: tuple[str, ...] = ()
     note: str = ""
+    variables: tuple[tuple[str, Any], ...] = ()
 
 
+_SPOKEN = re.compile(r"</?(think|tool_|arg_|minimax)|｜DSML")
 _CODE = "tools: the model's tokenizer has code of its own that writes them, which no template tells"
+_DATE = (("date_string", "26 Jul 2024"),)
 FAMILIES = (
     Family("qwen3", "qwen3", "Qwen-Qwen3-0.6B", "Qwen/Qwen3-0.6B"),
     Family("qwen3", "qwen3", "Qwen-Qwen3-4B-Instruct-2507", "Qwen/Qwen3-4B-Instruct-2507"),
@@ -102,21 +116,21 @@ FAMILIES = (
     Family("glm-5.3", "qwen3", None),
     Family("minimax-m2", "qwen3", "MiniMaxAI-MiniMax-M2", "MiniMaxAI/MiniMax-M2", _MINIMAX, "[e~["),
     Family("minimax-m2", "qwen3", "MiniMaxAI-MiniMax-M2.5", "MiniMaxAI/MiniMax-M2.5", _MINIMAX, "[e~["),
-    Family("deepseek-v3", "deepseek_v3", "", "deepseek-ai/DeepSeek-V3"),
-    Family("deepseek-r1", "deepseek_v3", "deepseek-ai-DeepSeek-R1-Distill-Qwen-32B@56a144", "deepseek-ai/DeepSeek-R1"),
+    Family("deepseek-v3", "deepseek_v3", "yujiepan-deepseek-v3-tiny-random", "deepseek-ai/DeepSeek-V3"),
+    Family("deepseek-r1", "deepseek_v3", "", "deepseek-ai/DeepSeek-R1"),
     Family("deepseek-v4", "deepseek_v3", "deepseek-ai-DeepSeek-V4", "deepseek-ai/DeepSeek-V4-Flash-0731", _DEEPSEEK4),
-    Family("hy3", "qwen3", "tencent-Hy3", "tencent/Hy3", _HY3, "<｜hy_eos:opensource｜>", "<｜hy_begin_of_sentence:opensource｜>"),
+    Family("hy3", "qwen3", "tencent-Hy3", "tencent/Hy3", _HY3, _HY3[19], _HY3[16]),
     Family("inkling", "qwen3", None),
-    Family("kimi-k2", "qwen3", "moonshotai-Kimi-K2-Instruct", "moonshotai/Kimi-K2-Instruct", _KIMI, "<|im_end|>", None, (), _CODE),
-    Family("kimi-k2.5", "qwen3", "moonshotai-Kimi-K2.5", "moonshotai/Kimi-K2.5", _KIMI, "<|im_end|>", None, (), _CODE),
-    Family("kimi-k2.5", "qwen3", "moonshotai-Kimi-K2.6", "moonshotai/Kimi-K2.6", _KIMI, "<|im_end|>", None, (), _CODE),
-    Family("laguna-xs.2", "qwen3", "poolside-Laguna-XS.2", "poolside/Laguna-XS.2", _LAGUNA, "〈|EOS|〉", "〈|EOS|〉"),
-    Family("laguna-xs-2.1", "qwen3", "poolside-Laguna-XS-2.1", "poolside/Laguna-XS-2.1", _LAGUNA, "〈|EOS|〉", "〈|EOS|〉"),
-    Family("laguna-s-2.1", "qwen3", "poolside-Laguna-S-2.1", "poolside/Laguna-S-2.1", _LAGUNA, "〈|EOS|〉", "〈|EOS|〉"),
-    Family("laguna-s-2.1", "qwen3", "poolside-Laguna-S-2.1@444819", "poolside/Laguna-S-2.1", _LAGUNA, "〈|EOS|〉", "〈|EOS|〉"),
+    Family("kimi-k2", "qwen3", "moonshotai-Kimi-K2-Instruct", "moonshotai/Kimi-K2-Instruct", _KIMI, "<|im_end|>", note=_CODE),
+    Family("kimi-k2.5", "qwen3", "moonshotai-Kimi-K2.5", "moonshotai/Kimi-K2.5", _KIMI, "<|im_end|>", note=_CODE),
+    Family("kimi-k2.5", "qwen3", "moonshotai-Kimi-K2.6", "moonshotai/Kimi-K2.6", _KIMI, "<|im_end|>", note=_CODE),
+    Family("laguna-xs.2", "qwen3", "poolside-Laguna-XS.2", "poolside/Laguna-XS.2", _LAGUNA, *_LAGUNA_ENDS),
+    Family("laguna-xs-2.1", "qwen3", "poolside-Laguna-XS-2.1", "poolside/Laguna-XS-2.1", _LAGUNA, *_LAGUNA_ENDS),
+    Family("laguna-s-2.1", "qwen3", "poolside-Laguna-S-2.1", "poolside/Laguna-S-2.1", _LAGUNA, *_LAGUNA_ENDS),
+    Family("laguna-s-2.1", "qwen3", "poolside-Laguna-S-2.1@444819", "poolside/Laguna-S-2.1", _LAGUNA, *_LAGUNA_ENDS),
     Family("laguna-m.1", "qwen3", None),
-    Family("llama-3", "llama3_1", "meta-llama-Llama-3.2-3B-Instruct", "meta-llama/Llama-3.2-3B-Instruct", ("<|eom_id|>",)),
-    Family("nemotron-3", "qwen3", "NVIDIA-Nemotron-3-Nano-30B-A3B-BF16", "nvidia/NVIDIA-Nemotron-3-Nano-30B-A3B-BF16", _CHATML),
+    Family("llama-3", "llama3_1", "meta-llama-Llama-3.2-3B-Instruct", _LLAMA, ("<|eom_id|>",), variables=_DATE),
+    Family("nemotron-3", "qwen3", "NVIDIA-Nemotron-3-Nano-30B-A3B-BF16", _NEMOTRON, _CHATML),
     Family("nemotron-3-ultra", "qwen3", None),
     Family("nemotron-3.5", "qwen3", None),
     Family("gpt-oss", "gptoss", "openai-gpt-oss-120b", "openai/gpt-oss-20b"),
@@ -144,7 +158,10 @@ TOOLS = [
             "description": "Adds two numbers.",
             "parameters": {
                 "type": "object",
-                "properties": {"a": {"type": "integer", "description": "One."}, "b": {"type": "integer", "description": "Other."}},
+                "properties": {
+                    "a": {"type": "integer", "description": "One."},
+                    "b": {"type": "integer", "description": "Other."},
+                },
                 "required": ["a", "b"],
             },
         },
@@ -173,19 +190,29 @@ CASES: dict[str, tuple[list[dict[str, Any]], Any]] = {
 }
 
 
+def _spelt(message: dict[str, Any]) -> dict[str, Any]:
+    """Return a message with the arguments of its calls as text."""
+    made = copy.deepcopy(message)
+    for each in made.get("tool_calls", ()):
+        each["function"]["arguments"] = json.dumps(each["function"]["arguments"])
+    return made
+
+
 @dataclass(frozen=True)
 class Judge:
     """What transformers alone says of a conversation."""
 
     tokenizer: Any
     stops: frozenset[int]
+    variables: dict[str, Any]
 
     def text(self, messages: Sequence[Any], tools: Any, *, prompted: bool = False) -> str:
         """Return the text of a conversation."""
-        found = self.tokenizer.apply_chat_template(
-            list(messages), tools=tools, add_generation_prompt=prompted, tokenize=False
-        )
-        return str(found)
+        given = {"tools": tools, "add_generation_prompt": prompted, "tokenize": False, **self.variables}
+        try:
+            return str(self.tokenizer.apply_chat_template(list(messages), **given))
+        except TypeError:  # it joins the arguments to a text
+            return str(self.tokenizer.apply_chat_template([_spelt(message) for message in messages], **given))
 
     def ids(self, messages: Sequence[Any], tools: Any, *, prompted: bool = False) -> list[int]:
         """Return the ids of a conversation."""
@@ -247,73 +274,97 @@ def first_difference(tokenizer: Any, one: list[int], other: list[int]) -> str:
 def compared(family: Family, tokenizer: Any, ours: MaskprepRenderer, theirs: Any, case: str) -> tuple[str, str]:
     """Return the verdict on one conversation, and its reason."""
     messages, tools = CASES[case]
-    try:
-        mine = ours.render(messages, tools=tools)
-    except Exception as error:  # noqa: BLE001 - the table tells it
-        mine, why = None, f"{type(error).__name__}: {error}"
-    try:
-        other = theirs.render(messages, tools=tools)
-    except Exception as error:  # noqa: BLE001 - likewise
-        return ("both refuse", why) if mine is None else ("only ours", f"theirs: {type(error).__name__}: {error}")
-    judge = Judge(tokenizer, frozenset(ours.get_stop_token_ids()) | frozenset(theirs.get_stop_token_ids()))
-    try:
-        whole = judge.ids(messages, tools)
-    except Exception as error:  # noqa: BLE001 - likewise
-        return "only theirs", f"transformers refuses: {type(error).__name__}: {error}"
-    if mine is None:
-        verdict = "equals" if other.token_ids == whole else "differs from"
-        return "decided: refused", f"{why}; theirs {verdict} transformers'"
-    prompt_at = max(k for k, m in enumerate(messages) if m["role"] == "assistant")
-    prompts = [
-        judge.ids(messages[:prompt_at], tools, prompted=True),
-        *(r.render_ids(messages[:prompt_at], tools=tools, add_generation_prompt=True) for r in (ours, theirs)),
-    ]
-    if prompts[1] != prompts[0]:
-        return "OURS WRONG", "prompt: " + first_difference(tokenizer, prompts[1], prompts[0])
-    notes = []
-    if prompts[2] != prompts[0]:
-        notes.append("their prompt: " + first_difference(tokenizer, prompts[0], prompts[2]))
-    if mine.token_ids != whole:
-        if mine.token_ids != judge.behind(messages, tools, prompt_at):
-            return "OURS WRONG", first_difference(tokenizer, mine.token_ids, whole)
-        notes.append("a token of the whole crosses the end of the prompt: " + first_difference(tokenizer, mine.token_ids, whole))
-        if other.token_ids == whole:
-            notes.append("they keep it")
-    if other.token_ids != mine.token_ids:
-        apart = tokenizer.decode(other.token_ids) == tokenizer.decode(mine.token_ids)
-        if other.token_ids != whole:
-            notes.append(("their ids, of the same text: " if apart else "their ids: ") + first_difference(tokenizer, whole, other.token_ids))
-        law = judge.sampled(messages, tools, mine.token_ids)
-        wanted = sorted(place for place in law.values() if isinstance(place, tuple))
-        if spans_of(mine.sampled_mask) != wanted:
-            return "OURS WRONG", f"mask: {spans_of(mine.sampled_mask)}, the judge says {wanted} of {len(whole)}"
-        border = mine.token_ids != whole and other.token_ids == whole
-        kind = "border" if border else "tokens" if apart else "ids"
-        return f"decided: ours ({kind})", "; ".join(notes)
-    whole = mine.token_ids
-    law = judge.sampled(messages, tools, whole)
-    wanted = sorted(place for place in law.values() if isinstance(place, tuple))
-    if spans_of(mine.sampled_mask) != wanted:
-        return "OURS WRONG", f"mask: {spans_of(mine.sampled_mask)}, the judge says {wanted} of {len(whole)}"
-    if mine.sampled_mask != other.sampled_mask:
-        only = spans_of([b and not a for a, b in zip(mine.sampled_mask, other.sampled_mask, strict=True)])
-        less = spans_of([a and not b for a, b in zip(mine.sampled_mask, other.sampled_mask, strict=True)])
-        shown = [f"they train {tokenizer.decode(whole[a:b])!r}" for a, b in only[:2]]
-        shown += [f"they leave out {tokenizer.decode(whole[a:b])!r}" for a, b in less[:2]]
-        reasons = [f"messages[{k}]: {why}" for k, why in law.items() if isinstance(why, str)]
-        return "decided: ours (mask)", "; ".join([*notes, *shown, *reasons])
-    if notes:
-        return "decided: ours (prompt)", "; ".join(notes)
+    stops = frozenset(ours.get_stop_token_ids()) | frozenset(theirs.get_stop_token_ids())
+    judge = Judge(tokenizer, stops, dict(family.variables))
+    mine, why = _tried(lambda: ours.render(messages, tools=tools))
+    other, other_why = _tried(lambda: theirs.render(messages, tools=tools))
+    whole, refused = _tried(lambda: judge.ids(messages, tools))
+    if mine is None or other is None or whole is None:
+        if mine is None and other is None:
+            return "both refuse", why
+        if other is None:
+            return "only ours", f"theirs: {other_why}"
+        same = "equals" if other.token_ids == whole else "differs from"
+        return (
+            "decided: refused",
+            f"{why}; theirs {same} transformers'" if whole else f"transformers refuses: {refused}",
+        )
+    return _judged(judge, (ours, theirs), (mine, other), case, whole)
+
+
+def _judged(
+    judge: Judge, renderers: Sequence[Any], made: Sequence[Any], case: str, whole: list[int]
+) -> tuple[str, str]:
+    """Return the verdict on what both rendered of a conversation, and its reason."""
+    messages, tools = CASES[case]
+    last = max(k for k, m in enumerate(messages) if m["role"] == "assistant")
+    fed = judge.ids(messages[:last], tools, prompted=True)
+    prompts = [each.render_ids(messages[:last], tools=tools, add_generation_prompt=True) for each in renderers]
+    wrong = _wrong(judge, made[0], case, whole)
+    if prompts[0] != fed or wrong:
+        return "OURS WRONG", wrong or "prompt: " + first_difference(judge.tokenizer, prompts[0], fed)
+    notes = [] if prompts[1] == fed else ["their prompt: " + first_difference(judge.tokenizer, fed, prompts[1])]
+    kind, more = _difference(judge, *made, case, whole)
+    notes += more
+    if kind or notes:
+        return f"decided: ours ({kind or 'prompt'})", "; ".join(notes)
+    mine, other = made
     owners = sum(a != b for a, b in zip(mine.message_indices, other.message_indices, strict=True))
     bodies = sum(a != b for a, b in zip(mine.is_content, other.is_content, strict=True)) if other.is_content else 0
     extra = [f"{owners} message indices"] * bool(owners) + [f"{bodies} is_content"] * bool(bodies)
     return "equal", ", ".join(extra) + " differ" if extra else ""
 
 
+def _tried(work: Callable[[], Any]) -> tuple[Any, str]:
+    """Return what some work returns, None and the error where there is one."""
+    try:
+        return work(), ""
+    except Exception as error:  # noqa: BLE001 - the table tells it
+        return None, f"{type(error).__name__}: {error}"
+
+
+def _wrong(judge: Judge, mine: Any, case: str, whole: list[int]) -> str:
+    """Return what the judge says against ours, if anything."""
+    messages, tools = CASES[case]
+    last = max(k for k, m in enumerate(messages) if m["role"] == "assistant")
+    if mine.token_ids not in (whole, judge.behind(messages, tools, last)):
+        return first_difference(judge.tokenizer, mine.token_ids, whole)
+    law = judge.sampled(messages, tools, mine.token_ids)
+    wanted = sorted(place for place in law.values() if isinstance(place, tuple))
+    found = spans_of(mine.sampled_mask)
+    return "" if found == wanted else f"mask: {found}, the judge says {wanted} of {len(mine.token_ids)}"
+
+
+def _difference(judge: Judge, mine: Any, other: Any, case: str, whole: list[int]) -> tuple[str, list[str]]:
+    """Return what kind of difference there is between two renderings, and what it is."""
+    decode = judge.tokenizer.decode
+    notes = []
+    if mine.token_ids != whole:
+        shown = first_difference(judge.tokenizer, mine.token_ids, whole)
+        notes.append(f"a token of the whole crosses the end of the prompt: {shown}")
+    if other.token_ids != mine.token_ids:
+        if other.token_ids == whole:
+            return "border", [*notes, "they keep it"]
+        apart = decode(other.token_ids) == decode(mine.token_ids)
+        shown = first_difference(judge.tokenizer, whole, other.token_ids)
+        return ("tokens" if apart else "ids"), [*notes, f"their ids{', of the same text' * apart}: {shown}"]
+    if mine.sampled_mask == other.sampled_mask:
+        return "", []
+    ids = mine.token_ids
+    only = spans_of([b and not a for a, b in zip(mine.sampled_mask, other.sampled_mask, strict=True)])
+    less = spans_of([a and not b for a, b in zip(mine.sampled_mask, other.sampled_mask, strict=True)])
+    notes += [f"they train {decode(ids[a:b])!r}" for a, b in only[:2]]
+    notes += [f"they leave out {decode(ids[a:b])!r}" for a, b in less[:2]]
+    law = judge.sampled(*CASES[case], ids)
+    return "mask", [*notes, *(f"messages[{k}]: {why}" for k, why in law.items() if isinstance(why, str))]
+
+
 def loaded(family: Family, tokenizers: Path, templates: Path) -> Any:
     """Return the tokenizer of a family, with its template and its tokens."""
     tokenizer = AutoTokenizer.from_pretrained(tokenizers / family.tokenizer)
-    tokenizer.add_tokens(list(family.tokens), special_tokens=True)
+    for token in family.tokens:
+        # As in the models' own files, what an answer is made of is not flagged as special.
+        tokenizer.add_tokens([token], special_tokens=not _SPOKEN.match(token))
     if family.eos:
         tokenizer.eos_token = family.eos
     if family.bos:
@@ -326,7 +377,7 @@ def loaded(family: Family, tokenizers: Path, templates: Path) -> Any:
 
 def hand_written(family: Family, tokenizer: Any) -> Any:
     """Return the package's own renderer of a family, as it is by default."""
-    from renderers.base import RENDERER_REGISTRY, _populate_registry  # noqa: PLC0415, PLC2701
+    from renderers.base import RENDERER_REGISTRY, _populate_registry  # noqa: PLC0415
     from renderers.configs import config_from_name  # noqa: PLC0415
 
     _populate_registry()
@@ -373,7 +424,7 @@ def main() -> None:
                 print(f"{shown}: not available")
                 counts["not available"] += 1
                 continue
-            given = {"history": options.history, "now": _NOW, "stop_tokens": family.stops}
+            given = {"history": options.history, "now": _NOW, "stop_tokens": family.stops, **dict(family.variables)}
             tokenizer = loaded(family, options.tokenizers, options.templates)
             try:
                 theirs = hand_written(family, tokenizer)

@@ -1,4 +1,4 @@
-"""What an assistant's message must have been, that a template would write it as this text.
+r"""What an assistant's message must have been, that a template would write it as this text.
 
 A template is a program, and cannot be run backwards. But it can be run forwards on a message of known texts; what it
 writes around these is what it writes around any:
@@ -202,7 +202,7 @@ def _pattern_of(written: str, shape: Shape) -> re.Pattern[str] | None:
         places.append((*arguments[0].span(), f"(?P<arguments{number}>.*?)"))
         names = [m.span() for m in re.finditer(f"{_NAME}{number}", written)]
         places += [
-            (*span, f"(?P<name{number}>[^\\s\"<>]+?)" if not n else f"(?P=name{number})") for n, span in enumerate(names)
+            (*span, f'(?P<name{number}>[^\\s"<>]+?)' if not n else f"(?P=name{number})") for n, span in enumerate(names)
         ]
     done, made = 0, ""
     for low, high, pattern in sorted(places):
@@ -218,7 +218,10 @@ def _answer(match: re.Match[str], shape: Shape) -> Answer:
     calls = []
     for number in range(shape.calls):
         raw = groups[f"arguments{number}"]
-        low, high = min(match.start(f"name{number}"), match.start(f"arguments{number}")), match.end(f"arguments{number}")
+        low, high = (
+            min(match.start(f"name{number}"), match.start(f"arguments{number}")),
+            match.end(f"arguments{number}"),
+        )
         try:
             found = json.loads(raw)
         except ValueError:

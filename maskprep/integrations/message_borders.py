@@ -26,7 +26,7 @@ class MessageBorders:
     def __init__(self, loaded: LoadedTokenizer) -> None:
         self._first_token = str(loaded.tokenizer.bos_token or "")
         self._stops = Stops(loaded.stop_tokens, loaded.special_tokens, loaded.added_tokens)
-        self._headers: dict[tuple[str, str, bool], str | None] = {}
+        self._headers: dict[tuple[str, str, str], str | None] = {}
 
     def of(self, template: ChatTemplate, conversation: Conversation, text: Rendered, *, prompted: bool) -> list[int]:
         """Return where each message begins in ``text``, and where the last one ends, in characters.

@@ -13,6 +13,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -21,6 +22,7 @@ from maskprep.arrays import Ints, byte_limits
 from maskprep.conversation import Conversation
 from maskprep.errors import RowError, UsageError
 from maskprep.examples.advice import Adviser
+from maskprep.examples.control_tokens import ControlTokens
 from maskprep.examples.labels import label
 from maskprep.examples.sequences import SequenceBuilder, TrainingSequence
 from maskprep.formats import parse
@@ -40,9 +42,7 @@ _BODIES = frozenset({"content", "reasoning", "tool_call"})
 
 @dataclass(frozen=True, slots=True)
 class MessageTokens:
-    """Token ids, and of each the index of its message (-1: of none), whether the model sampled it, and whether it is
-    text that a message brought.
-    """
+    """Token ids; of each the index of its message (-1: of none), whether it was sampled, and whether a message's."""
 
     ids: list[int]
     messages: list[int]
@@ -82,6 +82,10 @@ class MessageTokenizer:
         self._rows, self._preparer = rows, rows.preparer
         self._builder = SequenceBuilder(rows.preparer.encoder)
         self._borders = MessageBorders(rows.loaded)
+        self._control = {
+            template.source: ControlTokens(rows.loaded, template, self._preparer.stops)
+            for template in self._preparer.templates.values()
+        }
 
     def tokens(self, messages: Sequence[Mapping[str, Any]], tools: Any = None, *, prompted: bool) -> MessageTokens:
         """Return a conversation as tokens; ``prompted``: with the generation prompt behind it.
@@ -159,6 +163,8 @@ class MessageTokenizer:
         """Return the tokens of a conversation that was rendered, and the sequence that they are."""
         conversation = read.conversation
         sequence = self._sequence(read, text, prompted=prompted)
+        mode = self._preparer.policy.control
+        sequence = self._control[read.template.source].settle(sequence, conversation, mode)
         labelled = label(sequence, conversation.messages, self._preparer.policy)
         size = len(labelled.input_ids)
         owner = np.full(size, -1, np.int64)
@@ -166,7 +172,7 @@ class MessageTokenizer:
         assistants = np.asarray([message.role == "assistant" for message in conversation.messages])
         limits = self._borders.of(read.template, conversation, text, prompted=prompted)
         stretches = [
-            *((low, high, message) for message, (low, high) in enumerate(zip(limits, limits[1:], strict=False))),
+            *((low, high, message) for message, (low, high) in enumerate(pairwise(limits))),
             *((each.start, each.end, each.message) for each in sequence.completions),
         ]
         for low, high, message in stretches:

@@ -1,11 +1,11 @@
-"""What a template writes between an answer and the next one: the new messages, and the generation prompt.
+r"""What a template writes between an answer and the next one: the new messages, and the generation prompt.
 
     answer                       new messages                       prompt of the next turn
     Hello <|end|>   ─▶   \n <|user|> And now? <|end|> \n   ─▶   <|assistant|>
 
 The answers before are known as tokens only. So the new messages are rendered behind conversations that are made up: one
-with the last answer, and one with reasoning and a call as well. Where the template writes any of their answers otherwise
-once the new messages follow, or different text behind them, nobody knows what it would do to the real ones.
+of the last answer alone, others with reasoning and calls ahead of it. Where the template writes any of these answers
+otherwise once the new messages follow, or other text behind them, nobody knows what it would do to the real ones.
 """
 
 from __future__ import annotations
@@ -24,9 +24,7 @@ class NextTurn:
     def __init__(self, maker: MessageTokenizer, answers: Answers) -> None:
         self._maker, self._answers = maker, answers
 
-    def tokens(
-        self, answer: str, stop: str, new: Sequence[Mapping[str, Any]], tools: Any
-    ) -> MessageTokens | None:
+    def tokens(self, answer: str, stop: str, new: Sequence[Mapping[str, Any]], tools: Any) -> MessageTokens | None:
         """Return what follows an answer that ended with ``stop``; None where that depends on what was before."""
         if not new or any(message.get("role") == "assistant" for message in new):
             return None
@@ -81,4 +79,3 @@ class NextTurn:
             return self._maker.tokens_from(read, text, turn.stop + len(stop), len(before))
         except RowError:
             return None
-

@@ -33,7 +33,7 @@ from maskprep.integrations.next_turn import NextTurn
 from maskprep.memory.masker import RowMasker
 
 
-class MaskprepRendererConfig(BaseRendererConfig):
+class MaskprepRendererConfig(BaseRendererConfig):  # type: ignore[misc] - the package may not be there
     """The settings of ``MaskprepRenderer``: keys of maskprep's configuration; any other is the template's."""
 
     model_config = ConfigDict(frozen=True, extra="allow")
@@ -124,7 +124,8 @@ class MaskprepRenderer:
         add_generation_prompt: bool = False,
     ) -> list[int]:
         """Return the ids that ``render`` returns."""
-        return self.render(messages, tools=tools, add_generation_prompt=add_generation_prompt).token_ids
+        with self._lock:
+            return self._maker.tokens(messages, tools, prompted=add_generation_prompt).ids
 
     def get_stop_token_ids(self) -> list[int]:
         """Return the ids at which generation stops: first the one that the template ends an answer with."""
@@ -154,7 +155,9 @@ class MaskprepRenderer:
         with self._lock:
             answer = self._answers.read(text, tools=bool(tools))
         states = {True: ToolCallParseStatus.OK, False: ToolCallParseStatus.INVALID_JSON}
-        calls = [ParsedToolCall(call.raw, call.name, call.arguments, None, states[call.is_valid]) for call in answer.calls]
+        calls = [
+            ParsedToolCall(call.raw, call.name, call.arguments, None, states[call.is_valid]) for call in answer.calls
+        ]
         return ParsedResponse(answer.content, answer.reasoning, calls, answer.complete)
 
     def bridge_to_next_turn(
@@ -176,7 +179,9 @@ class MaskprepRenderer:
             return None
         said, stop = list(previous_completion_ids[:end]), int(previous_completion_ids[end])
         decode = self._tokenizer.decode
-        text, token = (decode(ids, skip_special_tokens=False, clean_up_tokenization_spaces=False) for ids in (said, [stop]))
+        text, token = (
+            decode(ids, skip_special_tokens=False, clean_up_tokenization_spaces=False) for ids in (said, [stop])
+        )
         with self._lock:
             added = self._next.tokens(text, token, new_messages, tools)
         if added is None:

@@ -39,6 +39,7 @@ _GLM = (
 )
 _LAGUNA_ENDS = ("〈|EOS|〉", "〈|EOS|〉")
 _NEMOTRON = "nvidia/NVIDIA-Nemotron-3-Nano-30B-A3B-BF16"
+_K2 = "moonshotai/Kimi-K2-Instruct"
 _LLAMA = "meta-llama/Llama-3.2-3B-Instruct"
 _GLM_STOPS = ("<|user|>", "<|observation|>")
 _KIMI = (
@@ -80,8 +81,8 @@ class Family:
     """A hand-written renderer, the tokenizer and the template to try it with, and tokens to add to the tokenizer.
 
     ``model`` is a name by which the package knows the family; ``eos`` the token that ends a turn, ``stops`` those that
-    the model's generation_config.json adds. A ``template`` of None is not here, "" is the tokenizer's own. ``variables``
-    are what ours is given, where theirs has it built in. ``note`` says what else has to be known of the family.
+    the model's generation_config.json adds. A ``template`` of None is not here, "" is the tokenizer's own. What ours
+    is given as ``variables``, theirs has built in. ``note`` says what else has to be known of the family.
     """
 
     renderer: str
@@ -121,7 +122,7 @@ FAMILIES = (
     Family("deepseek-v4", "deepseek_v3", "deepseek-ai-DeepSeek-V4", "deepseek-ai/DeepSeek-V4-Flash-0731", _DEEPSEEK4),
     Family("hy3", "qwen3", "tencent-Hy3", "tencent/Hy3", _HY3, _HY3[19], _HY3[16]),
     Family("inkling", "qwen3", None),
-    Family("kimi-k2", "qwen3", "moonshotai-Kimi-K2-Instruct", "moonshotai/Kimi-K2-Instruct", _KIMI, "<|im_end|>", note=_CODE),
+    Family("kimi-k2", "qwen3", "moonshotai-Kimi-K2-Instruct", _K2, _KIMI, "<|im_end|>", note=_CODE),
     Family("kimi-k2.5", "qwen3", "moonshotai-Kimi-K2.5", "moonshotai/Kimi-K2.5", _KIMI, "<|im_end|>", note=_CODE),
     Family("kimi-k2.5", "qwen3", "moonshotai-Kimi-K2.6", "moonshotai/Kimi-K2.6", _KIMI, "<|im_end|>", note=_CODE),
     Family("laguna-xs.2", "qwen3", "poolside-Laguna-XS.2", "poolside/Laguna-XS.2", _LAGUNA, *_LAGUNA_ENDS),

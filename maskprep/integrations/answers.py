@@ -18,7 +18,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from maskprep.errors import RowError
+from maskprep.errors import RowError, UsageError
 from maskprep.integrations.message_tokens import MessageTokenizer
 
 CONTENT, REASONING = "content", "reasoning_content"
@@ -91,7 +91,13 @@ class Answers:
         """Return what the message was of which ``text`` is the completion, less its stop token.
 
         Where no kind of message would be written so, all of it is content.
+
+        Raises:
+            UsageError: it holds calls, and the template writes none as JSON.
         """
+        if tools and self._calls_in(text) and not self.reads_calls:
+            msg = "the chat template writes the arguments of a call in a form of its own, not as JSON"
+            raise UsageError(msg, "parse the answer with the package's own renderer of the model")
         found = None
         for shape in self._shapes(text, tools=tools):
             if shape == Shape(content=True) and found is None:
@@ -108,6 +114,12 @@ class Answers:
                     return replace(answer, proved=True)
                 found = found or answer
         return found or Answer(text)
+
+    @property
+    def reads_calls(self) -> bool:
+        """Whether the template writes a call in such a way that it can be read back."""
+        shape = Shape(content=False, calls=1)
+        return any(self._pattern(shape, tools=True, followed=followed) is not None for followed in (False, True))
 
     def completion(self, message: dict[str, Any], *, tools: bool, followed: bool = False) -> str | None:
         """Return what the template writes for a message, less its stop; None where the law refuses it.

@@ -13,7 +13,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from maskprep.errors import RowError
+from maskprep.errors import RowError, UsageError
 from maskprep.integrations.answers import USER, Answers, Shape
 from maskprep.integrations.message_tokens import MessageTokenizer, MessageTokens
 
@@ -28,7 +28,10 @@ class NextTurn:
         """Return what follows an answer that ended with ``stop``; None where that depends on what was before."""
         if not new or any(message.get("role") == "assistant" for message in new):
             return None
-        read = self._answers.read(answer, tools=bool(tools))
+        try:
+            read = self._answers.read(answer, tools=bool(tools))
+        except UsageError:
+            return None
         if not read.proved:
             return None
         last = read.message()

@@ -33,7 +33,7 @@ from maskprep.integrations.next_turn import NextTurn
 from maskprep.memory.masker import RowMasker
 
 
-class MaskprepRendererConfig(BaseRendererConfig):  # type: ignore[misc] - the package may not be there
+class MaskprepRendererConfig(BaseRendererConfig):  # type: ignore[misc]
     """The settings of ``MaskprepRenderer``: keys of maskprep's configuration; any other is the template's."""
 
     model_config = ConfigDict(frozen=True, extra="allow")
@@ -148,6 +148,10 @@ class MaskprepRenderer:
 
         Calls are looked for where ``tools`` are given. What no message would be written as is content as a whole, and
         ``reasoning_complete`` is None.
+
+        Raises:
+            UsageError: the tokens hold calls, and the template writes their arguments not as JSON: so they cannot be
+                read back.
         """
         stops, ids = set(self.get_stop_token_ids()), list(token_ids)
         end = next((place for place, one in enumerate(ids) if one in stops), len(ids))

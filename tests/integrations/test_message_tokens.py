@@ -168,6 +168,17 @@ def test_an_answer_that_is_no_message_is_told(templated):
     assert (always.content, always.complete) == ("Hello.", True)  # so it stands once other messages follow
 
 
+def test_calls_that_are_not_written_as_json_are_told(templated):
+    arguments = "{% for k, v in c.function.arguments.items() %}{{ k }}={{ v }};{% endfor %}"
+    written = (
+        "{{ m.content }}{% for c in m.tool_calls or [] %}<call={{ c.function.name }}>" + arguments + "{% endfor %}"
+    )
+    answers = Answers(templated(FORGETFUL.replace("{{ m.content }}", written)))
+    with pytest.raises(UsageError, match="not as JSON"):
+        answers.read("<think>\n\n</think>\n\n<call=look>at=maps;", tools=True)
+    assert answers.read("Hello.", tools=True).content == "Hello."
+
+
 def test_the_next_prompt_is_what_the_template_writes_behind_the_answer(templated):
     made = maker()
     found = NextTurn(made, Answers(made)).tokens("An inlet.", "<|im_end|>", [MORE], None)

@@ -204,7 +204,7 @@ def _pattern_of(written: str, shape: Shape) -> re.Pattern[str] | None:
     for name, marker in fields:
         if written.count(marker) != 1:
             return None
-        places.append((written.index(marker), written.index(marker) + len(marker), f"(?P<{name}>.*?)"))
+        places.append((written.index(marker), written.index(marker) + len(marker), f"(?P<{name}>.+?)"))
     for number in range(shape.calls):
         value = re.escape(f"{_VALUE}{number}")
         arguments = list(re.finditer(rf'\{{\s*"{_KEY}"\s*:\s*"{value}"\s*\}}', written))

@@ -111,11 +111,11 @@ class SequenceBuilder:
         """
         if history is History.RENDERED:
             return self._rendered(_as_rendered(whole, turns, selected, located))
-        first = self._sequence(whole, turns, selected)
+        first = self.over(whole, turns, selected)
         findings = []
         if history is History.MASK and not _trained(first):
             # Nothing behind the last turn is learnt from; without it, that turn at least stands as it was generated.
-            first = self._sequence(selected[max(selected)].text, turns, selected)
+            first = self.over(selected[max(selected)].text, turns, selected)
             findings.append(Finding("cut-after-last-turn", f"left out: what follows messages[{max(selected)}]"))
         sequences = [first] if _trained(first) else []
         pending = {message: turn for message, turn in selected.items() if message not in _trained(first)}
@@ -127,7 +127,7 @@ class SequenceBuilder:
         if history is History.SPLIT:
             while pending:
                 message = max(pending)
-                sequence = self._sequence(pending[message].text, turns, pending)
+                sequence = self.over(pending[message].text, turns, pending)
                 if message not in _trained(sequence):
                     msg = f"messages[{message}]: the ids of its own sequence do not begin with those of its prompt"
                     raise RowError("unproved", msg)
@@ -142,7 +142,7 @@ class SequenceBuilder:
         findings += [Finding("border-split", f"a token before messages[{message}] was split") for message in split[:1]]
         return RowSequences(tuple(sequences), tuple(findings))
 
-    def _sequence(self, text: Rendered, turns: Sequence[Turn], wanted: Mapping[int, Turn]) -> TrainingSequence:
+    def over(self, text: Rendered, turns: Sequence[Turn], wanted: Mapping[int, Turn]) -> TrainingSequence:
         """Encode ``text`` so that it trains as many of the wanted turns as it can, the last one that fits for sure."""
         fitting = [turn for turn in turns if turn.begins(text)]
         candidates = [turn for turn in fitting if turn.message in wanted]

@@ -240,9 +240,7 @@ class Preparer:
             raise  # of no row: a fast tokenizer differs
         except Exception:  # noqa: BLE001 - one of them is at fault: it meets that again when it is alone
             half = len(many) // 2
-            if not half:
-                return [None]
-            return [*self._together(many[:half], history), *self._together(many[half:], history)]
+            return [*self._together(many[:half], history), *self._together(many[half:], history)] if half else [None]
 
     def finish_together(self, many: Sequence[Proved], history: History) -> list[Prepared | None]:
         """Make sequences of several proved conversations on the same arrays, None for each that is unusual."""

@@ -48,8 +48,8 @@ def verl_data(config, files=CONVERSATIONS, **more):
 
 @torch.no_grad()
 def test_verl_collates_and_averages_over_the_labels(verl_config, llama, model):
-    from tensordict import TensorDict
     from verl.utils.dataset.dataset_utils import SFTTensorCollator
+    from verl.utils.tensordict_utils import get_tensordict
     from verl.workers.utils.losses import sft_loss
 
     config = verl_config()
@@ -65,9 +65,8 @@ def test_verl_collates_and_averages_over_the_labels(verl_config, llama, model):
             chances.append(torch.log_softmax(logits, -1).gather(1, ids.roll(-1)[:, None])[:, 0])
         found = {"log_probs": torch.nested.as_nested_tensor(chances, layout=torch.jagged)}
         count = int(batch["loss_mask"].values().sum())
-        told = TensorDict({**batch}, batch_size=[ROWS])
-        told["dp_size"], told["batch_num_tokens"] = 1, count
-        loss = sft_loss(None, found, {**batch, "dp_size": 1, "batch_num_tokens": count, "pad_mode": "no_padding"})[0]
+        told = {"dp_size": 1, "batch_num_tokens": count, "pad_mode": config.pad_mode}
+        loss, _ = sft_loss(None, found, get_tensordict(batch, non_tensor_dict=told))
         meant = by_hand(model, llama.state_dict(), expected[start : start + ROWS])
         show("verl", [loss.item()], [meant])
         assert loss.item() == pytest.approx(meant, abs=EXACT)

@@ -2,6 +2,7 @@
 
     axolotl.py      a prompt strategy, and a plug-in that reads files itself
     automodel.py    a data set for NeMo Automodel's ``_target_``
+    olmo.py         arrays for OLMo-core
     tinker.py       a data set builder for the cookbook of tinker
     verl.py         a data set for verl's ``data.custom_cls``
 

@@ -41,6 +41,7 @@ NAME = "maskprep.integrations.axolotl"
 
 _KEPT = "input_transform"
 _OURS = "maskprep"
+_ROWS = 1000  # of a data set that are worth a process
 
 
 def load(tokenizer: Any, cfg: Any, ds_cfg: Any = None, processor: Any = None) -> Strategy:
@@ -67,13 +68,14 @@ class Strategy(DatasetWrappingStrategy):  # type: ignore[misc]
         keep_in_memory: bool | None = False,  # noqa: FBT001, FBT002 - Axolotl's
         **kwargs: Any,
     ) -> Any:
-        """Return the data set mapped, in as many processes as Axolotl says.
+        """Return the data set mapped, in at most as many processes as Axolotl says.
 
         Raises:
             MaskprepError: what ``Masker.map`` raises, and UsageError where Axolotl cannot take such rows.
         """
         del kwargs
-        workers = process_count if process_count and process_count > 1 else 0
+        # Axolotl says as many as there are cores; each loads the tokenizer, which few rows do not repay.
+        workers = min(process_count or 0, getattr(dataset, "num_rows", 0) // _ROWS)
         data = taken(self.masker.map(dataset, workers=workers, cache=not keep_in_memory), "Axolotl")
         return data.map(_with_mask, batched=True)
 

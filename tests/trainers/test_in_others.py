@@ -95,18 +95,19 @@ def test_verl_settings_that_would_mean_nothing_are_refused(verl_config):
 @pytest.mark.parametrize("rows", [1, ROWS])
 @torch.no_grad()
 def test_automodel_loads_and_collates(rows, llama, model):
-    loader = pytest.importorskip("nemo_automodel.components.config.loader", exc_type=ImportError)
-    from nemo_automodel.components.datasets.utils import default_collater
+    loader = pytest.importorskip("nemo_automodel.components.datasets.loader", exc_type=ImportError)
+    from nemo_automodel.components.config.loader import ConfigNode
     from nemo_automodel.components.loss.masked_ce import MaskedCrossEntropy
 
     told = yaml.safe_load((EXAMPLES / "automodel.yaml").read_text())
-    told["dataset"]["files"] = str(CONVERSATIONS)
-    config = loader.ConfigNode(told)
-    data = config.dataset.instantiate(tokenizer=AutoTokenizer.from_pretrained(TOKENIZER))
-    expected = made()
+    told = ConfigNode({**told, "dataset": {**told["dataset"], "files": str(CONVERSATIONS)}}).dataset
+    target = loader.make_dataset_config(told._target_, {"files": told.files, "settings": told.settings})
+    config = loader.DataloaderConfig(dataset_config=target, batch_size=rows, shuffle=False)
+    loaded = config.build(dp_rank=0, dp_world_size=1, tokenizer=AutoTokenizer.from_pretrained(TOKENIZER))
+    expected, data = made(), loaded.dataset
     assert [data[n]["input_ids"] for n in range(len(data))] == [row["input_ids"][:-1] for row in expected]
     assert [data[n]["labels"] for n in range(len(data))] == [row["labels"][1:] for row in expected]
-    batch = default_collater([data[number] for number in range(rows)], pad_seq_len_divisible=8)
+    batch = next(iter(loaded))
     logits = llama(batch["input_ids"], attention_mask=batch["attention_mask"], use_cache=False).logits
     count = int((batch["labels"] != -100).sum())
     loss = MaskedCrossEntropy()(logits, batch["labels"], num_label_tokens=count).item()

@@ -68,6 +68,7 @@ class Skyrl(Profile):
             "trainer = Tokenized(config)",
             "trainer.setup()",
             "trainer.train()",
+            "trainer.shutdown()",
             "",
         ]
         return "\n".join(lines)

@@ -156,6 +156,7 @@ class ProfileName(StrEnum):
     LLAMAFACTORY = "llamafactory"
     MEGATRON = "megatron"
     TOGETHER = "together"
+    SKYRL = "skyrl"
 
 
 class EngineName(StrEnum):

@@ -28,6 +28,7 @@ COLUMNS = {
     ("megatron", False): ["input_ids", "seq_start_id", "loss_mask"],
     ("megatron", True): ["input_ids", "seq_start_id", "loss_mask"],
     ("together", False): ["input_ids", "attention_mask", "labels"],
+    ("skyrl", False): ["input_ids", "attention_mask", "loss_mask", "num_actions"],
 }
 
 

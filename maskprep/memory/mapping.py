@@ -14,6 +14,7 @@ import hashlib
 import json
 import shutil
 import tempfile
+import uuid
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import islice
@@ -76,6 +77,21 @@ def map_dataset(masker: RowMasker, dataset: Any, options: MapOptions) -> tuple[A
         return _opened(kept, known, in_memory=False)
     finally:
         shutil.rmtree(folder, ignore_errors=True)
+
+
+def map_lines(masker: RowMasker, lines: Iterator[Line], options: MapOptions) -> tuple[Any, dict[str, Any]]:
+    """Return lines, wherever they were read, as a ``datasets.Dataset`` in memory, and the report of it.
+
+    Raises:
+        BuildError: as ``map_dataset``.
+        RejectedError: likewise.
+    """
+    masker.preparer.begin()
+    with tempfile.TemporaryDirectory(prefix="maskprep-") as name:
+        folder = Path(name)
+        report = _write(masker, lines, folder, options)
+        (folder / _REPORT).write_text(json.dumps(report), encoding="utf-8")
+        return _opened(folder, uuid.uuid4().hex, in_memory=True)
 
 
 def map_stream(masker: RowMasker, dataset: Any, options: MapOptions) -> tuple[Any, StreamReport]:

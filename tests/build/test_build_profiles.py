@@ -87,7 +87,7 @@ def test_together_gets_one_file_however_large(sources, place):
     assert len(table(out)) == facts(out)["totals"]["sequences"]
 
 
-@pytest.mark.parametrize("profile", ["axolotl", "together"])
+@pytest.mark.parametrize("profile", ["axolotl", "together", "skyrl"])
 def test_packed_rows_are_refused_before_anything_is_read(sources, place, profile):
     source, _ = sources
     words = ("--set", f"profile={profile}", "--set", "packing.length=64")

@@ -1,4 +1,4 @@
-"""LLaMA-Factory's and Axolotl's own code on what is handed to them, where they are installed beside maskprep.
+"""LLaMA-Factory's, Axolotl's and SkyRL's own code on what is handed to them, where they are installed beside maskprep.
 
 Their releases pin other versions of transformers than ours, so that they are no part of the test extra.
 """
@@ -9,6 +9,7 @@ import shutil
 
 import numpy as np
 import pytest
+import torch
 import yaml
 from steps import EXACT, OTHER, STEPS, Watch, by_hand, expected, settings, show, stored
 
@@ -120,3 +121,32 @@ def test_axolotl_loads_and_packs_with_the_verified_loss(rows, tokenizer, model, 
             made.pop("position_ids")
             assert abs(trained(**made, use_cache=False).loss.item() - meant) > OTHER
     assert several
+
+
+@torch.no_grad()
+def test_skyrl_collates_with_the_verified_loss(rows, tokenizer, model, tmp_path):
+    pytest.importorskip("skyrl.train.sft_trainer", exc_type=ImportError)
+    from skyrl.backends.skyrl_train.utils.ppo_utils import cross_entropy_loss
+    from skyrl.train.config.sft_config import SFTConfig
+    from skyrl.train.dataset.collators import DefaultCollator
+    from transformers import AutoModelForCausalLM, AutoTokenizer
+
+    batch = stored("skyrl", rows[False, False], tmp_path / "data")
+    place = {}
+    program, _, _ = settings("skyrl", tmp_path / "data", tokenizer, model).partition("config = ")
+    exec(program, place)
+    data = place["Tokenized"].load_dataset(None)  # it asks nothing of the trainer
+    SFTConfig(max_length=1024)
+    collator = DefaultCollator(AutoTokenizer.from_pretrained(tokenizer), micro_train_batch_size_per_gpu=2)
+    trained = AutoModelForCausalLM.from_pretrained(model).eval()
+    for start in range(0, 6, 2):
+        made = collator(data[start : start + 2], 2)
+        ids, seen, count = made["sequences"], made["attention_mask"], made.metadata["response_length"]
+        places = (seen.cumsum(-1) - 1).clamp(min=0)
+        logits = trained(ids, attention_mask=seen, position_ids=places, use_cache=False).logits
+        # As its model does: the token that follows, rolled, and of that the last places.
+        chances = torch.log_softmax(logits, -1).gather(2, ids.roll(-1, 1)[..., None])[..., 0]
+        loss, _ = cross_entropy_loss(chances[:, -count - 1 : -1], None, None, None, made["loss_mask"])
+        meant = by_hand(model, trained.state_dict(), batch.to_pylist()[start : start + 2])
+        show("skyrl", [loss.item()], [meant])
+        assert loss.item() == pytest.approx(meant, abs=EXACT)

@@ -75,6 +75,7 @@ def test_what_is_refused_says_why_and_what_to_do():
         *((name, layout) for name in NAMES if name != "hf" for layout in LAYOUTS if layout.weighted),
         ("axolotl", Layout(packed=True)),
         ("together", Layout(packed=True)),
+        ("skyrl", Layout(packed=True)),
     }
     for name, layout in refused:
         with pytest.raises(UsageError, match=r"leave out packing|take the profile hf"):
@@ -85,10 +86,16 @@ def test_what_is_refused_says_why_and_what_to_do():
 
 
 def test_masks_are_ones_of_a_byte():
-    for name in ("axolotl", "llamafactory", "together"):
+    for name in ("axolotl", "llamafactory", "together", "skyrl"):
         main, _ = PROFILES[name].split(batch_of(TWO, Layout()))
         assert main.column("attention_mask").to_pylist() == [[1, 1, 1, 1], [1, 1, 1]]
         assert main.schema.field("attention_mask").type == pa.list_(pa.int8())
+
+
+def test_the_mask_for_skyrl_is_that_of_all_tokens_but_the_first():
+    main, _ = PROFILES["skyrl"].split(batch_of([*TWO, document([3], [0])], Layout()))
+    assert main.column("loss_mask").to_pylist() == [[0, 1, 1], [1, 0], []]
+    assert main.column("num_actions").to_pylist() == [3, 2, 0]
 
 
 def test_a_packed_row_for_llamafactory_counts_documents_and_is_as_long_as_a_multiple_of_eight():

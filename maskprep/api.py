@@ -26,6 +26,7 @@ from maskprep.errors import BuildError, MaskprepError, RejectedError, UsageError
 from maskprep.labelled import Span
 from maskprep.memory.example import Example, Rejected
 from maskprep.memory.masker import RowMasker
+from maskprep.memory.settings import plain
 from maskprep.memory.stored import StoredBuild
 
 __all__ = [
@@ -76,6 +77,9 @@ class Masker:
         Raises:
             Rejected: it cannot be trained on, with a stable code, the reason and what to do.
         """
+        if isinstance(messages, str | bytes) or not isinstance(messages, Mapping | Sequence):
+            msg = f"messages must be a list of messages or a row, not {type(messages).__name__}"
+            raise UsageError(msg, 'give [{"role": "user", "content": "…"}, …]')
         row = dict(messages) if isinstance(messages, Mapping) else {"messages": list(messages)}
         given = {"tools": tools, **fields}
         return self._rows.one({**row, **{name: value for name, value in given.items() if value is not None}})
@@ -85,7 +89,17 @@ class Masker:
 
         The first rows tell the format of all, where ``format`` is not set. Raises ``UsageError`` where they differ.
         """
-        return self._rows.many(rows)
+        return self._rows.many(_rows(rows))
+
+    def like(self, rows: Iterable[Mapping[str, Any]]) -> Masker:
+        """Return this masker, which reads all rows in the format that the first of these have.
+
+        Raises:
+            UsageError: two of them have different formats.
+        """
+        other = object.__new__(Masker)
+        other._rows = self._rows.like(_rows(rows))
+        return other
 
     def stream(
         self, rows: Iterable[Mapping[str, Any]], *, workers: int = 0, start_method: str | None = None
@@ -102,7 +116,9 @@ class Masker:
         """
         from maskprep.memory.parallel import examples_of, in_workers  # noqa: PLC0415 - few ask for it
 
-        lines = self._rows.lines(rows)
+        if workers < 0 or start_method not in {None, "fork", "spawn", "forkserver"}:
+            raise UsageError("workers start at 0, and start_method is fork, spawn or forkserver")
+        lines = self._rows.lines(_rows(rows))
         found = chain.from_iterable(in_workers(self._rows, lines, examples_of, workers, start_method))
         return (self._rows.shown(each) for each in found)
 
@@ -120,7 +136,7 @@ class Masker:
         Args:
             dataset: a ``Dataset``, a ``DatasetDict`` or an ``IterableDataset`` of rows in any format that maskprep
                 reads.
-            spans: whether ``spans`` and ``origin`` stay, as in a build.
+            spans: whether ``spans`` and ``origin`` stay, as in a build; of a stream ``spans`` alone.
             workers: processes that do the work; 0 does it here. A stream is mapped where it is iterated.
             start_method: how they are started, as for ``stream``.
             cache: whether a data set that lies on disk is kept, mapped, in datasets' cache, and read from there again.
@@ -179,6 +195,14 @@ class Masker:
         return f"Masker({name!r}{told})"
 
 
+def _rows(rows: Iterable[Any]) -> Iterable[Any]:
+    if isinstance(rows, str | bytes | Mapping) or not isinstance(rows, Iterable):
+        raise UsageError(
+            f"rows must be several rows, not {type(rows).__name__}", "give a list of rows, or any iterable"
+        )
+    return rows
+
+
 def build(config: str | Path | None = None, *, overwrite: bool = False, **settings: Any) -> Any:
     """Build a data set as ``maskprep build`` does, and print nothing.
 
@@ -200,8 +224,7 @@ def build(config: str | Path | None = None, *, overwrite: bool = False, **settin
     from maskprep.progress import Progress  # noqa: PLC0415
     from maskprep.show.page import write_page  # noqa: PLC0415
 
-    given = {key: str(value) if isinstance(value, Path) else value for key, value in settings.items()}
-    loaded = load(None if config is None else str(config), given)
+    loaded = load(None if config is None else str(config), plain(settings))
     return run(loaded, Progress(), write_page, overwrite=overwrite)
 
 

@@ -19,7 +19,7 @@ class MaskprepError(Exception):
     """The base of all exceptions of maskprep.
 
     ``message`` says what is wrong, ``hint`` what to do next. Both are plain text that may quote hostile data:
-    whoever shows them must neutralise them first.
+    whoever shows them must neutralise them first. As text, the error does so itself.
     """
 
     def __init__(self, message: str, hint: str = "") -> None:
@@ -29,7 +29,10 @@ class MaskprepError(Exception):
 
     def __str__(self) -> str:
         """Return the message, and what to do next."""
-        return f"{self.message}\nwhat to do: {self.hint}" if self.hint else self.message
+        text = f"{self.message}\nwhat to do: {self.hint}" if self.hint else self.message
+        if text.isprintable():
+            return text
+        return "".join(c if c.isprintable() or c == "\n" else c.encode("unicode_escape").decode() for c in text)
 
 
 class UsageError(MaskprepError):

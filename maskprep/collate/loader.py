@@ -167,7 +167,11 @@ class PackedLoader(IterableDataset[Batch]):
 
     def _ahead(self) -> Iterator[Batch]:
         loader: DataLoader[Batch] = DataLoader(
-            self, batch_size=None, num_workers=self._workers, multiprocessing_context=self._start_method
+            self,
+            batch_size=None,
+            num_workers=self._workers,
+            multiprocessing_context=self._start_method,
+            collate_fn=as_it_is,
         )
         return ahead(map(own, loader), self._look_ahead)
 
@@ -193,6 +197,11 @@ class PackedLoader(IterableDataset[Batch]):
             raise UsageError(
                 f"{msg}; {count:,} are too long", f"build with max_length {length}, or give a length of {longest}"
             )
+
+
+def as_it_is(batch: Any) -> Any:
+    """Return what a worker made: torch would make tensors of its arrays, and lists of its tuples."""
+    return batch
 
 
 def own(batch: Batch) -> Batch:

@@ -21,7 +21,7 @@ from torch.utils.data import DataLoader, IterableDataset, get_worker_info
 
 from maskprep.arrays import Ints
 from maskprep.collate.ahead import ahead
-from maskprep.collate.loader import Batch, own
+from maskprep.collate.loader import Batch, as_it_is, own
 from maskprep.collate.packed import PackedCollator
 from maskprep.dataset.packing import pack
 from maskprep.errors import BuildError, RowError, UsageError
@@ -37,6 +37,9 @@ class MasksRows(Protocol):
     @property
     def fingerprint(self) -> str:
         """A hash of all that decides on what becomes of a row."""
+
+    def like(self, rows: Iterable[Mapping[str, Any]]) -> MasksRows:
+        """Return a masker that reads all rows in the format that the first of these have."""
 
     def many(self, rows: Iterable[Mapping[str, Any]]) -> Sequence[Any]:
         """Return what rows become, each in its place."""
@@ -116,7 +119,9 @@ class RawLoader(IterableDataset[Batch]):
         self._sized = hasattr(rows, "__len__") and hasattr(rows, "__getitem__")
         if shuffle and not self._sized:
             raise UsageError("rows that can only be iterated cannot be shuffled", "give shuffle=False, or a sequence")
-        self._masker, self._rows, self._collate = masker, rows, collate or PackedCollator()
+        # All rows are read as the first of them are, whichever come first.
+        first = (rows[number] for number in range(len(rows))) if self._sized else iter(rows)  # type: ignore[index,arg-type]
+        self._masker, self._rows, self._collate = masker.like(first), rows, collate or PackedCollator()
         self._order = RawOrder(length, batch_size, world_size, shuffle, seed, Strategy(strategy), window)
         self._rank, self._endless, self._raises = rank, endless, rejects == "raise"
         self._look_ahead, self._workers, self._start_method = look_ahead, workers, start_method
@@ -156,9 +161,15 @@ class RawLoader(IterableDataset[Batch]):
         if get_worker_info() is not None:
             raise UsageError("a RawLoader has workers of its own", "iterate it as it is, or give DataLoader no workers")
         while True:
-            yield from self._of_epoch()
+            begun, made = (self._window, self._batch), 0
+            for batch in self._of_epoch():
+                made += 1
+                yield batch
             if not self._endless:
                 return
+            if not made and begun == (0, 0):
+                msg = f"rank {self._rank} of {self._order.world_size} has no batch in an epoch"
+                raise UsageError(msg, "give more rows, a smaller window, or rows that can be used")
 
     def _of_epoch(self) -> Iterator[Batch]:
         epoch, number, used = self._epoch, self._window, self._batch
@@ -179,7 +190,11 @@ class RawLoader(IterableDataset[Batch]):
         if not self._workers:
             return iter(windows)
         loader: DataLoader[_Window] = DataLoader(
-            windows, batch_size=None, num_workers=self._workers, multiprocessing_context=self._start_method
+            windows,
+            batch_size=None,
+            num_workers=self._workers,
+            multiprocessing_context=self._start_method,
+            collate_fn=as_it_is,
         )
         return ahead(((list(map(own, batches)), rejected) for batches, rejected in loader), self._look_ahead)
 

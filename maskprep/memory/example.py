@@ -42,7 +42,7 @@ class Rejected(RowError):  # noqa: N818 - it stands for a row, and is raised onl
         return cls(error.code, error.message, error.hint or fix_of(error.code), error.facts, row)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Example:
     """A row that can be trained on: its token ids, labels and spans, and what was noticed.
 
@@ -107,6 +107,10 @@ class Example:
     def __len__(self) -> int:
         """Return the number of tokens."""
         return len(self._only.input_ids)
+
+    def __bool__(self) -> bool:
+        """Return True: there is an example, of however many sequences."""
+        return True
 
     @property
     def trained_tokens(self) -> int:

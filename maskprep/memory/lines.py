@@ -15,7 +15,7 @@ from maskprep.sources.values import to_json
 NAME = "rows"
 """What rows in memory are said to come from."""
 
-_FIRST = 100  # rows that tell the format, as in a file
+FIRST = 100  # rows that tell the format, as in a file
 
 
 def lines_of(rows: Iterable[Any], max_bytes: int) -> Iterator[Line]:
@@ -39,7 +39,7 @@ def read_alike(lines: Iterable[Line], reading: Reading) -> Iterator[Line]:
         UsageError: two of the first rows have different formats.
     """
     rest = iter(lines)
-    first = list(islice(rest, _FIRST))
+    first = list(islice(rest, FIRST))
     decided = decided_by(first, reading)
     for line in chain(first, rest):
         yield replace(line, reading=decided)

@@ -32,7 +32,7 @@ from maskprep.examples.history_cost import SAMPLE_ROWS, check_expansion
 from maskprep.examples.tally import Tally
 from maskprep.examples.tree_models import can_have_trees
 from maskprep.formats import Line
-from maskprep.memory.lines import NAME, read_alike
+from maskprep.memory.lines import FIRST, NAME, read_alike
 from maskprep.memory.masker import RowMasker
 from maskprep.memory.parallel import in_workers
 from maskprep.sources.table_rows import Wanted, rows_of
@@ -98,35 +98,36 @@ def map_stream(masker: RowMasker, dataset: Any, options: MapOptions) -> tuple[An
     """Return a ``datasets.IterableDataset`` that maps another one as it is iterated, and a report that grows."""
     from datasets import Features  # noqa: PLC0415 - as above
 
-    schema = _columns(to_batch([], trees=masker.makes_trees), spans=options.spans).schema
-    names = dataset.column_names or list(next(iter(dataset), {}))
-    function = StreamMap(masker, options.spans)
-    mapped = dataset.with_format("arrow").map(
+    schema = _of_stream(to_batch([], trees=masker.makes_trees), spans=options.spans).schema
+    first = list(islice(dataset, FIRST))
+    names = dict.fromkeys([*(dataset.column_names or ()), *(name for row in first for name in row)])
+    function = StreamMap(masker.like(first), options.spans)
+    mapped = dataset.map(
         function,
         batched=True,
         batch_size=_ROWS,
-        remove_columns=names,
+        remove_columns=list(names),
         features=Features.from_arrow_schema(schema),
     )
-    return mapped.with_format(None), StreamReport(function)
+    return mapped, StreamReport(function)
 
 
 class StreamMap:
-    """Maps the tables of a stream, one after the other; ``tally`` counts the rows so far, in this process."""
+    """Maps batches of a stream, one after the other; ``tally`` counts the rows so far, in this process."""
 
     def __init__(self, masker: RowMasker, spans: bool) -> None:  # noqa: FBT001 - a field
-        self.masker, self.spans, self.tally, self._rows = masker, spans, Tally(), 0
+        self.masker, self.spans, self.tally = masker, spans, Tally()
 
-    def __call__(self, table: Any) -> Any:
-        """Return the columns of what the rows of a table become. Raises ``UsageError`` where tokens are weighed."""
-        lines = rows_of(NAME, self._rows + 1, table.to_batches(), self.masker.config.max_row_bytes, Wanted(None))
-        tally, batch, _ = prepare_batch(self.masker, list(read_alike(lines, self.masker.reading)))
-        self._rows += table.num_rows
+    def __call__(self, columns: Mapping[str, Sequence[Any]]) -> dict[str, list[Any]]:
+        """Return the columns of what the rows of a batch become. Raises ``UsageError`` where tokens are weighed."""
+        rows = [dict(zip(columns, values, strict=True)) for values in zip(*columns.values(), strict=True)]
+        tally, batch, _ = prepare_batch(self.masker, list(self.masker.lines(rows)))
         self.tally.merge(tally)
         if "loss_weights" in batch.schema.names:
             msg = "a row weighs its tokens, and the columns of a stream must be known before its rows are"
             raise UsageError(msg, "map a Dataset, not a stream, or take the weights out (columns, ignore)")
-        return pa.Table.from_batches([_columns(batch, spans=self.spans)])
+        made: dict[str, list[Any]] = _of_stream(batch, spans=self.spans).to_pydict()
+        return made
 
 
 class StreamReport(Mapping[str, Any]):
@@ -167,6 +168,11 @@ def prepare_batch(masker: RowMasker, lines: Sequence[Line]) -> tuple[Tally, Any,
 
 
 def _lines(masker: RowMasker, dataset: Any) -> Iterator[Line]:
+    if dataset.format["type"] == "custom":
+        msg = "the data set has a transform, which is applied to rows when they are looked at"
+        raise UsageError(msg, "apply it first: dataset.map(…), or dataset.with_format(None) to leave it out")
+    if set(dataset.format["columns"]) != set(dataset.column_names):
+        dataset = dataset.select_columns(dataset.format["columns"])
     tables = dataset.with_format("arrow").iter(batch_size=_ROWS)
     batches = (batch for table in tables for batch in table.to_batches())
     return read_alike(rows_of(NAME, 1, batches, masker.config.max_row_bytes, Wanted(None)), masker.reading)
@@ -195,12 +201,24 @@ def _write(masker: RowMasker, lines: Iterator[Line], folder: Path, options: MapO
         for number, path in enumerate(written):
             again = [with_weights(batch) for batch in read_stream(path)]
             _stored(folder, number, again)
+    _refuse_unused(masker, tally)
     facts = tally.facts()
     report = {**facts, "rejected_rows": left, "fingerprint": masker.fingerprint}
     if tally.reject_fraction > config.max_rejects:
         msg = f"{tally.rejected:,} of {tally.rows:,} rows were rejected, more than max_rejects {config.max_rejects:.1%}"
         raise RejectedError(msg, tally.way_out("mend the rows, or raise max_rejects"), report)
     return report
+
+
+def _refuse_unused(masker: RowMasker, tally: Tally) -> None:
+    """Raise ``UsageError`` where an entry of ``columns`` or ``roles`` did nothing."""
+    config = masker.config
+    idle = [f"columns: {{{field}: {name}}}" for field, name in config.columns.items() if not tally.columns_used[field]]
+    idle += [f"roles: {{{name}: {role}}}" for name, role in config.roles.items() if not tally.roles_used[name]]
+    if idle and tally.rows:
+        raise UsageError(
+            f"{', '.join(idle)} has no effect: no row has it", "take it out, or write it as the data has it"
+        )
 
 
 def _checked(masker: RowMasker, lines: Iterator[Line]) -> Iterator[Line]:
@@ -233,6 +251,11 @@ def _stored(folder: Path, number: int, batches: list[Any]) -> Path:
 def _columns(batch: Any, *, spans: bool) -> Any:
     names = [name for name in batch.schema.names if spans or name not in _BESIDE]
     return batch.select(names)
+
+
+def _of_stream(batch: Any, *, spans: bool) -> Any:
+    """Return the columns of a stream: where its rows come from, nobody can say."""
+    return batch.select([name for name in _columns(batch, spans=spans).schema.names if name != "origin"])
 
 
 def _opened(folder: Path, fingerprint: str, *, in_memory: bool) -> tuple[Any, dict[str, Any]]:

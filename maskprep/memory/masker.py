@@ -10,17 +10,20 @@ from dataclasses import replace
 from datetime import datetime
 from functools import cached_property
 from itertools import islice
+from pathlib import Path
 from typing import Any
 
 import maskprep
 from maskprep.conversation import Conversation
+from maskprep.errors import UsageError
 from maskprep.examples.advice import Adviser
 from maskprep.examples.prepared import PreparedRow
+from maskprep.examples.setup import Template
 from maskprep.formats import Line
 from maskprep.inspect.tokens import LoadedTokens
 from maskprep.inspect.views import Viewer
 from maskprep.memory.example import Example, Rejected
-from maskprep.memory.lines import lines_of, read_alike
+from maskprep.memory.lines import FIRST, decided_by, lines_of, read_alike
 from maskprep.memory.settings import configured, ready
 from maskprep.tokenizer.backend import choose_backend
 
@@ -34,21 +37,45 @@ class RowMasker:
     that is started anew gets the settings, and loads the tokenizer again.
     """
 
-    def __init__(self, tokenizer: Any, settings: Mapping[str, Any], now: datetime | None = None) -> None:
-        self._given = (tokenizer, dict(settings))
-        self._ready = ready(tokenizer, configured(tokenizer, settings), now)
+    def __init__(
+        self,
+        tokenizer: Any,
+        settings: Mapping[str, Any],
+        now: datetime | None = None,
+        template: Template | None = None,
+    ) -> None:
+        self._ready = ready(tokenizer, configured(tokenizer, settings), now, template)
+        # A tokenizer that was given loaded is ours from here on: who gave it may change it.
+        own = tokenizer if isinstance(tokenizer, str | Mapping | Path) else self._ready.loaded.tokenizer
+        self._given = (own, dict(settings))
         self.config, self.loaded = self._ready.config, self._ready.loaded
         self.preparer, self.reading = self._ready.preparer, self._ready.reading
         self._lock = threading.RLock()
         self._is_fast = False
 
-    def __getstate__(self) -> tuple[Any, dict[str, Any], datetime]:
-        """Return what another process needs to make it again: it sees the same time of day."""
-        return (*self._given, self._ready.now)
+    def __getstate__(self) -> tuple[Any, ...]:
+        """Return what another process needs to make it again: the same time of day, template and way of reading."""
+        return (*self._given, self._ready.now, self._ready.template), self.reading, self.fingerprint
 
-    def __setstate__(self, state: tuple[Any, dict[str, Any], datetime]) -> None:
-        """Make it again."""
-        self.__init__(*state)  # type: ignore[misc]
+    def __setstate__(self, state: tuple[Any, ...]) -> None:
+        """Make it again. Raises ``UsageError`` where the tokenizer is no longer what it was."""
+        given, reading, fingerprint = state
+        self.__init__(*given)  # type: ignore[misc]
+        self.reading = reading
+        if self.fingerprint != fingerprint:
+            msg = f"the tokenizer {self.loaded.name!r} is another one now than when the masker was made"
+            raise UsageError(msg, "make the masker again")
+
+    def like(self, rows: Iterable[Any]) -> RowMasker:
+        """Return this masker, which reads all rows in the format that the first of these have.
+
+        Raises:
+            UsageError: two of them have different formats.
+        """
+        other = object.__new__(RowMasker)
+        other.__dict__.update(self.__dict__)
+        other.reading = decided_by(list(lines_of(islice(rows, FIRST), self.config.max_row_bytes)), self.reading)
+        return other
 
     @property
     def makes_trees(self) -> bool:

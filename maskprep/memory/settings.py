@@ -12,7 +12,7 @@ from typing import Any
 from maskprep.config import Config, load
 from maskprep.errors import UsageError
 from maskprep.examples import Preparer
-from maskprep.examples.setup import preparer_of, template_of
+from maskprep.examples.setup import Template, preparer_of, template_of
 from maskprep.examples.tree_models import refuse_model
 from maskprep.formats import Reading
 from maskprep.memory.lines import NAME
@@ -39,6 +39,7 @@ class Ready:
     preparer: Preparer
     reading: Reading
     now: datetime
+    template: Template
 
 
 def configured(tokenizer: Any, settings: Mapping[str, Any]) -> Config:
@@ -57,11 +58,20 @@ def configured(tokenizer: Any, settings: Mapping[str, Any]) -> Config:
         msg = f"{', '.join(known)}: a build's, and nothing to a Masker"
         raise UsageError(msg, "leave it out here, or give it to maskprep.build")
     named = tokenizer if isinstance(tokenizer, str | Mapping) else _name_of(tokenizer)
-    return load(None, {"sources": [NAME], "tokenizer": str(named) if isinstance(named, Path) else named, **settings})
+    return load(None, plain({"sources": [NAME], "tokenizer": named, **settings}))
 
 
-def ready(tokenizer: Any, config: Config, now: datetime | None = None) -> Ready:
-    """Return what prepares rows by a configuration.
+def plain(value: Any) -> Any:
+    """Return settings with paths as text, wherever they stand."""
+    if isinstance(value, Path):
+        return str(value)
+    if isinstance(value, Mapping):
+        return {key: plain(each) for key, each in value.items()}
+    return [plain(each) for each in value] if isinstance(value, list | tuple) else value
+
+
+def ready(tokenizer: Any, config: Config, now: datetime | None = None, template: Template | None = None) -> Ready:
+    """Return what prepares rows by a configuration, with the text of its template as it was read before, if it was.
 
     Raises:
         UsageError: the tokenizer or the template cannot be used.
@@ -72,8 +82,9 @@ def ready(tokenizer: Any, config: Config, now: datetime | None = None) -> Ready:
         loaded = loaded_from(copy.deepcopy(tokenizer), config.tokenizer.name, config.stop_tokens)
     refuse_model(config)
     now = config.now or now or datetime.now(UTC).replace(microsecond=0)
-    preparer = preparer_of(config, loaded, now, template_of(config.chat_template))
-    return Ready(config, loaded, preparer, reading_of(config, config.sources[0]), now)
+    template = template or template_of(config.chat_template)
+    preparer = preparer_of(config, loaded, now, template)
+    return Ready(config, loaded, preparer, reading_of(config, config.sources[0]), now, template)
 
 
 def _name_of(tokenizer: Any) -> Any:

@@ -36,6 +36,8 @@ class StoredBuild:
 
     def __getitem__(self, number: int) -> Example:
         """Return sequence ``number``, from 0; negative ones count from the end. Raises IndexError, BuildError."""
+        if isinstance(number, slice):
+            raise UsageError("a build is read one sequence at a time", "write [build[i] for i in range(…)]")
         number = self._place(number)
         row, view = self._output.row(number), self._output.view(number)
         findings = tuple(Finding(code, detail) for code, detail in view.findings)

@@ -8,11 +8,12 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from maskprep.dataset.open_build import damage_told, open_build
+from maskprep.dataset.reader import StoredDataSet
 from maskprep.errors import BuildError, UsageError, first_line
 from maskprep.push.card import card_of
 
 _REPO = re.compile(r"[A-Za-z0-9][\w.-]*/[A-Za-z0-9][\w.-]*")
-_PRIVATE = ("maskprep/*.jsonl", "maskprep/report.html")  # they quote rows, and name files of this machine
+_STALE = ["data-*", "train/*", "validation/*", "maskprep/*"]  # of a build that was there before
 
 
 class Hub(Protocol):
@@ -21,8 +22,12 @@ class Hub(Protocol):
     def create_repo(self, repo_id: str, *, repo_type: str, private: bool, exist_ok: bool) -> Any:
         """Create a repository where there is none."""
 
-    def upload_folder(self, *, repo_id: str, repo_type: str, folder_path: str, ignore_patterns: list[str]) -> Any:
-        """Upload a folder."""
+    def repo_info(self, repo_id: str, *, repo_type: str) -> Any:
+        """Return what a repository is: whether it is ``private``."""
+
+    def upload_folder(  # noqa: D102 - the next one says it
+        self, *, repo_id: str, repo_type: str, folder_path: str, allow_patterns: list[str], delete_patterns: list[str]
+    ) -> Any: ...
 
     def upload_file(self, *, path_or_fileobj: bytes, path_in_repo: str, repo_id: str, repo_type: str) -> Any:
         """Upload a file."""
@@ -32,8 +37,8 @@ class Hub(Protocol):
 class PushOptions:
     """What to push, and where to.
 
-    ``public``: make a new repository that everybody can read. ``rows``: upload rejected rows, findings and the page,
-    too, which quote the data. ``dry_run``: upload nothing.
+    ``public``: everybody may read it. ``rows``: upload the manifest, rejected rows, findings and the page, too, which
+    quote the data and name files of this machine. ``dry_run``: upload nothing.
     """
 
     path: str
@@ -76,8 +81,8 @@ def push(options: PushOptions, hub: Hub | None = None) -> PushReport:
         raise UsageError(msg, f"give the folder of all of it: {str(data.root)!r}")
     with damage_told(data.path):
         card = card_of(data.whole, options.repo)
-    ignored = [] if options.rows else list(_PRIVATE)
-    files = tuple(_files(data.root, ignored))
+        files = tuple(_files(data, rows=options.rows))
+        _refuse_paths(data, options)
     if options.dry_run:
         path = data.root.with_name(f"{data.root.resolve().name}.card.md")
         path.write_text(card, encoding="utf-8")
@@ -85,22 +90,54 @@ def push(options: PushOptions, hub: Hub | None = None) -> PushReport:
     hub = hub or _hub()
     try:
         hub.create_repo(options.repo, repo_type="dataset", private=not options.public, exist_ok=True)
+        _refuse_readers(hub, options)
         hub.upload_folder(
-            repo_id=options.repo, repo_type="dataset", folder_path=str(data.root), ignore_patterns=ignored
+            repo_id=options.repo,
+            repo_type="dataset",
+            folder_path=str(data.root),
+            allow_patterns=list(files),
+            delete_patterns=_STALE,
         )
         hub.upload_file(
             path_or_fileobj=card.encode(), path_in_repo="README.md", repo_id=options.repo, repo_type="dataset"
         )
+    except BuildError:
+        raise
     except Exception as error:  # whatever a network and a server can raise
         hint = "log in with `hf auth login`, and see that you may write there; what is uploaded is not sent again"
         raise BuildError(f"the Hub does not take {options.repo}: {first_line(error)}", hint) from error
     return PushReport(options.repo, files, card)
 
 
-def _files(root: Path, ignored: list[str]) -> list[str]:
-    """Return the files that are uploaded, by their names in the folder."""
-    found = sorted(path.relative_to(root) for path in root.rglob("*") if path.is_file())
-    return [str(path) for path in found if not any(path.match(pattern) for pattern in ignored)]
+def _files(data: StoredDataSet, *, rows: bool) -> list[str]:
+    """Return the files that are uploaded, by their names in the folder: those of the build, and no others."""
+    manifest = data.whole
+    splits = {str(shard["file"]).rpartition("/")[0] for shard in manifest["shards"]}
+    named = [str(shard["file"]) for shard in manifest["shards"]]
+    named += [f"tokenizer/{name}" for name in manifest["tokenizer_files"]]
+    named += ["dataset_dict.json", *(f"{split}/{name}".lstrip("/") for split in splits for name in _DATASETS)]
+    named += [f"maskprep/{name}" for name in _QUOTING] if rows else []
+    return sorted(name for name in named if (data.root / name).is_file())
+
+
+def _refuse_readers(hub: Hub, options: PushOptions) -> None:
+    """Refuse a repository that was there before, and that everybody can read."""
+    if not options.public and not hub.repo_info(options.repo, repo_type="dataset").private:
+        msg = f"{options.repo} is there already, and everybody can read it"
+        raise BuildError(msg, "say --public if they may read this, too; or give another name")
+
+
+def _refuse_paths(data: StoredDataSet, options: PushOptions) -> None:
+    """Refuse rows whose ``origin`` tells where files lie on this machine."""
+    files = [file for source in data.whole["sources"] for file in source["files"]]
+    absolute = next((file for file in files if Path(file).is_absolute()), None)
+    if absolute is not None and not options.rows:
+        msg = f"the column origin of every row names {absolute!r}, a place on this machine"
+        raise UsageError(msg, "build from a relative path (cd there first), or say --rows if everybody may know it")
+
+
+_DATASETS = ("state.json", "dataset_info.json")
+_QUOTING = ("manifest.json", "rejects.jsonl", "findings.jsonl", "dropped.jsonl", "report.html")
 
 
 def _hub() -> Hub:

@@ -10,6 +10,8 @@ from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
+import numpy as np
+
 from maskprep.errors import RowError
 from maskprep.formats.strict_json import MAX_DEPTH
 from maskprep.formats.wording import quote
@@ -43,10 +45,14 @@ def _is_blank(value: object) -> bool:
     return isinstance(value, float) and not math.isfinite(value)
 
 
-def _plain(value: Any, at: str, depth: int) -> Any:  # noqa: C901, PLR0911 - a table of types
+def _plain(value: Any, at: str, depth: int) -> Any:  # noqa: C901, PLR0911, PLR0912 - a table of types
     if depth > MAX_DEPTH:
         raise RowError("too-deep", f"lists and objects are nested more than {MAX_DEPTH} deep", "Flatten the row.")
     match value:
+        case np.generic():
+            return _plain(value.item(), at, depth)
+        case np.ndarray():
+            return _plain(value.tolist(), at, depth)
         case None | bool() | int() | str():
             return value
         case float():

@@ -160,3 +160,18 @@ def test_it_is_not_put_into_workers_of_another_loader(masker):
     loader = torch.utils.data.DataLoader(RawLoader(masker, ROWS), batch_size=None, num_workers=1)
     with warnings.catch_warnings(), pytest.raises(maskprep.UsageError, match="workers of its own"):
         next(iter(loader))
+
+
+def test_a_rank_without_a_batch_does_not_wait_for_ever(masker):
+    loader = RawLoader(masker, ROWS, length=200, rank=1, world_size=2, endless=True, workers=0)
+    with pytest.raises(maskprep.UsageError, match="rank 1 of 2 has no batch"):
+        next(iter(loader))
+
+
+def test_all_rows_are_read_as_the_first_are(masker):
+    rows = [*ROWS, *ROWS, *({"prompt": f"a{n}", "completion": "b"} for n in range(3))]
+    loader = RawLoader(masker, rows, length=200, window=10, workers=0)
+    with pytest.warns(UserWarning, match="mixed-formats"):
+        found = documents(loader)
+    assert sum(found.values()) == 120
+    assert loader.rejected == {"mixed-formats": 3}

@@ -104,7 +104,7 @@ def test_an_error_of_ours_comes_back_as_it_was(workers):
 
 
 def test_an_error_of_ours_that_cannot_travel_ends_the_run_all_the_same():
-    with pytest.raises(BuildError, match=r"^1 2 3$") as caught:
+    with pytest.raises(BuildError, match=r"^1 2 3\nwhat to do: count again$") as caught:
         do(Squares(((25, made_up.unpicklable),)), ranges(10))
     assert caught.value.hint == "count again"
 

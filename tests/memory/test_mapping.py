@@ -175,3 +175,33 @@ def test_the_bundled_conversations_as_a_build_makes_them(tmp_path):
     built = maskprep.open(tmp_path / "out")
     made = [each for each in maskprep.Masker(TOKENIZER, **settings).many(rows) if isinstance(each, maskprep.Example)]
     assert [s.columns() for each in made for s in each.sequences] == [each.columns() for each in built]
+
+
+def test_all_rows_of_a_stream_are_read_as_the_first_are(masker):
+    rows = [*GOOD, *GOOD, *GOOD, {"prompt": "a", "completion": "b"}]
+    data = Dataset.from_list([{**dict.fromkeys(("prompt", "completion")), **row} for row in rows])
+    mapped = masker.map(data.to_iterable_dataset())
+    assert len(list(mapped)) == 120
+    assert mapped.data_report["rows_rejected"] == 1
+
+
+def test_rows_of_a_stream_may_differ_in_what_they_hold(masker):
+    call = {"id": "a", "type": "function", "function": {"name": "f", "arguments": "{}"}}
+    asked = {"messages": [*GOOD[0]["messages"][:1], {"role": "assistant", "content": "x", "tool_calls": [call]}]}
+    rows = [GOOD[0], asked, {**GOOD[1], "note": None}, {**GOOD[2], "note": "text"}]
+    mapped = masker.map(IterableDataset.from_generator(lambda: iter(rows)))
+    assert list(mapped) == expected(masker, rows)
+
+
+def test_a_transform_is_not_passed_over(masker):
+    data = Dataset.from_list(GOOD[:2])
+    with pytest.raises(maskprep.UsageError, match="has a transform"):
+        masker.map(data.with_transform(lambda batch: batch))
+    hidden = Dataset.from_list([{**row, "loss_x": 1} for row in GOOD[:2]]).with_format(None, columns=["messages"])
+    assert masker.map(hidden).to_list() == expected(masker, GOOD[:2])
+
+
+def test_an_entry_that_does_nothing_is_an_error():
+    for settings in ({"columns": {"messages": "convo"}}, {"roles": {"narrator": "user"}}):
+        with pytest.raises(maskprep.UsageError, match="has no effect"):
+            maskprep.Masker(TOKENIZER, **settings).map(Dataset.from_list(GOOD[:2]))

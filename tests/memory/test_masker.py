@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import pickle
+import shutil
 import subprocess
 import sys
 import threading
@@ -284,3 +285,61 @@ def test_a_build_that_fails_says_so_and_prints_nothing(tmp_path, capsys):
 def test_a_build_is_verified(tmp_path):
     maskprep.build(sources=str(CONVERSATIONS), tokenizer=TOKENIZER, output=tmp_path / "out", max_rejects=0.5)
     assert maskprep.open(tmp_path / "out").verify(rows=3).passed
+
+
+# Found by trying
+
+
+def test_another_process_sees_the_template_and_the_tokenizer_as_they_were(tmp_path):
+    path = tmp_path / "thinks.jinja"
+    path.write_text(THINKS)
+    loaded = AutoTokenizer.from_pretrained(str(TOKENIZER))
+    masker = maskprep.Masker(loaded, chat_template=str(path))
+    wanted = columns(masker(SAID))
+    path.write_text("{% for m in messages %}{{ m.content }}{% endfor %}")
+    loaded.add_tokens(["Hi"])
+    assert columns(pickle.loads(pickle.dumps(masker))(SAID)) == wanted
+    folder = tmp_path / "tokenizer"
+    shutil.copytree(TOKENIZER, folder)
+    state = pickle.dumps(maskprep.Masker(folder))
+    loaded.save_pretrained(str(folder))
+    with pytest.raises(maskprep.UsageError, match="is another one now"):
+        pickle.loads(state)
+
+
+@pytest.mark.parametrize("messages", ["hi", b"hi", None, 5])
+def test_what_is_no_list_of_messages_is_refused(masker, messages):
+    with pytest.raises(maskprep.UsageError, match="messages must be a list"):
+        masker(messages)
+
+
+@pytest.mark.parametrize("rows", [None, 3, "rows", {"messages": SAID}])
+def test_what_is_no_list_of_rows_is_refused(masker, rows):
+    for ask in (masker.many, masker.stream, masker.like):
+        with pytest.raises(maskprep.UsageError, match="rows must be several"):
+            ask(rows)
+
+
+def test_workers_that_make_no_sense_are_refused(masker):
+    for settings in ({"workers": -1}, {"start_method": "thread"}):
+        with pytest.raises(maskprep.UsageError, match="workers start at 0"):
+            masker.stream([], **settings)
+
+
+def test_values_of_numpy_are_those_of_python(masker):
+    said = [dict(SAID[0]), {**SAID[1], "weight": np.float32(1)}]
+    assert columns(masker(np.array(said, dtype=object).tolist())) == columns(masker(SAID))
+    assert columns(masker({"messages": np.array(SAID, dtype=object), "id": np.int64(4)})) == columns(masker(SAID))
+
+
+def test_an_error_neutralises_what_it_quotes(masker):
+    with pytest.raises(maskprep.Rejected) as caught:
+        masker({"messages": SAID, "loss_\x1b[31mX": 1})
+    assert "\x1b" not in str(caught.value)
+
+
+def test_examples_can_be_told_apart(masker):
+    one, other = masker(SAID), masker(SAID)
+    assert one
+    assert one in [other, one]
+    assert len({one, other}) == 2

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
+
 import pytest
 import yaml
 from builds import chat, run
@@ -14,13 +16,16 @@ from maskprep.push.command import PushOptions, push
 class Recorder:
     """A hub that notes what it is asked."""
 
-    def __init__(self, error=None):
-        self.calls, self.error = [], error
+    def __init__(self, error=None, private=True):
+        self.calls, self.error, self.private = [], error, private
 
     def create_repo(self, repo_id, **more):
         self.calls.append(("create", repo_id, more))
         if self.error:
             raise self.error
+
+    def repo_info(self, repo_id, **more):
+        return SimpleNamespace(private=self.private)
 
     def upload_folder(self, **more):
         self.calls.append(("folder", more))
@@ -42,6 +47,7 @@ def head_of(card):
 
 
 def test_a_dry_run_writes_the_card_and_uploads_nothing(built, place):
+    (built / ".env").write_text("TOKEN=secret")
     done = run("push", "out", "me/chats", "--dry-run", "--json")
     assert done.code == 0
     card = (place / "out.card.md").read_text()
@@ -55,8 +61,7 @@ def test_a_dry_run_writes_the_card_and_uploads_nothing(built, place):
     assert str(place) not in card
     assert "/sample_data" not in card
     assert "state.json" in done.json["files"]
-    assert "maskprep/manifest.json" in done.json["files"]
-    assert not [name for name in done.json["files"] if name.endswith((".jsonl", "report.html"))]
+    assert not [name for name in done.json["files"] if name.startswith("maskprep/") or name == ".env"]
     told = run("push", "out", "me/chats", "--dry-run")
     assert "maskprep push out me/chats" in told.stdout
 
@@ -67,12 +72,12 @@ def test_what_is_uploaded(built):
     create, folder, card = hub.calls
     assert create == ("create", "me/chats", {"repo_type": "dataset", "private": True, "exist_ok": True})
     assert folder[1]["folder_path"] == str(built)
-    assert folder[1]["ignore_patterns"] == ["maskprep/*.jsonl", "maskprep/report.html"]
+    assert "state.json" in folder[1]["allow_patterns"]
+    assert "data-*" in folder[1]["delete_patterns"]
     assert card[1]["path_in_repo"] == "README.md"
-    open_hub = Recorder()
+    open_hub = Recorder(private=False)
     report = push(PushOptions(str(built), "me/chats", public=True, rows=True), open_hub)
     assert open_hub.calls[0][2]["private"] is False
-    assert open_hub.calls[1][1]["ignore_patterns"] == []
     assert "maskprep/rejects.jsonl" in report.files
 
 
@@ -93,6 +98,20 @@ def test_names_from_elsewhere_are_no_markup(built):
 def test_what_is_no_name_of_a_repository_is_refused(built, repo):
     with pytest.raises(UsageError, match="NAMESPACE/NAME"):
         push(PushOptions(str(built), repo), Recorder())
+
+
+def test_what_everybody_can_read_already_is_refused(built):
+    with pytest.raises(BuildError, match="everybody can read it"):
+        push(PushOptions(str(built), "me/chats"), Recorder(private=False))
+
+
+def test_rows_that_name_a_place_on_this_machine_are_refused(build, source, place):
+    source(chat("a", "b"))
+    assert build(place / "rows.jsonl", "--output", "out").code == 0
+    refused = run("push", "out", "me/chats", "--dry-run")
+    assert refused.code == 2
+    assert "a place on this machine" in refused.stderr
+    assert run("push", "out", "me/chats", "--dry-run", "--rows").code == 0
 
 
 def test_a_hub_that_refuses_is_told_in_one_line(built):

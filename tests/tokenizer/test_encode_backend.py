@@ -46,7 +46,7 @@ def test_the_first_texts_are_all_compared(reference):
     assert watched.name == "fastokens"
     for text in texts(COMPARED - 2):
         assert watched.encode([text])[0].tolist() == reference.encode([text])[0].tolist()
-    with pytest.raises(BackendError, match=r"^fastokens encodes a text otherwise than transformers$") as caught:
+    with pytest.raises(BackendError, match=r"^fastokens encodes a text otherwise than transformers\n") as caught:
         watched.encode(["good", "poison ivy"])
     assert caught.value.hint == "set tokenizer.backend: transformers"
 
@@ -222,7 +222,7 @@ def test_a_comparison_that_is_put_off_is_made_up_for(drawn, reference):
     watched = CheckedBackend(fast, reference, first=first)
     bad = next(text for n in range(10**6) if (crc32((text := f"poison {n}").encode()) % EVERY == 0) is drawn)
     assert watched.encode([bad])[0].tolist() == reference.encode([bad])[0].tolist()
-    with pytest.raises(BackendError, match=r"^fastokens encodes a text otherwise than transformers$"):
+    with pytest.raises(BackendError, match=r"^fastokens encodes a text otherwise than transformers\n"):
         watched.flush_checks()
     # What was put off is compared before anything else is said, too.
     again = CheckedBackend(Loading(reference), reference, first=first)
@@ -346,5 +346,5 @@ def test_what_fastokens_refuses_only_when_it_is_loaded_is_told(failure, told):
     fast._load = refuse
     kind, message = told
     for ask in (fast.wait, lambda: fast.encode(["the cat"])):
-        with pytest.raises(kind, match=f"^{message}$"):
+        with pytest.raises(kind, match=f"^{message}(\n|$)"):
             ask()

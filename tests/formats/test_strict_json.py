@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from thorough import examples
 
 from maskprep.errors import RowError
 from maskprep.formats import strict_json
@@ -76,7 +77,7 @@ WRITTEN = st.recursive(
 ROWS = st.lists(WRITTEN, max_size=3).map(lambda items: f'{{"messages": [{",".join(items)}]}}')
 
 
-@settings(max_examples=2_000)
+@settings(max_examples=examples(2_000))
 @given(text=WRITTEN | ROWS)
 def test_either_parser_gives_the_same(text: str) -> None:
     def outcome() -> tuple[Any, ...]:

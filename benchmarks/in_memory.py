@@ -84,7 +84,7 @@ def map_price(path: Path, tokenizer: str, count: int) -> None:
 
     lines = list(islice(cycle(list(rows_of(path, None))), count))
     data = Dataset.from_list([{"messages": json.loads(line)["messages"]} for line in lines])
-    plain = [json.dumps({"messages": json.loads(line)["messages"]}).encode() for line in lines]
+    plain = [json.dumps(row).encode() for row in data]  # as the data set has them: with nulls where a key is not there
     masker = maskprep.Masker(tokenizer, history="rendered", max_rejects=1.0)
     began = time.process_time()
     mapped = masker.map(data)

@@ -17,7 +17,7 @@ from maskprep.memory.masker import RowMasker
 
 T = TypeVar("T")
 
-_ROWS = 500  # that a worker is given at a time
+_ROWS = 1000  # that a worker is given at a time: enough for it to take a fast tokenizer
 _WAITING = 2  # such batches a worker, on the way and waiting
 
 

@@ -159,11 +159,6 @@ class Example:
             msg, "use example.sequences; history='tree' makes one row of them, history='mask' trains fewer"
         )
 
-    def __getstate__(self) -> list[Any]:
+    def __reduce__(self) -> tuple[Any, ...]:
         """Return what another process needs: its tokens it has itself."""
-        return [self.row, self.labelled, self.findings, self.not_read, self.sequence, None]
-
-    def __setstate__(self, state: list[Any]) -> None:
-        """Restore it."""
-        for name, value in zip(self.__slots__, state, strict=True):
-            object.__setattr__(self, name, value)
+        return Example, (self.row, self.labelled, self.findings, self.not_read, self.sequence)

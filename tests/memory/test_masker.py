@@ -343,3 +343,12 @@ def test_examples_can_be_told_apart(masker):
     assert one
     assert one in [other, one]
     assert len({one, other}) == 2
+
+
+def test_an_example_travels_without_its_tokenizer(masker):
+    example = masker(SAID)
+    travelled = pickle.loads(pickle.dumps(example))
+    assert travelled.viewer is None
+    assert columns(travelled) == columns(example)
+    with pytest.raises(maskprep.UsageError, match="came from another process"):
+        travelled.show()

@@ -249,8 +249,7 @@ class Policy:
     ``roles``: whose messages. ``turns``: ``all`` of them, the ``first`` or the ``last`` one, ``N last``, or those
     ``since_last_user``: behind the last user message.
     ``empty_thoughts`` and ``call_ids``: whether empty thoughts that the template inserts are trained, and the ids of
-    tool calls. ``max_length``: the longest sequence, in tokens. ``adaptations``: what is changed about a conversation
-    before it is rendered.
+    tool calls. ``max_length``: of a sequence, in tokens. ``adaptations``: made to a conversation before it is rendered.
     """
 
     history: History = History.SPLIT

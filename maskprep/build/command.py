@@ -23,7 +23,6 @@ from maskprep.build.run_chunks import engine_of, run
 from maskprep.build.worker import BuildTask, Counts, Worker, WorkerSetup, unwritable
 from maskprep.config import Config
 from maskprep.dataset.arrange import layout_before, refuse_layout
-from maskprep.dataset.profiles import PROFILES
 from maskprep.engines import LocalEngine
 from maskprep.engines.job import Engine, Setup
 from maskprep.errors import BackendError, BuildInterrupt, RejectedError, UsageError
@@ -144,8 +143,7 @@ class _Running:
                             return
 
         config = self.inputs.config
-        trees = PROFILES[config.profile].trees and can_have_trees(config)
-        check_expansion(first(), self.inputs.preparer, config.max_expansion, trees=trees)
+        check_expansion(first(), self.inputs.preparer, config.max_expansion, trees=can_have_trees(config))
         return chain(seen, chunks)
 
     def _work(self, chunks: Iterator[Chunk], listing: Listing) -> None:

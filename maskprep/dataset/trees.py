@@ -103,10 +103,11 @@ def fault(ids: Ints, labels: Ints, positions: Ints, until: Ints) -> str:
             return f"the branch at token {start:,} does not open with a copy of token {place:,}, which it hangs on"
         if labels[start] != IGNORED:
             return f"the copy that opens the branch at token {start:,} is trained"
-    wrong = np.flatnonzero(visible_until(positions) != until)
+    meant = visible_until(positions)
+    wrong = np.flatnonzero(meant != until)
     if len(wrong):
         at = int(wrong[0])
-        ends = int(visible_until(positions)[at])
+        ends = int(meant[at])
         return f"visible_until of token {at:,} is {int(until[at]):,}: by the depths it must be {ends:,}"
     return ""
 

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from maskprep.config import Config
+from maskprep.dataset.profiles import PROFILES
 from maskprep.dataset.profiles.attention import why_never, why_untried
 from maskprep.errors import UsageError
 from maskprep.policy import History
@@ -25,8 +26,8 @@ def refuse_model(config: Config) -> None:
 
 
 def can_have_trees(config: Config) -> bool:
-    """Tell whether trees may be recommended: nothing says that the model cannot be trained on them."""
-    return why_never(_model_of(config)[1]) is None
+    """Tell whether trees may be recommended: the trainer takes them, and nothing says that the model cannot."""
+    return PROFILES[config.profile].trees and why_never(_model_of(config)[1]) is None
 
 
 def notes_on_model(config: Config) -> list[dict[str, str]]:

@@ -10,7 +10,7 @@ from a row is meaningless (``keys.py`` has the table), is named in the summary, 
 
 from __future__ import annotations
 
-from maskprep.formats.reading import DEFAULT, Line, Reading, detect, parse
+from maskprep.formats.reading import DEFAULT, Line, Reading, detect, parse, readable
 from maskprep.formats.strict_json import loads
 
-__all__ = ["DEFAULT", "Line", "Reading", "detect", "loads", "parse"]
+__all__ = ["DEFAULT", "Line", "Reading", "detect", "loads", "parse", "readable"]

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 
 from maskprep.conversation import Conversation, Where
@@ -211,6 +212,16 @@ class Line:
     fault: RowError | None = None
     reading: Reading = DEFAULT
     copies: int = 1
+
+
+def readable(lines: Iterable[Line]) -> list[tuple[Where, object]]:
+    """Return what ``detect`` is given of some lines: those that are JSON. The others are rejected in their turn."""
+    rows: list[tuple[Where, object]] = []
+    for line in lines:
+        if line.fault is None:
+            with suppress(RowError):
+                rows.append((line.where, loads(line.data)))
+    return rows
 
 
 def parse(line: Line) -> Conversation:

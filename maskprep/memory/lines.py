@@ -9,7 +9,7 @@ from typing import Any
 
 from maskprep.conversation import Where
 from maskprep.errors import RowError
-from maskprep.formats import Line, Reading, detect, loads
+from maskprep.formats import Line, Reading, detect, readable
 from maskprep.sources.values import to_json
 
 NAME = "rows"
@@ -47,14 +47,7 @@ def read_alike(lines: Iterable[Line], reading: Reading) -> Iterator[Line]:
 
 def decided_by(first: Sequence[Line], reading: Reading) -> Reading:
     """Return how rows are to be read that begin with these. Raises ``UsageError`` where two formats differ."""
-    rows = []
-    for line in first:
-        if line.fault is None:
-            try:
-                rows.append((line.where, loads(line.data)))
-            except RowError:
-                continue  # it is rejected when its turn comes
-    return detect(rows, reading)
+    return detect(readable(first), reading)
 
 
 _HINT = 'give a mapping such as {"messages": [{"role": "user", "content": "…"}, …]}'

@@ -23,7 +23,6 @@ from typing import Any
 
 import pyarrow as pa
 
-from maskprep.dataset.profiles import PROFILES
 from maskprep.dataset.schema import ShardRow, to_batch, with_weights
 from maskprep.dataset.stored import read_stream
 from maskprep.errors import RejectedError, UsageError
@@ -224,8 +223,7 @@ def _refuse_unused(masker: RowMasker, tally: Tally) -> None:
 def _checked(masker: RowMasker, lines: Iterator[Line]) -> Iterator[Line]:
     """Return the lines again, of which the first were looked at: would each turn in its own context be dear?"""
     first = list(islice(lines, SAMPLE_ROWS))
-    trees = PROFILES[masker.config.profile].trees and can_have_trees(masker.config)
-    check_expansion(first, masker.preparer, masker.config.max_expansion, trees=trees)
+    check_expansion(first, masker.preparer, masker.config.max_expansion, trees=can_have_trees(masker.config))
     masker.preparer.begin()
 
     def both() -> Iterator[Line]:

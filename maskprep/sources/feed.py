@@ -11,8 +11,8 @@ from itertools import chain
 from typing import Any
 
 from maskprep.config import Config, Source
-from maskprep.errors import BuildError, RowError, UsageError
-from maskprep.formats import Line, Reading, detect, loads
+from maskprep.errors import BuildError, UsageError
+from maskprep.formats import Line, Reading, detect, readable
 from maskprep.policy import Preference, ToolTags
 from maskprep.sources import HUB, find, open_source, total_bytes
 from maskprep.sources.chunk import Chunk, InputFile, copies
@@ -185,13 +185,7 @@ class Feed:
         return opened
 
     def _detect(self, file: InputFile, first: Sequence[Line]) -> Reading:
-        rows = []
-        for line in first:
-            if line.fault is None:
-                try:
-                    rows.append((line.where, loads(line.data)))
-                except RowError:
-                    continue  # it will be rejected when its turn comes
+        rows = readable(first)
         self.seen[file] = KeyCounts.of([row for _, row in rows])
         return detect(rows, reading_of(self._config, self._config.sources[file.source]))
 

@@ -3,10 +3,12 @@
     python benchmarks/in_memory.py equal ROWS.jsonl … --tokenizer FOLDER [--rows N]
     python benchmarks/in_memory.py map ROWS.jsonl --tokenizer FOLDER [--rows N]
     python benchmarks/in_memory.py one --tokenizer FOLDER
+    python benchmarks/in_memory.py loader ROWS.jsonl --tokenizer FOLDER [--workers N] [--steps N]
 
 ``equal`` builds each file with each history, and makes the same rows with ``Masker.many``: ids, labels, spans, and the
 codes of rejected rows must be equal. ``map`` compares the CPU time of ``Masker.map`` with that of preparing and writing
-the same rows as a worker of a build does. ``one`` measures a plain chat of eight messages, warm.
+the same rows as a worker of a build does. ``one`` measures a plain chat of eight messages, warm. ``loader`` takes
+batches of ``RawLoader`` as a training of 50 ms a step of 32,768 tokens would, and prints how long it waits for them.
 """
 
 # ruff: noqa: PLC0415 - each part imports what it measures
@@ -123,18 +125,54 @@ def one(tokenizer: str) -> None:
     print(f"a chat of {len(CHAT)} messages: median {statistics.median(times):.2f} ms, least {min(times):.2f} ms of CPU")
 
 
+def loader(path: Path, tokenizer: str, workers: int, steps: int) -> None:
+    """Print how long a step of 50 ms waits for its 32,768 tokens."""
+    from maskprep.collate import RawLoader
+
+    rows = [json.loads(line) for line in rows_of(path, None)]
+    masker = maskprep.Masker(tokenizer, history="rendered", max_length=4096, overflow="reject", max_rejects=1.0)
+    batches = RawLoader(masker, rows, length=4096, batch_size=8, workers=workers, endless=True, look_ahead=8)
+    waits, tokens = list[float](), list[int]()
+    began = 0.0
+    stream = iter(batches)
+    for step in range(steps + _WARM):
+        asked = time.perf_counter()
+        batch = next(stream)
+        if step >= _WARM:
+            waits.append((time.perf_counter() - asked) * 1000)
+            tokens.append(batch["input_ids"].numel())
+        else:
+            began = time.perf_counter()
+        time.sleep(0.05)
+    taken = time.perf_counter() - began
+    print(
+        f"{steps:,} steps of {statistics.mean(tokens):,.0f} tokens, {workers} workers: {sum(tokens) / taken:,.0f} tokens/s"
+    )
+    print(
+        f"waits in ms: median {statistics.median(waits):.2f}, mean {statistics.mean(waits):.2f}, longest {max(waits):.0f}"
+    )
+    print(f"time lost by waiting: {sum(waits) / (sum(waits) + 50 * steps):.1%}")
+
+
+_WARM = 100  # steps before it counts: workers start, templates are learnt
+
+
 def main() -> None:
     """Run what is asked for."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("what", choices=["equal", "map", "one"])
+    parser.add_argument("what", choices=["equal", "map", "one", "loader"])
     parser.add_argument("files", nargs="*", type=Path)
     parser.add_argument("--tokenizer", required=True)
     parser.add_argument("--rows", type=int)
+    parser.add_argument("--workers", type=int, default=2)
+    parser.add_argument("--steps", type=int, default=400)
     options = parser.parse_args()
     if options.what == "equal":
         equal(options.files, options.tokenizer, options.rows)
     elif options.what == "map":
         map_price(options.files[0], options.tokenizer, options.rows or 100_000)
+    elif options.what == "loader":
+        loader(options.files[0], options.tokenizer, options.workers, options.steps)
     else:
         one(options.tokenizer)
 

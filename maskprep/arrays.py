@@ -53,8 +53,15 @@ def limits_of(sizes: Iterable[int]) -> Ints:
     """Return the offsets of things of these sizes, end to end: where each begins, and where the last one ends."""
     sizes = sizes if isinstance(sizes, np.ndarray) else np.fromiter(sizes, np.int64)
     limits = np.zeros(len(sizes) + 1, np.int64)
-    np.cumsum(sizes, out=limits[1:])
+    sizes.cumsum(out=limits[1:])
     return limits
+
+
+def last_alike(values: Ints) -> Bools:
+    """Tell of each of some sorted values whether it is the last one of its like."""
+    is_last = np.ones(len(values), np.bool_)
+    np.not_equal(values[1:], values[:-1], out=is_last[:-1])
+    return is_last
 
 
 def holders(starts: Ints, ends: Ints, limits: Ints) -> tuple[Ints, Ints]:
@@ -70,7 +77,7 @@ def holders(starts: Ints, ends: Ints, limits: Ints) -> tuple[Ints, Ints]:
 def begin_alike(ids: Ints, firsts: Ints, rests: Sequence[Ints], limits: Ints) -> Bools:
     """Tell of each array in ``rests`` whether it stands in ``ids`` at its place in ``firsts`` and ends by its limit."""
     edges = limits_of(map(len, rests))
-    sizes = np.diff(edges)
+    sizes = edges[1:] - edges[:-1]  # as ``np.diff`` has it, which takes some microseconds of its own
     found = np.arange(int(edges[-1])) + np.repeat(firsts - edges[:-1], sizes)
     differs = ids[np.minimum(found, len(ids) - 1)] != np.concatenate([*rests, np.zeros(0, np.int64)])
     wrong = np.bincount(np.repeat(np.arange(len(rests)), sizes)[differs], minlength=len(rests))

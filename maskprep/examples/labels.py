@@ -9,7 +9,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from maskprep.arrays import Bools, Floats, Ints, Kinds, byte_limits, holders, limits_of
+from maskprep.arrays import Bools, Floats, Ints, Kinds, byte_limits, holders, last_alike, limits_of
 from maskprep.conversation import Message
 from maskprep.examples.mask import PARTS, Marked, MaskSegments, TextRuns, cut, cut_all
 from maskprep.examples.sequences import TrainingSequence
@@ -80,10 +80,12 @@ def _tiled(segments: MaskSegments, limits: Ints, starts: Ints, ends: Ints) -> tu
     So all but one of those that begin within a segment end there, too.
     """
     edges = np.searchsorted(starts, limits[:-1], side="left")
-    sizes = np.diff(edges, prepend=0, append=len(starts))
+    bounds = np.zeros(len(edges) + 2, np.int64)
+    bounds[1:-1], bounds[-1] = edges, len(starts)
+    sizes = bounds[1:] - bounds[:-1]
     kinds, least = np.repeat(segments.kinds, sizes), np.repeat(segments.weights, sizes)
     crossing = edges[edges > 0] - 1
-    crossing = crossing[np.append(crossing[1:] != crossing[:-1], True)[: len(crossing)]]  # each once: they are in order
+    crossing = crossing[last_alike(crossing)]  # each once: they are in order
     first = np.searchsorted(edges, crossing, side="right")
     crosses = ends[crossing] > limits[first]
     for token, low in zip(crossing[crosses].tolist(), first[crosses].tolist(), strict=True):
@@ -107,9 +109,9 @@ def _spans(kinds: Kinds, limits: Ints, messages: Sequence[Sequence[Message]]) ->
     """
     changes = kinds[1:] != kinds[:-1]
     changes[limits[1:-1] - 1] = True
-    starts = np.append(0, np.flatnonzero(changes) + 1)
+    starts = np.concatenate(([0], np.flatnonzero(changes) + 1))
     span_limits = np.searchsorted(starts, limits)
-    whose = np.repeat(np.arange(len(messages)), np.diff(span_limits))
+    whose = np.repeat(np.arange(len(messages)), span_limits[1:] - span_limits[:-1])
     numbers, trained = np.divmod(kinds[starts].astype(np.int64), 2)
     message, part = np.divmod(numbers, len(PARTS))
     # The template's own text is of no message: number 0 here, and of the first role.

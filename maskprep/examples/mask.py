@@ -14,7 +14,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from maskprep.arrays import Bools, Floats, Ints, Kinds, limits_of
+from maskprep.arrays import Bools, Floats, Ints, Kinds, last_alike, limits_of
 from maskprep.conversation import Message
 from maskprep.errors import RowError
 from maskprep.examples.sequences import CompletionSpan
@@ -116,8 +116,9 @@ def cut_all(many: Sequence[Marked], runs: TextRuns, policy: Policy) -> MaskSegme
     table[:, 3:] = np.minimum(table[:, 3:] + limits[rows][:, None], limits[rows + 1][:, None])
     ends = np.concatenate((run_ends, table[:, 3:].ravel()))
     ends.sort()
-    ends = ends[np.append(ends[1:] != ends[:-1], True)[: len(ends)] & (ends > 0)]
-    starts = np.concatenate((np.zeros(min(1, len(ends)), np.int64), ends[:-1]))
+    ends = ends[last_alike(ends) & (ends > 0)]
+    starts = np.zeros_like(ends)
+    starts[1:] = ends[:-1]
     source = sources[np.searchsorted(run_ends, starts, side="right")]
     within = _within(starts, table[:, 3], table[:, 7])
     part = np.where(source > 0, _PART_OF[source % _SOURCES], _SCAFFOLD)

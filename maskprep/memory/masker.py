@@ -28,6 +28,7 @@ from maskprep.memory.settings import configured, ready
 from maskprep.tokenizer.backend import choose_backend
 
 _MANY = 1000  # rows: a fast tokenizer takes seconds to load, in which as many are encoded
+_LIST = 200  # rows that count as many are to come: single ones are not encoded faster
 
 
 class RowMasker:
@@ -52,6 +53,7 @@ class RowMasker:
         self.preparer, self.reading = self._ready.preparer, self._ready.reading
         self._lock = threading.RLock()
         self._is_fast = False
+        self._seen = 0  # rows so far that came in long lists
 
     def __getstate__(self) -> tuple[Any, ...]:
         """Return what another process needs to make it again: the same time of day, template and way of reading."""
@@ -132,11 +134,12 @@ class RowMasker:
                 yield self.example(row, adviser)
 
     def prepared(self, lines: Iterable[Line]) -> Iterator[list[PreparedRow]]:
-        """Yield rows prepared, some hundred at a time; where there are many, a fast tokenizer encodes them."""
+        """Yield rows prepared, some hundred at a time; once there were many, a fast tokenizer encodes them."""
         rest = iter(lines)
         while first := list(islice(rest, _MANY)):
             with self._lock:
-                if len(first) == _MANY:
+                self._seen += len(first) if len(first) >= _LIST else 0
+                if self._seen >= _MANY:
                     self.speed_up()
                 made = list(self.preparer.prepared(first))
             yield from made

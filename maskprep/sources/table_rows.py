@@ -40,13 +40,14 @@ class Wanted:
 def rows_of(source: str, first: int, batches: Iterable[Any], max_bytes: int, wanted: Wanted) -> Iterator[Line]:
     """Yield those rows of some batches that are wanted; ``first`` is the number of the first of all."""
     for batch in batches:
+        spelt = frozenset(field.name for field in batch.schema if _has_json(field.type))
         for start in range(0, batch.num_rows, _ROWS):
             part = batch.slice(start, _ROWS)
             numbers = range(first + start, first + start + part.num_rows)
             if wanted.within(numbers.start, len(numbers)):
                 for number, row in zip(numbers, _python(part, _TIMES * max_bytes), strict=True):
                     if number in wanted:
-                        yield _line(Where(source, number, -1), row, batch.schema, max_bytes)
+                        yield _line(Where(source, number, -1), row, batch.schema, spelt, max_bytes)
         first += batch.num_rows
 
 
@@ -83,13 +84,14 @@ def _cause(batch: Any) -> RowError:
     raise AssertionError
 
 
-def _line(where: Where, row: Any, schema: Any, max_bytes: int) -> Line:
+def _line(where: Where, row: Any, schema: Any, spelt: Collection[str], max_bytes: int) -> Line:
+    """Return a row as a line; ``spelt`` are its columns that hold JSON as text."""
     try:
         if isinstance(row, RowError):
             raise row
-        spelt = {field.name for field in schema if _has_json(field.type)}
-        decoded = {name: _decoded(row[name], schema.field(name).type) for name in spelt}
-        return Line(where, to_json({**row, **decoded}, max_bytes))
+        if spelt:
+            row = {**row, **{name: _decoded(row[name], schema.field(name).type) for name in spelt}}
+        return Line(where, to_json(row, max_bytes))
     except RowError as fault:
         return Line(where, b"", fault)
 

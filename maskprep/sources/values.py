@@ -11,12 +11,14 @@ from typing import Any
 from uuid import UUID
 
 import numpy as np
+import orjson
 
 from maskprep.errors import RowError
 from maskprep.formats.strict_json import MAX_DEPTH
 from maskprep.formats.wording import quote
 
 _HINT = "Leave the column out of the table, or write it as text."
+_OTHERS_REFUSED = orjson.OPT_PASSTHROUGH_DATACLASS | orjson.OPT_PASSTHROUGH_DATETIME | orjson.OPT_PASSTHROUGH_SUBCLASS
 
 
 def to_json(row: Mapping[str, Any], max_bytes: int) -> bytes:
@@ -28,11 +30,28 @@ def to_json(row: Mapping[str, Any], max_bytes: int) -> bytes:
     Raises:
         RowError: ``bad-value``, ``nan``, ``too-deep`` or ``row-too-large``.
     """
-    values = {name: None if _is_blank(value) else _plain(value, name, 1) for name, value in row.items()}
-    data = json.dumps(values, ensure_ascii=False).encode(errors="surrogatepass")
+    data = _of_json_alone(row)
+    if data is None:
+        values = {name: None if _is_blank(value) else _plain(value, name, 1) for name, value in row.items()}
+        data = json.dumps(values, ensure_ascii=False).encode(errors="surrogatepass")
     if len(data) > max_bytes:
         message = f"the row has {len(data):,} bytes as JSON; the most that is read is {max_bytes:,}"
         raise RowError("row-too-large", message, "Split or drop the row, or raise the limit on the bytes of a row.")
+    return data
+
+
+def _of_json_alone(row: Mapping[str, Any]) -> bytes | None:
+    """Return a row that holds nothing but JSON's own types, as most do, as JSON; None for any other.
+
+    orjson refuses what Python's ``json`` would change without a word, such as keys that are no text, but writes null
+    for what is not a number: ``json`` tells those apart.
+    """
+    try:
+        data = orjson.dumps(row, option=_OTHERS_REFUSED)
+        if b"null" in data:
+            json.dumps(row, allow_nan=False)
+    except (TypeError, ValueError, RecursionError):
+        return None
     return data
 
 

@@ -245,7 +245,7 @@ def test_data_sets_are_one_source(s3, tmp_path):
     assert names(s3, "d/several:test") == ["d/several/test/"]
     assert names(s3, "d/") == names(s3, "d/*") == names(s3, "**") == ["d/0.jsonl", "d/saved/", "d/several/train/"]
     assert open_source(f"{s3.url}/d/several/test/", MIB).kind is Kind.FOLDER
-    assert [data for _, _, data, _ in rows(f"{s3.url}/d/several/test/")] == [b'{"prompt": "ask 3", "n": 3}']
+    assert [data for _, _, data, _ in rows(f"{s3.url}/d/several/test/")] == [b'{"prompt":"ask 3","n":3}']
     with pytest.raises(UsageError, match="no split 'dev'; there are: train, test"):
         names(s3, "d/several:dev")
     Remote(s3.url).delete(["d/saved/data-00001-of-00003.arrow"])

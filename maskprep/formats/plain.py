@@ -2,7 +2,8 @@
 
     {"messages": [{"role": "user", "content": "Hi"}, {"role": "assistant", "content": "Hello."}]}
 
-What has any other key, a role by another name, or a tag of tools in its text is read by what knows of all these.
+What has any other key, a role by another name, or a tag of tools in its text is read by what knows of all these. A key
+that is null says as much as one that is not there: tables give every row the keys of all rows.
 """
 
 from __future__ import annotations
@@ -13,12 +14,17 @@ from maskprep.conversation import Conversation, Message
 from maskprep.policy import ROLES
 
 _ROLES = frozenset(ROLES)
+_PLAIN = 2  # keys of a plain message
 _TAG = "<tool"  # what all tags of tools, calls and results begin with
 
 
 def plain_message(raw: object) -> Message | None:
     """Return a message that has a role by its usual name, a content that is text, and no more; None for any other."""
-    if type(raw) is not dict or len(raw) != 2:  # noqa: PLR2004
+    if type(raw) is not dict:
+        return None
+    if len(raw) > _PLAIN:
+        raw = _without_nulls(raw)
+    if len(raw) != _PLAIN:
         return None
     role: Any = raw.get("role")
     content = raw.get("content")
@@ -29,7 +35,11 @@ def plain_message(raw: object) -> Message | None:
 
 def plain_conversation(row: object) -> Conversation | None:
     """Return the conversation of a row that holds a list of plain messages and nothing else; None for any other."""
-    if type(row) is not dict or len(row) != 1:
+    if type(row) is not dict:
+        return None
+    if len(row) > 1:
+        row = _without_nulls(row)
+    if len(row) != 1:
         return None
     raw = row.get("messages")
     if type(raw) is not list or not raw:
@@ -41,3 +51,7 @@ def plain_conversation(row: object) -> Conversation | None:
             return None
         messages.append(message)
     return Conversation(tuple(messages), template_kwargs={})
+
+
+def _without_nulls(raw: dict[Any, Any]) -> dict[Any, Any]:
+    return {key: value for key, value in raw.items() if value is not None}

@@ -11,7 +11,9 @@ from hypothesis import strategies as st
 from maskprep.errors import RowError
 from maskprep.formats import Reading
 from maskprep.formats import reading as module
+from maskprep.formats.names import MESSAGE_FIELDS
 from maskprep.formats.plain import plain_conversation
+from maskprep.formats.registry import ROW_FIELDS
 
 CONTENTS = st.one_of(
     st.text(max_size=20),
@@ -34,6 +36,18 @@ ROWS = st.one_of(
     ),
     st.fixed_dictionaries({"conversations": st.lists(MESSAGES, max_size=3)}),
 )
+NULLS = st.fixed_dictionaries(
+    {},
+    optional=dict.fromkeys(
+        (*MESSAGE_FIELDS[4:], *sorted(ROW_FIELDS - {"messages"}), "id", "mood", "functions", "prompt", "chosen"),
+        st.none(),
+    ),
+)
+FILLED = st.builds(lambda row, more: {**more, **row}, ROWS, NULLS) | st.builds(
+    lambda row, more: {key: [more | one if isinstance(one, dict) else one for one in value] for key, value in row},
+    ROWS.filter(lambda row: all(isinstance(value, list) for value in row.values())).map(dict.items),
+    NULLS,
+)
 PLAIN = {"messages": [{"role": "user", "content": "Hi"}, {"role": "assistant", "content": "Hello."}]}
 
 
@@ -45,7 +59,7 @@ def read(reading, row):
     return conversation, conversation.account
 
 
-@given(ROWS, st.sampled_from(["auto", "openai"]), st.booleans(), st.booleans())
+@given(ROWS | FILLED, st.sampled_from(["auto", "openai"]), st.booleans(), st.booleans())
 def test_a_plain_row_is_read_as_any_other(row, format, tags, chosen):  # noqa: A002
     reading = Reading(format=format, tags=tags, chosen=chosen)
     found = read(reading, row)
@@ -57,6 +71,8 @@ def test_a_plain_row_is_read_as_any_other(row, format, tags, chosen):  # noqa: A
 def test_most_rows_are_plain_and_names_of_the_data_are_heeded():
     assert plain_conversation(PLAIN) is not None
     assert plain_conversation({**PLAIN, "mood": "calm"}) is None
+    nulls = [{**message, "name": None, "tool_calls": None} for message in PLAIN["messages"]]
+    assert plain_conversation({"messages": nulls, "tools": None}) == plain_conversation(PLAIN)
     row = {"messages": [{"role": "user", "content": "Hi"}, {"role": "assistant", "content": "Hello."}]}
     renamed = replace(Reading(), roles={"user": "assistant", "assistant": "user"})
     assert [message.role for message in renamed.parse(row).messages] == ["assistant", "user"]

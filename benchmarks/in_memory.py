@@ -144,14 +144,9 @@ def loader(path: Path, tokenizer: str, workers: int, steps: int) -> None:
         else:
             began = time.perf_counter()
         time.sleep(0.05)
-    taken = time.perf_counter() - began
-    print(
-        f"{steps:,} steps of {statistics.mean(tokens):,.0f} tokens, {workers} workers: {sum(tokens) / taken:,.0f} tokens/s"
-    )
-    print(
-        f"waits in ms: median {statistics.median(waits):.2f}, mean {statistics.mean(waits):.2f}, longest {max(waits):.0f}"
-    )
-    print(f"time lost by waiting: {sum(waits) / (sum(waits) + 50 * steps):.1%}")
+    rate, lost = sum(tokens) / (time.perf_counter() - began), sum(waits) / (sum(waits) + 50 * steps)
+    print(f"{steps:,} steps of {statistics.mean(tokens):,.0f} tokens, {workers} workers: {rate:,.0f} tokens/s")
+    print(f"waits in ms: median {statistics.median(waits):.2f}, longest {max(waits):.0f}; time lost by them {lost:.1%}")
 
 
 _WARM = 100  # steps before it counts: workers start, templates are learnt

@@ -157,6 +157,7 @@ class ProfileName(StrEnum):
     MEGATRON = "megatron"
     TOGETHER = "together"
     SKYRL = "skyrl"
+    OLMO = "olmo"
 
 
 class EngineName(StrEnum):

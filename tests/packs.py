@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import gzip
 import json
 from itertools import accumulate, pairwise
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 from builds import NOW, chat
@@ -28,6 +30,7 @@ COLUMNS = {
     ("megatron", False): ["input_ids", "seq_start_id", "loss_mask"],
     ("megatron", True): ["input_ids", "seq_start_id", "loss_mask"],
     ("together", False): ["input_ids", "attention_mask", "labels"],
+    ("olmo", False): ["input_ids", "label_mask"],
     ("skyrl", False): ["input_ids", "attention_mask", "loss_mask", "num_actions"],
 }
 
@@ -45,9 +48,21 @@ def built(output: Path, source: str, *given: str) -> Path:
 def table(folder: Path) -> Any:
     """Return the shards of one folder as a table."""
     paths = sorted(folder.glob("data-*"))
+    if paths[-1].suffix == ".npy":
+        return pa.concat_tables([_arrays(path) for path in paths if path.name.endswith(".csv.gz")])
     if paths[0].suffix == ".parquet":
         return pa.concat_tables([pq.read_table(path) for path in paths])
     return pa.concat_tables([pa.ipc.open_stream(path.read_bytes()).read_all() for path in paths])
+
+
+def _arrays(bounds: Path) -> Any:
+    """Return the rows of one shard of flat arrays: every row lies where the table of bounds says."""
+    lines = gzip.decompress(bounds.read_bytes()).decode().splitlines()
+    places = [tuple(map(int, line.split(","))) for line in lines]
+    ids = np.fromfile(bounds.with_name(bounds.name.replace(".csv.gz", ".npy")), np.uint32)
+    mask = np.fromfile(bounds.with_name(bounds.name.replace(".csv.gz", ".mask.npy")), np.bool_)
+    columns = {"input_ids": ids, "label_mask": mask}
+    return pa.table({name: [own[start:end].tolist() for start, end in places] for name, own in columns.items()})
 
 
 def documents(folder: Path) -> dict[tuple[str, int, int], list[tuple[list[int], list[int]]]]:

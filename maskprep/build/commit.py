@@ -104,7 +104,7 @@ def commit(  # noqa: PLR0913, PLR0917 - all that is known when the shards are th
         write_page: writes the report. Shards that stay in an object store, or are many, are not read for it.
         name: what the data set is called where it goes, if that is not the folder.
     """
-    manifest = {**described, "shards": [asdict(receipt) for receipt in receipts]}
+    manifest = {**described, "shards": [_facts(receipt) for receipt in receipts]}
     manifest["totals"] = {**described["totals"], **packing_facts(receipts, config)}
     if "splits" in described:
         manifest["splits"] = {
@@ -127,3 +127,10 @@ def commit(  # noqa: PLR0913, PLR0917 - all that is known when the shards are th
     place = str(output.path) if name is None else name
     trainer = hand_over(place, manifest, layout)
     return BuildReport(place, f"{place}/maskprep/rejects.jsonl", f"{place}/maskprep/report.html", manifest, trainer)
+
+
+def _facts(receipt: Receipt) -> dict[str, Any]:
+    """Return what the manifest tells of a shard: of files beside it only where there are any."""
+    facts = asdict(receipt)
+    beside = facts.pop("beside")
+    return {**facts, "beside": beside} if beside else facts

@@ -62,7 +62,7 @@ class ChunkReceipt:
 
 def _shard(facts: dict[str, Any]) -> Receipt:
     places = {name: facts[name] and Where(**facts[name]) for name in ("first", "last")}
-    return Receipt(**{**facts, **places})
+    return Receipt(**{**facts, **places, "beside": ()})  # what waits to be arranged is one file
 
 
 def receipt_name(number: int) -> str:

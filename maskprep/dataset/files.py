@@ -26,7 +26,8 @@ class Receipt:
 
     ``file`` is its name, in a data set of several splits behind the name of its split: ``train/data-…``. ``documents``
     are the sequences in it, several a row where they are packed. ``companion`` is the file beside it that holds what
-    the trainer cannot carry, by the name that it has in its own folder.
+    the trainer cannot carry, by the name that it has in its own folder. ``beside`` are the other files of a shard that
+    consists of several.
     """
 
     file: str
@@ -41,6 +42,15 @@ class Receipt:
     companion: str | None = None
     companion_bytes: int = 0
     companion_sha256: str | None = None
+    beside: tuple[Beside, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Beside:
+    """What another file of a shard holds; ``containers.py`` names it."""
+
+    bytes: int
+    sha256: str
 
 
 class HashingFile(RawIOBase):

@@ -6,12 +6,10 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-import pyarrow as pa
-import pyarrow.parquet as pq
-
 from maskprep.conversation import Where
-from maskprep.dataset.files import HashingFile, Receipt
-from maskprep.dataset.profiles import Profile
+from maskprep.dataset.containers import SUFFIXES, partial_names, writer_of
+from maskprep.dataset.files import Receipt
+from maskprep.dataset.profiles import Container, Profile
 from maskprep.labelled import IGNORED
 from maskprep.storage.atomic import rename
 
@@ -38,26 +36,29 @@ class FinalWriter:
         if self._open is None:
             number = len(self._receipts)
             main, companion = self._profile.split(batch)
-            self._open = _Open(self._path(self._folder, number), main.schema, self._profile.container == "parquet")
+            self._open = _Open(self._path(self._folder, number), main.schema, self._profile.container)
             if companion is not None:
-                self._open.beside = _Open(self._path(self._companions, number), companion.schema, parquet=False)
+                self._open.beside = _Open(self._path(self._companions, number), companion.schema)
         self._open.write(batch, *self._profile.split(batch))
-        if self._open.file.size >= self._shard_bytes and not self._profile.one_file:
+        if self._open.size >= self._shard_bytes and not self._profile.one_file:
             self._end()
 
     def finish(self) -> list[Receipt]:
         """Close the last shard, give all shards their final names, and return their receipts."""
         self._end()
         total = len(self._receipts)
-        ending = "parquet" if self._profile.container == "parquet" else "arrow"
+        container = self._profile.container
         named, files = [], dict[Path, Path]()
         for number, receipt in enumerate(self._receipts):
             name = f"data-{number:05d}-of-{total:05d}"
-            files[self._path(self._folder, number)] = self._folder / f"{name}.{ending}"
+            written = partial_names(container, self._path(self._folder, number))
+            files |= dict(
+                zip(written, (self._folder / f"{name}.{suffix}" for suffix in SUFFIXES[container]), strict=True)
+            )
             if receipt.companion is not None:
                 files[self._path(self._companions, number)] = self._companions / f"{name}.arrow"
                 receipt = replace(receipt, companion=f"{name}.arrow")  # noqa: PLW2901 - the same one, with its names
-            named.append(replace(receipt, file=f"{name}.{ending}"))
+            named.append(replace(receipt, file=f"{name}.{SUFFIXES[container][0]}"))
         rename(files)
         return named
 
@@ -77,16 +78,18 @@ class FinalWriter:
 
 
 class _Open:
-    """One shard that is being written: its file, and the companion beside it."""
+    """One shard that is being written: its files, and the companion beside it."""
 
-    def __init__(self, path: Path, schema: Any, parquet: bool) -> None:  # noqa: FBT001
-        self.file = HashingFile(path)
+    def __init__(self, path: Path, schema: Any, container: Container = "arrow") -> None:
         self.beside: _Open | None = None
-        self._writer = pq.ParquetWriter(self.file, schema) if parquet else pa.ipc.new_stream(self.file, schema)
-        self._parquet = parquet
+        self._writer = writer_of(container, path, schema)
         self._rows = self._documents = self._tokens = self._trained = 0
         self._first: Where | None = None
         self._last: Where | None = None
+
+    @property
+    def size(self) -> int:
+        return self._writer.file.size
 
     def write(self, batch: Any, main: Any, companion: Any | None) -> None:
         self.put(main)
@@ -109,17 +112,17 @@ class _Open:
             self._writer.write_batch(batch)
 
     def close(self) -> Receipt:
-        self._writer.close()
-        self.file.close()
+        others, file = self._writer.close(), self._writer.file
         counts = self._rows, self._tokens, self._trained
-        receipt = Receipt("", *counts, self.file.size, self.file.digest(), self._first, self._last, self._documents)
+        places = self._first, self._last
+        receipt = Receipt("", *counts, file.size, file.digest(), *places, self._documents, beside=others)
         if self.beside is None:
             return receipt
         beside = self.beside.close()
         return replace(receipt, companion="", companion_bytes=beside.bytes, companion_sha256=beside.sha256)
 
     def abandon(self) -> None:
-        self.file.close()
+        self._writer.abandon()
         if self.beside is not None:
             self.beside.abandon()
 

@@ -16,7 +16,7 @@ MARKS = ("dataset_dict.json", "maskprep/state.json", "state.json")
 """The files of which one is the last to come: of a data set of splits, of one that is no Arrow folder, of any other."""
 
 _SHARDS = re.compile(
-    r"data-\d{5,}(-of-\d{5,}\.(arrow|parquet)|\.partial)|staged-\d{5,}\.arrow\.partial|"
+    r"data-\d{5,}(-of-\d{5,}\.(arrow|parquet|(mask\.)?npy|csv\.gz)|(\.(mask\.npy|csv\.gz))?\.partial)|staged-\d{5,}\.arrow\.partial|"
     r"dataset_info\.json|state\.json(\.partial)?"
 )
 _OURS = re.compile(rf"{_SHARDS.pattern}|dataset_dict\.json(\.partial)?|tokenizer|{COMPANIONS}|{'|'.join(SPLITS)}")

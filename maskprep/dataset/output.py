@@ -168,7 +168,7 @@ class OutputFolder:
         main, companion = self.profile.schema(layout)
         for split in self.splits:
             for folder, schema in ((self.shards(split), main), (self.companions(split), companion)):
-                if schema is not None and (folder != self.shards(split) or self.profile.container != "parquet"):
+                if schema is not None and (folder != self.shards(split) or self.profile.is_loadable):
                     write_features(folder, schema)
         put(self.manifest, manifest)
         self._seal = seal_of(manifest)
@@ -181,12 +181,12 @@ class OutputFolder:
             if self.profile.companion:
                 names = [str(receipt.companion) for receipt in own]
                 put(self.companions(split) / "state.json", state_of(names, f"{fingerprint}/spans", split, seal))
-            if self.profile.container != "parquet":
+            if self.profile.is_loadable:
                 names = [receipt.file.rpartition("/")[2] for receipt in own]
                 put(self.shards(split) / "state.json", state_of(names, fingerprint, split, seal))
-        if self.splits != ("",) and self.profile.container != "parquet":
+        if self.splits != ("",) and self.profile.is_loadable:
             put(self.path / "dataset_dict.json", {"splits": list(self.splits)})
-        if self.profile.container == "parquet":
+        if not self.profile.is_loadable:
             # No Arrow folder: `datasets` reads the files, and only we read this.
             put(self.path / FOLDER / "state.json", state_of([r.file for r in receipts], fingerprint, "", seal))
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -11,8 +11,9 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
+from maskprep.dataset.containers import SUFFIXES, beside, read_arrays, read_parquet
 from maskprep.dataset.pack_rows import unpacked_batch
-from maskprep.dataset.profiles import PROFILES, Profile
+from maskprep.dataset.profiles import PROFILES, Container, Profile
 from maskprep.dataset.schema import Layout
 from maskprep.errors import BuildError, UsageError, first_line
 
@@ -28,13 +29,18 @@ class StoredShard:
     companion: Path | None
     profile: Profile
 
+    @property
+    def beside(self) -> list[Path]:
+        """The other files of the shard, where it has several."""
+        return beside(self.profile.container, self.path)
+
     def rows(self) -> Iterator[Any]:
         """Yield the shard's record batches in maskprep's columns: one document a row, or packed.
 
         Raises:
             BuildError: the file is no such shard, or it is damaged; the message says how.
         """
-        main = _parquet(self.path) if self.profile.container == "parquet" else read_stream(self.path)
+        main = _READERS[self.profile.container](self.path)
         if self.companion is None:
             for batch in main:
                 yield _ours(batch)
@@ -107,8 +113,8 @@ def stored_shards(root: Path, manifest: Mapping[str, Any]) -> list[StoredShard]:
 
 
 def ending(profile: Profile) -> str:
-    """Return the ending of the file names of a profile's shards."""
-    return ".parquet" if profile.container == "parquet" else ".arrow"
+    """Return the ending of the file names of a profile's shards, of the first file where they have several."""
+    return f".{SUFFIXES[profile.container][0]}"
 
 
 def _ours(batch: Any) -> Any:
@@ -139,21 +145,6 @@ def read_stream(path: Path) -> Iterator[Any]:
         raise BuildError(f"cannot be read as an Arrow stream: {str(error).splitlines()[0]}") from error
 
 
-def _parquet(path: Path) -> Iterator[Any]:
-    import pyarrow.parquet as pq  # noqa: PLC0415 - few shards are, and it takes a while to import
-
-    try:
-        with pq.ParquetFile(path) as file:
-            for number in range(file.num_row_groups):
-                yield pa.RecordBatch.from_struct_array(
-                    pa.concat_arrays([batch.to_struct_array() for batch in file.read_row_group(number).to_batches()])
-                )
-            if not file.num_row_groups:
-                yield pa.RecordBatch.from_pylist([], schema=file.schema_arrow)
-    except (OSError, pa.ArrowException) as error:
-        raise BuildError(f"cannot be read as Parquet: {str(error).splitlines()[0]}") from error
-
-
 def _difference(schema: Any) -> str:
     wanted = Layout.told(schema.names).schema
     missing, foreign = set(wanted.names) - set(schema.names), set(schema.names) - set(wanted.names)
@@ -165,3 +156,11 @@ def _difference(schema: Any) -> str:
         if names
     ]
     return "; ".join(said) or "the same columns in another order"
+
+
+_READERS: dict[Container, Callable[[Path], Iterator[Any]]] = {
+    "arrow": read_stream,
+    "dict": read_stream,
+    "parquet": read_parquet,
+    "arrays": read_arrays,
+}

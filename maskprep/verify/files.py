@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 
 from maskprep.dataset.columns import Columns, batches, ends_whole
+from maskprep.dataset.containers import beside
 from maskprep.dataset.names import MARKS, SPLITS
 from maskprep.dataset.profiles import PROFILES, Profile
 from maskprep.dataset.sealed import SEAL, seal_of, split_fingerprint
@@ -23,7 +24,7 @@ from maskprep.tokenizer.load import LoadedTokenizer
 from maskprep.verify.manifest import contradictions
 from maskprep.verify.result import Faults, Result
 
-_KINDS = ("*.arrow", "*.parquet")
+_KINDS = ("*.arrow", "*.parquet", "*.npy", "*.csv.gz")
 _ADVICE = "copy the folder again from where it was built, or build it again; do not train on it"
 
 
@@ -72,13 +73,13 @@ def check_files(
     """
     faults, found, size = Faults(), _ShardCounts(), 0
     told = [shard for shard in _at(manifest, "shards") or [] if isinstance(shard, dict)]
+    profile = _profile(manifest)
     for text in (
         *_sound(_contradictions(folder, manifest)),
-        *_beside(folder, manifest, loaded, {str(shard.get("file")) for shard in told}),
+        *_beside(folder, manifest, loaded, {str(name) for shard in told for name in _names(shard, profile)}),
     ):
         faults.add(text)
     whole = True
-    profile = _profile(manifest)
     for shard in told:
         stored = StoredShard(_place(folder, shard), _companion(folder, shard, profile), profile)
         size += stored.path.stat().st_size if stored.path.is_file() else 0
@@ -105,6 +106,11 @@ def _shard(
         return
     yield from _bytes(shard.path, told)
     advance(shard.path.stat().st_size)
+    for path, other in zip(shard.beside, _others(told, len(shard.beside)), strict=True):
+        if not path.is_file():
+            yield f"{path.name} is missing"
+            return
+        yield from (f"{path.name}: {text}" for text in _bytes(path, other))
     if shard.companion is not None:
         name = f"{COMPANIONS}/{shard.companion.name}"
         if not shard.companion.is_file():
@@ -113,6 +119,19 @@ def _shard(
         beside = {"bytes": told.get("companion_bytes"), "sha256": told.get("companion_sha256")}
         yield from (f"{name}: {text}" for text in _bytes(shard.companion, beside))
     yield from _held(shard, told, total)
+
+
+def _names(shard: Mapping[str, Any], profile: Profile) -> list[Path]:
+    """Return the names of all files of a shard, as they stand in the data set."""
+    first = Path(str(shard.get("file")))
+    return [first, *beside(profile.container, first)]
+
+
+def _others(told: Mapping[str, Any], count: int) -> list[Mapping[str, Any]]:
+    """Return what the manifest tells of the other files of a shard, of which there are so many."""
+    others = [each for each in told.get("beside") or [] if isinstance(each, dict)]
+    lacking: list[Mapping[str, Any]] = [{}] * count
+    return [*others, *lacking][:count]
 
 
 def _held(shard: StoredShard, told: Mapping[str, Any], total: _ShardCounts) -> Iterator[str]:
@@ -147,7 +166,7 @@ def _bytes(path: Path, told: Mapping[str, Any]) -> Iterator[str]:
             yield f"the manifest tells of {written:,} bytes, the shard has {size:,}"
     elif size == written:
         yield "altered: as long as it was written, but with other bytes: at least one was flipped"
-    elif size < written and (path.suffix == ".parquet" or not ends_whole(path)):
+    elif size < written and (path.suffix != ".arrow" or not ends_whole(path)):
         yield f"truncated: it ends after {size:,} of {written:,} bytes"
     else:
         yield f"foreign: another file than the one written, {size:,} bytes instead of {written:,}"

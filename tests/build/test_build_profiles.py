@@ -31,6 +31,8 @@ def loaded(folder, profile, splits):
     if profile in {"megatron", "together"}:
         names = {split or "train": str(folder / split / "*.parquet") for split in splits}
         return load_dataset("parquet", data_files=names, cache_dir=str(folder.parent / "cache"))
+    if profile == "olmo":
+        return {split or "train": Dataset(table(folder / split)) for split in splits}
     data = load_from_disk(str(folder))
     if profile == "llamafactory" or len(splits) > 1:
         assert isinstance(data, DatasetDict)
@@ -87,7 +89,26 @@ def test_together_gets_one_file_however_large(sources, place):
     assert len(table(out)) == facts(out)["totals"]["sequences"]
 
 
-@pytest.mark.parametrize("profile", ["axolotl", "together", "skyrl"])
+def test_every_file_of_a_shard_of_arrays_is_verified(sources, place):
+    source, _ = sources
+    out = built(place / "out", source, "profile=olmo")
+    for name in ("data-00000-of-00001.npy", "data-00000-of-00001.mask.npy", "data-00000-of-00001.csv.gz"):
+        whole = (out / name).read_bytes()
+        (out / name).write_bytes(whole[:-1] + bytes([whole[-1] ^ 1]))
+        outcome = run("verify", out, "--rows", "1")
+        assert outcome.code == 1
+        assert f"{name}: altered" in outcome.stdout
+        (out / name).unlink()
+        outcome = run("verify", out, "--rows", "1")
+        assert outcome.code == 1
+        assert "missing" in outcome.stdout
+        (out / name).write_bytes(whole)
+    (out / "data-00001-of-00001.mask.npy").write_bytes(b"")
+    outcome = run("verify", out, "--rows", "1")
+    assert "data-00001-of-00001.mask.npy: an extra shard" in outcome.stdout
+
+
+@pytest.mark.parametrize("profile", ["axolotl", "together", "skyrl", "olmo"])
 def test_packed_rows_are_refused_before_anything_is_read(sources, place, profile):
     source, _ = sources
     words = ("--set", f"profile={profile}", "--set", "packing.length=64")

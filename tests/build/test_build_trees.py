@@ -139,7 +139,7 @@ def test_an_export_is_what_a_build_would_have_written(build, rows, place):
     assert "tree" in refused.stderr
 
 
-@pytest.mark.parametrize("profile", ["trl", "axolotl", "llamafactory", "megatron", "together", "skyrl"])
+@pytest.mark.parametrize("profile", ["trl", "axolotl", "llamafactory", "megatron", "together", "skyrl", "olmo"])
 def test_trainers_that_make_their_own_mask_are_refused_before_anything_is_read(build, place, profile):
     outcome = build("nowhere.jsonl", "--history", "tree", "--output", "out", "--set", f"profile={profile}")
     assert outcome.code == 2

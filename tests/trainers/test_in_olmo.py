@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import json
 
 import numpy as np
 import pytest
@@ -66,6 +67,27 @@ def test_packed_rows_have_the_loss_of_their_labels(example, mapped, model, tmp_p
             assert len(picked) == 1 or abs(torch.nn.functional.cross_entropy(wrong, labels[0]).item() - meant) > OTHER
     assert found == len(rows)
     assert several
+
+
+def test_the_settings_of_a_build_read_the_same_rows(example, mapped, tmp_path):
+    source = tmp_path / "rows.jsonl"
+    source.write_text("".join(json.dumps(row) + "\n" for row in plain()))
+    report = maskprep.build(
+        sources=source, tokenizer=str(TOKENIZER), output=tmp_path / "out", profile="olmo", shard_bytes=2000, **SETTINGS
+    )
+    names = {}
+    exec(report.trainer["settings"].replace('f"{folder}-work"', repr(str(tmp_path / "work"))), names)
+    assert len(names["data"].paths) > 1
+    data = names["data"].build()
+    data.prepare()
+    rows = set()
+    for number in range(len(data)):
+        row = data[number]
+        ends = np.cumsum(row["doc_lens"])
+        for start, end in zip([0, *ends[:-1]], ends, strict=True):
+            rows.add((tuple(row["input_ids"][start:end].tolist()), tuple(row["label_mask"][start:end].tolist())))
+    wanted = {(tuple(row["input_ids"]), tuple(label != -100 for label in row["labels"])) for row in made(plain())}
+    assert wanted <= rows
 
 
 def test_without_the_bounds_each_turn_would_be_a_document(example, mapped, tmp_path):

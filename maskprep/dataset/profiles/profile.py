@@ -13,9 +13,9 @@ from maskprep.dataset.profiles.arrays import CARRIED, empty, ours
 from maskprep.errors import UsageError
 from maskprep.policy import ProfileName
 
-Container = Literal["arrow", "dict", "parquet"]
+Container = Literal["arrow", "dict", "parquet", "arrays"]
 """``arrow``: a folder that ``load_from_disk`` reads as one data set; ``dict``: one that it reads as a data set of
-splits, be it ``train`` alone; ``parquet``: a folder of such files."""
+splits, be it ``train`` alone; ``parquet``: a folder of such files; ``arrays``: one of flat arrays of ids and masks."""
 
 
 class RowLayout(Protocol):
@@ -144,6 +144,11 @@ class Profile(ABC):
             return main
         packed = pa.types.is_list(companion.schema.field("origin").type)
         return ours(self._tokens(main, packed=packed), companion)
+
+    @property
+    def is_loadable(self) -> bool:
+        """Whether ``load_from_disk`` reads what is written."""
+        return self.container in {"arrow", "dict"}
 
     @abstractmethod
     def settings(self, handover: Handover) -> str:

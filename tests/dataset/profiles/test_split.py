@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import io
+import tempfile
 from itertools import accumulate, pairwise
+from pathlib import Path
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -13,6 +15,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from packs import COLUMNS
 
+from maskprep.dataset.containers import beside, partial_names, read_arrays, writer_of
 from maskprep.dataset.profiles import PROFILES
 from maskprep.dataset.schema import Layout
 from maskprep.errors import UsageError
@@ -24,7 +27,17 @@ TWO = [document([5, 6, 7, 8], [0, 0, 1, 1]), document([9, 10, 11], [0, 1, 0])]
 
 def through(batch, container):
     """Return a batch after it was in a file."""
-    if container == "parquet":
+    if container == "arrays":
+        with tempfile.TemporaryDirectory() as folder:
+            path = Path(folder, "data-00000-of-00001.npy")
+            writer = writer_of("arrays", Path(folder, "data-00000.partial"), batch.schema)
+            writer.write_batch(batch)
+            writer.close()
+            written = partial_names("arrays", Path(folder, "data-00000.partial"))
+            for name, own in zip(written, [path, *beside("arrays", path)], strict=True):
+                name.rename(own)
+            found = list(read_arrays(path))
+    elif container == "parquet":
         file = io.BytesIO()
         pq.write_table(pa.Table.from_batches([batch]), file)
         found = pq.read_table(io.BytesIO(file.getvalue())).combine_chunks().to_batches()
@@ -76,6 +89,7 @@ def test_what_is_refused_says_why_and_what_to_do():
         ("axolotl", Layout(packed=True)),
         ("together", Layout(packed=True)),
         ("skyrl", Layout(packed=True)),
+        ("olmo", Layout(packed=True)),
     }
     for name, layout in refused:
         with pytest.raises(UsageError, match=r"leave out packing|take the profile hf"):

@@ -14,6 +14,7 @@ from multiprocessing import connection, forkserver, resource_tracker
 from multiprocessing.context import ForkServerContext, SpawnContext
 from multiprocessing.process import BaseProcess
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 from maskprep.engines.drive import Terms, drive
@@ -94,6 +95,20 @@ def _context(preload: Sequence[str]) -> ForkServerContext | SpawnContext:
     return context
 
 
+@contextlib.contextmanager
+def _without_main() -> Iterator[None]:
+    """Have processes begin without the module that the user started: all that they need stands in maskprep.
+
+    They would import it, and a script that builds without asking ``if __name__ == "__main__"`` would build again.
+    """
+    main = sys.modules["__main__"]
+    sys.modules["__main__"] = ModuleType("__main__")
+    try:
+        yield
+    finally:
+        sys.modules["__main__"] = main
+
+
 @dataclass(frozen=True, slots=True)
 class _WorkerProcess:
     process: BaseProcess
@@ -123,7 +138,8 @@ class _ProcessPool:
         ours, theirs = context.Pipe()
         process = context.Process(target=serve, args=(theirs, self._engine.memory_limit), daemon=True)
         try:
-            process.start()
+            with _without_main():
+                process.start()
         except (OSError, EOFError) as error:  # no process, no memory, or no server any more
             ours.close()
             self._lost.append((number, Faulted(Cause.KILLED, f"it cannot be started: {error or 'the server ended'}")))

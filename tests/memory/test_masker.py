@@ -281,6 +281,20 @@ def test_a_build_that_fails_says_so_and_prints_nothing(tmp_path, capsys):
     assert capsys.readouterr() == ("", "")
 
 
+def test_a_script_that_builds_with_workers_runs_once(tmp_path):
+    script = tmp_path / "script.py"
+    script.write_text(
+        "import maskprep\n"
+        "print('begun')\n"
+        f"report = maskprep.build(sources={str(CONVERSATIONS)!r}, tokenizer={str(TOKENIZER)!r}, output='out',\n"
+        "    max_rejects=0.5, workers=1)\n"
+        "print(report.manifest['totals']['rows'])\n"
+    )
+    done = subprocess.run([sys.executable, str(script)], cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stdout.split()[0]) == (0, "begun"), done.stderr
+    assert done.stdout.count("begun") == 1
+
+
 @pytest.mark.long
 def test_a_build_is_verified(tmp_path):
     maskprep.build(sources=str(CONVERSATIONS), tokenizer=TOKENIZER, output=tmp_path / "out", max_rejects=0.5)

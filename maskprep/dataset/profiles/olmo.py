@@ -80,7 +80,7 @@ class Olmo(Profile):
             "Without use_array_if_local=False every turn becomes a document that sees no other.",
             "Without generate_doc_lengths=True the rows of a packed sequence see each other.",
             "Without label_mask_paths every token is trained.",
-            "A sequence_length below the longest row cuts rows apart: their second part lacks its context.",
+            "A sequence_length below the longest row cuts off its end, with the turns in it.",
         ]
 
     def _main(self, batch: Any) -> Any:

@@ -57,7 +57,7 @@ class Oracle:
             return
         trained = row.labels != IGNORED
         outside = trained.copy()
-        for message, start, end in _completions(row, trained):
+        for message, start, end in completions_of(row, trained):
             outside[start:end] = False
             if not 0 <= message < len(chat.messages):
                 yield f"messages[{message}] is trained, which the row does not have"
@@ -265,7 +265,7 @@ class Oracle:
         return bool(first) and first[0].startswith(("\u2581", "\u0120"))
 
 
-def _completions(row: Labelled, trained: np.ndarray) -> Iterator[tuple[int, int, int]]:
+def completions_of(row: Labelled, trained: np.ndarray) -> Iterator[tuple[int, int, int]]:
     """Yield message, start and end of each turn of which something is trained, as the spans have it.
 
     A template may quote a turn elsewhere (the name of a tool in the header of its answer): the turn itself is the

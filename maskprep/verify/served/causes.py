@@ -51,12 +51,12 @@ class Causes:
         asked = replace(chat, messages=chat.messages[:upto])
         best, nearest = "", _alike(expected, served)
         for said, changed, given in self._trials(asked):
-            own = self._prompt(changed, given)
-            if own is None or own == expected:
+            prompt = self._prompt(changed, given)
+            if prompt is None or prompt == expected:
                 continue
-            if any(beginning == served for _, beginning in (("", own), *self._begins(own))):
+            if any(beginning == served for _, beginning in (("", prompt), *self._begins(prompt))):
                 return said
-            if (near := _alike(own, served)) > nearest:
+            if (near := _alike(prompt, served)) > nearest:
                 best, nearest = said, near
         if best:
             return f"likely, as that comes closer, though not all the way: {best}"

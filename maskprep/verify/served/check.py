@@ -29,6 +29,7 @@ _AT_A_TIME = 4  # requests
 _WEIGHED = 4  # turns whose loss by the served model is asked for
 _SHOWN = 60  # characters at the first difference
 _BEFORE = 8  # ids that are shown before it
+_UNKNOWN = "another chat template, or another version of it: no trial gives what the server feeds"
 _ADVICE = (
     "train behind what the server feeds, or make it feed what was trained: give it this build's tokenizer/ folder with "
     "its chat template, and the same template variables (chat_template_kwargs)"
@@ -108,9 +109,7 @@ class _Comparison:
             return
         expected = ids[: turn.start]
         cause = self._causes.of(turn.chat, turn.message, expected, answer)
-        self.causes[
-            cause or "another chat template, or another version of it: no trial gives what the server feeds"
-        ] += 1
+        self.causes[cause or _UNKNOWN] += 1
         self.faults.add(f"{turn.place}: {self._difference(expected, answer)}" + (f"; {cause}" if cause else ""))
 
     def _difference(self, expected: list[int], served: list[int]) -> str:

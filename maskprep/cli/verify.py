@@ -25,6 +25,10 @@ def verify(  # noqa: PLR0913, PLR0917 - the options of the command
     ] = None,
     learn: Annotated[int, typer.Option(metavar="N", help="Training steps of a trial on a few rows.")] = 0,
     seed: Annotated[int, typer.Option(metavar="S", help="For the sample of rows and the random model.")] = 0,
+    server: Annotated[
+        str | None, typer.Option(metavar="URL", help="An inference server: does it feed its model what was trained?")
+    ] = None,
+    served_model: Annotated[str | None, typer.Option(metavar="NAME", help="The model's name at the server.")] = None,
     html: Annotated[str | None, typer.Option(metavar="FILE", help="Write a page with the plots.")] = None,
     as_json: options.JsonOption = False,  # noqa: FBT002 - typer's way
 ) -> None:
@@ -41,7 +45,7 @@ def verify(  # noqa: PLR0913, PLR0917 - the options of the command
         if html is not None and (Path(html).is_dir() or not Path(html).parent.is_dir()):
             raise UsageError(f"--html {html}: no file can be written there", "give a file name in a folder that exists")
         with ProgressBar(console(stderr=True), "verifying") as progress:
-            report = run(VerifyOptions(path, model, device, rows, learn, seed), progress)
+            report = run(VerifyOptions(path, model, device, rows, learn, seed, server, served_model), progress)
         if html is not None:
             write_verify_page(Path(html), report)
         if as_json:

@@ -24,6 +24,8 @@ from maskprep.verify.examples import sample
 from maskprep.verify.files import check_files
 from maskprep.verify.options import VerifyOptions
 from maskprep.verify.result import Faults, Result, Verdict, skipped
+from maskprep.verify.served.check import TURNS, check_server
+from maskprep.verify.served.host import Host
 from maskprep.verify.source import Rebuild, check_source
 from maskprep.verify.structure import Expected, check_structure
 
@@ -59,6 +61,8 @@ def verify(options: VerifyOptions, progress: Progress) -> VerifyReport:
         UsageError: there is no finished build, torch is not installed, or the model or device cannot be used.
     """
     options.check()
+    if options.server is not None:
+        Host(options.server)
     from maskprep.verify.with_model import ModelChecks  # noqa: PLC0415 - imports torch
 
     began = time.monotonic()
@@ -97,9 +101,19 @@ def check_all(data: StoredDataSet, modelled: ModelChecks) -> Iterator[Result]:
     progress.start("source", len(numbers))
     yield _guarded(
         "source",
-        lambda: _rebuild(data, loaded),
+        lambda: rebuild_of(data, loaded),
         lambda rebuild: check_source(data, numbers, rebuild, progress.advance),
     )
+    if options.server is not None:
+        host = Host(options.server)
+        progress.start("server", TURNS)
+        yield _guarded(
+            "server",
+            lambda: (rebuild_of(data, loaded), limits_of(config_of(data))),
+            lambda given: check_server(
+                data, numbers, given[0], loaded, given[1], host, options.served_model, progress.advance
+            ),
+        )
     try:
         yield from modelled.results(data, loaded, numbers, packed=data.manifest["config"]["packing"] is not None)
     except BuildError as error:
@@ -137,15 +151,20 @@ def _tokenizer(data: StoredDataSet) -> LoadedTokenizer | None:
         return None
 
 
-def _rebuild(data: StoredDataSet, loaded: LoadedTokenizer) -> Rebuild:
+def rebuild_of(data: StoredDataSet, loaded: LoadedTokenizer) -> Rebuild:
     """Return the rebuild of the rows, with the tokenizer and the template that lie beside them."""
-    config = Config.model_validate({**data.manifest["config"], "tokenizer": data.tokenizer, "chat_template": None})
+    config = config_of(data)
     now = datetime.fromisoformat(data.manifest["now"])
     variables = dict(config.template_kwargs)
     limits, policy = limits_of(config), policy_of(config)
     oracle = Oracle(loaded, policy, limits)
     preparer = Preparer(loaded, now=now, policy=policy, variables=variables, limits=limits)
     return Rebuild(preparer, oracle, variables, now, config.max_row_bytes, _readings(config, data.manifest))
+
+
+def config_of(data: StoredDataSet) -> Config:
+    """Return the configuration of a build, with the tokenizer and the template that lie beside it."""
+    return Config.model_validate({**data.manifest["config"], "tokenizer": data.tokenizer, "chat_template": None})
 
 
 def _readings(config: Config, manifest: Mapping[str, Any]) -> dict[str, Reading]:

@@ -13,7 +13,11 @@ ROWS = 200
 
 @dataclass(frozen=True, slots=True)
 class VerifyOptions:
-    """The options of a verification. ``rows``: a number, ``all``, None for the default; ``learn``: training steps."""
+    """The options of a verification. ``rows``: a number, ``all``, None for the default; ``learn``: training steps.
+
+    ``server`` is the URL of an inference server that is asked what it feeds its model, ``served_model`` the name under
+    which it knows that model.
+    """
 
     path: str
     model: str | None = None
@@ -21,11 +25,16 @@ class VerifyOptions:
     rows: str | None = None
     learn: int = 0
     seed: int = 0
+    server: str | None = None
+    served_model: str | None = None
 
     def check(self) -> None:
         """Raise ``UsageError`` where an option cannot be understood, or torch is not installed."""
         if self.rows not in {None, "all"} and not (str(self.rows).isdecimal() and int(str(self.rows))):
             raise UsageError(f"--rows {self.rows}: must be a number of rows, or all")
+        if self.served_model is not None and self.server is None:
+            msg = f"--served-model {self.served_model}: means nothing without --server"
+            raise UsageError(msg, "give --server URL, too")
         if self.learn < 0:
             raise UsageError(f"--learn {self.learn}: must be 0 or a number of training steps")
         if find_spec("torch") is None:

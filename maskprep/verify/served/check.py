@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 
 from maskprep.dataset.reader import StoredDataSet
+from maskprep.errors import UsageError
 from maskprep.template.sandbox.limits import Limits
 from maskprep.tokenizer.load import LoadedTokenizer
 from maskprep.verify.result import Faults, Result, skipped
@@ -58,15 +59,19 @@ def check_server(  # noqa: PLR0913, PLR0917 - what is compared, with what, and w
         served_model: the name under which it knows its model, None for its only one.
         advance: is called with the number of turns asked about since the last call.
 
-    Raises:
-        UsageError: the server does not say what it feeds, or has no such model.
+    A server that does not say what it feeds has not passed.
     """
     turns = turns_of(data, numbers, rebuild, TURNS)
     flags = [f"{count:,} not asked about: {reason}" for reason, count in turns.unasked.items()]
     if not turns.found:
         return skipped("server", "; ".join(flags) or "there is no trained turn")
-    model = model_name(host, served_model)
-    protocol = find_protocol(host, body_of(turns.found[0].chat, turns.found[0].message, model))
+    try:
+        model = model_name(host, served_model)
+        protocol = find_protocol(host, body_of(turns.found[0].chat, turns.found[0].message, model))
+    except UsageError as error:
+        silent = Faults()
+        silent.add(error.message)
+        return silent.result("server", "", "the server could not be asked", error.hint, flags=tuple(flags))
     comparison = _Comparison(loaded, causes_for(loaded, limits, rebuild.preparer.templates))
     for turn, answer in _answers(host, protocol, model, turns.found):
         comparison.add(turn, answer)
@@ -115,7 +120,7 @@ class _Comparison:
     def _difference(self, expected: list[int], served: list[int]) -> str:
         """Return the first difference as text and as ids."""
         at = first_difference(expected, served)
-        start = max(0, at - 2)
+        start = max(0, at - 4)
         texts = [self._text(ids[start:])[:_SHOWN] for ids in (expected, served)]
         numbers = [", ".join(map(str, ids[at : at + _BEFORE])) or "nothing more" for ids in (expected, served)]
         lengths = f"{len(expected):,} ids here, {len(served):,} there"

@@ -12,8 +12,8 @@ from typing import Any
 
 from mkdocs.structure.files import File, Files
 
-_PRECEDENCE = """A YAML file for `--config`. Options on the command line win over `--set key.path=value`, which wins over
-the file, which wins over the defaults here. `maskprep config KEY` explains one key; an unknown key is an error."""
+_PRECEDENCE = """A YAML file for `--config`. Options on the command line win over `--set key.path=value`, which wins
+over the file, which wins over the defaults here. `maskprep config KEY` explains one key; an unknown key is an error."""
 ROOT = Path(__file__).parents[1]
 sys.path.insert(0, str(ROOT))
 

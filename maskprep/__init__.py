@@ -39,7 +39,7 @@ if TYPE_CHECKING:
         open,  # noqa: A004 - maskprep.open, as gzip.open
     )
 
-__version__ = "0.1.0"
+__version__ = "0.2.0"
 
 __all__ = [
     "BuildError",

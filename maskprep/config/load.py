@@ -12,6 +12,7 @@ import yaml
 from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
+from maskprep.config.bundled import bundled_file, located, names
 from maskprep.config.each_once import EachOnceLoader, KeyTwiceError
 from maskprep.config.model import Config
 from maskprep.config.sections import Adapt, Packing, Section, Source, TokenizerChoice, Train
@@ -54,10 +55,18 @@ def load(
 
 
 def _read(file: str) -> dict[str, Any]:
+    own = bundled_file(file)
+    return located(_read_yaml(str(own))) if own is not None else _read_yaml(file)
+
+
+def _read_yaml(file: str) -> dict[str, Any]:
     try:
         values = yaml.load(Path(file).read_text(encoding="utf-8"), EachOnceLoader)  # noqa: S506 - one of the safe ones
     except FileNotFoundError as error:
-        raise UsageError(f"no configuration file {file!r}", "give the path of a YAML file to --config") from error
+        raise UsageError(
+            f"no configuration file {file!r}",
+            f"give the path of a YAML file to --config, or one of {', '.join(names())}",
+        ) from error
     except (OSError, UnicodeDecodeError) as error:
         raise UsageError(f"{file}: cannot be read as text: {error}") from error
     except (yaml.YAMLError, ValueError, RecursionError) as error:  # YAML's own dates and nesting may fail, too

@@ -97,11 +97,12 @@ class _Target:
     settings: Sequence[str]
 
     def inputs(self) -> Inputs:
-        from maskprep.config import load  # noqa: PLC0415
-        from maskprep.examples.inputs import look_at  # noqa: PLC0415
         from maskprep.sources import expand  # noqa: PLC0415
 
-        expand(self.names)  # a source that is missing is reported before a tokenizer that is
+        expand(self.names)  # a source that is missing is reported before a tokenizer that is, and at once
+        from maskprep.config import load  # noqa: PLC0415
+        from maskprep.examples.inputs import look_at  # noqa: PLC0415
+
         return look_at(load(self.config, {**self.build_options, "sources": self.names}, self.settings))
 
 
@@ -119,6 +120,10 @@ def _check(target: _Target, selection: Selection, *, stats: bool, compare: str |
     others = [*selection.given, *(["--html"] if stats and html is not None else [])]
     if len(whole) > 1 or (whole and others):
         raise UsageError(f"{' and '.join([*whole, *others])} cannot go together", "ask for one at a time")
+    if html is not None:
+        from maskprep.show.html import check_page_file  # noqa: PLC0415
+
+        check_page_file("--html", html)
     if compare is not None and "-" in target.names:
         raise UsageError("--compare reads the source twice: - can be read once", "put the rows into a file")
 
@@ -158,30 +163,12 @@ def _write(html: str, title: str, rows: Iterable[Any], figures: Any, *, as_json:
 
 
 def _compared(target: _Target, other: str, limit: int) -> MaskComparison:
-    from maskprep.config import load  # noqa: PLC0415
-    from maskprep.errors import UsageError  # noqa: PLC0415
-    from maskprep.examples.inputs import look_at  # noqa: PLC0415
-    from maskprep.inspect.command import Output, is_output  # noqa: PLC0415
-    from maskprep.inspect.compare import compare, prepared, stored  # noqa: PLC0415
-    from maskprep.inspect.tokens import LoadedTokens  # noqa: PLC0415
-    from maskprep.inspect.views import Viewer  # noqa: PLC0415
+    from maskprep.inspect.against import build_against, check_other, source_against  # noqa: PLC0415
 
+    check_other(other)
     if target.built:
-        output = Output.open(target.names[0])
-        first, viewer, base = stored(output), output.viewer, output.config
-    else:
-        inputs = target.inputs()
-        first, viewer = prepared(inputs), Viewer(LoadedTokens(inputs.loaded, inputs.preparer.encoder))
-        # One time for both: a template that asks for the time must not differ by that alone.
-        base = {**inputs.config.model_dump(mode="json"), "now": inputs.now.isoformat()}
-    if is_output(other):
-        second = stored(Output.open(other))
-    else:
-        theirs = load(other, {}, base=base)
-        if any(source.path == "-" for source in theirs.sources):
-            raise UsageError("the source was standard input, which is gone", "compare with another build")
-        second = prepared(look_at(theirs))
-    return compare((", ".join(target.names), first), (other, second), viewer, limit)
+        return build_against(target.names[0], other, limit)
+    return source_against(target.names, target.inputs(), other, limit)
 
 
 def _show_comparison(comparison: MaskComparison, *, as_json: bool) -> None:

@@ -57,6 +57,12 @@ class Output:
         with damage_told(self.data.path):
             return FindingIndex(self.data.placed_findings(), self.data.finding)
 
+    @cached_property
+    def codes(self) -> list[str]:
+        """The codes of the findings, rejects and drops that there are."""
+        left = chain(self.rejects(), self.dropped())
+        return sorted({*self._found.first, *(reject.code for reject in left)})
+
     def row(self, number: int) -> ShardRow:
         """Return row ``number``. Raises ``BuildError`` where its columns do not fit together."""
         with damage_told(self.data.path):

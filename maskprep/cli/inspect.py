@@ -73,7 +73,7 @@ def inspect(  # noqa: PLR0913, PLR0917 - the options of the command
             comparison = _compared(asked, compare, limit)
             if html is not None:
                 title = f"{comparison.first} against {comparison.second}"
-                _write(html, title, comparison.shown, None, as_json=as_json)
+                _write(html, title, comparison.shown, as_json=as_json)
             else:
                 _show_comparison(comparison, as_json=as_json)
         elif html is not None:
@@ -143,19 +143,27 @@ def _write_page(target: _Target, selection: Selection, html: str, *, as_json: bo
         from maskprep.inspect.source import source_views  # noqa: PLC0415
 
         inputs = target.inputs()
-        _write(html, ", ".join(inputs.sources), source_views(inputs, chosen), None, as_json=as_json)
+        _write(html, ", ".join(inputs.sources), source_views(inputs, chosen), as_json=as_json)
         return
     output = Output.open(target.names[0])
-    figures = statistics(output.data).facts()
+    told = {"statistics": statistics(output.data).facts(), "run": output.run_facts()}
     rejects: Iterator[View] = output.rejects(_PAGE_REJECTS) if chosen.by_number else iter(())
-    _write(html, target.names[0], chain(output.chosen(chosen), rejects), figures, as_json=as_json)
+    _write(html, target.names[0], chain(output.chosen(chosen), rejects), **told, as_json=as_json)
 
 
-def _write(html: str, title: str, rows: Iterable[Any], figures: Any, *, as_json: bool) -> None:
+def _write(  # noqa: PLR0913 - what a page tells
+    html: str,
+    title: str,
+    rows: Iterable[View],
+    *,
+    statistics: Mapping[str, Any] | None = None,
+    run: Mapping[str, Any] | None = None,
+    as_json: bool,
+) -> None:
     from maskprep.show.page import write_page  # noqa: PLC0415
     from maskprep.show.tables import line  # noqa: PLC0415
 
-    size = write_page(Path(html), f"maskprep inspect {title}", rows, figures)
+    size = write_page(Path(html), f"{title} · maskprep inspect", rows, statistics, run)
     if as_json:
         print_json({"html": html, "bytes": size})
     else:

@@ -22,6 +22,8 @@ from maskprep.inspect.views import RejectView, RowView, View, Viewer, sought
 from maskprep.labelled import IGNORED
 from maskprep.light_imports import spare_pandas
 
+_PAGE_ROWS = 50  # rows of a build's page
+_PAGE_EXAMPLES = 3  # rows in it for each code of a reject or a finding
 _LONGEST = 200_000  # tokens of a row on a page of many: each takes some hundred bytes until it is written
 
 
@@ -110,6 +112,18 @@ class Output:
                 wanted.discard((file, line))
                 chosen.add(number)
         return [number for number in sorted(chosen) if lengths[number] <= _LONGEST]
+
+    def page_rows(self) -> Iterator[View]:
+        """Yield the rows of a build's page: the first ones, some with each finding, and some rejects of each code."""
+        yield from map(self.view, self.examples(_PAGE_ROWS, _PAGE_EXAMPLES))
+        yield from self.rejects(_PAGE_EXAMPLES)
+
+    def run_facts(self) -> dict[str, Any]:
+        """Return what a page tells of the run that made the build."""
+        from maskprep.inspect.run_facts import run_facts  # noqa: PLC0415 - rows on a terminal do without
+
+        with damage_told(self.data.path):
+            return run_facts(self.data.whole)
 
     def numbers(self, selection: Selection) -> Iterator[int]:
         """Yield the numbers of the selected rows."""

@@ -41,6 +41,7 @@ def inspect(  # noqa: PLR0913, PLR0917 - the options of the command
         str | None, typer.Option(metavar="CONFIG_OR_OUT", help="Show tokens whose label differs there.")
     ] = None,
     html: Annotated[str | None, typer.Option(metavar="FILE", help="Write a page to share.")] = None,
+    browse: Annotated[bool, typer.Option("--browse", help="Leaf through the rows, with keys and search.")] = False,  # noqa: FBT002
     tokenizer: options.Tokenizer = None,
     config: options.ConfigFile = None,
     chat_template: options.ChatTemplateOption = None,
@@ -67,7 +68,10 @@ def inspect(  # noqa: PLR0913, PLR0917 - the options of the command
         selection = Selection(**choice)
         asked = _Target(target, len(target) == 1 and is_output(target[0]), build_options, config, settings or [])
         _check(asked, selection, stats=stats, compare=compare, html=html)
-        if stats:
+        if browse:
+            _check_browse(asked, stats=stats, html=html, as_json=as_json)
+            _browse(asked, selection, compare, limit)
+        elif stats:
             _show_statistics(target[0], as_json=as_json)
         elif compare is not None:
             comparison = _compared(asked, compare, limit)
@@ -177,6 +181,37 @@ def _compared(target: _Target, other: str, limit: int) -> MaskComparison:
     if target.built:
         return build_against(target.names[0], other, limit)
     return source_against(target.names, target.inputs(), other, limit)
+
+
+def _check_browse(target: _Target, *, stats: bool, html: str | None, as_json: bool) -> None:
+    """Refuse to leaf through rows where there is no screen, no keyboard, or nothing that draws."""
+    from maskprep.errors import UsageError  # noqa: PLC0415
+    from maskprep.show.browse import check_terminal  # noqa: PLC0415
+
+    others = [name for name, given in (("--stats", stats), ("--html", html is not None), ("--json", as_json)) if given]
+    if others:
+        raise UsageError(f"--browse and {others[0]} cannot go together", "ask for one at a time")
+    if "-" in target.names:
+        raise UsageError("--browse needs the keyboard, and - reads it", "put the rows into a file")
+    check_terminal()
+
+
+def _browse(target: _Target, selection: Selection, compare: str | None, limit: int) -> None:
+    from maskprep.inspect.browsed import BrowsedBuild, BrowsedViews  # noqa: PLC0415
+    from maskprep.inspect.output import Output  # noqa: PLC0415
+    from maskprep.show.browse import browse  # noqa: PLC0415
+
+    if compare is not None:
+        comparison = _compared(target, compare, limit)
+        browse(BrowsedViews(f"{comparison.first} against {comparison.second}", comparison.shown))
+    elif target.built:
+        browse(BrowsedBuild(Output.open(target.names[0]), selection))
+    else:
+        from maskprep.inspect.source import source_views  # noqa: PLC0415
+
+        inputs = target.inputs()
+        chosen = selection if selection.given else replace(selection, rows=f":{_PAGE_ROWS}")
+        browse(BrowsedViews(", ".join(inputs.sources), tuple(source_views(inputs, chosen))))
 
 
 def _show_comparison(comparison: MaskComparison, *, as_json: bool) -> None:

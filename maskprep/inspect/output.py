@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from functools import cached_property
 from itertools import chain, islice
@@ -64,6 +64,14 @@ class Output:
         """The codes of the findings, rejects and drops that there are."""
         left = chain(self.rejects(), self.dropped())
         return sorted({*self._found.first, *(reject.code for reject in left)})
+
+    def codes_of(self, numbers: Sequence[int]) -> Iterator[set[str]]:
+        """Yield the codes of the findings about each of some rows, which are numbered in order."""
+        with damage_told(self.data.path):
+            places = dict.fromkeys(numbers)
+            for number, (file, line, _) in enumerate(self.data.origins()):
+                if number in places:
+                    yield {code for code, _ in self._found.of((file, line))}
 
     def row(self, number: int) -> ShardRow:
         """Return row ``number``. Raises ``BuildError`` where its columns do not fit together."""

@@ -21,7 +21,13 @@ def check_terminal() -> None:
 
 
 def browse(rows: Browsed) -> None:
-    """Show rows until the user leaves."""
+    """Show rows until the user leaves.
+
+    Raises:
+        BuildError: the build is damaged.
+    """
     from maskprep.show.browser import RowBrowser  # noqa: PLC0415 - needs textual, an extra
 
-    RowBrowser(rows).run()
+    error = RowBrowser(rows).run()
+    if error is not None:
+        raise error

@@ -5,7 +5,8 @@ from __future__ import annotations
 import asyncio
 import re
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from typing import ClassVar
 
 from rich.text import Text
@@ -13,6 +14,7 @@ from textual.app import App, ComposeResult
 from textual.binding import BindingType
 from textual.widgets import Footer, Input, Static
 
+from maskprep.errors import MaskprepError
 from maskprep.inspect.browsed import Browsed, count_in, other_side, pattern_of
 from maskprep.inspect.views import RejectView, RowView, View
 from maskprep.show.browse_codes import CodeChooser
@@ -28,8 +30,8 @@ _FOUND = "color(16) on color(220)"
 _SIDES = ("what differs", "the first", "the second")
 
 
-class RowBrowser(App[None]):
-    """Shows one row at a time.
+class RowBrowser(App[MaskprepError]):
+    """Shows one row at a time. What it returns is the error that ended it, if one did: the build is damaged.
 
     Args:
         rows: the rows.
@@ -144,7 +146,8 @@ class RowBrowser(App[None]):
 
     async def action_codes(self) -> None:
         """Ask for a finding or reject, and show only rows with it."""
-        self._codes = dict(self._codes or self.rows.codes())
+        with self._damage_told():
+            self._codes = dict(self._codes or self.rows.codes())
         counts = {code: len(places) for code, places in self._codes.items()}
         self.push_screen(CodeChooser(counts, len(self.rows)), self._filter)
 
@@ -187,15 +190,16 @@ class RowBrowser(App[None]):
     async def _scan(self) -> None:
         """Count the matches in all rows; keys are heard in between."""
         pattern, paused = self._pattern, time.monotonic()
-        for place in range(len(self.rows)):
-            if pattern is None:
-                break
-            if found := count_in(self.rows.text(place), pattern):
-                self.hits[place] = found
-            if time.monotonic() - paused > _BUSY:
-                self._say(f"searching … {place + 1:,} of {len(self.rows):,}")
-                await asyncio.sleep(0)
-                paused = time.monotonic()
+        with self._damage_told():
+            for place in range(len(self.rows)):
+                if pattern is None:
+                    break
+                if found := count_in(self.rows.text(place), pattern):
+                    self.hits[place] = found
+                if time.monotonic() - paused > _BUSY:
+                    self._say(f"searching … {place + 1:,} of {len(self.rows):,}")
+                    await asyncio.sleep(0)
+                    paused = time.monotonic()
         self._choose()
 
     def _choose(self) -> None:
@@ -209,9 +213,17 @@ class RowBrowser(App[None]):
         if self._pattern:
             self.query_one(TextWindow).go_to(_is_found)
 
+    @contextmanager
+    def _damage_told(self) -> Iterator[None]:
+        try:
+            yield
+        except MaskprepError as error:
+            self.exit(error)
+
     def _open(self, place: int) -> None:
         self.place = place
-        self._view = self.rows.view(place) if len(self.rows) else None
+        with self._damage_told():
+            self._view = self.rows.view(place) if len(self.rows) else None
         self.refresh_bindings()
         self._draw()
 

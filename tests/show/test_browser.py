@@ -16,7 +16,7 @@ from page_samples import COMPARED, EVIL, MANY_SCRIPTS, MISMATCH, NEEDLE, PLAIN, 
 from textual.widgets import Input, OptionList
 from unmarked import ACTS
 
-from maskprep.errors import UsageError
+from maskprep.errors import BuildError, UsageError
 from maskprep.inspect.browsed import BrowsedBuild, BrowsedViews, count_in, pattern_of
 from maskprep.inspect.output import Output
 from maskprep.inspect.selection import Selection
@@ -229,6 +229,26 @@ def test_the_rows_of_a_build_are_read_as_they_are_looked_at():
         assert expected
 
     browsed(script, rows)
+
+
+def test_a_damaged_row_ends_it_with_the_error_of_the_build():
+    class Damaged(BrowsedViews):
+        def view(self, place):
+            if place:
+                raise BuildError("row 1 is damaged")
+            return super().view(place)
+
+        def text(self, place):
+            return self.view(place).text
+
+    for keys in (["j"], ["slash", "a", "enter"]):
+
+        async def script(pilot, keys=keys):
+            await pilot.press(*keys)
+            await pilot.pause()
+            assert pilot.app.return_value.message == "row 1 is damaged"
+
+        browsed(script, Damaged("out", [PLAIN, NEEDLE]))
 
 
 @pytest.mark.parametrize(

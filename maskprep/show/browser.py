@@ -134,7 +134,7 @@ class RowBrowser(App[MaskprepError]):
     def action_regular(self) -> None:
         """Search for a text, or for a regular expression."""
         self.regular = not self.regular
-        self._search(self.needle)
+        self.search(self.needle)
 
     def action_found(self) -> None:
         """Go to the next match in this row; behind the last one, to the next row that matches."""
@@ -154,14 +154,14 @@ class RowBrowser(App[MaskprepError]):
     def on_input_submitted(self, event: Input.Submitted) -> None:
         """Search for what was typed."""
         self._close_field()
-        self._search(event.value)
+        self.search(event.value)
 
     def on_key(self, event: object) -> None:
         """End the search with Esc."""
         if getattr(event, "key", "") == "escape" and self.needle_open:
             self.query_one("#needle", Input).value = ""
             self._close_field()
-            self._search("")
+            self.search("")
 
     @property
     def needle_open(self) -> bool:
@@ -177,7 +177,8 @@ class RowBrowser(App[MaskprepError]):
             self._code = code
             self._choose()
 
-    def _search(self, needle: str) -> None:
+    def search(self, needle: str) -> None:
+        """Show only rows that hold what is searched for, and how often it is there."""
         self.needle, self.hits = needle, {}
         try:
             self._pattern = pattern_of(needle, regular=self.regular)

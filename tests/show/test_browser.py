@@ -49,9 +49,7 @@ def told(pilot, name):
 
 
 async def search(pilot, needle):
-    await pilot.press("slash")
-    pilot.app.query_one(Input).value = needle
-    await pilot.press("enter")
+    pilot.app.search(needle)
     await pilot.app.workers.wait_for_complete()
     await pilot.pause()
 
@@ -63,10 +61,14 @@ def test_keys_leaf_through_the_rows():
         await pilot.press("j")
         assert "Where is the needle?" in text(pilot)
         assert "2 of 5 rows" in told(pilot, "status")
-        await pilot.press("j", "j", "j", "j", "j")
+        for _ in range(4):
+            pilot.app.action_step(1)
         assert "the prompt does not stand there" in text(pilot)
         assert "rejected row" in told(pilot, "head") or "row 5" in told(pilot, "head")
-        await pilot.press("k", "k", "k", "k", "k", "k")
+        await pilot.press("k")
+        assert pilot.app.place == 3
+        for _ in range(4):
+            pilot.app.action_step(-1)
         assert pilot.app.place == 0
 
     browsed(script)
@@ -110,10 +112,14 @@ def test_long_masked_text_is_folded_until_f():
 
 def test_search_filters_and_counts_whatever_the_case():
     async def script(pilot):
-        await search(pilot, "NEEDLE")
+        await pilot.press("slash")
+        pilot.app.query_one(Input).value = "NEEDLE"
+        await pilot.press("enter")
+        await pilot.app.workers.wait_for_complete()
+        await pilot.pause()
         assert pilot.app.place == 1
         assert "NEEDLE: 1 match in 1 of 5 rows" in told(pilot, "status")
-        await pilot.press("j", "j")
+        await pilot.press("j")
         assert pilot.app.place == 1
         await search(pilot, "what IS")
         assert list(pilot.app.order) == [0]

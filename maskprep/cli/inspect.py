@@ -151,7 +151,7 @@ def _write_page(target: _Target, selection: Selection, html: str, *, as_json: bo
         return
     output = Output.open(target.names[0])
     told = {"statistics": statistics(output.data).facts(), "run": output.run_facts()}
-    rejects: Iterator[View] = output.rejects(_PAGE_REJECTS) if chosen.by_number else iter(())
+    rejects: Iterator[View] = output.shown_rejects(_PAGE_REJECTS) if chosen.by_number else iter(())
     _write(html, target.names[0], chain(output.chosen(chosen), rejects), **told, as_json=as_json)
 
 

@@ -92,6 +92,13 @@ class Output:
         """Yield the rejected rows; with ``most``, the first of every code, at most so many of each."""
         yield from self._left(self.data.rejects(), most)
 
+    def shown_rejects(self, most: int | None = None) -> Iterator[RejectView]:
+        """Yield rejected rows with the text around their fault, where that can be read from their source."""
+        from maskprep.inspect.excerpt import stored_excerpt  # noqa: PLC0415 - not for rows that are chosen by number
+
+        for reject in self.rejects(most):
+            yield replace(reject, around=stored_excerpt(reject.where, reject.code, reject.message, reject.details))
+
     def dropped(self) -> Iterator[RejectView]:
         """Yield the rows that were left out though nothing is wrong with them."""
         yield from self._left(self.data.dropped(), None)
@@ -124,7 +131,7 @@ class Output:
     def page_rows(self) -> Iterator[View]:
         """Yield the rows of a build's page: the first ones, some with each finding, and some rejects of each code."""
         yield from map(self.view, self.examples(_PAGE_ROWS, _PAGE_EXAMPLES))
-        yield from self.rejects(_PAGE_EXAMPLES)
+        yield from self.shown_rejects(_PAGE_EXAMPLES)
 
     def run_facts(self) -> dict[str, Any]:
         """Return what a page tells of the run that made the build."""

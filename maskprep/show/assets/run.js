@@ -1,22 +1,24 @@
 "use strict";
 // The run that made the rows: which data set this is, and by what it was made.
 
-// A page that lies in a build names it by the folder that it lies in now: it may have been moved.
-function nameOf() {
-  const found = /([^/]+)\/maskprep\/report\.html$/.exec(location.pathname);
-  if (location.protocol !== "file:" || !found) return page.meta.title;
+// Returns the folder of the build that the page lies in now, null where it lies in none: it may have been moved.
+function folderOf() {
+  const found = /^(.*[^/])\/maskprep\/report\.html$/.exec(location.pathname);
+  if (location.protocol !== "file:" || !found) return null;
   try {
-    return `${plain(decodeURIComponent(found[1]))} · ${page.meta.title}`;
+    return decodeURIComponent(found[1]);
   } catch {
-    return page.meta.title;
+    return null;
   }
 }
 
 function drawRun() {
-  const name = nameOf();
-  if (name !== page.meta.title) {
-    document.title = plain(name);
-    document.getElementById("title").replaceChildren(plain(name));
+  const folder = folderOf();
+  const made = page.meta.title.split(" · ");
+  if (folder) {
+    const name = plain([folder.split("/").at(-1), ...made.slice(-1)].join(" · "));
+    document.title = name;
+    document.getElementById("title").replaceChildren(name);
   }
   const box = document.getElementById("run");
   const { run } = page.meta;
@@ -28,22 +30,21 @@ function drawRun() {
   }
   const fact = ([key, value]) => element("span", { class: "fact" }, element("span", { class: "key" }, key), ` ${plain(value)}`);
   box.querySelector("summary").replaceChildren(element("b", {}, sampled()), ...facts.map(fact));
-  const listed = (values) => (values.length ? values : [["none", ""]]);
-  const settings = listed(Object.entries(run?.settings ?? {}).map(([key, value]) => [key, shortly(value)]));
+  const settings = Object.entries(run?.settings ?? {}).map(([key, value]) => `${key}: ${shortly(value)}`);
   const entries = run
     ? [
-        ["output", nameOf()],
+        ["output", folder ?? made[0]],
         ["sources", run.sources.join(", ")],
         ["tokenizer", run.tokenizer],
         ["chat template", `${run.template}, sha256 ${run.template_digest}…`],
-        ["settings that differ from the defaults", settings.map(([key, value]) => (value ? `${key}: ${value}` : key)).join("\n")],
+        ["settings that differ from the defaults", ...(settings.length ? settings : ["none"])],
         ["versions", Object.entries(run.versions).map((pair) => pair.join(" ")).join(", ")],
         ["date", run.date],
       ]
     : [["made by", page.meta.title]];
-  box
-    .querySelector("dl")
-    .replaceChildren(...entries.flatMap(([key, value]) => [element("dt", {}, key), element("dd", { dir: "auto" }, ...marked(value))]));
+  const lines = (values) => values.map((value) => element("div", { dir: "auto" }, ...marked(value)));
+  const pair = ([key, ...values]) => [element("dt", {}, key), element("dd", {}, lines(values))];
+  box.querySelector("dl").replaceChildren(...entries.flatMap(pair));
 }
 
 const shortly = (value) => (typeof value === "string" ? value : JSON.stringify(value));

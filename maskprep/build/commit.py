@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass
-from itertools import chain
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -19,10 +18,9 @@ from maskprep.dataset.schema import Layout
 from maskprep.dataset.statistics import statistics
 from maskprep.errors import BuildError
 from maskprep.inspect.command import Output, View
+from maskprep.inspect.run_facts import run_facts
 from maskprep.inspect.views import Viewer
 
-_REPORTED_ROWS = 50  # rows in the build report
-_EXAMPLES = 3  # rows in it for each code of a reject or a finding
 _READ_AGAIN = 5 * 10**9  # tokens: to read more of them for the report would take many minutes
 
 
@@ -60,8 +58,15 @@ class BuildReport:
 class PageWriter(Protocol):
     """Writes the page that shows rows and figures."""
 
-    def __call__(self, path: Path, title: str, rows: Iterable[View], statistics: Mapping[str, Any] | None) -> object:
-        """Write the page to ``path``."""
+    def __call__(
+        self,
+        path: Path,
+        title: str,
+        rows: Iterable[View],
+        statistics: Mapping[str, Any] | None,
+        run: Mapping[str, Any] | None,
+    ) -> object:
+        """Write the page to ``path``; ``run`` is what it tells of the build."""
 
 
 @contextmanager
@@ -118,11 +123,11 @@ def commit(  # noqa: PLR0913, PLR0917 - all that is known when the shards are th
     few = sum(receipt.tokens for receipt in receipts) <= _READ_AGAIN
     if few and all((output.path / receipt.file).is_file() for receipt in receipts):
         data = StoredDataSet(str(output.path), committed=False)
-        built = Output(data, viewer)
-        rows = chain(map(built.view, built.examples(_REPORTED_ROWS, _EXAMPLES)), built.rejects(_EXAMPLES))
+        rows = Output(data, viewer).page_rows()
         # No word of where it was written: the same build is the same bytes everywhere.
         figures = {name: value for name, value in statistics(data).facts().items() if name != "path"}
-    write_page(output.report, "maskprep build", rows, figures)
+    run = run_facts(manifest)
+    write_page(output.report, f"{', '.join(run['sources'])} · maskprep build", rows, figures, run)
     output.commit(receipts, manifest["fingerprint"])
     place = str(output.path) if name is None else name
     trainer = hand_over(place, manifest, layout)

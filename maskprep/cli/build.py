@@ -64,8 +64,14 @@ def build(  # noqa: PLR0913, PLR0917 - the options of the command
             show_build(console(), report)
 
 
-def _write_page(path: Path, title: str, rows: Iterable[View], statistics: Mapping[str, Any] | None) -> object:
+def _write_page(
+    path: Path,
+    title: str,
+    rows: Iterable[View],
+    statistics: Mapping[str, Any] | None,
+    run: Mapping[str, Any] | None,
+) -> object:
     """Write the page of a build, when it has come to that: no row waits for what writes it."""
     from maskprep.show.page import write_page  # noqa: PLC0415
 
-    return write_page(path, title, rows, statistics)
+    return write_page(path, title, rows, statistics, run)

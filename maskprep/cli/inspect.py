@@ -41,6 +41,7 @@ def inspect(  # noqa: PLR0913, PLR0917 - the options of the command
         str | None, typer.Option(metavar="CONFIG_OR_OUT", help="Show tokens whose label differs there.")
     ] = None,
     html: Annotated[str | None, typer.Option(metavar="FILE", help="Write a page to share.")] = None,
+    browse: Annotated[bool, typer.Option("--browse", help="Leaf through the rows, with keys and search.")] = False,  # noqa: FBT002
     tokenizer: options.Tokenizer = None,
     config: options.ConfigFile = None,
     chat_template: options.ChatTemplateOption = None,
@@ -67,13 +68,16 @@ def inspect(  # noqa: PLR0913, PLR0917 - the options of the command
         selection = Selection(**choice)
         asked = _Target(target, len(target) == 1 and is_output(target[0]), build_options, config, settings or [])
         _check(asked, selection, stats=stats, compare=compare, html=html)
-        if stats:
+        if browse:
+            _check_browse(asked, stats=stats, html=html, as_json=as_json)
+            _browse(asked, selection, compare, limit)
+        elif stats:
             _show_statistics(target[0], as_json=as_json)
         elif compare is not None:
             comparison = _compared(asked, compare, limit)
             if html is not None:
                 title = f"{comparison.first} against {comparison.second}"
-                _write(html, title, comparison.shown, None, as_json=as_json)
+                _write(html, title, comparison.shown, as_json=as_json)
             else:
                 _show_comparison(comparison, as_json=as_json)
         elif html is not None:
@@ -97,11 +101,12 @@ class _Target:
     settings: Sequence[str]
 
     def inputs(self) -> Inputs:
-        from maskprep.config import load  # noqa: PLC0415
-        from maskprep.examples.inputs import look_at  # noqa: PLC0415
         from maskprep.sources import expand  # noqa: PLC0415
 
-        expand(self.names)  # a source that is missing is reported before a tokenizer that is
+        expand(self.names)  # a source that is missing is reported before a tokenizer that is, and at once
+        from maskprep.config import load  # noqa: PLC0415
+        from maskprep.examples.inputs import look_at  # noqa: PLC0415
+
         return look_at(load(self.config, {**self.build_options, "sources": self.names}, self.settings))
 
 
@@ -119,6 +124,10 @@ def _check(target: _Target, selection: Selection, *, stats: bool, compare: str |
     others = [*selection.given, *(["--html"] if stats and html is not None else [])]
     if len(whole) > 1 or (whole and others):
         raise UsageError(f"{' and '.join([*whole, *others])} cannot go together", "ask for one at a time")
+    if html is not None:
+        from maskprep.show.html import check_page_file  # noqa: PLC0415
+
+        check_page_file("--html", html)
     if compare is not None and "-" in target.names:
         raise UsageError("--compare reads the source twice: - can be read once", "put the rows into a file")
 
@@ -138,19 +147,27 @@ def _write_page(target: _Target, selection: Selection, html: str, *, as_json: bo
         from maskprep.inspect.source import source_views  # noqa: PLC0415
 
         inputs = target.inputs()
-        _write(html, ", ".join(inputs.sources), source_views(inputs, chosen), None, as_json=as_json)
+        _write(html, ", ".join(inputs.sources), source_views(inputs, chosen), as_json=as_json)
         return
     output = Output.open(target.names[0])
-    figures = statistics(output.data).facts()
-    rejects: Iterator[View] = output.rejects(_PAGE_REJECTS) if chosen.by_number else iter(())
-    _write(html, target.names[0], chain(output.chosen(chosen), rejects), figures, as_json=as_json)
+    told = {"statistics": statistics(output.data).facts(), "run": output.run_facts()}
+    rejects: Iterator[View] = output.shown_rejects(_PAGE_REJECTS) if chosen.by_number else iter(())
+    _write(html, target.names[0], chain(output.chosen(chosen), rejects), **told, as_json=as_json)
 
 
-def _write(html: str, title: str, rows: Iterable[Any], figures: Any, *, as_json: bool) -> None:
+def _write(  # noqa: PLR0913 - what a page tells
+    html: str,
+    title: str,
+    rows: Iterable[View],
+    *,
+    statistics: Mapping[str, Any] | None = None,
+    run: Mapping[str, Any] | None = None,
+    as_json: bool,
+) -> None:
     from maskprep.show.page import write_page  # noqa: PLC0415
     from maskprep.show.tables import line  # noqa: PLC0415
 
-    size = write_page(Path(html), f"maskprep inspect {title}", rows, figures)
+    size = write_page(Path(html), f"{title} · maskprep inspect", rows, statistics, run)
     if as_json:
         print_json({"html": html, "bytes": size})
     else:
@@ -158,30 +175,43 @@ def _write(html: str, title: str, rows: Iterable[Any], figures: Any, *, as_json:
 
 
 def _compared(target: _Target, other: str, limit: int) -> MaskComparison:
-    from maskprep.config import load  # noqa: PLC0415
-    from maskprep.errors import UsageError  # noqa: PLC0415
-    from maskprep.examples.inputs import look_at  # noqa: PLC0415
-    from maskprep.inspect.command import Output, is_output  # noqa: PLC0415
-    from maskprep.inspect.compare import compare, prepared, stored  # noqa: PLC0415
-    from maskprep.inspect.tokens import LoadedTokens  # noqa: PLC0415
-    from maskprep.inspect.views import Viewer  # noqa: PLC0415
+    from maskprep.inspect.against import build_against, check_other, source_against  # noqa: PLC0415
 
+    check_other(other)
     if target.built:
-        output = Output.open(target.names[0])
-        first, viewer, base = stored(output), output.viewer, output.config
+        return build_against(target.names[0], other, limit)
+    return source_against(target.names, target.inputs(), other, limit)
+
+
+def _check_browse(target: _Target, *, stats: bool, html: str | None, as_json: bool) -> None:
+    """Refuse to leaf through rows where there is no screen, no keyboard, or nothing that draws."""
+    from maskprep.errors import UsageError  # noqa: PLC0415
+    from maskprep.show.browse import check_terminal  # noqa: PLC0415
+
+    others = [name for name, given in (("--stats", stats), ("--html", html is not None), ("--json", as_json)) if given]
+    if others:
+        raise UsageError(f"--browse and {others[0]} cannot go together", "ask for one at a time")
+    if "-" in target.names:
+        raise UsageError("--browse needs the keyboard, and - reads it", "put the rows into a file")
+    check_terminal()
+
+
+def _browse(target: _Target, selection: Selection, compare: str | None, limit: int) -> None:
+    from maskprep.inspect.browsed import BrowsedBuild, BrowsedViews  # noqa: PLC0415
+    from maskprep.inspect.output import Output  # noqa: PLC0415
+    from maskprep.show.browse import browse  # noqa: PLC0415
+
+    if compare is not None:
+        comparison = _compared(target, compare, limit)
+        browse(BrowsedViews(f"{comparison.first} against {comparison.second}", comparison.shown))
+    elif target.built:
+        browse(BrowsedBuild(Output.open(target.names[0]), selection))
     else:
+        from maskprep.inspect.source import source_views  # noqa: PLC0415
+
         inputs = target.inputs()
-        first, viewer = prepared(inputs), Viewer(LoadedTokens(inputs.loaded, inputs.preparer.encoder))
-        # One time for both: a template that asks for the time must not differ by that alone.
-        base = {**inputs.config.model_dump(mode="json"), "now": inputs.now.isoformat()}
-    if is_output(other):
-        second = stored(Output.open(other))
-    else:
-        theirs = load(other, {}, base=base)
-        if any(source.path == "-" for source in theirs.sources):
-            raise UsageError("the source was standard input, which is gone", "compare with another build")
-        second = prepared(look_at(theirs))
-    return compare((", ".join(target.names), first), (other, second), viewer, limit)
+        chosen = selection if selection.given else replace(selection, rows=f":{_PAGE_ROWS}")
+        browse(BrowsedViews(", ".join(inputs.sources), tuple(source_views(inputs, chosen))))
 
 
 def _show_comparison(comparison: MaskComparison, *, as_json: bool) -> None:

@@ -16,11 +16,15 @@ from maskprep.errors import BuildError
 
 PERCENTILES = (0, 5, 25, 50, 75, 95, 99, 100)
 _BINS = 20
+_FAR = 2  # so many times as far as the 99th percentile lies above the least, a value is an outlier
 
 
 @dataclass(frozen=True, slots=True)
 class Distribution:
-    """The spread of a figure over rows: percentiles by number, and a histogram of ``counts`` between ``edges``."""
+    """The spread of a figure over rows: percentiles by number, and a histogram of ``counts`` between ``edges``.
+
+    All bins are equally wide; but where a few rows lie far above all others, the last bin reaches up to them.
+    """
 
     mean: float
     percentiles: dict[int, float]
@@ -34,11 +38,17 @@ class Distribution:
             return cls(0.0, dict.fromkeys(PERCENTILES, 0.0), (0.0, 1.0), (0,))
         whole = limits is None and np.issubdtype(values.dtype, np.integer)
         low, high = limits or (float(values.min()), float(values.max()) + (1 if whole else 0))
+        found = np.percentile(values, PERCENTILES)
+        most = float(found[PERCENTILES.index(99)])
+        far = high if whole and high - low > _FAR * (most + 1 - low) else None
+        if far is not None:
+            high = most + 1
         # Whole numbers get bins of whole width, so that no bin holds one number more than its neighbour.
         width = max(1, int(np.ceil((high - low) / _BINS))) if whole else (high - low) / _BINS or 1.0
         edges = low + width * np.arange(int(np.ceil((high - low) / width)) + 1 if whole else _BINS + 1)
+        if far is not None and far > edges[-1]:
+            edges = np.append(edges, far)
         counts, _ = np.histogram(values, np.asarray(edges))
-        found = np.percentile(values, PERCENTILES)
         return cls(
             float(values.mean()),
             dict(zip(PERCENTILES, map(float, found), strict=True)),

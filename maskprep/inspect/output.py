@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from functools import cached_property
 from itertools import chain, islice
@@ -22,6 +22,8 @@ from maskprep.inspect.views import RejectView, RowView, View, Viewer, sought
 from maskprep.labelled import IGNORED
 from maskprep.light_imports import spare_pandas
 
+_PAGE_ROWS = 50  # rows of a build's page
+_PAGE_EXAMPLES = 3  # rows in it for each code of a reject or a finding
 _LONGEST = 200_000  # tokens of a row on a page of many: each takes some hundred bytes until it is written
 
 
@@ -57,6 +59,20 @@ class Output:
         with damage_told(self.data.path):
             return FindingIndex(self.data.placed_findings(), self.data.finding)
 
+    @cached_property
+    def codes(self) -> list[str]:
+        """The codes of the findings, rejects and drops that there are."""
+        left = chain(self.rejects(), self.dropped())
+        return sorted({*self._found.first, *(reject.code for reject in left)})
+
+    def codes_of(self, numbers: Sequence[int]) -> Iterator[set[str]]:
+        """Yield the codes of the findings about each of some rows, which are numbered in order."""
+        with damage_told(self.data.path):
+            places = dict.fromkeys(numbers)
+            for number, (file, line, _) in enumerate(self.data.origins()):
+                if number in places:
+                    yield {code for code, _ in self._found.of((file, line))}
+
     def row(self, number: int) -> ShardRow:
         """Return row ``number``. Raises ``BuildError`` where its columns do not fit together."""
         with damage_told(self.data.path):
@@ -75,6 +91,13 @@ class Output:
     def rejects(self, most: int | None = None) -> Iterator[RejectView]:
         """Yield the rejected rows; with ``most``, the first of every code, at most so many of each."""
         yield from self._left(self.data.rejects(), most)
+
+    def shown_rejects(self, most: int | None = None) -> Iterator[RejectView]:
+        """Yield rejected rows with the text around their fault, where that can be read from their source."""
+        from maskprep.inspect.excerpt import stored_excerpt  # noqa: PLC0415 - not for rows that are chosen by number
+
+        for reject in self.rejects(most):
+            yield replace(reject, around=stored_excerpt(reject.where, reject.code, reject.message, reject.details))
 
     def dropped(self) -> Iterator[RejectView]:
         """Yield the rows that were left out though nothing is wrong with them."""
@@ -104,6 +127,18 @@ class Output:
                 wanted.discard((file, line))
                 chosen.add(number)
         return [number for number in sorted(chosen) if lengths[number] <= _LONGEST]
+
+    def page_rows(self) -> Iterator[View]:
+        """Yield the rows of a build's page: the first ones, some with each finding, and some rejects of each code."""
+        yield from map(self.view, self.examples(_PAGE_ROWS, _PAGE_EXAMPLES))
+        yield from self.shown_rejects(_PAGE_EXAMPLES)
+
+    def run_facts(self) -> dict[str, Any]:
+        """Return what a page tells of the run that made the build."""
+        from maskprep.inspect.run_facts import run_facts  # noqa: PLC0415 - rows on a terminal do without
+
+        with damage_told(self.data.path):
+            return run_facts(self.data.whole)
 
     def numbers(self, selection: Selection) -> Iterator[int]:
         """Yield the numbers of the selected rows."""

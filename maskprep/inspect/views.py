@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import re
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import accumulate
 from typing import TYPE_CHECKING, Any
 
@@ -102,6 +103,24 @@ class RowView:
             end = at + len(wanted)
             found.update(range(bisect_right(starts, at) - 1, bisect_left(starts, end)))
             at = joined.find(wanted, end)
+        return found
+
+    def between(self, start: int, stop: int) -> RowView:
+        """Return the tokens ``start:stop`` as a row of their own, which is no tree."""
+        return replace(self, tokens=self.tokens[start:stop], branches=())
+
+    def matching(self, pattern: re.Pattern[str]) -> set[int]:
+        """Return the indices of the tokens that hold what a pattern finds in the text of the row."""
+        starts = [0, *accumulate(len(token.data) for token in self.tokens)]
+        # A byte that is no part of a character is one character here, so that places in bytes stay known.
+        text = b"".join(token.data for token in self.tokens).decode(errors="surrogateescape")
+        found: set[int] = set()
+        place = at = 0
+        for match in pattern.finditer(text):
+            place += len(text[at : match.start()].encode(errors="surrogateescape"))
+            end = place + len(match[0].encode(errors="surrogateescape"))
+            found.update(range(bisect_right(starts, place) - 1, bisect_left(starts, end)) if end > place else ())
+            place, at = end, match.end()
         return found
 
     def facts(self) -> dict[str, Any]:

@@ -11,6 +11,7 @@ from importlib.resources import files
 from itertools import chain
 from pathlib import Path
 
+from maskprep.errors import UsageError
 from maskprep.show.safe import safe
 from maskprep.storage.atomic import whole_file
 
@@ -47,6 +48,19 @@ def write_html(
     tail = "".join(f"<script>{code}</script>\n" for code in codes) + "\n</body>\n</html>\n"
     with whole_file(path) as file:
         return sum(map(file.write, chain([head.encode()], body, [tail.encode()])))
+
+
+def check_page_file(option: str, file: str) -> None:
+    """Refuse a name that no page can be written to, before it takes time to make one.
+
+    Raises:
+        UsageError: it is a folder, or lies in none.
+    """
+    path = Path(file)
+    if path.is_dir():
+        raise UsageError(f"{option} {file}: this is a folder", "give the name of a file, such as page.html")
+    if not path.parent.is_dir():
+        raise UsageError(f"{option} {file}: there is no folder {str(path.parent)!r}", "make it, or name another file")
 
 
 def text(value: str) -> str:

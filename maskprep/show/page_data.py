@@ -9,7 +9,7 @@ from bisect import bisect_right
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from itertools import groupby
+from itertools import groupby, islice
 from typing import Any
 
 import numpy as np
@@ -20,6 +20,11 @@ from maskprep.inspect.views import RejectView, RowView, TokenView
 VERSION = 1
 _BLOCK_TOKENS = 65_536  # the page unpacks a block at once to show one of its rows: some 10 ms
 _BLOCK_ROWS = 256
+_PREVIEW = 100  # characters of a row in the list, and tokens that are looked at for them
+_COLUMNS = (
+    *("number", "file", "line", "sequence", "tokens", "trained", "findings", "rejected"),
+    *("preview", "packed", "branches"),
+)
 
 TokenKind = tuple[str, str, int, bool, bool, bool | None]
 
@@ -67,14 +72,19 @@ class PageData:
         self._pending, self._weight = [], 0
         return block
 
-    def meta(self, statistics: Mapping[str, Any] | None) -> bytes:
-        """Return the data that all rows share, packed. Without a build's ``statistics``, the rows here are counted."""
-        names = ("number", "file", "line", "sequence", "tokens", "trained", "findings", "rejected")
-        columns = zip(*self._index, strict=True) if self._index else ((),) * len(names)
+    def meta(self, statistics: Mapping[str, Any] | None, run: Mapping[str, Any] | None = None) -> bytes:
+        """Return the data that all rows share, packed.
+
+        Args:
+            statistics: those of a build; without, the rows here are counted.
+            run: what is told of the run that made the rows, see ``run_facts``.
+        """
+        columns = zip(*self._index, strict=True) if self._index else ((),) * len(_COLUMNS)
         return pack(
             {
                 "version": VERSION,
                 "title": self.title,
+                "run": run,
                 "measured": "the build" if statistics is not None else "the rows on this page",
                 "statistics": statistics if statistics is not None else self._count(),
                 "files": list(self._files),
@@ -85,7 +95,7 @@ class PageData:
                     "special": [place for place, token in enumerate(self._tokens) if token[2]],
                 },
                 "blocks": self._starts[:-1],
-                "rows": dict(zip(names, map(list, columns), strict=True)),
+                "rows": dict(zip(_COLUMNS, map(list, columns), strict=True)),
             }
         )
 
@@ -105,15 +115,17 @@ class PageData:
         self._turns[len({token.message for token in view.tokens if token.trained} - {-1})] += 1
         for code, detail in dict(view.findings).items():
             _notice(self._findings, code, view, detail, "")
-        self._enter(view, view.sequence, len(ids), view.trained, view.findings, None)
+        shape = (_preview(view), view.place, len(view.branches))
+        self._enter(view, view.sequence, len(ids), view.trained, view.findings, None, *shape)
         return {"t": ids, "r": runs, **({"b": _branches(view)} if view.branches else {})}
 
     def _reject(self, view: RejectView) -> dict[str, Any]:
         _notice(self._rejects, view.code, view, view.message, view.hint)
-        self._enter(view, 0, 0, 0, (), view.code)
+        self._enter(view, 0, 0, 0, (), view.code, _short(view.message), None, 0)
         # The place counts in the whole row, of which a page shows the beginning.
         details = {name: value for name, value in view.details.items() if name != "at"}
-        return {"message": view.message, "hint": view.hint, "details": details, "source": view.source}
+        around = {"around": view.around.facts()} if view.around else {}
+        return {"message": view.message, "hint": view.hint, "details": details, "source": view.source, **around}
 
     def _enter(self, view: RowView | RejectView, *columns: Any) -> None:
         file = self._files.setdefault(view.where.file, len(self._files))
@@ -153,6 +165,26 @@ def _branches(view: RowView) -> list[list[int]]:
         [branch.start, branch.on, branch.parent, sum(token.trained for token in view.tokens[branch.start : branch.end])]
         for branch in view.branches
     ]
+
+
+def _preview(view: RowView) -> str:
+    """Return how the last question before the trained text begins; where there is none, how that text begins."""
+    first = next((token.index for token in view.tokens if token.trained), len(view.tokens))
+    ask = next((token.message for token in reversed(view.tokens[:first]) if _is_asked(token)), None)
+    asked = (token for token in view.tokens[:first] if _is_asked(token) and token.message == ask)
+    taken = [token.data for token in islice(asked, _PREVIEW)]
+    return _short(
+        b"".join(taken or [token.data for token in view.tokens[first : first + _PREVIEW]]).decode(errors="replace")
+    )
+
+
+def _is_asked(token: TokenView) -> bool:
+    return token.role == "user" and token.part == "content"
+
+
+def _short(text: str) -> str:
+    """Return the beginning of a text on one line."""
+    return " ".join(text.split())[:_PREVIEW]
 
 
 def _kind(token: TokenView) -> TokenKind:

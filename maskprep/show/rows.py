@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Collection
 from itertools import groupby
@@ -63,12 +64,13 @@ def show_rows(console: Console, report: InspectReport, *, full: bool, table: boo
         console.print(_legend(bracketed=bracketed), soft_wrap=True)
 
 
-def row_text(view: RowView, *, full: bool, bracketed: bool, find: str | None = None) -> Text:
+def row_text(view: RowView, *, full: bool, bracketed: bool, find: str | re.Pattern[str] | None = None) -> Text:
     """Return the text of a row, each token in its style; with ``bracketed``, trained stretches stand in ⟦ ⟧, too.
 
-    Each branch of a tree but the first stands below the others, behind a bar for each one that it hangs on.
+    Each branch of a tree but the first stands below the others, behind a bar for each one that it hangs on. What
+    ``find`` finds is not folded away.
     """
-    sought = view.holding(find or "")
+    sought = view.matching(find) if isinstance(find, re.Pattern) else view.holding(find or "")
     if not view.branches:
         return _stretch(view, range(len(view.tokens)), sought, full=full, bracketed=bracketed)
     text, levels = Text(), list[int]()
@@ -82,6 +84,11 @@ def row_text(view: RowView, *, full: bool, bracketed: bool, find: str | None = N
             text.append(_BAR * levels[-1], "bold")
             text.append_text(part)
     return text
+
+
+def trained_styles(view: RowView) -> frozenset[str]:
+    """Return the styles of the trained text of a row."""
+    return frozenset(_style(token) for token in view.tokens if token.trained)
 
 
 def _title(view: RowView, number: int) -> str:

@@ -11,6 +11,7 @@ from maskprep.show.tables import add_row, line, make_table, percent
 from maskprep.show.terminal import show_not_read, show_noticed, show_totals
 
 _WIDTH = 40  # characters of the longest bar
+_ENDS = {0: "min", 100: "max"}
 _BLOCKS = " ▏▎▍▌▋▊▉█"
 
 
@@ -33,7 +34,7 @@ def show_statistics(console: Console, statistics: Statistics) -> None:
 
 def _show_distribution(console: Console, title: str, distribution: Distribution, form: str) -> None:
     line(console, f"{title}, on average {form.format(distribution.mean)}", "bold")
-    table = make_table(*(f">{rank} %" for rank in distribution.percentiles))
+    table = make_table(*(f">{_ENDS.get(rank, f'p{rank}')}" for rank in distribution.percentiles))
     add_row(table, [form.format(value) for value in distribution.percentiles.values()])
     console.print(table)
     highest = max(distribution.counts)

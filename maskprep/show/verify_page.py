@@ -1,32 +1,73 @@
-"""A verification as one HTML page: no script at all, curves as inline SVG, every text of data escaped."""
+"""A verification on the page of its build: a view beside rows and figures, made without script.
+
+Curves are inline SVG, and every text of data is escaped.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
-from maskprep.show.html import text, write_html
+from maskprep.dataset.statistics import statistics
+from maskprep.errors import MaskprepError
+from maskprep.inspect.output import Output
+from maskprep.inspect.views import View
+from maskprep.show.html import text
+from maskprep.show.page import Checks, write_page
 from maskprep.show.verify import PARTS, figures, parts
 from maskprep.verify.command import VerifyReport
-from maskprep.verify.result import Result
+from maskprep.verify.result import Result, Verdict
+
+_WORST_FIRST = (Verdict.FAILED, Verdict.PASSED, Verdict.SKIPPED)
 
 
 def write_verify_page(path: Path, report: VerifyReport) -> int:
-    """Write the page of a verification to ``path`` and return its size in bytes. Raises ``OSError``."""
-    return write_html(path, f"maskprep verify {report.path}", map(str.encode, _body(report)), styles=("verify",))
+    """Write the build's page with the results of a verification in it to ``path``; return its size in bytes.
+
+    Where the build is too damaged for its rows to be shown, the results are there alone. Raises ``OSError``.
+    """
+    rows: list[View] = []
+    told: dict[str, Any] = {}
+    try:
+        output = Output.open(report.path)
+        rows = list(output.page_rows())
+        told = {"statistics": statistics(output.data).facts(), "run": output.run_facts()}
+    except MaskprepError:  # which the results tell
+        rows = []
+    checks = Checks(_badge(report.results), _body(report))
+    return write_page(path, f"{report.path} · maskprep verify", rows, **{"statistics": None, **told}, checks=checks)
+
+
+def _badge(results: Sequence[Result]) -> str:
+    """Return how many checks passed, were skipped and failed."""
+    counts = Counter(result.verdict for result in results)
+    words = (_verdict(verdict, f"{counts[verdict]} ") for verdict in _WORST_FIRST if counts[verdict])
+    return f'<span class="verdicts">{" ".join(words)}</span>'
+
+
+def _verdict(verdict: Verdict, count: str = "") -> str:
+    return f'<span class="{verdict}">{count}{verdict}</span>'
 
 
 def _body(report: VerifyReport) -> Iterator[str]:
-    verdict = "every check passed or had nothing to look at" if report.passed else "a check failed"
-    run = " · ".join(figures(report.run))
-    yield f"<h1>{text(f'maskprep verify {report.path}')}</h1>\n<p>{verdict}</p>\n"
-    yield f'<p class="muted">{text(run)}</p>\n'
+    verdict = "Every check passed or had nothing to look at." if report.passed else "A check failed."
+    yield f'<p class="verdict">{verdict}</p>\n<p class="muted">{text(_run(report.run))}</p>\n'
     yield from map(_section, report.results)
 
 
+def _run(run: Mapping[str, Any]) -> str:
+    """Return what the checks were made with, in one line."""
+    took = f"{run['seconds']:,.0f} s"
+    if "device" not in run:
+        return took
+    return f"{run['model']}; {run['dtype']} on {run['device']}, {run['attention']}; {run['tokens']:,} tokens; {took}"
+
+
 def _section(result: Result) -> str:
-    pieces = [f"<h2>{text(result.name)} <span>{result.verdict}</span></h2>", f"<p>{text(result.said)}</p>"]
+    pieces = [f"<h2>{text(result.name)} {_verdict(result.verdict)}</h2>", f"<p>{text(result.said)}</p>"]
     if result.figures:
         pieces.append(f'<p class="muted">{text(" · ".join(figures(result.figures)))}</p>')
     pieces += [f'<p class="fault">{text(fault)}</p>' for fault in result.faults]
@@ -36,7 +77,7 @@ def _section(result: Result) -> str:
     if result.advice:
         pieces.append(f"<p><b>what to do</b>: {text(result.advice)}</p>")
     pieces += _drawn(result)
-    return f'<section class="{result.verdict}">{"".join(pieces)}</section>\n'
+    return f'<section class="check {result.verdict}">{"".join(pieces)}</section>\n'
 
 
 def _drawn(result: Result) -> Iterable[str]:
@@ -67,7 +108,7 @@ def _table(headings: Sequence[str], rows: Sequence[Sequence[str]], figures_from:
         )
 
     body = "".join(f"<tr>{cells('td', row)}</tr>" for row in rows)
-    return f"<table><tr>{cells('th', headings)}</tr>{body}</table>"
+    return f"<table class=losses><tr>{cells('th', headings)}</tr>{body}</table>"
 
 
 _WIDTH, _HEIGHT = 900, 240
@@ -113,7 +154,8 @@ def plot(title: str, lines: Sequence[Curve], bands: Sequence[int] = (), step: in
         shapes.append(f'<polyline class="{line.style}" points="{points}"/>')
         shapes.append(f'<text class="{line.style}" x="{_LEFT + 160 * index}" y="16">{text(line.name)}</text>')
     name = text(title)
-    return f'<p>{name}</p><svg viewBox="0 0 {_WIDTH} {_HEIGHT}" role="img" aria-label="{name}">{"".join(shapes)}</svg>'
+    box = f'class="curve" viewBox="0 0 {_WIDTH} {_HEIGHT}"'
+    return f'<p>{name}</p><svg {box} role="img" aria-label="{name}">{"".join(shapes)}</svg>'
 
 
 def _runs(bands: Sequence[int]) -> list[tuple[int, int]]:

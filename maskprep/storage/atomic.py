@@ -16,16 +16,20 @@ PARTIAL = ".partial"
 def whole_file(path: Path) -> Iterator[BinaryIO]:
     """Open a file to write, which has the name ``path`` once the block has ended, and is gone where the block fails.
 
-    A pipe or a device is written to, never replaced by a file of that name. Raises ``OSError``.
+    A pipe or a device is written to, never replaced by a file of that name.
+
+    Raises:
+        OSError: the file cannot be written; where it cannot be begun, ``filename`` is ``path`` and no other name.
     """
-    target = path.resolve()
-    if target.exists() and not target.is_file():
-        with target.open("wb") as file:
+    if path.exists() and not path.is_file():
+        with path.open("wb") as file:
             yield file
         return
+    target = path.resolve()
     partial = target.with_name(f"{target.name}{PARTIAL}")
+    begun = _begun(partial, path)
     try:
-        with partial.open("wb") as file:
+        with begun as file:
             yield file
             file.flush()
             os.fsync(file.fileno())
@@ -33,6 +37,13 @@ def whole_file(path: Path) -> Iterator[BinaryIO]:
     except BaseException:
         partial.unlink(missing_ok=True)
         raise
+
+
+def _begun(partial: Path, path: Path) -> BinaryIO:
+    try:
+        return partial.open("wb")
+    except OSError as error:
+        raise OSError(error.errno, error.strerror, str(path)) from error
 
 
 def rename(files: Mapping[Path, Path]) -> None:

@@ -5,15 +5,17 @@ r"""A tokenizer that a build saved, read without transformers: what its ids spel
                        "\"": 1, …           merges are not read at all
 
 Only what is certain is said. ``SavedTokenizer.read`` takes kinds of tokenizers of which is known that transformers adds
-nothing to what the file says, and files as transformers writes them. ``surely_begin`` knows two places where a token
-begins, whatever the merges are: beside an added token that is found wherever the text spells it (``split_points.py``),
-and where the text is divided before merges are looked at. Everything else is transformers' to say.
+nothing to what the file says, and files as transformers writes them. ``surely_begin`` knows three places where a token
+begins, whatever the merges are: beside an added token that is found wherever the text spells it (``split_points.py``);
+where the text is divided before merges are looked at; and, in a vocabulary of characters (Gemma's), between two
+characters that stand side by side in none of its pieces. Everything else is transformers' to say.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+import re
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -32,6 +34,10 @@ PLAIN = frozenset(
     }
 )
 
+_Search = Callable[[str], list[tuple[int, int]]]
+"""Returns the bounds, in characters, of what is found in a text."""
+
+_BLANKS = {"type": "Replace", "pattern": {"String": " "}, "content": "\u2581"}  # the normalizer of such a vocabulary
 _KEEPING = frozenset({"ByteLevel", "Split", "Digits", "Punctuation"})  # steps that leave no character out
 
 _VOCABULARY, _END = b'\n    "vocab": {\n', b"\n    },\n"
@@ -48,6 +54,8 @@ class SavedTokenizer:
     """
 
     def __init__(self, frame: Mapping[str, Any], vocabulary: bytes, *, whole: bool) -> None:
+        if frame["normalizer"] == {"type": "Sequence", "normalizers": []}:
+            frame = {**frame, "normalizer": None}
         self._frame, self._vocabulary, self._whole = frame, vocabulary, whole
         added = {int(token["id"]): str(token["content"]) for token in frame["added_tokens"]}
         self.special = frozenset(int(token["id"]) for token in frame["added_tokens"] if token["special"])
@@ -92,42 +100,72 @@ class SavedTokenizer:
 
     def surely_begin(self, text: str, places: Sequence[int]) -> bool:
         """Tell whether it is certain that at each place, in bytes, a token of the text begins or the text ends."""
-        if not self._is_exact or any(content in text for content in self._doubtful):
+        if not (self._is_exact or self._is_of_characters) or any(content in text for content in self._doubtful):
             return False
-        bounds = self._splits.bounds(text)
         raw = text.encode()
         try:
             wanted = sorted({len(raw[:place].decode()) for place in places})
         except UnicodeDecodeError:
             return False
+        return self._begin(text, wanted, self._searches)
+
+    def _begin(self, text: str, places: Sequence[int], searches: Sequence[_Search]) -> bool:
+        """Tell the same of places in characters, in a stretch of text in which some added tokens are searched for."""
+        if not searches:
+            return self._divides(text, [place for place in places if 0 < place < len(text)])
+        bounds = searches[0](text)
         edges = [0, *(edge for bound in bounds for edge in bound), len(text)]
-        for start, stop in zip(edges[::2], edges[1::2], strict=True):  # between two added tokens
-            stretch = text[start:stop]
-            # Were it changed anywhere, the places of all tokens were those that the tokenizer tells: not in bytes.
-            if self._parts.normalizer is not None and self._parts.normalizer.normalize_str(stretch) != stretch:
-                return False
-            inner = [place - start for place in wanted if start < place < stop]
-            if inner and not self._divides(stretch, inner):
-                return False
-        within = any(start < place < stop for place in wanted for start, stop in bounds)
-        return not within
+        return not any(start < place < stop for place in places for start, stop in bounds) and all(
+            self._begin(text[start:stop], [place - start for place in places if start < place < stop], searches[1:])
+            for start, stop in zip(edges[::2], edges[1::2], strict=True)  # between two added tokens
+        )
 
     def _divides(self, stretch: str, places: Sequence[int]) -> bool:
-        """Tell whether a stretch without isolated tokens is divided at some places, in characters."""
-        if any(content in stretch for content in self._others):
+        """Tell whether a stretch without added tokens is divided at some places, in characters."""
+        if self._is_of_characters:
+            return not any(self._has_piece_with(stretch[place - 1 : place + 1]) for place in places)
+        # Were it changed anywhere, the places of all tokens were those that the tokenizer tells: not in bytes.
+        if self._parts.normalizer is not None and self._parts.normalizer.normalize_str(stretch) != stretch:
             return False
-        return {start for _, (start, _) in self._parts.pre_tokenizer.pre_tokenize_str(stretch)}.issuperset(places)
+        return not places or {
+            start for _, (start, _) in self._parts.pre_tokenizer.pre_tokenize_str(stretch)
+        }.issuperset(places)
+
+    def _has_piece_with(self, pair: str) -> bool:
+        """Tell whether two characters may stand side by side in a piece of the vocabulary."""
+        return _quoted(pair.replace(" ", "\u2581"))[1:-1] in self._vocabulary
+
+    @cached_property
+    def _is_of_characters(self) -> bool:
+        """Whether a token is a piece of the text, with another sign for blanks, or a byte of one of its characters."""
+        model, tokens, steps = (self._frame[name] for name in ("model", "added_tokens", "pre_tokenizer"))
+        return (
+            self._whole
+            and self._is_plain_bpe
+            and not self._byte_level
+            and self._frame["normalizer"] == _BLANKS
+            and (steps is None or (steps["type"] == "Split" and steps["behavior"] != "Removed"))
+            and not any(token["single_word"] or token["normalized"] for token in tokens)
+            # Else neighbours that are both unknown could become one token.
+            and bool(model.get("byte_fallback"))
+            and all(b'\n      "<0x%02X>": ' % byte in self._vocabulary for byte in range(256))
+        )
+
+    @property
+    def _is_plain_bpe(self) -> bool:
+        model = self._frame["model"]
+        extras = ("dropout", "continuing_subword_prefix", "end_of_word_suffix")
+        return model.get("type") == "BPE" and not any(model.get(name) for name in extras)
 
     @cached_property
     def _is_exact(self) -> bool:
         """Whether tokens spell a text that is not normalised, which is divided before merges are looked at."""
-        model, steps = self._frame["model"], self._frame["pre_tokenizer"]
+        steps = self._frame["pre_tokenizer"]
         inner = steps.get("pretokenizers", [steps]) if isinstance(steps, dict) else []
         kinds = {step.get("type") for step in inner}
         return (
             self._whole
-            and model.get("type") == "BPE"
-            and not any(model.get(name) for name in ("dropout", "continuing_subword_prefix", "end_of_word_suffix"))
+            and self._is_plain_bpe
             and self._byte_level
             and "ByteLevel" in kinds <= _KEEPING
             and not any(step.get("add_prefix_space") or step.get("behavior") == "Removed" for step in inner)
@@ -158,19 +196,24 @@ class SavedTokenizer:
         )
 
     @cached_property
-    def _splits(self) -> SplitPoints:
-        return SplitPoints(self._isolated)
+    def _searches(self) -> list[_Search]:
+        """The searches for added tokens, in turn; each finds of those that begin first the longest.
+
+        The tokens that are not ``normalized`` come first, of them the isolated ones: none of the others reaches there.
+        """
+        rest = [token for token in self._frame["added_tokens"] if token["content"] not in self._isolated]
+        kinds = ([str(t["content"]) for t in rest if t["normalized"] is normalized] for normalized in (False, True))
+        return [SplitPoints(self._isolated).bounds, *(_search(contents) for contents in kinds if contents)]
 
     @cached_property
     def _doubtful(self) -> list[str]:
         """The added tokens that take white space with them."""
         return [str(token["content"]) for token in self._frame["added_tokens"] if token["lstrip"] or token["rstrip"]]
 
-    @cached_property
-    def _others(self) -> list[str]:
-        """The added tokens that are not isolated: who knows where the tokenizer finds them."""
-        contents = (str(token["content"]) for token in self._frame["added_tokens"])
-        return [content for content in contents if content and content not in self._isolated]
+
+def _search(contents: Iterable[str]) -> _Search:
+    pattern = re.compile("|".join(map(re.escape, sorted(filter(None, contents), key=len, reverse=True))) or "(?!)")
+    return lambda text: [found.span() for found in pattern.finditer(text)]
 
 
 def _divided(data: bytes) -> tuple[dict[str, Any], bytes] | None:

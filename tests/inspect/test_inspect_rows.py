@@ -8,7 +8,7 @@ import re
 import pytest
 from builds import chat
 from bundled import CONVERSATIONS
-from inspections import columns, facts, inspect, make, refused, sample_build, shown
+from inspections import WITH_TOKENIZER, columns, facts, inspect, make, refused, sample_build, shown
 from transformers import AutoTokenizer
 from unmarked import ACTS, unmark
 
@@ -206,6 +206,31 @@ def test_what_is_no_build_is_refused(place):
     assert "no such file: nowhere" in refused("nowhere")
     assert "tokenizer is missing" in refused(CONVERSATIONS)
     assert "the folder folder holds no file of rows" in refused(CONVERSATIONS, "folder", "--tokenizer", "x")
+
+
+def test_an_unknown_code_is_answered_with_those_that_there_are():
+    told = refused(sample_build(), "--finding", "border-splitt")
+    assert "did you mean border-split?" in told
+    assert "the codes are border-split, control-token, nan" in told
+    assert "too-long" not in told, "none of this build"
+    told = refused(CONVERSATIONS, *WITH_TOKENIZER, "--finding", "nonsense")
+    assert "too-long" in told, "of a source, nobody knows beforehand"
+
+
+def test_what_is_compared_with_is_called_so(place):
+    assert "--compare nonsense: there is no such build, and no such configuration file" in refused(
+        sample_build(), "--compare", "nonsense"
+    )
+    (place / "folder").mkdir()
+    assert "--compare folder: the folder holds no build" in refused(sample_build(), "--compare", "folder")
+
+
+def test_a_page_that_cannot_be_written_is_called_as_it_was(place):
+    assert "--html no/x.html: there is no folder 'no'" in refused(sample_build(), "--html", "no/x.html")
+    (place / "folder").mkdir()
+    assert "--html folder: this is a folder" in refused(sample_build(), "--html", "folder")
+    long = f"{'x' * 245}.html"
+    assert f"{long}: File name too long" in refused(sample_build(), "--html", long)
 
 
 def test_a_build_of_nothing(place, source):

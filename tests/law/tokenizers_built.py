@@ -49,6 +49,7 @@ NORMALIZERS = {
     "nfkc": normalizers.NFKC,
     "nfc": normalizers.NFC,
     "prepend": lambda: normalizers.Sequence([normalizers.Prepend("▁"), normalizers.Replace(" ", "▁")]),
+    "marked": lambda: normalizers.Replace(" ", "▁"),
     "lower": normalizers.Lowercase,
     "strip": normalizers.Strip,
     "blanks": lambda: normalizers.Replace("\n", " "),

@@ -76,6 +76,11 @@ class Page:
         self.run("location.hash = arguments[0]", f"#row-{VIEWS.index(view)}")
         self.wait(f"return shown.row && shown.row.number === {view.number}")
 
+    def show_place(self, place):
+        """Open the row at a place of the page."""
+        self.run("location.hash = arguments[0]", f"#row-{place}")
+        self.wait(f"return shown.row && shown.row.place === {place}")
+
     def keys(self, *keys):
         from selenium.webdriver.common.action_chains import ActionChains
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import dataclasses
 import gc
 import gzip
 import hashlib
@@ -14,13 +15,16 @@ from importlib.resources import files
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from page_samples import EVIL, HOSTILE, MISMATCH, PLAIN, VIEWS, conversation, row
+from page_samples import EVIL, HOSTILE, MISMATCH, PLAIN, TREE, VIEWS, conversation, row
 
 from maskprep.conversation import Where
 from maskprep.inspect.views import RejectView, RowView, TokenView
 from maskprep.show import page_data
 from maskprep.show.page import write_page
 from maskprep.show.page_data import PageData
+from maskprep.show.verify_page import write_verify_page
+from maskprep.verify.command import VerifyReport
+from maskprep.verify.result import Result, Verdict
 
 TITLE = "out </title><script>window.hacked=1</script> \x1b[2J \u202e"
 ASSETS = sorted((files("maskprep.show") / "assets").iterdir(), key=lambda file: file.name)
@@ -280,3 +284,26 @@ def test_a_link_is_followed_and_a_device_is_not_replaced(tmp_path):
     assert (tmp_path / "link.html").is_symlink()
     assert (tmp_path / "real.html").stat().st_size == write_page(type(tmp_path)("/dev/null"), "t", [PLAIN], None)
     assert type(tmp_path)("/dev/null").is_char_device()
+
+
+def test_the_sample_tells_how_rows_begin_and_how_they_are_put_together(tmp_path):
+    packed = dataclasses.replace(PLAIN, place=(3, 1))
+    answered = row(9, [("\n Only", "assistant", "content", 0, "t"), (" this", "assistant", "content", 0, "t")])
+    write_page(tmp_path / "p.html", "t", [packed, TREE, answered, MISMATCH], None)
+    rows = views_in((tmp_path / "p.html").read_text(encoding="utf-8"))[0]["rows"]
+    assert rows["preview"][:3] == ["What is 2+2?", "One?", "Only this"]
+    assert rows["preview"][3].startswith("messages[1]: the prompt")
+    assert rows["packed"] == [[3, 1], None, None, None]
+    assert rows["branches"] == [0, 3, 0, 0]
+
+
+def test_results_of_checks_are_on_the_page_escaped(tmp_path):
+    results = (
+        Result("files", Verdict.PASSED, "</script><script>window.hacked=1</script>"),
+        Result("loss", Verdict.SKIPPED, "no rows"),
+    )
+    write_verify_page(tmp_path / "p.html", VerifyReport("gone", results, {"seconds": 1.0}))
+    page = (tmp_path / "p.html").read_text(encoding="utf-8")
+    assert '<span class="passed">1 passed</span> <span class="skipped">1 skipped</span>' in page
+    assert "window.hacked=1</script>" not in page
+    assert "gone · maskprep verify" in page

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import unicodedata
+from dataclasses import replace
 
 import pytest
 from page_browser import Page, chromium
@@ -15,6 +16,7 @@ from page_samples import (
     MERGED,
     MISMATCH,
     NEEDLE,
+    NOT_JSON,
     PLAIN,
     TREE,
     VIEWS,
@@ -22,8 +24,13 @@ from page_samples import (
     row,
 )
 
+from maskprep.inspect.excerpt import Excerpt
 from maskprep.show.page import write_page
+from maskprep.show.page_data import PageData
 from maskprep.show.safe import safe
+from maskprep.show.verify_page import write_verify_page
+from maskprep.verify.command import VerifyReport
+from maskprep.verify.result import Result, Verdict
 
 pytestmark = [pytest.mark.browser, pytest.mark.long]
 TITLE = "a build </title><script>window.hacked=1</script>"
@@ -157,7 +164,17 @@ def test_only_trained_folds_the_rest(page):
 def test_roles_and_parts_are_switched_off_and_on(page):
     page.show(PLAIN)
     chips = page.run("return [...document.querySelectorAll('.chip')].map((chip) => chip.textContent)")
-    assert chips == ["only trained", "assistant", "template", "user", "content", "scaffold", "stop", "tools"]
+    assert chips == [
+        "only trained",
+        "all text",
+        "assistant",
+        "template",
+        "user",
+        "content",
+        "scaffold",
+        "stop",
+        "tools",
+    ]
     for name, gone, kept in (
         ("user", b"What is", b"It is 4."),
         ("stop", b"4.<|im_end|>", b"What is"),
@@ -174,27 +191,198 @@ def test_roles_and_parts_are_switched_off_and_on(page):
         assert gone in page.row()
 
 
-def test_search_goes_to_the_next_row_that_matches(page):
+def said(page, text):
+    page.wait(f"return document.getElementById('found').textContent.includes({text!r})")
+
+
+def listed(page):
+    return page.run("return [...document.querySelectorAll('.item b')].map((b) => b.textContent)")
+
+
+def test_search_filters_the_list_and_counts(page):
     from selenium.webdriver.common.keys import Keys
 
-    page.keys("/")
-    page.keys("NEEDLE")
-    assert page.text("#found").startswith("0 here")
+    page.keys("/", "NEEDLE")
+    said(page, "1 match in 1 of 7 rows")
+    assert listed(page) == ["1"]
+    assert page.text(".badge.hits") == "1 ×"
     page.keys(Keys.ENTER)
     page.wait("return shown.row.number === 1")
-    page.wait("return document.getElementById('found').textContent === 'row 1: 1 match'")
+    said(page, "1 match here, row 1 of 1 with it")
     assert page.run("return [...CSS.highlights.get('found')].map(String)") == ["needle"]
-    page.keys(Keys.ENTER)
-    page.wait("return document.getElementById('found').textContent.includes('no other row')")
-    page.keys(Keys.ESCAPE, "/", "hacked=1</SCRIPT>", Keys.ENTER)
+    page.click("#needle")
+    page.run("document.getElementById('needle').value = ''")
+    page.keys("hacked=1</SCRIPT>", Keys.ENTER)
     page.wait("return shown.row.number === 3")
-    page.keys(Keys.ESCAPE, "/", "nowhere (.*", Keys.ENTER)
-    page.wait("return document.getElementById('found').textContent === 'no row has it'")
-    page.keys(Keys.ESCAPE, "/", "\\d", Keys.ENTER)
-    page.wait("return document.getElementById('found').textContent === 'no row has it'")
+    page.run("document.getElementById('needle').select()")
+    page.keys("nowhere (.*", Keys.ENTER)
+    said(page, "no row has it")
+    assert listed(page) == []
     # A reject is found by what is said of it.
-    page.keys(Keys.ESCAPE, "/", "not stand there", Keys.ENTER)
+    page.run("document.getElementById('needle').select()")
+    page.keys("not stand there", Keys.ENTER)
     page.wait("return shown.row.number === 5")
+    page.run("document.getElementById('needle').select()")
+    page.keys(Keys.DELETE, Keys.ESCAPE)
+    page.wait("return document.querySelectorAll('.item').length === 7")
+
+
+def test_search_takes_regular_expressions(page):
+    page.keys("/", "\\d[+]\\d")
+    said(page, "no row has it")
+    page.click("#regex")
+    said(page, "1 match in 1 of 7 rows")
+    assert page.run("return [...CSS.highlights.get('found')].map(String)") == ["2+2"]
+    page.run("document.getElementById('needle').select()")
+    page.keys("(")
+    said(page, "no regular expression yet")
+    assert len(listed(page)) == 7
+
+
+def test_long_masked_text_is_folded_until_it_is_asked_for(driver, tmp_path):
+    from selenium.webdriver.common.keys import Keys
+
+    words = [f" w{number}" for number in range(1000)]
+    write_page(tmp_path / "p.html", "t", [row(0, conversation(words, ["It is so."]))], None)
+    page = Page(driver).open(tmp_path / "p.html")
+    whole = "".join(words).encode()
+    assert b" w999<|im_end|>" in page.row()
+    assert whole not in page.row()
+    assert page.text("button.fold") == "… 886 masked tokens …"
+    box = page.run("const b = document.querySelector('.trained').getBoundingClientRect(); return [b.top, innerHeight]")
+    assert box[0] < box[1]
+    page.keys("/", "w500 ")
+    page.wait("return document.querySelectorAll('button.fold').length === 2")
+    assert b" w499 w500 w501" in page.row()
+    page.run("document.getElementById('needle').select()")
+    page.keys(Keys.DELETE, Keys.ESCAPE)
+    page.click("button.fold")
+    assert whole in page.row()
+    page.run("openRow(page.rows[0])")
+    page.wait("return document.querySelector('button.fold')")
+    page.keys("f")
+    assert whole in page.row()
+    page.keys("f")
+    assert whole not in page.row()
+
+
+def test_the_list_tells_how_each_row_begins(page):
+    previews = page.run("return [...document.querySelectorAll('.item .preview')].map((p) => p.textContent)")
+    assert previews[:2] == ["What is 2+2?", "Where is the needle?"]
+    assert previews[3].startswith("<script>window.hacked=1</script>")
+    assert "\\u202e" in previews[5] or "\\x1b[2J" in previews[5]
+
+
+def test_packed_rows_and_trees_are_told(driver, tmp_path):
+    packed = [replace(row(n, conversation(["a"], ["b"] * (n + 1))), place=(7, n)) for n in range(3)]
+    write_page(tmp_path / "p.html", "t", [*packed, TREE], None)
+    page = Page(driver).open(tmp_path / "p.html")
+    assert page.run("return [...document.querySelectorAll('.form')].map((f) => f.textContent)") == [
+        "pack 7 · 0",
+        "pack 7 · 1",
+        "pack 7 · 2",
+        "tree of 3",
+    ]
+    assert page.text(".shape").startswith("document 0 of packed row 7")
+    page.run("return document.querySelectorAll('.pack button')[2]").click()
+    page.wait("return shown.row.number === 2")
+    page.show_place(3)
+    assert page.text(".shape").startswith("a tree of 3 branches")
+    page.run("return document.querySelectorAll('.tree button')[2]").click()
+    assert page.panel()["id"] == str(TREE.tokens[TREE.branches[2].start].id)
+
+
+RUN = {
+    "sources": ["</script><b>\u202e"],
+    "tokenizer": "T",
+    "template": "the tokenizer's own",
+    "template_digest": "0123456789ab",
+    "settings": {"history": "split"},
+    "versions": {"maskprep": "1"},
+    "date": "2026-12-01T03:00:55+00:00",
+}
+
+
+def test_a_page_in_a_build_names_it_and_the_run(driver, tmp_path):
+    folder = tmp_path / "train %41" / "maskprep"
+    folder.mkdir(parents=True)
+    figures = PageData("t")
+    for view in VIEWS:
+        figures.add(view)
+    write_page(folder / "report.html", "data.jsonl", VIEWS, {**figures._count(), "sequences": 300}, RUN)
+    page = Page(driver).open(folder / "report.html")
+    assert page.run("return document.title") == "train %41 · data.jsonl"
+    assert page.text("#run summary").startswith("a sample of 5 of 300 rows, 2 rejected")
+    page.click("#run summary")
+    told = page.text("#run")
+    for text in ("history: split", "maskprep 1", "</script><b>\\u202e", "0123456789ab", "2026-12-01T03:00:55"):
+        assert text in told
+    assert page.text("#heading").startswith("Row 0 of 300")
+
+
+def test_a_rejected_row_opens_as_itself(driver, tmp_path):
+    reject = replace(MISMATCH, number=-1, where=PLAIN.where)
+    around = Excerpt("column 3", "be\u202efore", "</script>after")
+    write_page(tmp_path / "p.html", "t", [PLAIN, reject, replace(NOT_JSON, number=-1, around=around)], None)
+    page = Page(driver).open(tmp_path / "p.html")
+    page.click("#tab-overview")
+    links = "[...document.querySelectorAll('.rejects .link')]"
+    page.run(f"return {links}.find((l) => l.textContent.endsWith(':{PLAIN.where.line}'))").click()
+    page.wait("return shown.row && shown.row.rejected === 'prompt-mismatch'")
+    assert page.text("#heading").startswith("Rejected row")
+    page.keys("j")
+    page.wait("return shown.row.place === 2")
+    assert "be\\u202efore▶</script>after" in page.text("#row").replace("\n", "")
+
+
+def test_what_was_verified_has_a_view_and_a_badge(driver, tmp_path):
+    results = (
+        Result("files", Verdict.PASSED, "all is well </script><b>"),
+        Result("loss", Verdict.SKIPPED, "nothing to look at"),
+        Result("model", Verdict.FAILED, "not so", faults=("<img src=x onerror=window.hacked=1>",), fault_count=1),
+    )
+    write_verify_page(tmp_path / "p.html", VerifyReport(str(tmp_path / "gone"), results, {"seconds": 1.0}))
+    page = Page(driver).open(tmp_path / "p.html")
+    assert page.text("#tab-verify").split() == ["Verify", "1", "failed", "1", "passed", "1", "skipped"]
+    told = page.text("#verify")
+    for text in ("A check failed.", "all is well </script><b>", "<img src=x onerror=window.hacked=1>"):
+        assert text in told
+    assert page.run("return [typeof window.hacked, document.querySelectorAll('#verify img, #verify b').length]") == [
+        "undefined",
+        0,
+    ]
+
+
+def test_a_phone_gives_the_room_to_the_text(driver, file):
+    size = {"width": 390, "height": 844, "deviceScaleFactor": 1, "mobile": True}
+    driver.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", size)
+    try:
+        page = Page(driver).open(file)
+        box = page.run("const b = document.getElementById('row').getBoundingClientRect(); return [b.width, b.height]")
+        assert box[0] >= 380
+        assert box[1] >= 844 / 2
+        assert page.run("return document.getElementById('needle').getBoundingClientRect().width") > 300
+        assert page.run("return document.documentElement.scrollWidth") == 390
+        page.click("#list-open")
+        page.run("return document.querySelectorAll('.item')[1]").click()
+        page.wait("return shown.row.number === 1")
+        assert page.run("return document.getElementById('aside').offsetHeight") == 0
+        page.click("#step-on")
+        page.wait("return shown.row.number === 2")
+    finally:
+        driver.execute_cdp_cmd("Emulation.clearDeviceMetricsOverride", {})
+
+
+def test_an_outlier_leaves_the_other_bars_as_they_are(driver, tmp_path):
+    rows = [row(n, conversation(["a"], ["b"] * (n % 20))) for n in range(200)]
+    write_page(tmp_path / "p.html", "t", [*rows, row(200, conversation(["a"] * 20_000, ["b"]))], None)
+    page = Page(driver).open(tmp_path / "p.html", "#overview")
+    bars = "[...document.querySelector('#overview svg').querySelectorAll('.bar-fill')]"
+    widths = page.run(f"return {bars}.map((bar) => bar.getBBox().width)")
+    assert len(widths) > 15
+    assert max(widths) - min(widths) < 0.1
+    assert "…20,010" in page.text("#overview")
+    assert page.text("#overview .percentiles").split()[:4] == ["min", "p5", "p25", "p50"]
 
 
 def test_keys_walk_through_rows_and_tokens(page):
@@ -367,6 +555,7 @@ def test_many_and_long_rows_keep_the_document_small(driver, tmp_path):
         path, TITLE, (row(n, conversation(words if n % 40 == 0 else ["a"], ["b"] * 50)) for n in range(400)), None
     )
     page = Page(driver).open(path)
+    page.keys("f")
     assert page.run("return document.querySelectorAll('.item').length") < 40
     assert page.run("return document.querySelectorAll('#row *').length") < 6000
     assert page.row().count(b" another") == 5000

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import json
 import os
 import tempfile
@@ -13,8 +14,9 @@ import pytest
 from bundled import TOKENIZER
 from hypothesis import given
 from hypothesis import strategies as st
-from law.tokenizers_built import KINDS, built
+from law.tokenizers_built import KINDS, Kind, built
 from law.tokenizers_here import tokenizer
+from tokenizers import AddedToken
 
 from maskprep.inspect.tokens import LoadedTokens
 from maskprep.tokenizer.encode import Encoder
@@ -87,6 +89,28 @@ def test_borders_of_turns_are_mostly_certain():
     assert saved.surely_begin(text, [0, border, end, len(text)])
     assert not saved.surely_begin(text, [border + 1]), "within a word"
     assert not saved.surely_begin(text, [end + 1]), "within an added token"
+
+
+def test_so_they_are_where_no_piece_holds_the_two_characters_around():
+    saved, loaded, _ = both(built_once(Kind("bpe", fallback=True, normalizer="marked")))
+    text = "<|im_start|>assistant\nhi there"
+    border, within = text.index("\nhi") + 1, text.index("i there")
+    assert saved.surely_begin(text, [0, border])
+    assert not saved.surely_begin(text, [within])
+    assert loaded.within(text, [border, within]) == {within}
+
+
+def test_added_tokens_that_begin_others_are_found_where_the_tokenizer_finds_them(tmp_path):
+    made = built_once(Kind("bpe", fallback=True, normalizer="marked")).tokenizer
+    made = copy.deepcopy(made)
+    made.add_tokens([AddedToken("\n", normalized=False), AddedToken("\n\n", normalized=False)])
+    made.save_pretrained(tmp_path)
+    saved, loaded = SavedTokenizer.read(tmp_path), LoadedTokens.load(str(tmp_path))
+    text = "a\n\nhi\nhi"
+    certain = [place for place in range(len(text)) if saved.surely_begin(text, [place])]
+    assert certain == [0, 1, 3, 5, 6]
+    assert not loaded.within(text, certain)
+    assert loaded.within(text, [2]) == {2}
 
 
 @pytest.mark.parametrize(

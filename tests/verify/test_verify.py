@@ -70,11 +70,13 @@ def test_a_failed_check_ends_with_1_and_says_what_to_do(run, built, place):
     assert run(built, "--json").json["passed"] is False
 
 
-def test_the_page_draws_the_curves_and_runs_nothing(run, built, place):
+def test_the_page_draws_the_curves_and_runs_nothing_but_our_own(run, built, place):
     assert run(built, "--html", "page.html", "--learn", 2).code == 0
     page = (place / "page.html").read_text("utf-8")
-    assert page.count("<svg") == 2
-    assert "<script" not in page
+    assert page.count('<svg class="curve"') == 2
+    policy = re.search(r"script-src ([^;]*);", page)[1].split()
+    assert all(re.fullmatch(r"'sha256-[A-Za-z0-9+/=]{44}'", source) for source in policy)
+    assert page.count("<script>") == len(policy)
     assert "default-src 'none'" in page
     assert not re.search(r"(src|href)=", page)
 

@@ -45,6 +45,9 @@ async function openPage() {
       trained: rows.trained[place],
       findings: rows.findings[place],
       rejected: rows.rejected[place],
+      preview: rows.preview[place],
+      packed: rows.packed[place], // the packed row that it stands in, and its number there
+      branches: rows.branches[place],
     };
   });
 }
@@ -94,7 +97,7 @@ function gather(tokens, first, end) {
 
 // Returns the text of a row, for searching.
 function rowText(record) {
-  if (!record.t) return [record.message, record.hint, record.source].join("\n");
+  if (!record.t) return [record.message, record.hint, record.source, record.around?.before, record.around?.after].join("\n");
   const texts = record.t.map(textOf);
   if (!texts.includes(null)) return texts.join("");
   return new TextDecoder("utf-8", { ignoreBOM: true }).decode(joined(record.t));
@@ -102,4 +105,4 @@ function rowText(record) {
 
 const figure = (number) => Math.round(number).toLocaleString("en");
 const share = (part, whole) => (whole ? `${((100 * part) / whole).toFixed(1)} %` : "–");
-const counted = (number, noun) => `${figure(number)} ${noun}${number === 1 ? "" : "s"}`;
+const counted = (number, noun, more = `${noun}s`) => `${figure(number)} ${number === 1 ? noun : more}`;

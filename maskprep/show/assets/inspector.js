@@ -57,7 +57,7 @@ function showUnit(unit, { scroll = false } = {}) {
       element(
         "p",
         { class: "hint" },
-        "Point at a token, or press → to walk along the row, s to go to what is trained.",
+        "Point at a token, or press → to walk along the row, s to go to what is trained, ? for all keys.",
       ),
     );
     return;

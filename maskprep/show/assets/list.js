@@ -1,7 +1,7 @@
 "use strict";
 // The list of rows. Only the items in view are in the document: their height is fixed, so that their places are known.
 
-const ITEM = 54; // pixels, as in page.css
+const ITEM = 74; // pixels, as in page.css
 const list = { order: [], place: -1 }; // the rows that the filter lets through; which of them is shown
 
 function openList(onChoose) {
@@ -33,28 +33,30 @@ function openFilter() {
   const option = (value, text) => element("option", { value }, plain(text));
   select.append(option("", `all rows (${figure(page.rows.length)})`));
   for (const [code, count] of [...codes].sort()) select.append(option(code, `${code} (${figure(count)})`));
-  select.addEventListener("change", () => filterRows(select.value));
-  filterRows("");
+  select.addEventListener("change", () => filterRows(true));
+  filterRows(true);
 }
 
-function filterRows(code) {
-  const fits = (row) => !code || `rejected: ${row.rejected}` === code || row.findings.some(([found]) => found === code);
-  const row = list.order[list.place];
-  list.order = page.rows.filter(fits);
-  list.place = list.order.indexOf(row);
+// Lets the rows through that have the chosen code, and what is searched for.
+function filterRows(afresh) {
+  const code = document.getElementById("filter").value;
+  const has = (row) => !code || `rejected: ${row.rejected}` === code || row.findings.some(([found]) => found === code);
+  list.order = page.rows.filter((row) => has(row) && (!search.pattern || search.hits.has(row.place)));
+  list.place = list.order.indexOf(shown.row);
   document.querySelector("#list > div").style.height = `${list.order.length * ITEM}px`;
-  document.getElementById("list").scrollTop = 0;
+  if (afresh) document.getElementById("list").scrollTop = 0;
   drawList();
 }
 
 // Shows which row is chosen, and brings its item into view.
 function markInList(row) {
   list.place = list.order.indexOf(row);
-  if (list.place < 0) {
+  if (list.place < 0 && document.getElementById("filter").value) {
     document.getElementById("filter").value = "";
-    filterRows("");
+    filterRows(true);
     list.place = list.order.indexOf(row);
   }
+  if (list.place < 0) return drawList(); // a row without what is searched for
   const scroller = document.getElementById("list");
   const top = list.place * ITEM;
   if (top < scroller.scrollTop) scroller.scrollTop = top;
@@ -73,6 +75,7 @@ function drawList() {
     return item;
   });
   document.querySelector("#list > div").replaceChildren(...items);
+  scroller.setAttribute("aria-activedescendant", list.place >= first && list.place < last ? "chosen" : "");
 }
 
 function drawItem(row, chosen) {
@@ -85,10 +88,13 @@ function drawItem(row, chosen) {
   const meter = element("span", { class: "meter" }, element("span", {}));
   meter.firstChild.style.width = `${row.tokens ? (100 * row.trained) / row.tokens : 0}%`;
   const counts = `${figure(row.trained)} of ${figure(row.tokens)} trained`;
+  const hits = search.pattern ? element("span", { class: "badge hits" }, `${figure(search.hits.get(row.place) ?? 0)} ×`) : null;
+  const form = row.packed ? `pack ${row.packed[0]} · ${row.packed[1]}` : row.branches ? `tree of ${row.branches}` : null;
   return element(
     "div",
     {
       class: chosen ? "item chosen" : "item",
+      id: chosen ? "chosen" : null,
       role: "option",
       "aria-selected": String(chosen),
       "data-place": row.place,
@@ -97,13 +103,15 @@ function drawItem(row, chosen) {
     element(
       "div",
       { class: "line" },
-      element("b", {}, String(row.number)),
+      element("b", {}, row.number < 0 ? "✗" : String(row.number)),
       element("span", { class: "origin" }, plain(row.file.split("/").pop() || row.file)),
       element("span", { class: "place" }, `:${row.line}${row.sequence ? ` · ${row.sequence}` : ""}`),
+      hits,
       badge,
     ),
+    element("div", { class: "preview", dir: "auto" }, plain(row.preview)),
     row.rejected === null
-      ? element("div", { class: "line" }, meter, element("span", { class: "count" }, counts))
+      ? element("div", { class: "line" }, meter, form && element("span", { class: "form" }, form), element("span", { class: "count" }, counts))
       : element("div", { class: "line count" }, "rejected"),
   );
 }

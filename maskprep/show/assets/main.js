@@ -2,6 +2,8 @@
 // Puts the page together: which row is shown, what is switched on, keys, light and dark.
 
 const byId = (id) => document.getElementById(id);
+const VIEWS = ["rows", "overview", "verify"];
+const NARROW = matchMedia("(max-width: 820px)"); // as in narrow.css
 let opening = 0;
 
 async function openRow(row) {
@@ -10,25 +12,29 @@ async function openRow(row) {
   if (turn !== opening) return;
   switchTo("rows");
   markInList(row);
-  drawHeading(row);
-  byId("toggles").hidden = byId("legend").hidden = byId("inspector").hidden = row.rejected !== null;
+  drawHeading(row, record);
+  byId("toggles").hidden = byId("legend-box").hidden = byId("inspector").hidden = row.rejected !== null;
   if (row.rejected === null) drawRow(row, record);
   else drawReject(row, record);
+  openDrawer(false);
   byId("row").scrollTop = 0;
   // A link to this row can be shared; the history is not filled with rows that one leafed through.
   location.replace(`#row-${row.place}`);
 }
 
-function drawHeading(row) {
+function drawHeading(row, record) {
   const origin = `${plain(row.file)}:${row.line}`;
   const of =
     row.rejected === null
       ? `${counted(row.tokens, "token")}, ${figure(row.trained)} trained (${share(row.trained, row.tokens)})`
       : `rejected: ${plain(row.rejected)}`;
+  const { sequences } = page.meta.statistics;
+  const all = page.meta.measured === "the build" ? ` of ${figure(sequences)}` : "";
   byId("heading").replaceChildren(
-    element("h2", {}, `Row ${row.number}`),
+    element("h2", {}, row.number < 0 ? "Rejected row" : `Row ${row.number}`, row.rejected === null ? element("small", {}, all) : null),
     element("span", { class: "origin" }, origin + (row.rejected === null ? `, sequence ${row.sequence}` : "")),
     element("span", { class: row.rejected === null ? "summary" : "summary bad" }, of),
+    ...[row.rejected === null ? drawShape(row, record, openRow) : null].filter(Boolean),
     ...drawFindings(row.findings),
   );
 }
@@ -52,12 +58,15 @@ function drawFindings(findings) {
 }
 
 function step(by) {
-  const place = Math.min(Math.max(list.place + by, 0), list.order.length - 1);
-  if (place >= 0 && place !== list.place) openRow(list.order[place]);
+  // A row that the filter does not let through lies between two that it does.
+  const after = list.order.findIndex((row) => row.place > (shown.row?.place ?? -1));
+  const next = after < 0 ? list.order.length : after;
+  const place = list.place >= 0 ? list.place + by : by > 0 ? next : next - 1;
+  if (list.order[place]) openRow(list.order[place]);
 }
 
 function switchTo(name) {
-  for (const view of ["rows", "overview"]) {
+  for (const view of VIEWS) {
     byId(view).hidden = view !== name;
     byId(`tab-${view}`).setAttribute("aria-selected", String(view === name));
   }
@@ -78,8 +87,12 @@ function drawToggles() {
   const names = (key) => [...new Set(page.kinds.map((kind) => kind[key]))].sort();
   const only = chip("only trained", false, null, () => (choice.trained = !choice.trained));
   only.id = "only-trained";
+  const full = chip("all text", false, null, () => (choice.full = !choice.full));
+  full.id = "all-text";
+  full.title = "Do not fold long masked text (f)";
   byId("toggles").replaceChildren(
     only,
+    full,
     element("span", { class: "group" }, "roles"),
     ...names("role").map((role) => chip(role, true, role, flip(choice.roles, role))),
     element("span", { class: "group" }, "parts"),
@@ -142,6 +155,9 @@ const KEYS = {
   ArrowRight: () => stepToken(1),
   ArrowLeft: () => stepToken(-1),
   s: stepStretch,
+  f: () => byId("all-text").click(),
+  r: () => byId("regex").click(),
+  v: () => byId("tab-verify").hidden || switchTo(byId("verify").hidden ? "verify" : "rows"),
   "/": () => (switchTo("rows"), byId("needle").focus(), byId("needle").select()),
   n: () => findRow(1, openRow),
   N: () => findRow(-1, openRow),
@@ -166,27 +182,43 @@ function onKey(event) {
 }
 
 function openHash() {
-  if (location.hash === "#overview") return switchTo("overview");
+  const view = location.hash.slice(1);
+  if (view === "overview" || (view === "verify" && !byId("tab-verify").hidden)) return switchTo(view);
   const row = page.rows[Number(/^#row-(\d+)$/.exec(location.hash)?.[1] ?? 0)] ?? page.rows[0];
   if (row && row !== shown.row) return openRow(row);
+}
+
+// On a narrow screen the list lies over the row, and is opened when it is wanted.
+function openDrawer(open) {
+  byId("aside").classList.toggle("open", open);
+  byId("list-open").setAttribute("aria-expanded", String(open));
+  if (open) drawList();
 }
 
 async function start() {
   await openPage();
   byId("notice").remove();
+  byId("tab-verify").hidden = !document.querySelector(".verdicts");
+  byId("legend-box").open = !NARROW.matches;
+  drawRun();
   openList((place) => openRow(page.rows[place]));
   openInspector();
   openSearch(openRow);
   drawToggles();
   drawLegend();
   drawOverview(openRow);
+  byId("list-open").addEventListener("click", () => openDrawer(!byId("aside").classList.contains("open")));
+  byId("step-back").addEventListener("click", KEYS.k);
+  byId("step-on").addEventListener("click", KEYS.j);
   byId("theme").addEventListener("click", switchTheme);
   byId("help-open").addEventListener("click", KEYS["?"]);
-  for (const view of ["rows", "overview"]) byId(`tab-${view}`).addEventListener("click", () => switchTo(view));
+  for (const view of VIEWS) byId(`tab-${view}`).addEventListener("click", () => switchTo(view));
   document.addEventListener("keydown", onKey);
   addEventListener("hashchange", openHash);
+  const verified = !location.hash && !byId("tab-verify").hidden;
   if (page.rows.length) await openHash();
   else switchTo("overview");
+  if (verified) switchTo("verify"); // which is what the page was written for
   document.documentElement.dataset.ready = "";
 }
 

@@ -12,6 +12,13 @@ function drawOverview(open) {
   ];
   if (facts.unfaithful_tokens)
     cards.push(["unfaithful", facts.unfaithful_tokens, "trained in a context that no server sends"]);
+  const { packing } = facts;
+  if (packing?.rows) {
+    const length = figure(packing.slots / packing.rows);
+    cards.push(["packed rows", packing.rows, `of ${length} tokens, ${(100 * packing.fill).toFixed(1)} % filled`]);
+  }
+  const trees = page.rows.filter((row) => row.branches).length;
+  if (trees) cards.push(["trees", trees, "of the rows on this page"]);
   const parts = facts.by_role_and_part.map(({ role, part, tokens, trained_tokens: trained }) => ({
     name: `${role} · ${part}`,
     role,
@@ -71,7 +78,7 @@ function drawOverview(open) {
 function card([name, value, note]) {
   return element(
     "div",
-    { class: `card card-${name}` },
+    { class: `card card-${name.replaceAll(" ", "-")}` },
     element("span", {}, name),
     element("b", {}, figure(value)),
     element("small", {}, note),
@@ -118,7 +125,10 @@ function notRead(keys) {
 }
 
 function exampleOf(code, { example, hint }, open) {
-  const row = page.rows.find(({ file, line }) => file === example.file && line === example.line);
+  const there = page.rows.filter(({ file, line }) => file === example.file && line === example.line);
+  // A rejected row opens as itself; a finding opens a row that has it.
+  const has = (row) => row.rejected === code || row.findings.some(([found]) => found === code);
+  const row = there.find(has) ?? there[0];
   const place = `${plain(example.file)}:${example.line}`;
   return element(
     "div",

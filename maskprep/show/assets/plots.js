@@ -10,12 +10,18 @@ function shape(name, attributes = {}, ...children) {
   return made;
 }
 
-// Returns a histogram as SVG. `form` writes a value of the axis; `percentiles` marks the median.
+// Returns a histogram as SVG. `form` writes a value of the axis; `percentiles` marks the median. All bins are drawn
+// equally wide: the last one may reach as far as one row that is much longer than all others.
 function histogram({ edges, counts }, { form, percentiles, label }) {
   const [width, height, left, right, top, bottom] = [560, 210, 44, 22, 22, 34];
   const [low, high] = [edges[0], edges[edges.length - 1]];
   const most = Math.max(...counts, 1);
-  const x = (value) => left + ((value - low) / (high - low || 1)) * (width - left - right);
+  const across = (width - left - right) / counts.length;
+  // Where a value lies among the edges.
+  const x = (value) => {
+    const bin = Math.min(Math.max(edges.findLastIndex((edge) => edge <= value), 0), counts.length - 1);
+    return left + (bin + (value - edges[bin]) / (edges[bin + 1] - edges[bin] || 1)) * across;
+  };
   const y = (count) => top + (1 - count / most) * (height - top - bottom);
   const plot = shape("svg", { viewBox: `0 0 ${width} ${height}`, role: "img", "aria-label": label });
   for (const count of new Set([0, most > 3 ? Math.round(most / 2) : 0, most])) {
@@ -26,7 +32,7 @@ function histogram({ edges, counts }, { form, percentiles, label }) {
   }
   counts.forEach((count, i) => {
     const title = `${form(edges[i])} to ${form(edges[i + 1])}: ${counted(count, "sequence")}`;
-    const size = { x: x(edges[i]) + 1, width: Math.max(1, x(edges[i + 1]) - x(edges[i]) - 2) };
+    const size = { x: left + i * across + 1, width: Math.max(1, across - 2) };
     // A bin with rows shows, however few they are.
     const tall = count ? Math.max(2, y(0) - y(count)) : 0;
     const hover = shape("rect", { class: "target", ...size, y: top, height: y(0) - top });
@@ -40,9 +46,15 @@ function histogram({ edges, counts }, { form, percentiles, label }) {
       ),
     );
   });
-  const ticks = edges.length > 12 ? edges.filter((_, i) => i % 4 === 0 || i === edges.length - 1) : edges;
-  for (const edge of ticks)
-    plot.append(shape("text", { class: "tick", x: x(edge), y: height - 14, "text-anchor": "middle" }, form(edge)));
+  const step = edges.length > 12 ? 4 : 1;
+  const far = edges.length > 2 && edges.at(-1) - edges.at(-2) > 1.5 * (edges[1] - edges[0]); // a bin of outliers
+  edges.forEach((edge, i) => {
+    const last = i === edges.length - 1;
+    // The edge before the last bin is told where that bin is wider than the others.
+    if (!last && !(far && i === edges.length - 2) && (i % step || i > edges.length - 1 - step / 2 - (far ? 1 : 0))) return;
+    const at = { x: left + i * across, y: height - 14, "text-anchor": "middle" };
+    plot.append(shape("text", { class: "tick", ...at }, last && far ? `…${form(edge)}` : form(edge)));
+  });
   const median = percentiles?.["50"];
   if (median !== undefined && median >= low && median <= high) {
     const anchor = x(median) > width * 0.8 ? "end" : x(median) < width * 0.2 ? "start" : "middle";
@@ -80,7 +92,8 @@ function bars(items, { most = Math.max(...items.map((item) => item.value), 1) } 
 }
 
 function percentileTable(percentiles, mean, form) {
-  const cells = [...Object.entries(percentiles).map(([rank, value]) => [`${rank} %`, value]), ["mean", mean]];
+  const name = (rank) => ({ 0: "min", 100: "max" })[rank] ?? `p${rank}`;
+  const cells = [...Object.entries(percentiles).map(([rank, value]) => [name(rank), value]), ["mean", mean]];
   return element(
     "table",
     { class: "percentiles" },

@@ -43,6 +43,12 @@ function drawReject(row, record) {
         ),
       ),
     );
+  if (record.around) {
+    const { title, before, after } = record.around;
+    const fault = before ? element("span", { class: "parting", title: "the fault" }, "▶") : null;
+    const told = [element("span", { class: "before" }, ...marked(before)), fault, ...marked(after)];
+    parts.push(section("The fault", element("p", {}, plain(title)), element("pre", { dir: "auto" }, told)));
+  }
   if (record.source)
     parts.push(section("The row begins", element("pre", { class: "source", dir: "auto" }, ...marked(record.source))));
   document.getElementById("row").replaceChildren(element("div", { class: "rejection" }, ...parts.filter(Boolean)));

@@ -3,49 +3,76 @@
 
 // nodes: {node, start, spelt, unit} in the order of the text; byNode finds them; solo: unit → element of a segment that
 // is one unit and not its own text. start is a place in laid.text, -1 in a node that stands for hidden text.
-const shown = { row: null, record: null, laid: null, nodes: [], byNode: new Map(), solo: new Map() };
-const choice = { trained: false, roles: new Set(), parts: new Set() }; // roles and parts that are switched off
+// unfolded: the folds that were opened, by their first unit.
+const shown = { row: null, record: null, laid: null, nodes: [], byNode: new Map(), solo: new Map(), unfolded: new Set() };
+// Whether only what is trained is shown, and nothing folded; roles and parts that are switched off.
+const choice = { trained: false, full: false, roles: new Set(), parts: new Set() };
 
 function isVisible(kind) {
   return (!choice.trained || kind.trained) && !choice.roles.has(kind.role) && !choice.parts.has(kind.part);
 }
 
 function drawRow(row, record) {
-  Object.assign(shown, { row, record, laid: layOut(record), nodes: [], byNode: new Map(), solo: new Map() });
+  const empty = { nodes: [], byNode: new Map(), solo: new Map(), unfolded: new Set() };
+  Object.assign(shown, { row, record, laid: layOut(record), ...empty });
   redraw();
 }
 
 function redraw() {
   const { laid } = shown;
+  if (!laid) return;
   Object.assign(shown, { nodes: [], byNode: new Map(), solo: new Map() });
   const blocks = [];
   const levels = levelsOf(shown.record.b ?? []);
+  const folds = foldsOf(laid);
   let level = 0;
   let text = null;
-  let hidden = 0; // tokens in the fold that is being gathered
-  const fold = () => {
-    if (hidden) text.append(element("span", { class: "fold" }, `… ${counted(hidden, "token")} …`));
+  let begun = { role: "template", message: -1 }; // what the next block is, until there is something to put into it
+  let hidden = 0; // tokens that are switched off and not told yet
+  const into = () => {
+    if (!begun) return text;
+    text = element("div", { class: "text" });
+    const name = element("div", { class: "gutter" }, element("b", {}, begun.role), numbered(begun.message));
+    blocks.push(element("section", { class: "block", "data-role": begun.role, "data-level": level || null }, name, text));
+    begun = null;
+    return text;
+  };
+  const tell = () => {
+    if (hidden) into().append(element("span", { class: "fold" }, `… ${counted(hidden, "token")} …`));
     hidden = 0;
   };
   laid.segments.forEach((segment, place) => {
     const kind = page.kinds[segment.kind];
-    if (laid.cuts.has(place) || !text) {
-      if (text) fold();
-      const { role, message, branch } = laid.cuts.get(place) ?? { role: "template", message: -1 };
-      if (branch) {
-        level = levels[branch];
-        blocks.push(branchHeading(branch, level));
+    if (laid.cuts.has(place)) {
+      tell();
+      begun = laid.cuts.get(place);
+      if (begun.branch) {
+        level = levels[begun.branch];
+        blocks.push(branchHeading(begun.branch, level));
       }
-      text = element("div", { class: "text" });
-      const name = element("div", { class: "gutter" }, element("b", {}, role), message >= 0 ? ` ${message}` : "");
-      blocks.push(element("section", { class: "block", "data-role": role, "data-level": level || null }, name, text));
     }
-    if (isVisible(kind)) {
-      fold();
-      text.append(drawSegment(segment, kind));
-    } else hidden += laid.firsts[segment.last] - laid.firsts[segment.first];
+    if (!isVisible(kind)) {
+      hidden += laid.firsts[segment.last] - laid.firsts[segment.first];
+      return;
+    }
+    tell();
+    let unit = segment.first;
+    while (unit < segment.last) {
+      while (folds.length && folds[0].last <= unit) folds.shift();
+      const fold = folds[0];
+      const end = Math.min(segment.last, fold?.first ?? Infinity);
+      if (end > unit) {
+        // The block goes on in the middle of its text.
+        if (begun && unit > segment.first) into().append(element("span", { class: "resumed" }, "… "));
+        into().append(drawSegment(segment, kind, unit, end));
+        unit = end;
+      } else {
+        if (fold.first === unit) into().append(foldButton(fold));
+        unit = Math.min(segment.last, fold.last);
+      }
+    }
   });
-  if (text) fold();
+  tell();
   const view = document.getElementById("row");
   view.replaceChildren(...blocks);
   // A block with nothing to read in it is folded to one line.
@@ -53,6 +80,8 @@ function redraw() {
   markFound();
   showUnit(-1);
 }
+
+const numbered = (message) => (message >= 0 ? ` ${message}` : "");
 
 // Returns how far each branch of a tree is set in: one step further than the one that it hangs on, up to four.
 function levelsOf(branches) {
@@ -71,9 +100,10 @@ function branchHeading(number, level) {
   return element("h3", { class: "block branch", "data-level": level }, title, element("span", { class: "on" }, told, counts));
 }
 
-function drawSegment(segment, kind) {
+// Draws the units first:last of a segment.
+function drawSegment(segment, kind, first, last) {
   const names = ["segment", segment.form, `part-${kind.part}`, kind.trained ? "trained" : "masked"];
-  if (kind.split) names.push("split");
+  if (kind.split && first === segment.first) names.push("split");
   if (kind.other !== null && kind.other !== kind.trained) names.push(kind.trained ? "only-here" : "only-there");
   const made = element("span", { class: names.join(" "), "data-role": kind.role });
   const { laid } = shown;
@@ -85,8 +115,8 @@ function drawSegment(segment, kind) {
     shown.solo.set(segment.first, made);
     return made;
   }
-  let start = segment.from;
-  pieces(laid.text.slice(segment.from, segment.to), (form, text) => {
+  let start = laid.starts[first];
+  pieces(laid.text.slice(start, laid.starts[last]), (form, text) => {
     const piece = pieceNode(form, text);
     made.append(piece);
     know(form === null ? piece : piece.firstChild, start, form === "spelt", unitAt(start));

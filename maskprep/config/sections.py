@@ -43,6 +43,11 @@ def _trainable(value: Any) -> Any:
     return value
 
 
+def as_list(value: Any) -> Any:
+    """Return a single value as a list of it, where a setting takes one or several."""
+    return [value] if isinstance(value, str | int | float) else value
+
+
 Name = Annotated[str, AfterValidator(_a_name)]
 TrainedPart = Annotated[Part, BeforeValidator(_trainable)]
 
@@ -60,7 +65,7 @@ class Source(Section):
     format: Format | None = None
     columns: Mapping[str, str] = {}
     roles: Mapping[str, Role] = {}
-    ignore: tuple[Name, ...] = ()
+    ignore: Annotated[tuple[Name, ...], BeforeValidator(as_list)] = ()
     weight: Annotated[float, Field(gt=0)] = 1.0
     max_rows: Annotated[int, Field(ge=1)] | None = None
 
@@ -75,9 +80,9 @@ class TokenizerChoice(Section):
 
     name: Name
     backend: BackendChoice = BackendChoice.AUTO
-    add_tokens: tuple[Name, ...] = ()
+    add_tokens: Annotated[tuple[Name, ...], BeforeValidator(as_list)] = ()
     add_tokens_file: Name | None = None
-    add_special_tokens: tuple[Name, ...] = ()
+    add_special_tokens: Annotated[tuple[Name, ...], BeforeValidator(as_list)] = ()
     eos_token: Name | None = None
     pad_token: Name | None = None
     vocabulary_multiple: Annotated[int, Field(ge=1)] = 1
@@ -106,12 +111,17 @@ class Packing(Section):
     strategy: Strategy = Strategy.BEST_FIT
     window: Annotated[int, Field(ge=1)] | None = None
 
+    @model_validator(mode="before")
+    @classmethod
+    def _by_length(cls, value: Any) -> Any:
+        return {"length": value} if isinstance(value, int) and not isinstance(value, bool) else value
+
 
 class Train(Section):
     """Which tokens of a conversation are trained."""
 
-    roles: Annotated[tuple[Role, ...], Field(min_length=1)] = (Role.ASSISTANT,)
+    roles: Annotated[tuple[Role, ...], BeforeValidator(as_list), Field(min_length=1)] = (Role.ASSISTANT,)
     turns: Annotated[str, AfterValidator(_turns)] = "all"
-    parts: Annotated[tuple[TrainedPart, ...], Field(min_length=1)] = TRAINABLE
+    parts: Annotated[tuple[TrainedPart, ...], BeforeValidator(as_list), Field(min_length=1)] = TRAINABLE
     empty_reasoning: Trained = Trained.TRAIN
     tool_call_ids: Trained = Trained.TRAIN

@@ -108,7 +108,8 @@ def load_tokenizer(choice: str | TokenizerChoice, stop_tokens: Sequence[str] = (
     import_transformers(torch=needs_torch(choice))
     from transformers.models.auto.tokenization_auto import AutoTokenizer  # noqa: PLC0415 - a second to import
 
-    if ("/" in name or name.startswith(".")) and name.count("/") != 1 and not given and not Path(name).is_dir():
+    local = name.startswith((".", "/", "~")) or name.count("/") > 1
+    if local and not given and not Path(name).is_dir():
         msg = f"no tokenizer at {name!r}: there is no such folder"
         raise UsageError(msg, "give a folder that holds tokenizer.json and tokenizer_config.json, or a hub id")
     try:

@@ -24,7 +24,7 @@ from maskprep.verify.examples import sample
 from maskprep.verify.files import check_files
 from maskprep.verify.options import VerifyOptions
 from maskprep.verify.result import Faults, Result, Verdict, skipped
-from maskprep.verify.source import Rebuild, check_source
+from maskprep.verify.source import Rebuild, check_source, looked_up
 from maskprep.verify.structure import Expected, check_structure
 
 if TYPE_CHECKING:
@@ -145,7 +145,8 @@ def _rebuild(data: StoredDataSet, loaded: LoadedTokenizer) -> Rebuild:
     limits, policy = limits_of(config), policy_of(config)
     oracle = Oracle(loaded, policy, limits)
     preparer = Preparer(loaded, now=now, policy=policy, variables=variables, limits=limits)
-    return Rebuild(preparer, oracle, variables, now, config.max_row_bytes, _readings(config, data.manifest))
+    places = looked_up(data.root, data.manifest.get("sources_from"))
+    return Rebuild(preparer, oracle, variables, now, config.max_row_bytes, _readings(config, data.manifest), places)
 
 
 def _readings(config: Config, manifest: Mapping[str, Any]) -> dict[str, Reading]:

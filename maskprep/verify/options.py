@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from importlib.util import find_spec
+from pathlib import Path
 
 from maskprep.errors import UsageError
 
@@ -30,6 +31,14 @@ class VerifyOptions:
             raise UsageError(f"--learn {self.learn}: must be 0 or a number of training steps")
         if find_spec("torch") is None:
             raise UsageError("verify needs torch, which is not installed", "pip install 'maskprep[verify]'")
+        if self.model is not None and self.model.endswith(".gguf"):
+            if not Path(self.model).is_file():
+                raise UsageError(
+                    f"--model {self.model}: there is no such file", "give a GGUF file, a folder or a hub id"
+                )
+            if find_spec("gguf") is None:
+                msg = f"--model {self.model}: a GGUF file is read with the package gguf, which is not installed"
+                raise UsageError(msg, "pip install 'maskprep[gguf]'")
 
     @property
     def wanted(self) -> int | None:

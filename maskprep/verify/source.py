@@ -111,7 +111,8 @@ class _SourceCheck:
         reading = self.rebuild.readings.get(file, DEFAULT)
         try:
             for line in pick_rows(path, lines.keys(), self.rebuild.max_row_bytes):
-                self._line(replace(line, reading=reading), waiting.pop(line.where.line))
+                where = replace(line.where, file=file)  # as the rows have it, wherever it was found
+                self._line(replace(line, reading=reading, where=where), waiting.pop(line.where.line))
         except (UsageError, BuildError) as error:
             self.faults.add(f"{file}: {error.message}")
         for number, numbers in waiting.items():

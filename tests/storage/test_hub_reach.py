@@ -52,7 +52,9 @@ LOAD = "from maskprep.tokenizer.load import load_tokenizer; print(load_tokenizer
 
 def test_a_tokenizer_in_the_local_cache_needs_no_network(nobody, place):
     folder = place / "hub" / "hub" / "models--owner--name"
-    shutil.copytree(TOKENIZER, folder / "snapshots" / ("0" * 40))
+    snapshot = folder / "snapshots" / ("0" * 40)
+    shutil.copytree(TOKENIZER, snapshot)
+    (snapshot / "config.json").write_text('{"model_type": "llama"}')
     (folder / "refs").mkdir()
     (folder / "refs" / "main").write_text("0" * 40)
     assert is_cached("owner/name")

@@ -24,6 +24,7 @@ from maskprep.cli.verify import verify
 from maskprep.light_imports import slow_collector, spare_torch
 
 app = typer.Typer(
+    name="maskprep",
     cls=Words,
     help="Conversations in, token ids and proved loss masks out.",
     invoke_without_command=True,
@@ -46,6 +47,12 @@ def main() -> None:
         spare_torch()
     try:
         app()
+    except SystemExit as ended:
+        if isinstance(ended.__context__, BrokenPipeError):  # of the parser's own words, which it calls an error
+            from maskprep.show.console import cut_short  # noqa: PLC0415 - wanted only here
+
+            cut_short()
+        raise
     finally:
         # All is said. What still runs in the background needs a moment to end, and would answer with a traceback.
         signal.signal(signal.SIGINT, signal.SIG_IGN)

@@ -50,7 +50,7 @@ EXAMPLES: Mapping[str, tuple[tuple[str, str], ...]] = MappingProxyType(
 """Command lines of each command, and what each is for."""
 
 _FIRST = (
-    ("maskprep probe Qwen/Qwen3-8B rows.jsonl", "can its chat template train these rows?"),
+    ("maskprep probe Qwen/Qwen3-8B rows.jsonl", "can its template train my rows?"),
     ("maskprep build rows.jsonl --tokenizer Qwen/Qwen3-8B -o out", "build the data set"),
     ("maskprep inspect out", "see what is trained, token by token"),
     ("maskprep verify out", "prove that the loss is what you mean"),

@@ -35,10 +35,10 @@ _TAKES: Mapping[str, str] = MappingProxyType(
 )
 _BOUNDS: Mapping[str, str] = MappingProxyType(
     {
-        "greater_than_equal": "must be {ge} or more",
-        "greater_than": "must be more than {gt}",
-        "less_than_equal": "must be {le} or less",
-        "less_than": "must be less than {lt}",
+        "greater_than_equal": "must be {ge:g} or more",
+        "greater_than": "must be more than {gt:g}",
+        "less_than_equal": "must be {le:g} or less",
+        "less_than": "must be less than {lt:g}",
     }
 )
 
@@ -68,7 +68,12 @@ def _sentence(fault: ErrorDetails, file: str | None) -> str:
         return f"{key} is missing: give {_OPTIONS.get(key, key)}, or set it in the configuration"
     given = fault["input"]
     meant = _meant(name, given, _choices(fault, path))
-    return f"{where}{key}: {_takes(fault)}, not {given!r:.80}{f': did you mean {meant!r}?' if meant else ''}"
+    return f"{where}{key}: {_takes(fault)}, not {_quoted(given)}{f': did you mean {meant!r}?' if meant else ''}"
+
+
+def _quoted(value: Any) -> str:
+    """Return a value as it is quoted in a message: short, and a number as one types it."""
+    return f"{value:g}" if isinstance(value, float) else f"{value!r:.80}"
 
 
 def _spelt(steps: Sequence[int | str]) -> str:

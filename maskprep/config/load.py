@@ -59,7 +59,8 @@ def _read(file: str) -> dict[str, Any]:
         mark = getattr(error, "problem_mark", None)
         where = f"{file}:{mark.line + 1}" if mark else file
         what = "" if isinstance(error, KeyTwiceError) else "not YAML: "
-        raise UsageError(f"{where}: {what}{getattr(error, 'problem', None) or error}") from error
+        told = f"{where}: {what}{getattr(error, 'problem', None) or error}"
+        raise UsageError(told, "mend the file there, or just above") from error
     if values is None:
         return {}
     if not isinstance(values, dict) or not all(isinstance(key, str) for key in values):

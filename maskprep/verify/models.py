@@ -27,7 +27,9 @@ def choose_device(wanted: str) -> torch.device:
     if wanted == "auto":
         return torch.device(next(name for name, is_there in there.items() if is_there))
     if wanted not in there:
-        raise UsageError(f"--device {wanted}: must be auto, cpu, cuda or mps")
+        raise UsageError(
+            f"--device {wanted}: must be auto, cpu, cuda or mps", "leave --device out, or give one of these"
+        )
     if not there[wanted]:
         raise UsageError(f"--device {wanted}: torch finds no such device here", "leave --device out, or give cpu")
     return torch.device(wanted)

@@ -26,9 +26,9 @@ class VerifyOptions:
     def check(self) -> None:
         """Raise ``UsageError`` where an option cannot be understood, or torch is not installed."""
         if self.rows not in {None, "all"} and not (str(self.rows).isdecimal() and int(str(self.rows))):
-            raise UsageError(f"--rows {self.rows}: must be a number of rows, or all")
+            raise UsageError(f"--rows {self.rows}: must be a number of rows, or all", "for example --rows 50")
         if self.learn < 0:
-            raise UsageError(f"--learn {self.learn}: must be 0 or a number of training steps")
+            raise UsageError(f"--learn {self.learn}: must be 0 or a number of training steps", "for example --learn 50")
         if find_spec("torch") is None:
             raise UsageError("verify needs torch, which is not installed", "pip install 'maskprep[verify]'")
         if self.model is not None and self.model.endswith(".gguf"):

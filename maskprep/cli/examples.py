@@ -57,7 +57,7 @@ _FIRST = (
     ("maskprep settings out", "what your trainer must be told"),
 )
 
-_BESIDE = 41  # columns for a command that its purpose can stand beside, on a screen of 80
+_BESIDE = 40  # columns for a command that its purpose can stand beside, on a screen of 80
 
 
 def epilog(command: str) -> str:

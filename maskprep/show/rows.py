@@ -53,7 +53,7 @@ def show_rows(console: Console, report: InspectReport, *, full: bool, table: boo
             console.print(row_text(view, full=full, bracketed=bracketed, find=find), soft_wrap=True)
     if not table and any(isinstance(view, RowView) for view in report.rows):
         line(console, "")
-        console.print(_legend(bracketed=bracketed), soft_wrap=True)
+        console.print(_legend(bracketed=bracketed), soft_wrap=not console.is_terminal)
 
 
 def row_text(view: RowView, *, full: bool, bracketed: bool, find: str | None = None) -> Text:

@@ -131,6 +131,15 @@ def test_the_legend_shows_each_style_as_it_is_used():
         assert mark in rest
 
 
+def test_the_legend_is_wrapped_at_words():
+    legend = stripped(printed(PLAIN, width=60)).partition("legend:")[2].split("\n")
+    assert len(legend) > 2
+    assert max(map(len, legend)) <= 60
+    joined = " ".join(" ".join(legend).split())
+    for words in ("special token", "‹E4› part of a character", "\\xa0 spelt-out character"):
+        assert words in joined
+
+
 @pytest.mark.parametrize("how", [{"colour": None}, {"no_color": True}, {"no_color": True, "colour": "standard"}])
 def test_without_colour_trained_text_stands_in_brackets(how):
     text = stripped(printed(PLAIN, **how))

@@ -103,7 +103,12 @@ def test_the_page_draws_the_curves_and_runs_nothing(run, built, place):
 
 def test_the_loss_with_the_mask_stands_beside_the_one_without_it_and_once(run, built, place):
     _save_model(place / "model", 2_500)
-    outcome = run(built, "--model", "model", "--html", "page.html")
+    outcome = run(built, "--model", "model", "--html", "page.html", "--device", "cpu")
+    assert re.fullmatch(
+        r"on the CPU, the first row took [\d.]+ s \(\d+ tokens\): 2 rows of \d+ tokens take about \d+ s "
+        r"\(no further row is begun after 60 s\); --rows N runs N\n",
+        outcome.stderr,
+    )
     words = [line.split() for line in outcome.stdout.splitlines()]
     [total] = [line for line in words if line[:1] == ["all"]]
     facts = run(built, "--model", "model", "--json").json["checks"][3]["figures"]

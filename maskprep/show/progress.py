@@ -70,7 +70,7 @@ class ProgressBar(Progress):
 
     def stopping(self, chunks: int) -> None:
         """Show that the command ends soon."""
-        self.notice(f"stopping: first {count(chunks, 'chunk')} begun must be finished; Ctrl-C again stops now")
+        self.notice(f"stopping: {count(chunks, 'chunk')} in work must be finished first; Ctrl-C again stops now")
 
     def notice(self, text: str) -> None:
         """Print a line above the bar, also where there is none."""

@@ -56,7 +56,7 @@ def test_no_settings_are_on_the_screen(report):
     assert not any("load_from_disk" in line for line in shown(report, 120))
 
 
-@pytest.mark.parametrize("words", [("--json",), ()], ids=["json", "text"])
+@pytest.mark.parametrize("words", [pytest.param(("--json",), marks=pytest.mark.long), ()], ids=["json", "text"])
 def test_a_pipe_that_is_closed_early_is_no_failure(place, source, words):
     """The reading end is closed before anything is written: what `| head` may do."""
     name = source(*[chat("Hi", "Ho")] * 3)

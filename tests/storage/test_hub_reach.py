@@ -50,6 +50,7 @@ def test_a_data_set_of_the_hub_without_a_network_is_one_message_at_once(nobody):
 LOAD = "from maskprep.tokenizer.load import load_tokenizer; print(load_tokenizer('owner/name').tokenizer.eos_token)"
 
 
+@pytest.mark.long
 def test_a_tokenizer_in_the_local_cache_needs_no_network(nobody, place):
     folder = place / "hub" / "hub" / "models--owner--name"
     snapshot = folder / "snapshots" / ("0" * 40)

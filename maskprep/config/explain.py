@@ -14,6 +14,7 @@ from pydantic_core import ErrorDetails
 
 from maskprep.config.keys import SECTIONS, choices_of
 from maskprep.config.model import Config
+from maskprep.config.sections import TURNS
 
 _NEAR = 0.4  # how alike a word and the one that was meant must be
 _CHOICE = re.compile(r"'([^']+)'")  # a choice in pydantic's list of those that there are
@@ -32,6 +33,9 @@ _TAKES: Mapping[str, str] = MappingProxyType(
         "model": "must be a mapping: {key: value, …}",
         "datetime": "must be a time, such as 2026-01-31T12:00:00Z",
     }
+)
+_OWN: Mapping[tuple[int | str, ...], str] = MappingProxyType(
+    {("turns",): TURNS, ("packing",): "must be a number of tokens, or a mapping such as {length: 4096}"}
 )
 _BOUNDS: Mapping[str, str] = MappingProxyType(
     {
@@ -84,6 +88,8 @@ def _spelt(steps: Sequence[int | str]) -> str:
 def _takes(fault: ErrorDetails) -> str:
     """Return what a key takes, in plain words."""
     kind, told = fault["type"], fault["msg"].removeprefix("Value error, ")
+    if fault["loc"][-1:] in _OWN and kind in {"string_type", "model_type"}:
+        return _OWN[fault["loc"][-1:]]
     context = fault.get("ctx", {})
     if kind == "enum":
         return f"must be one of {', '.join(_CHOICE.findall(context['expected']))}"
@@ -98,6 +104,8 @@ def _choices(fault: ErrorDetails, path: Sequence[str]) -> list[str]:
     """Return the words that may stand where the fault is."""
     if fault["type"] == "enum":
         return _CHOICE.findall(fault["ctx"]["expected"])
+    if fault["type"].startswith("bool"):
+        return []  # no word is near to a truth
     return choices_of(".".join(step for step in path if not step.isdecimal()))
 
 

@@ -24,6 +24,9 @@ from maskprep.policy import (
     Trained,
 )
 
+TURNS = "must be all, first, last, since_last_user, or a number of turns such as '3 last'"
+"""What ``train.turns`` takes."""
+
 
 def _a_name(value: str) -> str:
     if not value or "\0" in value:
@@ -33,7 +36,7 @@ def _a_name(value: str) -> str:
 
 def _turns(value: str) -> str:
     if not re.fullmatch("all|first|last|since_last_user|[1-9][0-9]{0,8} last", value):
-        raise ValueError("must be all, first, last, since_last_user, or a number of turns such as '3 last'")
+        raise ValueError(TURNS)
     return value
 
 

@@ -50,10 +50,12 @@ MISTAKES = [
     # The settings
     mistake("a list of one, misspelt", (*BUILD, "--set", "train.parts=[contents]"), 2, "parts[0]", "'content'?"),
     mistake("one value, misspelt", (*BUILD, "--set", "train.roles=asistant"), 2, "train.roles", "'assistant'?"),
-    mistake("turns as a number", (*BUILD, "--set", "train.turns=2"), 2, "train.turns", "not 2", "'2 last'?"),
+    mistake(
+        "turns as a number", (*BUILD, "--set", "train.turns=2"), 2, "train.turns: must be all", "not 2", "'2 last'?"
+    ),
     mistake("turns, misspelt", (*BUILD, "--set", "train.turns=lsat"), 2, "train.turns", "did you mean 'last'?"),
     mistake("packing of nothing", (*BUILD, "--set", "packing=0"), 2, "packing.length", "must be 2 or more, not 0"),
-    mistake("packing as a word", (*BUILD, "--set", "packing=yes please"), 2, "packing", "must be a mapping"),
+    mistake("packing as a word", (*BUILD, "--set", "packing=yes please"), 2, "packing: must be a number of tokens"),
     mistake("a profile, misspelt", (*BUILD, "--profile", "tlr"), 2, "profile", "hf, trl, axolotl", "mean 'trl'?"),
     mistake("a history, misspelt", (*BUILD, "--history", "splt"), 2, "history", "not 'splt'", "mean 'split'?"),
     mistake("an engine, misspelt", (*BUILD, "--engine", "loca"), 2, "engine: must be one of local, ray", "'local'?"),

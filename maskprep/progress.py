@@ -15,5 +15,8 @@ class Progress:
     def count(self, **counts: int) -> None:
         """Note what has been counted so far, by the names of what is counted."""
 
+    def notice(self, text: str) -> None:
+        """Note what the user should know before it is done, such as how long it will take."""
+
     def stopping(self, chunks: int) -> None:
         """Note that the command ends when so many chunks are done that were begun."""

@@ -20,6 +20,7 @@ from bundled import ROOT, TOKENIZER
 from typer.testing import CliRunner
 
 from maskprep.cli import app
+from maskprep.dataset.names import SETTINGS
 
 NOW = "2026-01-02T03:04:05+00:00"
 
@@ -121,8 +122,9 @@ def jsonl(*rows: Any) -> bytes:
 
 
 def tree(folder: Path) -> dict[str, str]:
-    """Return a hash of every file below a folder, by its path."""
-    files = sorted(path for path in folder.rglob("*") if path.is_file())
+    """Return a hash of every file below a folder, by its path; not of the settings, which name the folder."""
+    settings = {folder / "maskprep" / name for name in SETTINGS.values()}
+    files = sorted(path for path in folder.rglob("*") if path.is_file() and path not in settings)
     return {str(path.relative_to(folder)): hashlib.sha256(path.read_bytes()).hexdigest() for path in files}
 
 

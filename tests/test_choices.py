@@ -37,5 +37,5 @@ def test_a_choice_that_is_misspelt_is_told_with_the_one_that_was_meant(setting, 
 
 @pytest.mark.parametrize("part", [*(part for part in Part if part not in TRAINABLE), "everything"])
 def test_a_part_that_no_completion_has_cannot_be_trained(part):
-    with pytest.raises(UsageError, match=r"train\.parts\.0: must be one of content, reasoning"):
+    with pytest.raises(UsageError, match=r"train\.parts\[0\]: must be one of content, reasoning"):
         load(None, LEAST, [f"train.parts=[{part}]"])

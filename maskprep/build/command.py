@@ -8,6 +8,7 @@ Until the commit everything lies in the output's own folder of unfinished work: 
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
@@ -33,6 +34,7 @@ from maskprep.examples.setup import backend_named
 from maskprep.examples.tree_models import can_have_trees, refuse_model
 from maskprep.formats import Line
 from maskprep.light_imports import spare_pandas
+from maskprep.plural import count
 from maskprep.policy import Duplicates
 from maskprep.progress import Progress
 from maskprep.sources.chunk import Chunk
@@ -64,8 +66,10 @@ def build(config: Config, progress: Progress, write_page: PageWriter, *, overwri
     refuse_layout(config, layout_before(config))
     refuse_model(config)
     spare_pandas()
+    began = time.monotonic()
     with destination(config) as goal:
-        return _build(config, goal, progress, write_page, overwrite=overwrite)
+        report = _build(config, goal, progress, write_page, overwrite=overwrite)
+    return replace(report, seconds=time.monotonic() - began)
 
 
 def _build(
@@ -188,7 +192,7 @@ class _Running:
         except KeyboardInterrupt:
             done = sum(name.endswith(".json") and name != PLAN for name in self.goal.place.names())
             raise BuildInterrupt(
-                f"interrupted; nothing was committed: {done:,} chunks are done, and the same command goes on"
+                f"interrupted; nothing was committed: {count(done, 'chunk')} done, and the same command goes on"
             ) from None
 
     def _keep_rejects(self) -> None:

@@ -11,7 +11,7 @@ from typing import Any, Protocol
 from maskprep.config import Config
 from maskprep.dataset.arrange import packing_facts
 from maskprep.dataset.files import Receipt
-from maskprep.dataset.handover import hand_over
+from maskprep.dataset.handover import hand_over, settings_text
 from maskprep.dataset.output import OutputFolder
 from maskprep.dataset.reader import StoredDataSet
 from maskprep.dataset.schema import Layout
@@ -28,7 +28,8 @@ _READ_AGAIN = 5 * 10**9  # tokens: to read more of them for the report would tak
 class BuildReport:
     """What a build or an export did, in plain facts.
 
-    ``trainer`` is what the trainer must be told; ``idle`` are settings of who does the work that nobody heeded.
+    ``trainer`` is what the trainer must be told, as in ``settings_file``; ``idle`` are settings of who does the work
+    that nobody heeded. ``seconds`` is how long it took, 0 where that was not measured.
     """
 
     output: str
@@ -36,7 +37,9 @@ class BuildReport:
     report_file: str
     manifest: Mapping[str, Any]
     trainer: Mapping[str, Any]
+    settings_file: str
     idle: Sequence[Mapping[str, str]] = ()
+    seconds: float = 0.0
 
     @property
     def ignored(self) -> list[Mapping[str, str]]:
@@ -49,9 +52,11 @@ class BuildReport:
             "output": self.output,
             "rejects_file": self.rejects_file,
             "report_file": self.report_file,
+            "settings_file": self.settings_file,
             **self.manifest,
             "ignored_settings": self.ignored,
             "trainer": {**self.trainer},
+            "seconds": round(self.seconds, 3),
         }
 
 
@@ -128,10 +133,15 @@ def commit(  # noqa: PLR0913, PLR0917 - all that is known when the shards are th
         figures = {name: value for name, value in statistics(data).facts().items() if name != "path"}
     run = run_facts(manifest)
     write_page(output.report, f"{', '.join(run['sources'])} · maskprep build", rows, figures, run)
-    output.commit(receipts, manifest["fingerprint"])
     place = str(output.path) if name is None else name
     trainer = hand_over(place, manifest, layout)
-    return BuildReport(place, f"{place}/maskprep/rejects.jsonl", f"{place}/maskprep/report.html", manifest, trainer)
+    settings = output.settings(trainer["language"])
+    settings.write_text(settings_text(trainer), encoding="utf-8")
+    output.commit(receipts, manifest["fingerprint"])
+    notes = f"{place}/maskprep"
+    return BuildReport(
+        place, f"{notes}/rejects.jsonl", f"{notes}/report.html", manifest, trainer, f"{notes}/{settings.name}"
+    )
 
 
 def _facts(receipt: Receipt) -> dict[str, Any]:

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import copy
+import os
 import shutil
+import time
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -55,6 +57,7 @@ def export(options: ExportOptions, progress: Progress, write_page: PageWriter) -
         UsageError: there is no finished build, or what is asked for cannot be made of it; nothing was written.
         BuildError: the build is damaged, or the output cannot be written.
     """
+    began = time.monotonic()
     if options.output is None:
         raise UsageError("output is missing", "give the folder to write to: --output DIR")
     data = open_build(options.path)
@@ -73,7 +76,7 @@ def export(options: ExportOptions, progress: Progress, write_page: PageWriter) -
     output.check(overwrite=options.overwrite)
     loaded = _whole(data, progress)
     with damage_told(data.path):
-        described = _manifest(data.manifest, config, output.splits)
+        described = _manifest(data, config, output)
         files = _files(data.manifest)
     output.claim()
     with all_or_nothing(output):
@@ -83,7 +86,8 @@ def export(options: ExportOptions, progress: Progress, write_page: PageWriter) -
             if (data.root / "maskprep" / ledger.name).is_file():
                 shutil.copyfile(data.root / "maskprep" / ledger.name, ledger)
         viewer = Viewer(LoadedTokens(loaded, Encoder(loaded.tokenizer)))
-        return commit(output, config, described, receipts, layout, viewer, write_page)
+        report = commit(output, config, described, receipts, layout, viewer, write_page)
+    return replace(report, seconds=time.monotonic() - began)
 
 
 def _config(built: Mapping[str, Any], options: ExportOptions) -> Config:
@@ -159,12 +163,21 @@ def _files(manifest: Mapping[str, Any]) -> list[str] | None:
     return [file for entry in manifest["sources"] for file in entry["files"]]
 
 
-def _manifest(built: Mapping[str, Any], config: Config, splits: Sequence[str]) -> dict[str, Any]:
+def _seen_from(output: Path, root: Path, sources: str | None) -> str | None:
+    """Return the folder of the sources, which ``root`` sees as ``sources``, as the output folder sees it."""
+    if sources is None:
+        return None
+    return Path(os.path.relpath((root / sources).resolve(), output.resolve())).as_posix()
+
+
+def _manifest(data: StoredDataSet, config: Config, output: OutputFolder) -> dict[str, Any]:
     """Return the manifest, but for what only the shards tell."""
+    built, splits, root = data.manifest, output.splits, data.root
     parts = {**built["fingerprint_of"], "config": config.fingerprint()}
     facts = {name: value for name, value in built.items() if name not in {"shards", "splits", "tokenizer_files"}}
     facts |= {"fingerprint": fingerprint(parts), "fingerprint_of": parts, "config": config.described()}
     facts["ignored_settings"] = ignored_by_export(config, built.get("ignored_settings", []))
+    facts["sources_from"] = _seen_from(output.path, root, built.get("sources_from"))
     facts["totals"] = _unpacked(built["totals"])
     if splits != ("",):
         told = built.get("splits") or {splits[0]: built["totals"]}

@@ -11,7 +11,7 @@ import numpy as np
 from maskprep.build.commit import BuildReport, PageWriter, commit
 from maskprep.build.destination import Destination
 from maskprep.build.gather import gather, note_repeats, write_ledger
-from maskprep.build.manifest import manifest_of
+from maskprep.build.manifest import manifest_of, sources_from
 from maskprep.build.plan import LARGEST
 from maskprep.build.resume import Listing
 from maskprep.build.row_writer import Choice, Tallies
@@ -26,6 +26,7 @@ from maskprep.examples.inputs import Inputs
 from maskprep.examples.tally import Tally
 from maskprep.inspect.tokens import LoadedTokens, tokens_of_build
 from maskprep.inspect.views import Viewer
+from maskprep.plural import count
 from maskprep.policy import Duplicates
 from maskprep.storage.ahead import several
 
@@ -69,7 +70,10 @@ def close(inputs: Inputs, goal: Destination, listing: Listing, target: int, writ
     if config.chat_template is not None:
         tokenizer.chat_template = inputs.preparer.templates[False].source
     tokenizer.save_pretrained(output.tokenizer)
-    described = manifest_of(inputs, tallies, listing.files, found)
+    described = {
+        **manifest_of(inputs, tallies, listing.files, found),
+        "sources_from": sources_from(goal.name, inputs.sources),
+    }
     loaded = partial(LoadedTokens, inputs.loaded, inputs.preparer.encoder)
     viewer = Viewer(tokens_of_build(output.tokenizer, loaded))  # which need not encode the rows of the page again
     return commit(output, config, described, receipts, layout, viewer, write_page, goal.name)
@@ -109,12 +113,13 @@ def _refuse_failures(inputs: Inputs, goal: Destination, tally: Tally) -> None:
     if not tally.rows:
         raise RejectedError(f"there is no row in {', '.join(inputs.sources)}", "give files with one JSON object a line")
     if not tally.used and not tally.rejected:
-        raise RejectedError(f"all {tally.rows:,} rows were dropped: nothing is left", "see `dropped` in --json", facts)
+        raise RejectedError(
+            f"all {count(tally.rows, 'row')} were dropped: nothing is left", "see `dropped` in --json", facts
+        )
     limit = inputs.config.max_rejects
     if tally.reject_fraction > limit:
         tried = tally.used + tally.rejected
-        msg = (
-            f"{tally.rejected:,} of {tried:,} rows ({tally.reject_fraction:.1%}) were rejected, more than "
-            f"max_rejects {limit:.1%}: nothing was committed"
-        )
-        raise RejectedError(msg, tally.way_out("mend the rows or the configuration, or raise --max-rejects"), facts)
+        share = f"{tally.rejected:,} of {count(tried, 'row')} ({tally.reject_fraction:.1%})"
+        more = f"{'was' if tried == 1 else 'were'} rejected, more than max_rejects {limit:.1%}"
+        way_out = tally.way_out("mend the rows or the configuration, or raise --max-rejects")
+        raise RejectedError(f"{share} {more}: nothing was committed", way_out, facts)

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 import platform
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from importlib.metadata import version
+from pathlib import Path
 from typing import Any
 
 from maskprep import __version__
@@ -19,8 +21,10 @@ from maskprep.dataset.stops import notes_of, stops_of
 from maskprep.examples.inputs import Inputs
 from maskprep.examples.tree_models import notes_on_model
 from maskprep.formats import Reading
-from maskprep.sources import Kind
+from maskprep.sources import HUB, Kind
 from maskprep.sources.chunk import InputFile
+from maskprep.sources.streams import STDIN
+from maskprep.storage import is_remote
 
 
 def fingerprint(parts: Mapping[str, str]) -> str:
@@ -73,6 +77,21 @@ def manifest_of(
         "totals": tallies.whole.facts(),
         **({"splits": {split: tally.facts() for split, tally in tallies.splits.items()}} if tallies.splits else {}),
     }
+
+
+def sources_from(output: str, files: Iterable[str]) -> str | None:
+    """Return the current folder as seen from an output folder: there, relative names of files are looked up later.
+
+    No absolute path is noted, and both folders may be moved together. None where no file has a relative name, or no way
+    leads there.
+    """
+    relative = (file != STDIN and not is_remote(file) and not file.startswith(HUB) for file in files if file[:1] != "/")
+    if is_remote(output) or not any(relative):
+        return None
+    try:
+        return Path(os.path.relpath(Path.cwd(), Path(output).resolve())).as_posix()
+    except ValueError:  # on Windows, another drive
+        return None
 
 
 def _ignored(inputs: Inputs) -> list[Note]:

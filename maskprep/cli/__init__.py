@@ -13,28 +13,27 @@ import typer
 
 from maskprep import __version__
 from maskprep.cli.build import build
+from maskprep.cli.examples import epilog, first_screen
 from maskprep.cli.export import export
 from maskprep.cli.inspect import inspect
 from maskprep.cli.probe import probe
 from maskprep.cli.push import push
 from maskprep.cli.running import Words
+from maskprep.cli.settings import settings
 from maskprep.cli.verify import verify
 from maskprep.light_imports import slow_collector, spare_torch
 
 app = typer.Typer(
+    name="maskprep",
     cls=Words,
     help="Conversations in, token ids and proved loss masks out.",
-    no_args_is_help=True,
-    add_completion=False,
+    invoke_without_command=True,
+    context_settings={"help_option_names": ["-h", "--help"]},
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
-app.command()(build)
-app.command()(export)
-app.command()(inspect)
-app.command()(probe)
-app.command()(push)
-app.command()(verify)
+for _command in (build, export, inspect, probe, push, settings, verify):
+    app.command(epilog=epilog(_command.__name__))(_command)
 
 
 def main() -> None:
@@ -48,6 +47,12 @@ def main() -> None:
         spare_torch()
     try:
         app()
+    except SystemExit as ended:
+        if isinstance(ended.__context__, BrokenPipeError):  # of the parser's own words, which it calls an error
+            from maskprep.show.console import cut_short  # noqa: PLC0415 - wanted only here
+
+            cut_short()
+        raise
     finally:
         # All is said. What still runs in the background needs a moment to end, and would answer with a traceback.
         signal.signal(signal.SIGINT, signal.SIG_IGN)
@@ -62,8 +67,10 @@ def _version(wanted: bool | None) -> None:  # noqa: FBT001 - typer's callback
 
 @app.callback()
 def _root(
-    version: Annotated[
+    context: typer.Context,
+    version: Annotated[  # noqa: ARG001 - its callback has seen it
         bool | None, typer.Option("--version", callback=_version, is_eager=True, help="Print the version and exit.")
     ] = None,
 ) -> None:
-    pass
+    if context.invoked_subcommand is None:
+        typer.echo(first_screen(__version__))

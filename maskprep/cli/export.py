@@ -8,18 +8,14 @@ import typer
 
 from maskprep.cli import options
 from maskprep.cli.running import console, errors_shown, print_json
-from maskprep.policy import ProfileName
 
 
 def export(  # noqa: PLR0913, PLR0917 - the options of the command
     path: Annotated[str, typer.Argument(metavar="OUT", help="A build's folder.")],
-    profile: Annotated[
-        str | None,
-        typer.Option(metavar="P", help=f"{', '.join(ProfileName)} (the build's own)."),
-    ] = None,
-    output: Annotated[str | None, typer.Option(metavar="DIR", help="Folder to write the data set to.")] = None,
+    profile: options.Profile = None,
+    output: options.Output = None,
     settings: options.Settings = None,
-    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace what was written to DIR before.")] = False,  # noqa: FBT002 - typer's way
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace what was written there before.")] = False,  # noqa: FBT002 - typer's way
     as_json: options.JsonOption = False,  # noqa: FBT002
 ) -> None:
     """Write a build anew for another trainer, or packed otherwise, without tokenizing."""

@@ -21,16 +21,13 @@ if TYPE_CHECKING:
     from rich.console import Console
 
 _DATA, _USAGE, _INTERRUPTED = 1, 2, 130
-_PIPED_WIDTH = 120  # columns, where no terminal says how many it has
 
 
 def console(*, stderr: bool = False) -> Console:
     """Return a console that takes text as it is: no markup, no emoji codes, no colours of its own."""
-    from rich.console import Console  # noqa: PLC0415 - --help does without
+    from maskprep.show.console import PlainConsole  # noqa: PLC0415 - --help does without
 
-    stream = sys.stderr if stderr else sys.stdout
-    width = None if stream.isatty() else _PIPED_WIDTH
-    return Console(stderr=stderr, highlight=False, markup=False, emoji=False, width=width)
+    return PlainConsole(sys.stderr if stderr else sys.stdout)
 
 
 def print_json(facts: Mapping[str, Any]) -> None:
@@ -47,6 +44,10 @@ def errors_shown(*, as_json: bool) -> Iterator[None]:
     except MaskprepError as error:
         _show(error, as_json=as_json)
         raise typer.Exit(_DATA if isinstance(error, BuildError) else _USAGE) from None
+    except BrokenPipeError:
+        from maskprep.show.console import cut_short  # noqa: PLC0415 - as above
+
+        cut_short()
     except OSError as error:
         # Nothing was begun yet, or it would be an error of ours: a name that no file can have, say.
         _show(
@@ -67,11 +68,20 @@ def _show(error: MaskprepError, *, as_json: bool) -> None:
         show_error(console(stderr=True), error)
 
 
+_UNCUT = 1000  # characters
+
 _UsageError: Any = typer.BadParameter.__base__  # click's, which typer brings along or not, according to its version
 
 
 class Words(TyperGroup):
     """The group of all commands, whose errors escape words: a shell's glob may have made an option of a file name."""
+
+    def format_commands(self, ctx: Any, formatter: Any) -> None:
+        """Write each command with the whole first sentence of its help, however long."""
+        found = [(name, self.get_command(ctx, name)) for name in self.list_commands(ctx)]
+        rows = [(name, command.get_short_help_str(_UNCUT)) for name, command in found if command and not command.hidden]
+        with formatter.section("Commands"):
+            formatter.write_dl(rows)
 
     def make_context(self, *args: Any, **more: Any) -> Any:
         """Parse the words in front of the command."""

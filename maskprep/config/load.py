@@ -2,29 +2,18 @@
 
 from __future__ import annotations
 
-import difflib
-import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import yaml
 from pydantic import ValidationError
-from pydantic_core import ErrorDetails
 
 from maskprep.config.bundled import bundled_file, located, names
 from maskprep.config.each_once import EachOnceLoader, KeyTwiceError
+from maskprep.config.explain import explain
 from maskprep.config.model import Config
-from maskprep.config.sections import Adapt, Packing, Section, Source, TokenizerChoice, Train
 from maskprep.errors import UsageError
-
-_SECTIONS: dict[str, type[Section]] = {
-    "train": Train,
-    "adapt": Adapt,
-    "tokenizer": TokenizerChoice,
-    "sources": Source,
-    "packing": Packing,
-}
 
 
 def load(
@@ -51,7 +40,13 @@ def load(
     try:
         return Config.model_validate(values)
     except ValidationError as error:
-        raise UsageError("; ".join(_explain(error, file)), "see the configuration in README.md") from error
+        raise UsageError("; ".join(explain(error, file)), "see the configuration in README.md") from error
+
+
+def limited(config: Config, rows: int) -> Config:
+    """Return a configuration that reads no more than so many first rows of each source."""
+    sources = [source.model_copy(update={"max_rows": min(rows, source.max_rows or rows)}) for source in config.sources]
+    return config.model_copy(update={"sources": tuple(sources)})
 
 
 def _read(file: str) -> dict[str, Any]:
@@ -73,7 +68,8 @@ def _read_yaml(file: str) -> dict[str, Any]:
         mark = getattr(error, "problem_mark", None)
         where = f"{file}:{mark.line + 1}" if mark else file
         what = "" if isinstance(error, KeyTwiceError) else "not YAML: "
-        raise UsageError(f"{where}: {what}{getattr(error, 'problem', None) or error}") from error
+        told = f"{where}: {what}{getattr(error, 'problem', None) or error}"
+        raise UsageError(told, "mend the file there, or just above") from error
     if values is None:
         return {}
     if not isinstance(values, dict) or not all(isinstance(key, str) for key in values):
@@ -116,45 +112,3 @@ def _set(values: dict[str, Any], setting: str) -> None:
             raise UsageError(f"--set {setting}: {key} holds a single value, it has no {keys[-1]}")
         values = inner
     values[keys[-1]] = value
-
-
-def _explain(error: ValidationError, file: str | None) -> Iterator[str]:
-    for fault in error.errors(include_url=False):
-        path = [str(step) for step in fault["loc"]]
-        key = ".".join(path)
-        line = _line_of(file, path[-1]) if file and path else None
-        where = f"{file}:{line}: " if line else ""
-        if fault["type"] == "extra_forbidden":
-            known = _keys(path[:-1])
-            near = difflib.get_close_matches(path[-1], known, n=1, cutoff=0.4)
-            meant = f"did you mean {near[0]!r}?" if near else f"known are: {', '.join(known)}"
-            yield f"{where}unknown key {key!r}: {meant}"
-        elif fault["type"] == "missing":
-            options = {"sources": "SOURCE", "tokenizer": "--tokenizer", "tokenizer.name": "--tokenizer"}
-            yield f"{key} is missing: give {options.get(key, key)}, or set it in the configuration"
-        else:
-            told = fault["msg"].removeprefix("Value error, ")
-            yield f"{where}{key}: {told}, not {fault['input']!r:.80}{_near_choice(fault)}"
-
-
-def _near_choice(fault: ErrorDetails) -> str:
-    """Return words that name the choice that was meant, where the input is nearly one."""
-    if fault["type"] != "enum" or not isinstance(fault["input"], str):
-        return ""
-    near = difflib.get_close_matches(fault["input"], _CHOICE.findall(fault["ctx"]["expected"]), n=1, cutoff=0.4)
-    return f": did you mean {near[0]!r}?" if near else ""
-
-
-def _keys(path: Sequence[str]) -> list[str]:
-    section = _SECTIONS.get(path[0], Config) if path else Config
-    return sorted(section.model_fields)
-
-
-def _line_of(file: str, key: str) -> int | None:
-    lines = Path(file).read_text(encoding="utf-8").split("\n")
-    pattern = re.compile(rf"\s*[\"']?{re.escape(key)}[\"']?\s*:")
-    return next((number for number, line in enumerate(lines, 1) if pattern.match(line)), None)
-
-
-_CHOICE = re.compile(r"'([^']+)'")
-"""A choice in pydantic's list of those that there are."""

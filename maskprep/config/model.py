@@ -8,9 +8,9 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Annotated, Any
 
-from pydantic import Field, field_validator
+from pydantic import BeforeValidator, Field, field_validator
 
-from maskprep.config.sections import Adapt, Name, Packing, Section, Source, TokenizerChoice, Train
+from maskprep.config.sections import Adapt, Name, Packing, Section, Source, TokenizerChoice, Train, as_list
 from maskprep.conversation import RESERVED_KWARGS
 from maskprep.policy import (
     AuditMode,
@@ -37,7 +37,7 @@ class Config(Section):
     format: Format = Format.AUTO
     columns: Mapping[str, str] = {}
     roles: Mapping[str, Role] = {}
-    ignore: tuple[Name, ...] = ()
+    ignore: Annotated[tuple[Name, ...], BeforeValidator(as_list)] = ()
     preference: Preference = Preference.REJECT
     tool_tags: ToolTags = ToolTags.READ
     mixed_formats: bool = False
@@ -49,7 +49,7 @@ class Config(Section):
     chat_template: Name | None = None
     template_kwargs: Mapping[str, Any] = {}
     now: datetime | None = None
-    stop_tokens: tuple[str, ...] = ()
+    stop_tokens: Annotated[tuple[str, ...], BeforeValidator(as_list)] = ()
     history: History | None = None
     max_expansion: Annotated[float, Field(ge=1)] = 2.0
     prompt_mismatch: Mismatch = Mismatch.REJECT

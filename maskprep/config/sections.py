@@ -24,6 +24,9 @@ from maskprep.policy import (
     Trained,
 )
 
+TURNS = "must be all, first, last, since_last_user, or a number of turns such as '3 last'"
+"""What ``train.turns`` takes."""
+
 
 def _a_name(value: str) -> str:
     if not value or "\0" in value:
@@ -33,7 +36,7 @@ def _a_name(value: str) -> str:
 
 def _turns(value: str) -> str:
     if not re.fullmatch("all|first|last|since_last_user|[1-9][0-9]{0,8} last", value):
-        raise ValueError("must be all, first, last, since_last_user, or a number of turns such as '3 last'")
+        raise ValueError(TURNS)
     return value
 
 
@@ -41,6 +44,11 @@ def _trainable(value: Any) -> Any:
     if not isinstance(value, str) or value not in TRAINABLE:
         raise ValueError(f"must be one of {', '.join(TRAINABLE)}")
     return value
+
+
+def as_list(value: Any) -> Any:
+    """Return a single value as a list of it, where a setting takes one or several."""
+    return [value] if isinstance(value, str | int | float) else value
 
 
 Name = Annotated[str, AfterValidator(_a_name)]
@@ -60,7 +68,7 @@ class Source(Section):
     format: Format | None = None
     columns: Mapping[str, str] = {}
     roles: Mapping[str, Role] = {}
-    ignore: tuple[Name, ...] = ()
+    ignore: Annotated[tuple[Name, ...], BeforeValidator(as_list)] = ()
     weight: Annotated[float, Field(gt=0)] = 1.0
     max_rows: Annotated[int, Field(ge=1)] | None = None
 
@@ -75,9 +83,9 @@ class TokenizerChoice(Section):
 
     name: Name
     backend: BackendChoice = BackendChoice.AUTO
-    add_tokens: tuple[Name, ...] = ()
+    add_tokens: Annotated[tuple[Name, ...], BeforeValidator(as_list)] = ()
     add_tokens_file: Name | None = None
-    add_special_tokens: tuple[Name, ...] = ()
+    add_special_tokens: Annotated[tuple[Name, ...], BeforeValidator(as_list)] = ()
     eos_token: Name | None = None
     pad_token: Name | None = None
     vocabulary_multiple: Annotated[int, Field(ge=1)] = 1
@@ -106,12 +114,17 @@ class Packing(Section):
     strategy: Strategy = Strategy.BEST_FIT
     window: Annotated[int, Field(ge=1)] | None = None
 
+    @model_validator(mode="before")
+    @classmethod
+    def _by_length(cls, value: Any) -> Any:
+        return {"length": value} if isinstance(value, int) and not isinstance(value, bool) else value
+
 
 class Train(Section):
     """Which tokens of a conversation are trained."""
 
-    roles: Annotated[tuple[Role, ...], Field(min_length=1)] = (Role.ASSISTANT,)
+    roles: Annotated[tuple[Role, ...], BeforeValidator(as_list), Field(min_length=1)] = (Role.ASSISTANT,)
     turns: Annotated[str, AfterValidator(_turns)] = "all"
-    parts: Annotated[tuple[TrainedPart, ...], Field(min_length=1)] = TRAINABLE
+    parts: Annotated[tuple[TrainedPart, ...], BeforeValidator(as_list), Field(min_length=1)] = TRAINABLE
     empty_reasoning: Trained = Trained.TRAIN
     tool_call_ids: Trained = Trained.TRAIN

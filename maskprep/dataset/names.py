@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Mapping
 from pathlib import Path
+from types import MappingProxyType
 
 from maskprep.dataset.stored import COMPANIONS
 from maskprep.storage.atomic import PARTIAL
@@ -24,7 +26,20 @@ ALL_MARKS = (*MARKS, *(f"{split}/state.json" for split in SPLITS))
 FOLDER = "maskprep"
 TOKENIZER = "tokenizer"
 _WHOLE = ("state.json", "manifest.json", "report.html")
-NOTES = frozenset({*_WHOLE, *(name + PARTIAL for name in _WHOLE), "rejects.jsonl", "findings.jsonl", "dropped.jsonl"})
+
+SETTINGS: Mapping[str, str] = MappingProxyType({"python": "train.py", "yaml": "train.yaml", "bash": "train.sh"})
+"""The file of the trainer's settings, by the language that they are in."""
+
+NOTES = frozenset(
+    {
+        *_WHOLE,
+        *SETTINGS.values(),
+        *(name + PARTIAL for name in _WHOLE),
+        "rejects.jsonl",
+        "findings.jsonl",
+        "dropped.jsonl",
+    }
+)
 WORK = "work"
 _WORKED = re.compile(r"chunk-\d{7,}(-[a-z]+)?(-\d{5,})?(\.json|\.arrow)?|plan\.json|lock|tmp-.*")
 

@@ -15,7 +15,7 @@ from typing import Any
 
 from maskprep.dataset.features import write_features
 from maskprep.dataset.files import Receipt
-from maskprep.dataset.names import ALL_MARKS, FOLDER, MARKS, NOTES, SPLITS, TOKENIZER, WORK, foreign
+from maskprep.dataset.names import ALL_MARKS, FOLDER, MARKS, NOTES, SETTINGS, SPLITS, TOKENIZER, WORK, foreign
 from maskprep.dataset.profiles import PROFILES, Profile
 from maskprep.dataset.schema import Layout
 from maskprep.dataset.sealed import put, seal_of, state_of
@@ -162,6 +162,10 @@ class OutputFolder:
     def report(self) -> Path:
         """The page that shows rows and figures of the build."""
         return self.path / FOLDER / "report.html"
+
+    def settings(self, language: str) -> Path:
+        """Return the file of the trainer's settings, which are in this language."""
+        return self.path / FOLDER / SETTINGS[language]
 
     def describe(self, manifest: Mapping[str, Any], layout: Layout) -> None:
         """Write the files that describe the shards, whose rows have this layout: types of columns, and the manifest."""

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, replace
+from typing import Any
 
 from maskprep.errors import BuildError
 from maskprep.examples import Prepared, Preparer
@@ -34,14 +35,31 @@ class Cost:
             self.unfaithful_tokens += sequence.unfaithful
 
 
-def check_expansion(lines: Iterable[Line], preparer: Preparer, limit: float, *, trees: bool) -> None:
-    """Stop the build where ``split`` would make more than ``limit`` times the tokens of the whole conversations.
+@dataclass(frozen=True, slots=True)
+class Costs:
+    """What each history would make of some rows, of which ``sampled`` were proved; ``plain`` are their tokens, once."""
 
-    ``trees``: the trainer and the model can be trained on trees, so that they are recommended.
+    of: Mapping[History, Cost]
+    sampled: int
+    plain: int
 
-    Raises:
-        BuildError: with the cost of each history among its facts.
-    """
+    @property
+    def expansion(self) -> float:
+        """How many times the tokens of the whole conversations ``split`` makes."""
+        return self.of[History.SPLIT].tokens / self.plain if self.plain else 1.0
+
+    def facts(self) -> dict[str, Any]:
+        """Return the costs as JSON types."""
+        return {
+            "expansion": self.expansion,
+            "sampled_rows": self.sampled,
+            "whole_tokens": self.plain,
+            "histories": {str(history): asdict(cost) for history, cost in self.of.items()},
+        }
+
+
+def measure(lines: Iterable[Line], preparer: Preparer) -> Costs:
+    """Return what each history would make of some rows; none of them is kept."""
     costs = {history: Cost() for history in History}
     sampled = plain = 0
     for rows in preparer.proved(lines):
@@ -52,11 +70,23 @@ def check_expansion(lines: Iterable[Line], preparer: Preparer, limit: float, *, 
             for row in preparer.finish_rows([replace(row) for row in proved], history):
                 if row.made is not None:
                     cost.add(row.made)
-    expansion = costs[History.SPLIT].tokens / plain if plain else 1.0
+    return Costs(costs, sampled, plain)
+
+
+def check_expansion(lines: Iterable[Line], preparer: Preparer, limit: float, *, trees: bool) -> None:
+    """Stop the build where ``split`` would make more than ``limit`` times the tokens of the whole conversations.
+
+    ``trees``: the trainer and the model can be trained on trees, so that they are recommended.
+
+    Raises:
+        BuildError: with the cost of each history among its facts.
+    """
+    costs = measure(lines, preparer)
+    expansion, sampled = costs.expansion, costs.sampled
     if expansion <= limit:
         return
-    tree = costs[History.TREE]
-    recommended = f"recommended: --history tree, the same trained tokens for {tree.tokens / plain:.2f} times the tokens"
+    times = costs.of[History.TREE].tokens / costs.plain
+    recommended = f"recommended: --history tree, the same trained tokens for {times:.2f} times the tokens"
     if trees:
         hint = f"{recommended}; or choose --history {'|'.join(_without(History.TREE))}, or raise max_expansion"
     else:
@@ -66,13 +96,7 @@ def check_expansion(lines: Iterable[Line], preparer: Preparer, limit: float, *, 
         f"context (history: split) makes {expansion:.1f} times the tokens on the first {sampled} rows, more than "
         f"max_expansion {limit:g}: choose what you want",
         hint,
-        facts={
-            "expansion": expansion,
-            "recommended": str(History.TREE) if trees else None,
-            "sampled_rows": sampled,
-            "whole_tokens": plain,
-            "histories": {str(history): asdict(cost) for history, cost in costs.items()},
-        },
+        facts={**costs.facts(), "recommended": str(History.TREE) if trees else None},
     )
 
 

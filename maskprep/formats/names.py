@@ -38,6 +38,7 @@ _ALIASES = {
     **dict.fromkeys((CALL, "function_calls", "tool_call", "tool_calls"), CALL),
 }
 
+_SHOWN = 8  # keys of a message that are named
 _ALLOWED = f"The roles are {', '.join(ROLES)}."
 
 
@@ -72,6 +73,8 @@ class Names:
         """Return the role of a message under canonical names: one of ``ROLES``, or ``CALL``. Raises RowError."""
         name = message.get("role")
         if not isinstance(name, str):
+            if "role" not in message and message:
+                raise RowError("bad-message", *_no_role(message, at))
             found = kind(name) if "role" in message else "missing"
             raise RowError("bad-message", f"{at}.role must be a string, not {found}", _ALLOWED)
         role = self.roles.get(name) or usual_role(name)
@@ -100,6 +103,16 @@ class Names:
             **{key: value for key, value in raw.items() if key not in taken},
             **{k: raw[o] for k, o in used.items()},
         }
+
+
+def _no_role(message: Mapping[str, Any], at: str) -> tuple[str, str]:
+    """Return what to say of a message of other keys, and what to do: told with its own keys."""
+    texts = [key for key, value in message.items() if isinstance(value, str)]
+    keys = ", ".join(map(quote, list(message)[:_SHOWN]))
+    meant = [f"role: {quote(texts[0])}"] if texts and len(message) > 1 else []
+    meant += [f"content: {quote(texts[1])}"] if meant and len(texts) > 1 and "content" not in message else []
+    named = f" If its keys have other names, name them: columns: {{{', '.join(meant)}}}, say." if meant else ""
+    return f"{at}.role must be a string, not missing; it has {keys}", _ALLOWED + named
 
 
 def usual_role(name: str) -> str | None:

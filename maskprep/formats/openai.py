@@ -33,8 +33,18 @@ def read_list(row: InputRow) -> Sequence[Message]:
         if found is not None:
             raise RowError("no-messages", f"{found} must be a list of messages, not null", _HINT)
         keys = ", ".join(quote(key) for key in list(row.fields)[:8])
-        raise RowError("no-messages", f"the row has no fields of a known format; it has {keys or 'no keys'}", _HINT)
+        hint = _own_keys(row.fields) or _HINT
+        raise RowError("no-messages", f"the row has no fields of a known format; it has {keys or 'no keys'}", hint)
     return read_dialogue(row.take(name), name, row)
+
+
+def _own_keys(fields: Mapping[str, Any]) -> str:
+    """Return how the configuration would name the fields of a row of unknown keys, in the row's own words."""
+    lists = [key for key, value in fields.items() if isinstance(value, list) and value]
+    texts = [key for key, value in fields.items() if isinstance(value, str)]
+    ways = [f"columns: {{messages: {quote(key)}}}" for key in lists[:1]]
+    ways += [f"columns: {{prompt: {quote(texts[0])}, completion: {quote(texts[1])}}}"] if len(texts) > 1 else []
+    return f"If these hold the conversation, name them in the configuration: {' or '.join(ways)}." if ways else ""
 
 
 def list_name(row: InputRow) -> str | None:

@@ -11,6 +11,7 @@ from maskprep.dataset.open_build import damage_told, open_build
 from maskprep.dataset.reader import StoredDataSet
 from maskprep.errors import BuildError, UsageError, first_line
 from maskprep.push.card import card_of
+from maskprep.storage.hub_reach import ask_hub, hub_url
 
 _REPO = re.compile(r"[A-Za-z0-9][\w.-]*/[A-Za-z0-9][\w.-]*")
 _STALE = ["data-*", "train/*", "validation/*", "maskprep/*"]  # of a build that was there before
@@ -87,7 +88,7 @@ def push(options: PushOptions, hub: Hub | None = None) -> PushReport:
         path = data.root.with_name(f"{data.root.resolve().name}.card.md")
         path.write_text(card, encoding="utf-8")
         return PushReport(options.repo, files, card, str(path))
-    hub = hub or _hub()
+    hub = hub or _hub(options.repo)
     try:
         hub.create_repo(options.repo, repo_type="dataset", private=not options.public, exist_ok=True)
         _refuse_readers(hub, options)
@@ -140,7 +141,10 @@ _DATASETS = ("state.json", "dataset_info.json")
 _QUOTING = ("manifest.json", "rejects.jsonl", "findings.jsonl", "dropped.jsonl", "report.html")
 
 
-def _hub() -> Hub:
+def _hub(repo: str) -> Hub:
+    if not ask_hub()():
+        msg = f"the Hub does not take {repo}: it cannot be reached ({hub_url()})"
+        raise BuildError(msg, "connect to the network and try again; --dry-run writes the card without it")
     from huggingface_hub import HfApi  # noqa: PLC0415 - a second to import
 
     api: Hub = HfApi(library_name="maskprep")

@@ -10,6 +10,7 @@ from rich.text import Text
 from maskprep.inspect.compare import MaskComparison
 from maskprep.inspect.views import RowView, TokenView
 from maskprep.show.marks import CLOSE, OPEN, pieces
+from maskprep.show.styles import FIRST, FOLD, HEADING, MASKED, SECOND, WARNING
 from maskprep.show.tables import count, line
 
 _AROUND = 8  # tokens that differ in nothing, shown at either side of those that do
@@ -17,8 +18,8 @@ _AROUND = 8  # tokens that differ in nothing, shown at either side of those that
 
 def show_comparison(console: Console, comparison: MaskComparison) -> None:
     """Print the counts of a comparison of two masks, and the rows that differ."""
-    line(console, f"+ trained only in {comparison.first}", "bold green")
-    line(console, f"- trained only in {comparison.second}", "bold red")
+    line(console, f"+ trained only in {comparison.first}", FIRST)
+    line(console, f"- trained only in {comparison.second}", SECOND)
     same = f"{comparison.equal:,} with the same mask, {comparison.differing:,} with another"
     line(console, f"{count(comparison.rows, 'row')}, {same}")
     line(
@@ -31,14 +32,14 @@ def show_comparison(console: Console, comparison: MaskComparison) -> None:
         (comparison.missing_in_first, "only in the second"),
     ):
         if number:
-            line(console, f"{text}: {count(number, 'row')}", "yellow")
+            line(console, f"{text}: {count(number, 'row')}", WARNING)
     if comparison.rows == comparison.missing_in_second and comparison.missing_in_first:
-        line(console, "no row is in both: rows are told apart by file, as the build was given it, and line", "yellow")
+        line(console, "no row is in both: rows are told apart by file, as the build was given it, and line", WARNING)
     if comparison.differing > len(comparison.shown):
         line(console, f"the first {len(comparison.shown):,} of {count(comparison.differing, 'row')} that differ:")
     for view in comparison.shown:
         line(console, "")
-        line(console, f"row {view.number}  {view.where}  sequence {view.sequence}", "bold")
+        line(console, f"row {view.number}  {view.where}  sequence {view.sequence}", HEADING)
         console.print(differences(view), soft_wrap=True)
 
 
@@ -49,14 +50,14 @@ def differences(view: RowView) -> Text:
     for mark, group in groupby(view.tokens, key=_mark):
         stop = start + sum(1 for _ in group)
         if mark:
-            text.append(f"{OPEN}{mark} ", "bold")
+            text.append(f"{OPEN}{mark} ", HEADING)
             _append(text, view, start, stop)
-            text.append(CLOSE, "bold")
+            text.append(CLOSE, HEADING)
         elif stop - start <= 2 * _AROUND:
             _append(text, view, start, stop)
         else:
             _append(text, view, start, start + _AROUND)
-            text.append(f" … {stop - start - 2 * _AROUND:,} tokens … ", "italic bright_black")
+            text.append(f" … {stop - start - 2 * _AROUND:,} tokens … ", FOLD)
             _append(text, view, stop - _AROUND, stop)
         start = stop
     return text
@@ -69,7 +70,7 @@ def _mark(token: TokenView) -> str:
 
 
 def _style(token: TokenView) -> str:
-    return {"+": "bold green", "-": "bold red"}.get(_mark(token), "dim")
+    return {"+": FIRST, "-": SECOND}.get(_mark(token), MASKED)
 
 
 def _append(text: Text, view: RowView, start: int, stop: int) -> None:

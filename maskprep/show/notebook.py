@@ -6,11 +6,10 @@ import html
 from collections.abc import Sequence
 from typing import TextIO
 
-from rich.console import Console
-
 from maskprep.dataset.trees import Branch
 from maskprep.inspect.command import InspectReport
 from maskprep.inspect.views import RowView, TokenView
+from maskprep.show.console import PlainConsole
 from maskprep.show.marks import pieces
 from maskprep.show.rows import show_rows
 from maskprep.show.safe import safe
@@ -26,8 +25,7 @@ _NOTE = "font-family:sans-serif;font-size:90%;opacity:.8"
 
 def print_views(file: TextIO, views: Sequence[RowView], *, full: bool) -> None:
     """Print rows as ``maskprep inspect`` does."""
-    console = Console(file=file, highlight=False, markup=False, emoji=False)
-    show_rows(console, InspectReport("", None, tuple(views)), full=full, table=False)
+    show_rows(PlainConsole(file), InspectReport("", None, tuple(views)), full=full, table=False)
 
 
 def html_of(views: Sequence[RowView]) -> str:

@@ -6,9 +6,10 @@ from rich.console import Console
 from rich.text import Text
 
 from maskprep.probe.command import FirstRows, ProbeReport
+from maskprep.show.figures import show_noticed
 from maskprep.show.safe import safe
+from maskprep.show.styles import HEADING
 from maskprep.show.tables import count, line, make_table, percent
-from maskprep.show.terminal import show_noticed
 
 _TITLES = {
     "roles": "roles",
@@ -33,12 +34,12 @@ _TITLES = {
 
 def show_probe(console: Console, report: ProbeReport) -> None:
     """Print every statement about a template, and the counts of the first rows."""
-    line(console, f"maskprep probe {report.tokenizer}", "bold")
+    line(console, f"maskprep probe {report.tokenizer}", HEADING)
     table = make_table("", "")
     table.show_header = False
     for statement in report.statements:
-        style = "yellow" if statement.notable else ""
-        table.add_row(Text(_TITLES[statement.name], "bold"), Text(safe(statement.text), style))
+        style = HEADING if statement.notable else ""
+        table.add_row(Text(_TITLES[statement.name], HEADING), Text(safe(statement.text), style))
     console.print(table)
     if report.rows is not None:
         _show_rows(console, report.rows)
@@ -51,8 +52,8 @@ def _show_rows(console: Console, rows: FirstRows) -> None:
         console,
         f"first {count(tally.rows, 'row')}: {tally.used:,} used, {tally.rejected:,} rejected, {rows.split:,} split; "
         f"{count(tally.sequences, 'sequence')}, {tally.tokens:,} tokens, {tally.trained:,} trained ({share})",
-        "bold",
+        HEADING,
     )
     facts = tally.facts()
     show_noticed(console, "rejected rows", facts["rejects"])
-    show_noticed(console, "findings in rows that were used", facts["findings"])
+    show_noticed(console, "warnings about rows that were used", facts["findings"])

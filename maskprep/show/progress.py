@@ -8,7 +8,10 @@ from typing import Self
 from rich import progress
 from rich.console import Console
 
+from maskprep.plural import count
 from maskprep.progress import Progress
+from maskprep.show.styles import GOOD
+from maskprep.show.tables import line
 
 _EVERY = 0.1  # seconds between two updates of the counts
 
@@ -26,7 +29,7 @@ class ProgressBar(Progress):
         self._doing = doing
         self._bar = progress.Progress(
             progress.TextColumn("{task.description}"),
-            progress.BarColumn(),
+            progress.BarColumn(style="default", complete_style=GOOD, finished_style=GOOD, pulse_style="default"),
             progress.DownloadColumn() if in_bytes else progress.MofNCompleteColumn(),
             progress.TextColumn("{task.fields[counts]}"),
             progress.TimeElapsedColumn(),
@@ -67,4 +70,8 @@ class ProgressBar(Progress):
 
     def stopping(self, chunks: int) -> None:
         """Show that the command ends soon."""
-        self._bar.console.print(f"stopping: {chunks} begun chunks are finished first; Ctrl-C again stops now")
+        self.notice(f"stopping: {count(chunks, 'chunk')} in work must be finished first; Ctrl-C again stops now")
+
+    def notice(self, text: str) -> None:
+        """Print a line above the bar, also where there is none."""
+        line(self._bar.console, text)

@@ -14,25 +14,18 @@ from maskprep.inspect.command import InspectReport
 from maskprep.inspect.views import RejectView, RowView, TokenView
 from maskprep.show.marks import CLOSE, MARKS, OPEN, SPLIT, pieces, token_text
 from maskprep.show.rejected import show_reject
+from maskprep.show.styles import CUT, FOLD, HEADING, SPECIAL, WARNING, token_style
 from maskprep.show.tables import add_row, count, line, make_table
 
 FOLDED = 60  # masked tokens that are shown in full; of longer stretches, half of these at either end
 _BAR = "│  "
 _AROUND = 12  # tokens shown at either side of text that was sought
 
-_ROLE_STYLES = {
-    "system": "blue",
-    "developer": "blue",
-    "user": "cyan",
-    "tool": "yellow",
-    "assistant": "green",
-    "template": "bright_black",
-}
 _LEGEND = (
     ("trained", "trained", "content"),
     ("trained template tokens", "trained", "scaffold"),
     ("stop token", "trained", "stop"),
-    *((role, role, "content") for role in ("system", "user", "tool", "assistant")),
+    ("masked", "user", "content"),
     ("template tokens", "template", "scaffold"),
 )
 
@@ -61,7 +54,7 @@ def show_rows(console: Console, report: InspectReport, *, full: bool, table: boo
             console.print(row_text(view, full=full, bracketed=bracketed, find=find), soft_wrap=True)
     if not table and any(isinstance(view, RowView) for view in report.rows):
         line(console, "")
-        console.print(_legend(bracketed=bracketed), soft_wrap=True)
+        console.print(_legend(bracketed=bracketed), soft_wrap=not console.is_terminal)
 
 
 def row_text(view: RowView, *, full: bool, bracketed: bool, find: str | re.Pattern[str] | None = None) -> Text:
@@ -79,16 +72,16 @@ def row_text(view: RowView, *, full: bool, bracketed: bool, find: str | re.Patte
         inner = _stretch(view, range(branch.start, branch.end), sought, full=full, bracketed=bracketed)
         if number:
             text.append("" if text.plain.endswith("\n") else "\n")
-            text.append(f"{_BAR * (levels[-1] - 1)}├─ {_title(view, number)}\n", "bold")
+            text.append(f"{_BAR * (levels[-1] - 1)}├─ {_title(view, number)}\n", HEADING)
         for part in inner.split("\n", include_separator=True):
-            text.append(_BAR * levels[-1], "bold")
+            text.append(_BAR * levels[-1], HEADING)
             text.append_text(part)
     return text
 
 
 def trained_styles(view: RowView) -> frozenset[str]:
     """Return the styles of the trained text of a row."""
-    return frozenset(_style(token) for token in view.tokens if token.trained)
+    return frozenset(token_style(token) for token in view.tokens if token.trained)
 
 
 def _title(view: RowView, number: int) -> str:
@@ -130,7 +123,7 @@ def _fold(text: Text, view: RowView, start: int, stop: int, sought: Collection[i
         if shown:
             _append(text, view, run[0], run[-1] + 1)
         else:
-            text.append(f" … {len(run):,} masked tokens … ", "italic bright_black")
+            text.append(f" … {len(run):,} masked tokens … ", FOLD)
 
 
 def _heading(console: Console, view: RowView, total: int | None, *, full: bool) -> None:
@@ -139,31 +132,22 @@ def _heading(console: Console, view: RowView, total: int | None, *, full: bool) 
     packed = f"document {view.place[1]} of packed row {view.place[0]}  " if view.place else ""
     heading = f"row {view.number}{of}  {packed}{view.where}  sequence {view.sequence}"
     heading += f"  a tree of {len(view.branches)} branches" if view.branches else ""
-    line(console, f"{heading}  {len(view.tokens):,} tokens, {view.trained:,} trained ({share})", "bold")
+    line(console, f"{heading}  {len(view.tokens):,} tokens, {view.trained:,} trained ({share})", HEADING)
     counts = Counter(code for code, _ in view.findings)
     seen: set[str] = set()
     for code, detail in view.findings:
         if full or code not in seen:
             more = f" (and {counts[code] - 1} more)" if counts[code] > 1 and not full else ""
-            line(console, f"  {code}: {detail}{more}", "yellow")
+            line(console, f" {detail}{more}", WARNING, label=f"  {code}:")
         seen.add(code)
 
 
 def _append(text: Text, view: RowView, start: int, stop: int) -> None:
     fresh = not start or view.tokens[start - 1].data.endswith(b"\n")
-    for shown, style, first in pieces(view.tokens[start:stop], _style, fresh=fresh):
+    for shown, style, first in pieces(view.tokens[start:stop], token_style, fresh=fresh):
         # A split token is the first of a trained stretch, and therefore the first of its piece.
-        text.append(SPLIT if first.split else "", "bold red")
+        text.append(SPLIT if first.split else "", CUT)
         text.append(shown, style)
-
-
-def _style(token: TokenView) -> str:
-    if token.trained:
-        style = {"stop": "bold black on magenta", "scaffold": "green reverse"}.get(token.part, "bold black on green")
-    else:
-        style = f"dim {_ROLE_STYLES.get(token.role, '')}"
-        style += " italic" if token.part == "scaffold" else ""
-    return style + (" underline" if token.special else "")
 
 
 def _legend(*, bracketed: bool) -> Text:
@@ -172,9 +156,9 @@ def _legend(*, bracketed: bool) -> Text:
     text = Text("legend: ")
     for label, role, part in _LEGEND:
         token = TokenView(0, 0, b"", role == "trained", role, part, -1, special=False)
-        text.append(label, _style(token))
+        text.append(label, token_style(token))
         text.append("  ")
-    text.append("special token", "underline")
+    text.append("special token", SPECIAL)
     text.append(f"  {MARKS}")
     return text
 
@@ -188,10 +172,9 @@ def _show_table(console: Console, view: RowView) -> None:
         label = str(token.id) if token.trained else "-100"
         shown = (SPLIT if token.split else "") + token_text(token)
         message = str(token.message) if token.message >= 0 else ""
-        style = ("bold green" if token.trained else "dim") + (" underline" if token.special else "")
         whose = [
             str(number) for number, branch in enumerate(view.branches, 1) if branch.start <= token.index < branch.end
         ]
         row = (str(token.index), *whose, str(token.id), shown, label, token.role, token.part, message)
-        add_row(table, row, style)
+        add_row(table, row, token_style(token))
     console.print(table)

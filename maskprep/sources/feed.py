@@ -17,6 +17,7 @@ from maskprep.policy import Preference, ToolTags
 from maskprep.sources import HUB, find, open_source, total_bytes
 from maskprep.sources.chunk import Chunk, InputFile, copies
 from maskprep.sources.files import facts_of
+from maskprep.sources.kinds import Kind
 from maskprep.sources.names import key_of
 from maskprep.sources.opening import Opened
 from maskprep.sources.parts import divide
@@ -52,7 +53,8 @@ class Feed:
     """Reads the sources of a configuration.
 
     ``found`` tells of each source which files are read, and which are left out; ``under`` holds, for a file whose rows
-    are a list within an object, the name of that list. The first rows of every source but standard input are read to
+    are a list within an object, the name of that list; ``kinds`` and ``readings`` say of each file that was opened what
+    it is, and how its rows are read. The first rows of every source but standard input are read to
     know their formats.
 
     Args:
@@ -68,8 +70,9 @@ class Feed:
         self.files = list(_files(config.sources, self.found))
         self._facts = {file: facts_of(file.name) for file in self.files}
         self.under: dict[InputFile, str] = {}
+        self.kinds: dict[InputFile, Kind] = {}
         self.seen: dict[InputFile, KeyCounts] = {}
-        self._readings = {file: self._look(file) for file in self.files if file.name != STDIN}
+        self.readings = {file: self._look(file) for file in self.files if file.name != STDIN}
         self._refuse_columns()
 
     @property
@@ -124,7 +127,7 @@ class Feed:
             return
         self._check_unchanged(file)
         for part in parts:
-            yield made(name=file.name, kind=part.kind, reading=self._readings[file], size=part.size, part=part)
+            yield made(name=file.name, kind=part.kind, reading=self.readings[file], size=part.size, part=part)
 
     def _cut(self, file: InputFile, target: int, most: int | None, made: Callable[..., Chunk]) -> Iterator[Chunk]:
         """Yield the first ``most`` rows, in chunks, of a file that only the driver can read."""
@@ -154,7 +157,7 @@ class Feed:
     def _open(self, file: InputFile, on_progress: Callable[[int], None] | None = None) -> tuple[Opened, Reading]:
         self._check_unchanged(file)
         opened = self._note(file, open_source(file.name, self._config.max_row_bytes, on_progress))
-        reading = self._readings.get(file)
+        reading = self.readings.get(file)
         if reading is None:  # standard input, which can be read once
             first = list(_first(opened.lines))
             reading, opened = self._detect(file, first), replace(opened, lines=chain(first, opened.lines))
@@ -172,14 +175,15 @@ class Feed:
 
     def _refuse_columns(self) -> None:
         """Refuse an entry of ``columns`` for a field that the format of no file of its source ever reads."""
-        if len(self._readings) < len(self.files):
+        if len(self.readings) < len(self.files):
             return  # the format of standard input is not known yet
         for number, source in enumerate(self._config.sources):
-            own = [reading for file, reading in self._readings.items() if file.source == number]
+            own = [reading for file, reading in self.readings.items() if file.source == number]
             _refuse_unread(source.columns, own, f"sources[{number}].columns")
-        _refuse_unread(self._config.columns, list(self._readings.values()), "columns")
+        _refuse_unread(self._config.columns, list(self.readings.values()), "columns")
 
     def _note(self, file: InputFile, opened: Opened) -> Opened:
+        self.kinds[file] = opened.kind
         if opened.under:
             self.under[file] = opened.under
         return opened

@@ -13,6 +13,7 @@ from maskprep.formats.reading import Line
 from maskprep.sources.names import HUB
 from maskprep.sources.splits import choose_split
 from maskprep.sources.values import to_json
+from maskprep.storage.hub_reach import ask_hub, hub_url, is_offline
 
 _OWNER_NAME, _WITH_CONFIG = 2, 3  # parts of a name between slashes
 
@@ -55,6 +56,9 @@ def read_hub(source: str, rows: Any, max_bytes: int) -> Iterator[Line]:
 
 @lru_cache(maxsize=64)
 def _load(source: str, repository: str, config: str | None) -> Any:
+    if not is_offline() and not ask_hub()():
+        message = f"{source}: the data set cannot be opened: the Hub cannot be reached ({hub_url()})"
+        raise UsageError(message, "Connect to the network and try again, or name files of this machine.")
     from datasets import load_dataset  # noqa: PLC0415 - seconds to import, wanted only here
 
     try:

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable, Iterator
 from maskprep.conversation import Where
 from maskprep.errors import RowError
 from maskprep.formats.reading import Line
+from maskprep.sources.row_limit import RAISE_IT
 
 BOM = b"\xef\xbb\xbf"
 
@@ -80,4 +81,4 @@ def cut(
 def too_large(length: int, max_bytes: int, what: str = "line") -> RowError:
     """Return the fault of a row of more than ``max_bytes``; ``length`` is what was seen of it."""
     message = f"the {what} has {length:,} bytes; the most that is read is {max_bytes:,}"
-    return RowError("row-too-large", message, "Split or drop the row, or raise the limit on the bytes of a row.")
+    return RowError("row-too-large", message, RAISE_IT)

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import difflib
 import glob
 import os
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
+from itertools import islice
 from pathlib import Path
 
 from maskprep.errors import UsageError
@@ -14,6 +16,8 @@ from maskprep.sources.remote_names import expand_remote
 from maskprep.sources.splits import Chosen
 from maskprep.sources.streams import STDIN
 from maskprep.storage import is_remote
+
+_LISTED = 10_000  # names of a folder that are compared with a wrong one
 
 HUB = "hf:"
 """What the name of a data set on the Hub begins with."""
@@ -64,7 +68,8 @@ def _matches(pattern: str) -> Chosen:
     if folder and Path(folder).is_dir():
         return read_folder(Path(folder), split)
     if not glob.has_magic(pattern):
-        raise UsageError(f"no such file: {pattern}", _looked_up())
+        near = _near(path)
+        raise UsageError(f"no such file: {pattern}{f': did you mean {near}?' if near else ''}", _looked_up())
     found = tuple(_globbed([Path(name) for name in sorted(glob.glob(pattern, recursive=True))]))  # noqa: PTH207
     if not found:
         raise UsageError(f"no file matches {pattern}", _looked_up())
@@ -80,6 +85,15 @@ def _globbed(paths: Sequence[Path]) -> Iterator[str]:
                 yield from read_folder(path).names
             elif not path.is_dir():
                 yield str(path)
+
+
+def _near(path: Path) -> str:
+    """Return the name of a file in the same folder that is nearly spelt like one, an empty text where there is none."""
+    try:
+        names = [entry.name for entry in islice(path.parent.iterdir(), _LISTED)]
+    except OSError:
+        return ""
+    return next((str(path.parent / name) for name in difflib.get_close_matches(path.name, names, n=1)), "")
 
 
 def _looked_up() -> str:

@@ -12,6 +12,7 @@ from __future__ import annotations
 import gzip
 import io
 import os
+import shlex
 import sys
 import zlib
 from collections.abc import Callable, Generator, Iterator
@@ -49,6 +50,8 @@ BytesRead = Callable[[int], None]
 """Called with the number of bytes of the file, compressed as it lies there, that have been read so far."""
 
 _DAMAGE = (EOFError, zlib.error, gzip.BadGzipFile, zstandard.ZstdError)
+_HEAD = 16  # bytes that show whether data is text
+_PRINTED = frozenset({*range(0x20, 0x7F), *b"\t\r\n"})
 _SKIPPABLE = tuple(bytes((first, 0x2A, 0x4D, 0x18)) for first in range(0x50, 0x60))  # what pzstd begins a file with
 
 
@@ -69,6 +72,8 @@ def blocks(source: str, on_progress: BytesRead | None = None) -> Generator[bytes
             if packing is not None and not stream.peek(1):
                 message = "the file is empty"
                 raise EOFError(message)
+            if packing is not None and _is_text(stream.peek(_HEAD)[:_HEAD]):
+                raise _unpacked(source, packing)
             if packing == "gzip":
                 yield from _bounded(source, _gunzip(stream), counted)
             elif packing == "zstd":
@@ -84,6 +89,20 @@ def blocks(source: str, on_progress: BytesRead | None = None) -> Generator[bytes
                 f"{source}: the {packing} data is damaged or ends early: {reason}",
                 "Copy or download the file again: nothing after this place could be read.",
             ) from error
+
+
+def _is_text(head: bytes) -> bool:
+    """Tell whether data that is said to be compressed begins as text does; gzip and zstd begin otherwise."""
+    if head[:1] in {b"{", b"["}:
+        return True
+    return len(head) == _HEAD and all(byte in _PRINTED for byte in head)
+
+
+def _unpacked(source: str, packing: str) -> UsageError:
+    message = f"{source}: by its name it is {packing} data, but it is plain text"
+    suffix = Path(source).suffix
+    command = f"{packing} {shlex.quote(source.removesuffix(suffix))}"
+    return UsageError(message, f"rename it without {suffix}; to have it compressed, then run: {command}")
 
 
 def is_plain(source: str) -> bool:

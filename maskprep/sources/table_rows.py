@@ -14,6 +14,7 @@ from maskprep.errors import RowError
 from maskprep.formats.reading import Line
 from maskprep.formats.strict_json import loads_text
 from maskprep.sources.bounds import spread
+from maskprep.sources.row_limit import RAISE_IT
 from maskprep.sources.values import to_json
 
 _ROWS = 64  # held as Python objects at a time
@@ -68,8 +69,7 @@ def _python(batch: Any, most: int) -> Iterator[Any]:
             yield from _python(batch.slice(index, 1), most)
     elif size > most:
         message = f"the row takes {size:,} bytes or more in memory; the most that is read is {most:,}"
-        hint = "Split or drop the row, or raise the limit on the bytes of a row."
-        yield RowError("row-too-large", message, hint)
+        yield RowError("row-too-large", message, RAISE_IT)
     else:
         yield _cause(batch)
 

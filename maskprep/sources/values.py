@@ -16,6 +16,7 @@ import orjson
 from maskprep.errors import RowError
 from maskprep.formats.strict_json import MAX_DEPTH
 from maskprep.formats.wording import quote
+from maskprep.sources.row_limit import RAISE_IT
 
 _HINT = "Leave the column out of the table, or write it as text."
 _OTHERS_REFUSED = orjson.OPT_PASSTHROUGH_DATACLASS | orjson.OPT_PASSTHROUGH_DATETIME | orjson.OPT_PASSTHROUGH_SUBCLASS
@@ -36,7 +37,7 @@ def to_json(row: Mapping[str, Any], max_bytes: int) -> bytes:
         data = json.dumps(values, ensure_ascii=False).encode(errors="surrogatepass")
     if len(data) > max_bytes:
         message = f"the row has {len(data):,} bytes as JSON; the most that is read is {max_bytes:,}"
-        raise RowError("row-too-large", message, "Split or drop the row, or raise the limit on the bytes of a row.")
+        raise RowError("row-too-large", message, RAISE_IT)
     return data
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -13,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from maskprep.config import TokenizerChoice
 from maskprep.errors import UsageError, first_line
 from maskprep.light_imports import import_transformers
+from maskprep.storage.hub_reach import ask_hub, cache_alone, hub_url, is_cached, is_offline
 from maskprep.tokenizer.added import Vocabulary, extend
 from maskprep.tokenizer.ids import Ids
 
@@ -105,20 +105,29 @@ def load_tokenizer(choice: str | TokenizerChoice, stop_tokens: Sequence[str] = (
     """
     name = choice if isinstance(choice, str) else choice.name
     folder, given = _place(name)
+    local = name.startswith((".", "/", "~")) or name.count("/") > 1
+    if local and not given and not Path(name).is_dir():
+        msg = f"no tokenizer at {name!r}: there is no such folder"
+        raise UsageError(msg, "give a folder that holds tokenizer.json and tokenizer_config.json, or a hub id")
+    on_hub = not given and not Path(name).is_dir() and not is_offline()
+    reachable = ask_hub() if on_hub else None  # while the next lines import
+    if reachable is not None and not is_cached(name) and not reachable():
+        raise UsageError(_unreachable(name), _CONNECT)
     import_transformers(torch=needs_torch(choice))
     from transformers.models.auto.tokenization_auto import AutoTokenizer  # noqa: PLC0415 - a second to import
 
-    if ("/" in name or name.startswith(".")) and name.count("/") != 1 and not given and not Path(name).is_dir():
-        msg = f"no tokenizer at {name!r}: there is no such folder"
-        raise UsageError(msg, "give a folder that holds tokenizer.json and tokenizer_config.json, or a hub id")
-    try:
-        tokenizer = AutoTokenizer.from_pretrained(folder, trust_remote_code=False, **given)
-    except Exception as error:  # the Rust tokenizer raises a bare Exception for a damaged file
-        raise UsageError(_why_not(name, error), _way_out(name)) from error
-    _uncut(tokenizer)
-    plain = Ids(tokenizer)
-    grown = Vocabulary.of(tokenizer, plain) if isinstance(choice, str) else extend(tokenizer, choice, plain)
-    return _described(tokenizer, name, folder, grown, stop_tokens)
+    unreachable = reachable is not None and not reachable()
+    with cache_alone(wanted=unreachable):
+        try:
+            tokenizer = AutoTokenizer.from_pretrained(folder, trust_remote_code=False, **given)
+        except Exception as error:  # the Rust tokenizer raises a bare Exception for a damaged file
+            if unreachable:
+                raise UsageError(_unreachable(name), _CONNECT) from error
+            raise UsageError(_why_not(name, error), _way_out(name)) from error
+        _uncut(tokenizer)
+        plain = Ids(tokenizer)
+        grown = Vocabulary.of(tokenizer, plain) if isinstance(choice, str) else extend(tokenizer, choice, plain)
+        return _described(tokenizer, name, folder, grown, stop_tokens)
 
 
 def loaded_from(tokenizer: PreTrainedTokenizerBase, name: str, stop_tokens: Sequence[str] = ()) -> LoadedTokenizer:
@@ -211,11 +220,21 @@ def _why_not(name: str, error: Exception) -> str:
     return f"no tokenizer {name!r}: there is no such folder, and as a hub id it could not be loaded: {reason}"
 
 
+def _unreachable(name: str) -> str:
+    return (
+        f"no tokenizer {name!r}: there is no such folder, the local cache does not have it, and the Hub cannot be "
+        f"reached ({hub_url()})"
+    )
+
+
+_CONNECT = "connect to the network and try again, or give a folder that holds tokenizer.json and tokenizer_config.json"
+
+
 def _way_out(name: str) -> str:
     if _place(name)[1]:
         return "a GGUF file is read with the package gguf: pip install 'maskprep[gguf]'"
     if Path(name).is_dir():
         return "give a folder that holds tokenizer.json and tokenizer_config.json"
-    if os.environ.get("HF_HUB_OFFLINE", "").upper() in {"1", "TRUE", "YES", "ON"}:
+    if is_offline():
         return "HF_HUB_OFFLINE is set: nothing is downloaded, only folders and the local cache were looked at"
     return "give a folder that holds tokenizer.json and tokenizer_config.json, or the exact id of a model on the hub"

@@ -26,7 +26,7 @@ from maskprep.verify.options import VerifyOptions
 from maskprep.verify.result import Faults, Result, Verdict, skipped
 from maskprep.verify.served.check import TURNS, check_server
 from maskprep.verify.served.host import Host
-from maskprep.verify.source import Rebuild, check_source
+from maskprep.verify.source import Rebuild, check_source, looked_up
 from maskprep.verify.structure import Expected, check_structure
 
 if TYPE_CHECKING:
@@ -159,7 +159,8 @@ def rebuild_of(data: StoredDataSet, loaded: LoadedTokenizer) -> Rebuild:
     limits, policy = limits_of(config), policy_of(config)
     oracle = Oracle(loaded, policy, limits)
     preparer = Preparer(loaded, now=now, policy=policy, variables=variables, limits=limits)
-    return Rebuild(preparer, oracle, variables, now, config.max_row_bytes, _readings(config, data.manifest))
+    places = looked_up(data.root, data.manifest.get("sources_from"))
+    return Rebuild(preparer, oracle, variables, now, config.max_row_bytes, _readings(config, data.manifest), places)
 
 
 def config_of(data: StoredDataSet) -> Config:

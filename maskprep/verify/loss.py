@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 
+from maskprep.plural import count
 from maskprep.verify.breakdown import Breakdown
 from maskprep.verify.examples import ModelExample
 from maskprep.verify.model_runner import Measured, Own
@@ -72,15 +73,11 @@ class LossCheck:
         figures |= {"sequences": self._examples} if self._examples > len(self._rows) else {}
         figures |= {"loss": masked} if masked is not None else {}
         figures |= {"loss_without_mask": plain} if plain is not None else {}
-        what_runs = "sequences" if self._examples > len(self._rows) else "rows"
-        flags = [
-            f"{count:,} {what_runs} are {what}: a window of each"
-            for count, what in (
-                (self._windows, "too long for the model's own loss in one piece"),
-                (self._shortened, "longer than what the model takes"),
-            )
-            if count
-        ]
+        figures |= {"in_pieces": self._windows} if self._windows else {}
+        what_runs = "sequence" if self._examples > len(self._rows) else "row"
+        flags = []
+        if self._shortened:
+            flags.append(f"{count(self._shortened, what_runs)} longer than the model takes: as much of each was run")
         return self._faults.result(
             "loss",
             "the model's own loss on the labels is the mean over what is meant to be trained, and over nothing else",

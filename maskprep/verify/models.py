@@ -11,6 +11,7 @@ from typing import Any
 import torch
 
 from maskprep.errors import UsageError, first_line
+from maskprep.storage.hub_reach import ask_hub, cache_alone, hub_url, is_offline
 from maskprep.verify.model_runner import Runner
 
 _RANDOM = {"hidden_size": 64, "intermediate_size": 128, "num_hidden_layers": 2}
@@ -26,7 +27,9 @@ def choose_device(wanted: str) -> torch.device:
     if wanted == "auto":
         return torch.device(next(name for name, is_there in there.items() if is_there))
     if wanted not in there:
-        raise UsageError(f"--device {wanted}: must be auto, cpu, cuda or mps")
+        raise UsageError(
+            f"--device {wanted}: must be auto, cpu, cuda or mps", "leave --device out, or give one of these"
+        )
     if not there[wanted]:
         raise UsageError(f"--device {wanted}: torch finds no such device here", "leave --device out, or give cpu")
     return torch.device(wanted)
@@ -66,16 +69,20 @@ def real_model(name: str, device: torch.device) -> Runner:
     logging.disable_progress_bar()
     path = Path(name)
     gguf = {"gguf_file": path.name} if path.suffix == ".gguf" and path.is_file() else {}
+    unreachable = not gguf and not path.is_dir() and not is_offline() and not ask_hub()()
     try:
-        model = AutoModelForCausalLM.from_pretrained(
-            str(path.parent) if gguf else name,
-            dtype=_dtype(device),
-            trust_remote_code=False,  # and nothing said of attention: sdpa where the model has it, else its own
-            **gguf,
-        )
+        with cache_alone(wanted=unreachable):
+            model = AutoModelForCausalLM.from_pretrained(
+                str(path.parent) if gguf else name,
+                dtype=_dtype(device),
+                trust_remote_code=False,  # and nothing said of attention: sdpa where the model has it, else its own
+                **gguf,
+            )
     except Exception as error:  # whatever a stranger's files make of it
         reason = first_line(error)
         hint = "give a folder with config.json and safetensors, a GGUF file, or a hub id"
+        if unreachable:
+            reason = f"there is no such folder, and the Hub cannot be reached ({hub_url()})"
         if gguf and isinstance(error, ImportError | ValueError) and "required" in reason:
             hint = "pip install 'maskprep[gguf]'"
         raise UsageError(f"no model can be loaded from {name!r}: {reason}", hint) from error

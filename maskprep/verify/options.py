@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from importlib.util import find_spec
+from pathlib import Path
 
 from maskprep.errors import UsageError
 
@@ -31,14 +32,22 @@ class VerifyOptions:
     def check(self) -> None:
         """Raise ``UsageError`` where an option cannot be understood, or torch is not installed."""
         if self.rows not in {None, "all"} and not (str(self.rows).isdecimal() and int(str(self.rows))):
-            raise UsageError(f"--rows {self.rows}: must be a number of rows, or all")
+            raise UsageError(f"--rows {self.rows}: must be a number of rows, or all", "for example --rows 50")
         if self.served_model is not None and self.server is None:
             msg = f"--served-model {self.served_model}: means nothing without --server"
             raise UsageError(msg, "give --server URL, too")
         if self.learn < 0:
-            raise UsageError(f"--learn {self.learn}: must be 0 or a number of training steps")
+            raise UsageError(f"--learn {self.learn}: must be 0 or a number of training steps", "for example --learn 50")
         if find_spec("torch") is None:
             raise UsageError("verify needs torch, which is not installed", "pip install 'maskprep[verify]'")
+        if self.model is not None and self.model.endswith(".gguf"):
+            if not Path(self.model).is_file():
+                raise UsageError(
+                    f"--model {self.model}: there is no such file", "give a GGUF file, a folder or a hub id"
+                )
+            if find_spec("gguf") is None:
+                msg = f"--model {self.model}: a GGUF file is read with the package gguf, which is not installed"
+                raise UsageError(msg, "pip install 'maskprep[gguf]'")
 
     @property
     def wanted(self) -> int | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -19,6 +20,7 @@ from maskprep.examples.clock import clock
 from maskprep.examples.oracle import Oracle
 from maskprep.formats import DEFAULT, Line, Reading
 from maskprep.labelled import IGNORED, Labelled
+from maskprep.plural import count
 from maskprep.sources import open_source, pick_rows, total_bytes
 from maskprep.sources.names import HUB
 from maskprep.sources.streams import STDIN
@@ -37,7 +39,7 @@ class Rebuild:
     """The tokenizer, policy and readings with which a row is built again as the manifest says it was built.
 
     ``variables`` are the configured ``template_kwargs``, ``now`` the time that ``strftime_now`` tells, ``readings`` how
-    the rows of each source are read, by its name.
+    the rows of each source are read, by its name. ``places`` are the folders in which relative names are looked up.
     """
 
     preparer: Preparer
@@ -46,6 +48,7 @@ class Rebuild:
     now: datetime
     max_row_bytes: int
     readings: Mapping[str, Reading]
+    places: Sequence[Path] = ()
 
 
 def check_source(
@@ -60,15 +63,17 @@ def check_source(
     with clock(rebuild.now):
         for file, lines in wanted.items():
             check.file(file, lines)
+    facts = {"not_found": check.missing}
     if not check.rows:
-        return skipped("source", "; ".join(check.gone) or "there is no row")
+        return replace(skipped("source", "; ".join(check.gone) or "there is no row"), facts=facts)
     oracle = rebuild.oracle
-    said = f"{check.rows:,} of {len(data):,} rows are what their source lines become, and transformers alone agrees"
+    rows = f"{check.rows:,} of {count(len(data), 'row')}"
+    said = f"{rows} {'is' if len(data) == 1 else 'are'} what their source lines become, and transformers alone agrees"
     flags = list(check.gone)
     if oracle.as_rendered:
         flags.append(
-            f"{oracle.as_rendered:,} turns are trained in a context that no server sends (as configured): by "
-            "transformers alone, they were compared with the rendering in which they stand"
+            f"{count(oracle.as_rendered, 'turn')} trained in a context that no server sends (as configured): by "
+            "transformers alone, compared with the rendering in which they stand"
         )
     return check.faults.result(
         "source",
@@ -82,6 +87,7 @@ def check_source(
             "turns_as_rendered": oracle.as_rendered,
         },
         flags=tuple(flags),
+        facts=facts,
     )
 
 
@@ -90,20 +96,23 @@ class _SourceCheck:
         self.data, self.rebuild, self.advance = data, rebuild, advance
         self.faults = Faults()
         self.gone: list[str] = []
+        self.missing: list[str] = []
         self.rows = 0
 
     def file(self, file: str, lines: Mapping[int, list[int]]) -> None:
         waiting = dict(lines)
-        gone = _gone(file)
+        path, gone = found_source(file, self.rebuild.places)
         if gone:
-            count = sum(map(len, lines.values()))
-            self.gone.append(f"{gone}: {count:,} rows were not compared")
-            self.advance(count)
+            rows = sum(map(len, lines.values()))
+            self.gone.append(f"{gone}: {count(rows, 'row')} not compared")
+            self.missing.append(path)
+            self.advance(rows)
             return
         reading = self.rebuild.readings.get(file, DEFAULT)
         try:
-            for line in pick_rows(file, lines.keys(), self.rebuild.max_row_bytes):
-                self._line(replace(line, reading=reading), waiting.pop(line.where.line))
+            for line in pick_rows(path, lines.keys(), self.rebuild.max_row_bytes):
+                where = replace(line.where, file=file)  # as the rows have it, wherever it was found
+                self._line(replace(line, reading=reading, where=where), waiting.pop(line.where.line))
         except (UsageError, BuildError) as error:
             self.faults.add(f"{file}: {error.message}")
         for number, numbers in waiting.items():
@@ -154,8 +163,32 @@ class _SourceCheck:
             yield f"by transformers alone, it cannot be rendered: {type(error).__name__}: {error}"
 
 
-def _gone(file: str) -> str:
-    """Return why a source cannot be read now, an empty text where it can."""
+def looked_up(root: Path, sources_from: object) -> tuple[Path, ...]:
+    """Return the folders in which relative names of sources are looked up, in their order.
+
+    Args:
+        root: the data set's folder.
+        sources_from: the folder of the build as seen from there, as the manifest has it; None: it tells of none.
+
+    The first is where the build ran, as seen from the data set: both may have been moved. Then the current folder.
+    """
+    built = (Path(os.path.normpath(root.resolve() / sources_from)),) if isinstance(sources_from, str) else ()
+    return tuple(dict.fromkeys((*built, Path.cwd())))
+
+
+def found_source(file: str, places: Sequence[Path]) -> tuple[str, str]:
+    """Return the name under which a source can be read now, and why it cannot, an empty text where it can."""
+    if file == STDIN or file.startswith(HUB) or is_remote(file):
+        return file, _unreachable(file)
+    paths = list(dict.fromkeys(str(place / file) for place in places or (Path.cwd(),)))
+    found = next((path for path in paths if Path(path).exists()), None)
+    if found is not None:
+        return found, ""
+    return paths[0], f"source not found at {' or '.join(paths)}"
+
+
+def _unreachable(file: str) -> str:
+    """Return why a source that is no file cannot be read now, an empty text where it can."""
     if file == STDIN:
         return "standard input cannot be read again"
     if file.startswith(HUB):
@@ -164,14 +197,11 @@ def _gone(file: str) -> str:
         except UsageError as error:
             return error.message
         return ""
-    if is_remote(file):
-        try:
-            total_bytes(file)
-        except (UsageError, BuildError) as error:
-            return error.message
-        return ""
-    there = Path(file).exists()
-    return "" if there else f"the source {file} is not here (looked up from {Path.cwd()}, as the build was told)"
+    try:
+        total_bytes(file)
+    except (UsageError, BuildError) as error:
+        return error.message
+    return ""
 
 
 def _differences(here: Labelled, there: Labelled) -> Iterator[str]:

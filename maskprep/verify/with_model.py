@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from maskprep import plural
 from maskprep.arrays import Ints
 from maskprep.dataset.reader import StoredDataSet
 from maskprep.errors import UsageError
@@ -29,6 +30,7 @@ from maskprep.verify.tree_rows import Chosen, tree_rows
 
 _WORK = {"cpu": 2**32, "mps": 2**34, "cuda": 2**37}  # logits computed where no number of rows was asked for
 _SECONDS = 60  # no further row is begun after so long, once there are a few
+_MINUTE, _HOUR = 60, 3600
 _FEW = 4
 _PACK = 8192  # tokens of a packed row that are run where the model is ours
 _PACKS = 3  # packed rows that are run, whole and document by document
@@ -96,6 +98,9 @@ class ModelChecks:
         for count, number in enumerate(chosen, 1):
             passes.see(number, data)
             self.progress.advance(1)
+            if count == 1 and self._real is not None and self._device.type == "cpu":
+                sizes = _sizes(data)
+                self._warn(time.monotonic() - began, int(sizes[number]), [int(sizes[each]) for each in chosen])
             if self.options.rows is None and count >= _FEW and time.monotonic() - began > _SECONDS:
                 chosen = chosen[:count]
                 break
@@ -117,6 +122,16 @@ class ModelChecks:
         self.run["peak_memory_bytes"] = peak_memory(self._device)
         return [results[name] for name in CHECKS]
 
+    def _warn(self, seconds: float, first: int, sizes: Sequence[int]) -> None:
+        """Say how long the rows will take, by what the first one took; all sizes are numbers of tokens."""
+        total = seconds * sum(sizes) / max(first, 1)
+        least = f"no further row is begun after {_SECONDS} s" if self.options.rows is None else "as --rows says"
+        self.progress.notice(
+            f"on the CPU, the first row took {seconds:,.1f} s ({plural.count(first, 'token')}): "
+            f"{plural.count(len(sizes), 'row')} of {plural.count(sum(sizes), 'token')} take about {_lasting(total)} "
+            f"({least}); --rows N runs N"
+        )
+
     def _note(self, runner: Runner, seconds: float) -> None:
         self.run |= {
             "device": device_name(runner.device),
@@ -127,6 +142,13 @@ class ModelChecks:
             "tokens": runner.tokens,
             "tokens_per_second": round(runner.tokens / seconds, 1) if seconds else 0.0,
         }
+
+
+def _lasting(seconds: float) -> str:
+    """Return a time in the unit that suits it: 5 s, 12 min, 3.5 h."""
+    if seconds < 2 * _MINUTE:
+        return f"{seconds:,.0f} s"
+    return f"{seconds / _MINUTE:,.0f} min" if seconds < 2 * _HOUR else f"{seconds / _HOUR:,.1f} h"
 
 
 @dataclass(frozen=True, slots=True)

@@ -126,19 +126,32 @@ def test_weights_are_refused_by_name_and_nothing_is_committed(source, place, bui
     assert not (place / "out" / "state.json").exists()
 
 
-def test_the_settings_to_paste_and_the_pitfalls_end_the_summary(sources, place):
+def test_the_settings_and_the_pitfalls_are_in_a_file_and_shown_again(sources, place):
     source, _ = sources
     from builds import TOKENIZER
 
     words = ["--set", "profile=trl", "--set", "packing.length=512", "--tokenizer", TOKENIZER]
     said = run("build", source, "--output", "out", *words).stdout
-    program = said.split("settings for TRL, to paste (Python):\n\n")[1].split("\n\nwhat would change")[0]
+    program = (place / "out" / "maskprep" / "train.py").read_text("utf-8")
     compile(program, "settings", "exec")
+    assert run("settings", "out").stdout == program
+    assert "padding_free" not in said
+    assert "  settings  out/maskprep/train.py\n" in said
     assert f'load_from_disk("{place / "out"}")' in program
     assert "    padding_free=True," in program
-    assert "  - Without padding_free=True the documents of a row see each other.\n" in said
+    assert "#   - Without padding_free=True the documents of a row see each other.\n" in program
     assert "rows of 512 tokens, " in said
     told = run("build", source, "--output", "out", "--overwrite", "--json", *words).json["trainer"]
     assert (told["profile"], told["language"]) == ("trl", "python")
-    assert told["settings"].strip() == program.strip()
+    assert program.endswith(told["settings"].strip() + "\n")
     assert any("padding_free" in pitfall for pitfall in told["pitfalls"])
+    assert run("settings", "out", "--json").json == told
+
+
+def test_the_settings_follow_a_build_that_was_moved(sources, place):
+    source, _ = sources
+    built(place / "one", source, "profile=axolotl")
+    assert not (place / "one" / "maskprep" / "train.py").exists()
+    (place / "one").rename(place / "other")
+    assert str(place / "other") in run("settings", "other").stdout
+    assert str(place / "one") in (place / "other" / "maskprep" / "train.yaml").read_text("utf-8")

@@ -15,6 +15,7 @@ import pytest
 from builds import NOW, chat, jsonl
 from bundled import ROOT, TOKENIZER
 
+from maskprep.dataset.names import SETTINGS
 from maskprep.storage import Remote
 
 SMALL = "import maskprep.build.plan as plan; plan._LEAST = 20_000; from maskprep.cli import main; main()"
@@ -38,9 +39,11 @@ def run(*args, code=0, source):
 
 
 def tree(read, names):
-    """Return a hash of each file, the manifest's without the place that it was written to."""
+    """Return a hash of each file, without the place that it was written to: the manifest's, and the settings."""
     found = {}
     for name in names:
+        if name.removeprefix("maskprep/") in SETTINGS.values():
+            continue
         data = read(name)
         if name == "maskprep/manifest.json":
             facts = json.loads(data)

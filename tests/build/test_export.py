@@ -93,7 +93,8 @@ def test_it_can_be_looked_at_and_keeps_what_was_noted(place):
     source = built(place / "out", "rows.jsonl", "duplicates=drop")
     outcome = run("export", source, "--profile", "together", "--output", "new")
     assert "5,0" not in outcome.stdout
-    assert "settings for Together, to paste (shell):" in outcome.stdout
+    assert "what Together must be told" in outcome.stdout
+    assert run("settings", "new").stdout == (place / "new" / "maskprep" / "train.sh").read_text("utf-8")
     for name in ("rejects.jsonl", "dropped.jsonl", "findings.jsonl"):
         assert (place / "new" / "maskprep" / name).read_bytes() == (source / "maskprep" / name).read_bytes()
     assert run("inspect", "new", "--row", "1").stdout == run("inspect", "out", "--row", "1").stdout
@@ -112,7 +113,8 @@ def test_weights_go_with_it_where_they_can(place, weighted):
     verified(packed)
     back = StoredDataSet(str(exported(packed, place / "back", "--set", "packing=null")))
     assert 0.25 in back.row(4).labelled.weights
-    assert "WeightedTrainer" in run("export", weighted, "--output", "again").stdout
+    assert run("export", weighted, "--output", "again").code == 0
+    assert "WeightedTrainer" in (place / "again" / "maskprep" / "train.py").read_text("utf-8")
     outcome = run("export", weighted, "--output", "no", "--profile", "trl")
     assert (outcome.code, "TRL cannot weigh tokens" in outcome.stderr) == (2, True)
     assert not (place / "no" / "state.json").exists()

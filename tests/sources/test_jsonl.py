@@ -285,7 +285,14 @@ def test_flipped_bits_and_trailing_rubbish_are_a_fault(tmp_path: Path, suffix: s
     lines = read(write(tmp_path, "b" + suffix, packed + b"rubbish"))
     assert len(lines) == 50_001
     assert codes(lines)[-2:] == [None, "truncated-file"]
-    assert codes(read(write(tmp_path, "c" + suffix, b'{"a": 1}\n'))) == ["truncated-file"]
+
+
+@pytest.mark.parametrize("suffix", [".gz", ".zst"])
+@pytest.mark.parametrize("data", [b'{"a": 1}\n', b"[1]", b"prompt,completion\n1,2\n"])
+def test_plain_text_that_is_named_like_compressed_data_is_told(tmp_path: Path, suffix: str, data: bytes) -> None:
+    with pytest.raises(UsageError, match="data, but it is plain text") as caught:
+        read(write(tmp_path, "c" + suffix, data))
+    assert caught.value.hint.startswith(f"rename it without {suffix}")
 
 
 # Files that cannot be read

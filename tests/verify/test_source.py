@@ -113,8 +113,8 @@ def test_a_source_that_is_gone_is_said_and_not_held_against_the_data_set(tmp_pat
     (tmp_path / "out.jsonl").unlink()
     found = verified(folder)["source"]
     assert found.verdict == "skipped"
-    assert "out.jsonl is not here" in found.said
-    assert "6 rows were not compared" in found.said
+    assert f"source not found at {tmp_path / 'out.jsonl'}: 6 rows not compared" in found.said
+    assert found.facts["not_found"] == [str(tmp_path / "out.jsonl")]
 
 
 def test_a_line_that_was_edited_since(tmp_path):

@@ -27,20 +27,42 @@ def built(build, source):
 def test_a_sound_build(run, built):
     outcome = run(built, "--device", "cpu")
     assert outcome.code == 0
-    assert "maskprep verify: 6 checks passed" in outcome.stdout
+    assert "maskprep verify: 6 passed, 4 skipped (packing, tree, learning, model)" in outcome.stdout
     assert "not packed: nothing to check" in outcome.stdout
     assert "a random Llama of" in outcome.stdout
     assert not outcome.stderr
 
 
-def test_a_relative_source_is_looked_up_where_the_command_runs(run, built, place, monkeypatch):
+def source_check(outcome):
+    [found] = [check for check in outcome["checks"] if check["check"] == "source"]
+    return found
+
+
+def test_a_relative_source_is_found_wherever_the_command_runs(run, built, place, monkeypatch):
     (place / "elsewhere").mkdir()
     monkeypatch.chdir(place / "elsewhere")
-    outcome = run("../out", "--json").json
-    [found] = [check for check in outcome["checks"] if check["check"] == "source"]
-    assert found["verdict"] == "skipped"
-    assert "as the build was told" in found["said"]
-    assert outcome["passed"]
+    assert source_check(run("../out", "--json").json)["verdict"] == "passed"
+    manifest = (place / "out" / "maskprep" / "manifest.json").read_text("utf-8")
+    assert json.loads(manifest)["sources_from"] == ".."
+    assert str(place) not in manifest
+
+
+def test_a_build_and_its_source_may_be_moved_together_and_a_build_alone_back_to_its_source(run, built, place):
+    (place / "moved").mkdir()
+    (place / "out").rename(place / "moved" / "out")
+    (place / "rows.jsonl").rename(place / "moved" / "rows.jsonl")
+    assert source_check(run("moved/out", "--json").json)["verdict"] == "passed"
+    (place / "moved" / "rows.jsonl").rename(place / "rows.jsonl")
+    assert source_check(run("moved/out", "--json").json)["verdict"] == "passed"
+
+
+def test_a_source_that_is_gone_is_said_in_the_verdict(run, built, place):
+    (place / "rows.jsonl").unlink()
+    outcome = run("out")
+    assert outcome.code == 0
+    said = f"5 passed, 5 skipped (source not found at {place / 'rows.jsonl'}; packing, tree, learning, model)"
+    assert said in outcome.stdout
+    assert run("out", "--json").json["passed"]
 
 
 def test_json_is_one_object(run, built):
@@ -83,7 +105,12 @@ def test_the_page_draws_the_curves_and_runs_nothing_but_our_own(run, built, plac
 
 def test_the_loss_with_the_mask_stands_beside_the_one_without_it_and_once(run, built, place):
     _save_model(place / "model", 2_500)
-    outcome = run(built, "--model", "model", "--html", "page.html")
+    outcome = run(built, "--model", "model", "--html", "page.html", "--device", "cpu")
+    assert re.fullmatch(
+        r"on the CPU, the first row took [\d.]+ s \(\d+ tokens\): 2 rows of \d+ tokens take about \d+ s "
+        r"\(no further row is begun after 60 s\); --rows N runs N\n",
+        outcome.stderr,
+    )
     words = [line.split() for line in outcome.stdout.splitlines()]
     [total] = [line for line in words if line[:1] == ["all"]]
     facts = run(built, "--model", "model", "--json").json["checks"][3]["figures"]

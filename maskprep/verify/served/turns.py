@@ -10,7 +10,6 @@ from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
-from pathlib import Path
 
 import numpy as np
 
@@ -22,9 +21,8 @@ from maskprep.examples.oracle import completions_of
 from maskprep.formats import DEFAULT, Line
 from maskprep.labelled import IGNORED, Labelled
 from maskprep.sources import pick_rows
-from maskprep.storage import is_remote
 from maskprep.verify.branches import StoredBranches
-from maskprep.verify.source import Rebuild
+from maskprep.verify.source import Rebuild, found_source
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,11 +96,15 @@ def _lines(
         wanted[where.file][where.line].append(number)
     for file, lines in wanted.items():
         reading = rebuild.readings.get(file, DEFAULT)
+        path, gone = found_source(file, rebuild.places)
+        if gone:
+            unasked[gone] += sum(map(len, lines.values()))
+            continue
         left = dict(lines)
         with suppress(UsageError, BuildError):
-            if is_remote(file) or ":" in file or Path(file).exists():
-                for line in pick_rows(file, lines.keys(), rebuild.max_row_bytes):
-                    yield replace(line, reading=reading), left.pop(line.where.line)
+            for line in pick_rows(path, lines.keys(), rebuild.max_row_bytes):
+                where = replace(line.where, file=file)  # as the rows have it, wherever it was found
+                yield replace(line, reading=reading, where=where), left.pop(line.where.line)
         if left:
             unasked[f"the source {file} cannot be read here"] += sum(map(len, left.values()))
 

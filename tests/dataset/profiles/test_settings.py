@@ -15,6 +15,7 @@ from batches import LAYOUTS
 from hypothesis import given
 from hypothesis import strategies as st
 
+from maskprep.dataset.handover import settings_text
 from maskprep.dataset.profiles import PROFILES, Handover
 from maskprep.dataset.profiles.quoting import quoted, shell_quoted
 
@@ -180,3 +181,18 @@ def test_each_has_pitfalls_and_packing_adds_some():
     assert any("padding_free" in line for line in PROFILES["trl"].pitfalls(LAYOUTS[1]))
     assert any("attention_mask" in line for line in PROFILES["hf"].pitfalls(LAYOUTS[1]))
     assert any("loss_weights" in line for line in PROFILES["hf"].pitfalls(LAYOUTS[2]))
+
+
+def test_the_file_of_settings_is_the_settings_behind_comments():
+    for _, profile, layout, settings in all_settings(HANDED):
+        pitfalls = list(profile.pitfalls(layout))
+        text = settings_text({"name": profile.title, "settings": settings, "pitfalls": pitfalls})
+        head, _, body = text.partition("\n\n")
+        assert body.strip("\n") == settings.strip("\n")
+        lines = head.split("\n")
+        assert all(line.startswith("#") and len(line) <= 100 for line in lines)
+        told = " ".join(line.lstrip("# ").removeprefix("- ") for line in lines)
+        assert all(pitfall in told for pitfall in pitfalls)
+        assert text.endswith("\n")
+        if profile.language == "yaml":
+            assert yaml.safe_load(text) == yaml.safe_load(settings)

@@ -1,0 +1,43 @@
+"""The keys of the configuration by their dotted names, and the choices that each has."""
+
+from __future__ import annotations
+
+import typing
+from collections.abc import Iterator, Mapping
+from enum import StrEnum
+from types import MappingProxyType
+from typing import Any
+
+from pydantic import BaseModel
+
+from maskprep.config.model import Config
+from maskprep.config.sections import Adapt, Packing, Section, Source, TokenizerChoice, Train
+
+SECTIONS: Mapping[str, type[Section]] = MappingProxyType(
+    {"train": Train, "adapt": Adapt, "tokenizer": TokenizerChoice, "sources": Source, "packing": Packing}
+)
+"""The sections, by the key of each."""
+
+
+def keys() -> list[str]:
+    """Return every key that ``--set`` takes; those of a section with its name and a dot in front."""
+    own = [name for name in Config.model_fields if name not in SECTIONS or name == "packing"]
+    inner = [f"{name}.{key}" for name, section in SECTIONS.items() if name != "sources" for key in section.model_fields]
+    return sorted([*own, *inner])
+
+
+def choices_of(key: str) -> list[str]:
+    """Return the choices of a key, none where any value may stand, or where there is no such key."""
+    section, dot, name = key.partition(".")
+    model: type[BaseModel] | None = SECTIONS.get(section) if dot else Config
+    field = model.model_fields.get(name if dot else section) if model is not None else None
+    return list(dict.fromkeys(_choices(field.annotation))) if field is not None else []
+
+
+def _choices(annotation: Any) -> Iterator[str]:
+    if isinstance(annotation, type) and issubclass(annotation, StrEnum):
+        yield from (str(choice) for choice in annotation)
+    elif annotation is bool:
+        yield from ("true", "false")
+    for inner in typing.get_args(annotation):
+        yield from _choices(inner)

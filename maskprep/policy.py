@@ -2,8 +2,7 @@
 
     configuration        policy.History …       what works with it
     history: mask   ─▶   History.MASK      ─▶   examples/sequences.py
-
-To add a value to a choice, name it here: the configuration and its error messages read it from here.
+A value that is added to a choice is named here: the configuration and its error messages read it.
 """
 
 from __future__ import annotations

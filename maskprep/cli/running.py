@@ -10,6 +10,7 @@ import os
 import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from contextvars import ContextVar
 from typing import TYPE_CHECKING, Any
 
 import typer
@@ -61,11 +62,19 @@ def errors_shown(*, as_json: bool) -> Iterator[None]:
 def _show(error: MaskprepError, *, as_json: bool) -> None:
     from maskprep.show.terminal import show_error  # noqa: PLC0415 - as above
 
+    facts = getattr(error, "facts", {})
+    if facts.get("recommended"):
+        from maskprep.recommend.typed import add_typed  # noqa: PLC0415 - as above
+
+        add_typed(facts["recommended"], _words.get())
     if as_json:
-        print_json({"error": error.message, "hint": error.hint, **getattr(error, "facts", {})})
+        print_json({"error": error.message, "hint": error.hint, **facts})
     else:
         show_error(console(stderr=True), error)
 
+
+_words: ContextVar[tuple[str, ...]] = ContextVar("_words", default=())
+"""What was typed behind ``maskprep``: a command that is recommended is this one with more options."""
 
 _UsageError: Any = typer.BadParameter.__base__  # click's, which typer brings along or not, according to its version
 
@@ -73,10 +82,11 @@ _UsageError: Any = typer.BadParameter.__base__  # click's, which typer brings al
 class Words(TyperGroup):
     """The group of all commands, whose errors escape words: a shell's glob may have made an option of a file name."""
 
-    def make_context(self, *args: Any, **more: Any) -> Any:
-        """Parse the words in front of the command."""
+    def make_context(self, info_name: str | None, args: list[str], *more: Any, **named: Any) -> Any:
+        """Parse the words in front of the command, and keep all words as they were typed."""
+        _words.set(tuple(args))
         with _spelt_out():
-            return super().make_context(*args, **more)
+            return super().make_context(info_name, args, *more, **named)
 
     def invoke(self, *args: Any, **more: Any) -> Any:
         """Find the command, parse the words behind it, and run it."""

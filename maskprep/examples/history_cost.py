@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
+from typing import Any
 
 from maskprep.errors import BuildError
 from maskprep.examples import Prepared, Preparer
+from maskprep.examples.prepared import PreparedRow
 from maskprep.formats import Line
 from maskprep.policy import History
 
@@ -34,47 +36,74 @@ class Cost:
             self.unfaithful_tokens += sequence.unfaithful
 
 
+@dataclass(slots=True)
+class Costs:
+    """What each history would make of so many ``rows``, which have ``whole_tokens`` when each is rendered once."""
+
+    rows: int = 0
+    whole_tokens: int = 0
+    by: dict[History, Cost] = field(default_factory=lambda: {history: Cost() for history in History})
+
+    def add(self, preparer: Preparer, rows: Iterable[PreparedRow]) -> None:
+        """Count the rows that were proved."""
+        proved = [row for row in rows if row.proved is not None]
+        self.rows += len(proved)
+        self.whole_tokens += sum(len(preparer.encoder.ids(row.proved.whole.text)) for row in proved if row.proved)
+        for history, cost in self.by.items():
+            for row in preparer.finish_rows([replace(row) for row in proved], history):
+                if row.made is not None:
+                    cost.add(row.made)
+
+    @property
+    def used(self) -> int:
+        """How many rows can be used whatever the history."""
+        return min(cost.rows for cost in self.by.values())
+
+    def times(self, history: History) -> float:
+        """Return how many times the tokens of one rendering a history takes; 1 where there is none."""
+        return self.by[history].tokens / self.whole_tokens if self.whole_tokens else 1.0
+
+
+class Dear(BuildError):  # noqa: N818 - what it is: no error of the rows, nor of the build
+    """Every turn in its own context takes more tokens than ``max_expansion`` allows; ``costs``: of each history."""
+
+    def __init__(self, message: str, hint: str, facts: dict[str, Any], costs: Costs) -> None:
+        super().__init__(message, hint, facts)
+        self.args = (message, hint, facts, costs)
+        self.costs = costs
+
+
 def check_expansion(lines: Iterable[Line], preparer: Preparer, limit: float, *, trees: bool) -> None:
     """Stop the build where ``split`` would make more than ``limit`` times the tokens of the whole conversations.
 
     ``trees``: the trainer and the model can be trained on trees, so that they are recommended.
 
     Raises:
-        BuildError: with the cost of each history among its facts.
+        Dear: with the cost of each history among its facts.
     """
-    costs = {history: Cost() for history in History}
-    sampled = plain = 0
+    costs = Costs()
     for rows in preparer.proved(lines):
-        proved = [row for row in rows if row.proved is not None]
-        sampled += len(proved)
-        plain += sum(len(preparer.encoder.ids(row.proved.whole.text)) for row in proved if row.proved is not None)
-        for history, cost in costs.items():
-            for row in preparer.finish_rows([replace(row) for row in proved], history):
-                if row.made is not None:
-                    cost.add(row.made)
-    expansion = costs[History.SPLIT].tokens / plain if plain else 1.0
+        costs.add(preparer, rows)
+    expansion = costs.times(History.SPLIT)
     if expansion <= limit:
         return
-    tree = costs[History.TREE]
-    recommended = f"recommended: --history tree, the same trained tokens for {tree.tokens / plain:.2f} times the tokens"
+    others = "|".join(str(other) for other in History if other is not History.TREE)
     if trees:
-        hint = f"{recommended}; or choose --history {'|'.join(_without(History.TREE))}, or raise max_expansion"
+        times = costs.times(History.TREE)
+        hint = f"recommended: --history tree, the same trained tokens for {times:.2f} times the tokens"
+        hint += f"; or choose --history {others}, or raise max_expansion"
     else:
-        hint = f"choose one with --history {'|'.join(_without(History.TREE))}, or raise max_expansion"
-    raise BuildError(
+        hint = f"choose one with --history {others}, or raise max_expansion"
+    raise Dear(
         f"this chat template renders earlier turns otherwise once later ones follow. Training every turn in its own "
-        f"context (history: split) makes {expansion:.1f} times the tokens on the first {sampled} rows, more than "
+        f"context (history: split) makes {expansion:.1f} times the tokens on the first {costs.rows} rows, more than "
         f"max_expansion {limit:g}: choose what you want",
         hint,
-        facts={
+        {
             "expansion": expansion,
-            "recommended": str(History.TREE) if trees else None,
-            "sampled_rows": sampled,
-            "whole_tokens": plain,
-            "histories": {str(history): asdict(cost) for history, cost in costs.items()},
+            "sampled_rows": costs.rows,
+            "whole_tokens": costs.whole_tokens,
+            "histories": {str(history): asdict(cost) for history, cost in costs.by.items()},
         },
+        costs,
     )
-
-
-def _without(history: History) -> list[str]:
-    return [str(other) for other in History if other is not history]

@@ -14,7 +14,8 @@ from rich.console import Console
 
 from maskprep.build.commit import BuildReport
 from maskprep.errors import MaskprepError
-from maskprep.examples.sequences import HISTORIES
+from maskprep.recommend.words import HISTORIES
+from maskprep.show.recommended import paragraph, show_recommended
 from maskprep.show.tables import add_row, count, line, make_table, percent
 
 _LONGEST_MESSAGE = 700
@@ -83,7 +84,9 @@ def show_error(console: Console, error: MaskprepError) -> None:
         show_noticed(console, "rejected rows", facts["rejects"])
         if "rejects_file" in facts:
             line(console, f"all of them, with their reasons: {facts['rejects_file']}")
-    if error.hint:
+    if facts.get("recommended"):
+        show_recommended(console, facts["recommended"])
+    elif error.hint:
         line(console, f"what to do: {error.hint}")
 
 
@@ -133,14 +136,15 @@ def show_noticed(console: Console, title: str, noticed: Mapping[str, Mapping[str
 
 
 def _show_histories(console: Console, facts: Mapping[str, Any]) -> None:
-    table = make_table("--history", ">rows", ">sequences", ">tokens", ">times", ">trained", ">unfaithful")
+    """Print what each way of treating history costs and trains, and what it means for the model."""
+    table = make_table("--history", ">rows", ">sequences", ">tokens", ">times", ">trained", ">in no server's context")
     for name, cost in facts["histories"].items():
         counts = [f"{cost[key]:,}" for key in ("rows", "sequences", "tokens", "trained_tokens", "unfaithful_tokens")]
         counts.insert(3, f"{cost['tokens'] / max(facts['whole_tokens'], 1):.2f}")
         add_row(table, (name, *counts))
     console.print(table)
     for history, meaning in HISTORIES.items():
-        line(console, f"  {history}: {meaning}")
+        paragraph(console, f"{history}: {meaning}", "  ")
 
 
 def _short(text: str) -> str:

@@ -13,6 +13,7 @@ from maskprep.examples.adapt import adapt
 from maskprep.examples.guard import internal_error
 from maskprep.examples.preparer import Preparer
 from maskprep.examples.remedies import Remedy, adaptations
+from maskprep.policy import Part
 
 _MOST_TRIES = 40
 _THOUGHT = "Let me see."
@@ -26,17 +27,24 @@ def changing(preparer: Preparer, conversation: Conversation) -> list[str]:
     return [name for name, policy in policies.items() if adapt(conversation, policy).messages != messages]
 
 
-def why_unused(preparer: Preparer, conversation: Conversation, remedy: Remedy) -> RowError | None:
-    """Return why a conversation cannot be used under the policy of ``preparer`` with a remedy; None where it can."""
+def why_unused(
+    preparer: Preparer, conversation: Conversation, remedy: Remedy, *, with_calls: bool = False
+) -> RowError | None:
+    """Return why a conversation cannot be used under the policy of ``preparer`` with a remedy; None where it can.
+
+    ``with_calls``: it counts as used only where the template writes the tool calls of its trained messages.
+    """
     try:
-        preparer.under(remedy.policy(preparer.policy)).prepare(remedy.conversation(conversation))
+        made = preparer.under(remedy.policy(preparer.policy)).prepare(remedy.conversation(conversation))
     except RowError as error:
         return error
     except MaskprepError:
         raise  # of no row: a fast tokenizer differs
     except Exception as error:  # noqa: BLE001 - what fails in any way is no remedy
         return internal_error(error)
-    return None
+    left_out = (each for each in made.findings if each.code == "content-dropped" and Part.TOOL_CALL in each.detail)
+    lost = next(left_out, None) if with_calls else None
+    return None if lost is None else RowError(lost.code, lost.detail)
 
 
 class Trial:

@@ -67,6 +67,8 @@ def recommend(
         _left(sample, after, deeper),
         tuple(others),
         tuple(why),
+        after.costs,
+        after.lost,
     )
 
 

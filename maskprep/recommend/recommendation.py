@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from maskprep.examples.history_cost import Cost
+from maskprep.examples.history_cost import Cost, Costs
 from maskprep.examples.remedies import Remedy
+from maskprep.policy import History
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +54,7 @@ class Recommendation:
 
     ``rows``: how many were tried; ``used_before`` and ``used``: how many could be used without and with the settings.
     ``chosen`` tells what they cost and train. ``left``: rows that no faithful setting mends. ``others``: other choices.
+    ``costs``: of every history. ``lost``: parts of messages that the template leaves out, and of how many rows.
     """
 
     settings: Remedy
@@ -62,6 +65,8 @@ class Recommendation:
     left: tuple[Left, ...]
     others: tuple[Alternative, ...]
     why: tuple[str, ...]
+    costs: Costs
+    lost: Mapping[str, int]
 
     @property
     def useful(self) -> bool:
@@ -72,6 +77,10 @@ class Recommendation:
     def good(self) -> bool:
         """Whether nearly all rows can be used with these settings."""
         return self.used >= _NEARLY_ALL * self.rows
+
+    def price(self, history: History) -> float:
+        """Return how many times the tokens of one rendering a history takes with these settings."""
+        return self.costs.times(history)
 
     def summary(self) -> str:
         """Return what the settings were tried on and what they do there, as one sentence."""

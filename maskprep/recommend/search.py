@@ -102,7 +102,9 @@ class Search:
             if self._left <= 0:
                 return _UNTRIED
             self._left -= 1
-            self._known[key] = why_unused(self._preparer, self._conversations[number], remedy)
+            # What the template leaves out of rows that are used anyway is no matter of these settings.
+            mended = number in self._failures
+            self._known[key] = why_unused(self._preparer, self._conversations[number], remedy, with_calls=mended)
         return self._known[key]
 
     def _score(self, remedy: Remedy) -> float:

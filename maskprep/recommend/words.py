@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from types import MappingProxyType
 
@@ -52,6 +53,7 @@ def meanings(remedy: Remedy) -> list[str]:
     return told
 
 
+_WHOSE = re.compile(r"this message's |of its ")
 _DROPPED = "this template writes nothing of {}, and a model trained with it would never see any"
 WHAT: Mapping[str, str] = MappingProxyType(
     {"tool_call": "tool calls", "reasoning": "reasoning", "content": "what the assistant says", "tools": "tools"}
@@ -60,8 +62,8 @@ WHAT: Mapping[str, str] = MappingProxyType(
 
 def why_left(code: str, message: str) -> str:
     """Return why rows of a kind are left over, in plain words where the template cannot render a part of them."""
-    if code == "content-dropped" and "this message's " in message:
-        parts = [part.strip() for part in message.rpartition("this message's ")[2].split(",")]
+    if code == "content-dropped":
+        parts = [part.strip() for part in _WHOSE.split(message)[-1].split(",")]
         names = [WHAT[part] for part in parts if part in WHAT]
         if names:
             return f"{_DROPPED.format(' and '.join(names))}. Take a template that does"

@@ -13,7 +13,9 @@ import typer
 
 from maskprep import __version__
 from maskprep.cli.build import build
+from maskprep.cli.config import config
 from maskprep.cli.export import export
+from maskprep.cli.init import init
 from maskprep.cli.inspect import inspect
 from maskprep.cli.probe import probe
 from maskprep.cli.push import push
@@ -30,7 +32,9 @@ app = typer.Typer(
     rich_markup_mode=None,
 )
 app.command()(build)
+app.command()(config)
 app.command()(export)
+app.command()(init)
 app.command()(inspect)
 app.command()(probe)
 app.command()(push)

@@ -46,7 +46,7 @@ def probe(  # noqa: PLR0913, PLR0917 - the options of the command
         loaded = load(config, given, settings or [], base={"sources": ["-"]})
         report = run(look_at(loaded), rows=bool(sources))
         if write is not None:
-            write_new(write, report.configuration)
+            write_new(write, report.commented)
         if as_json:
             print_json(report.facts())
         else:

@@ -14,16 +14,8 @@ from pydantic_core import ErrorDetails
 
 from maskprep.config.each_once import EachOnceLoader, KeyTwiceError
 from maskprep.config.model import Config
-from maskprep.config.sections import Adapt, Packing, Section, Source, TokenizerChoice, Train
+from maskprep.config.sections import SECTIONS
 from maskprep.errors import UsageError
-
-_SECTIONS: dict[str, type[Section]] = {
-    "train": Train,
-    "adapt": Adapt,
-    "tokenizer": TokenizerChoice,
-    "sources": Source,
-    "packing": Packing,
-}
 
 
 def load(
@@ -137,7 +129,7 @@ def _near_choice(fault: ErrorDetails) -> str:
 
 
 def _keys(path: Sequence[str]) -> list[str]:
-    section = _SECTIONS.get(path[0], Config) if path else Config
+    section = SECTIONS.get(path[0], Config) if path else Config
     return sorted(section.model_fields)
 
 

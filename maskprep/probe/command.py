@@ -28,6 +28,7 @@ from maskprep.probe import turns as probe_turns
 from maskprep.probe.doctor import Capability, capabilities, own_rows
 from maskprep.probe.prober import Prober, Statement
 from maskprep.recommend.choose import recommend
+from maskprep.recommend.commented import commented
 from maskprep.recommend.configuration import configuration, written
 from maskprep.recommend.recommendation import Recommendation
 from maskprep.recommend.sample import sample_of
@@ -48,7 +49,7 @@ class ProbeReport:
     """The statements about a template, what it can train, and the counts of the first rows.
 
     ``recommended`` was tried on the first rows; on conversations of our own where ``rows`` is None, without a source.
-    ``configuration`` is YAML to paste, with what is recommended.
+    ``configuration`` is YAML to paste, with what is recommended; ``commented`` the same with every line explained.
     """
 
     tokenizer: str
@@ -57,6 +58,7 @@ class ProbeReport:
     capabilities: tuple[Capability, ...]
     recommended: Recommendation | None
     configuration: str
+    commented: str
     rows: FirstRows | None
 
     def facts(self) -> dict[str, Any]:
@@ -86,13 +88,15 @@ def probe(inputs: Inputs, *, rows: bool) -> ProbeReport:
     else:
         found, recommended = None, recommend(plain, strict, own_rows(prober, can))
     settings = recommended.settings.values if recommended else {}
+    values = configuration(inputs.config if rows else plain, settings)
     return ProbeReport(
         tokenizer=inputs.loaded.name,
         templates=tuple(hashlib.sha256(source.encode(errors="surrogatepass")).hexdigest() for source in sources),
         statements=said,
         capabilities=can,
         recommended=recommended,
-        configuration=written(configuration(inputs.config if rows else plain, settings)),
+        configuration=written(values),
+        commented=commented(values, recommended),
         rows=found,
     )
 

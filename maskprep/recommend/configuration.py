@@ -16,6 +16,9 @@ from maskprep.sources.streams import STDIN
 FILES, OUTPUT = "conversations.jsonl", "out/train"
 """What stands for sources and output where the user named none."""
 
+STAND_IN = {"sources": [FILES], "tokenizer": "Qwen/Qwen3-8B"}
+"""What stands for what a configuration must have."""
+
 
 def configuration(config: Config, settings: Mapping[str, Any]) -> dict[str, Any]:
     """Return what ``config`` was given beside the defaults, with ``settings`` by dotted key over it, as JSON types."""

@@ -131,7 +131,7 @@ def _by_mismatch(
         if remedy.settings[0] in mending.settings:
             continue
         others = Remedy(tuple(each for each in mending.settings if each[0] != "prompt_mismatch"))
-        costs = measure(preparer, sample, others + remedy).costs
+        costs = measure(preparer, sample, others + remedy, (history,)).costs
         found.append(_way(costs, others + remedy, history, meanings(remedy)[0]))
     return found
 

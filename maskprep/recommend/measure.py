@@ -8,11 +8,11 @@ from dataclasses import dataclass, field, replace
 
 from maskprep.errors import RowError
 from maskprep.examples import Prepared, Preparer
-from maskprep.examples.history_cost import Costs
+from maskprep.examples.history_cost import Cost, Costs
 from maskprep.examples.prepared import PreparedRow
 from maskprep.examples.remedies import Remedy
 from maskprep.formats import Line
-from maskprep.policy import Part
+from maskprep.policy import History, Part
 from maskprep.recommend.sample import SampleRow
 
 
@@ -36,10 +36,15 @@ class Measured:
         return self.rows - len(self.failures)
 
 
-def measure(preparer: Preparer, sample: Sequence[SampleRow], remedy: Remedy) -> Measured:
-    """Return what the rows of a sample become under the policy of ``preparer`` with a remedy; nothing is written."""
+def measure(
+    preparer: Preparer, sample: Sequence[SampleRow], remedy: Remedy, histories: Sequence[History] = tuple(History)
+) -> Measured:
+    """Return what the rows of a sample become under the policy of ``preparer`` with a remedy; nothing is written.
+
+    ``histories``: those whose costs are wanted.
+    """
     under = preparer.under(remedy.policy(preparer.policy))
-    costs = Costs()
+    costs = Costs(by={history: Cost() for history in histories})
     failures: dict[int, RowError] = {}
     lost = Counter[str]()
     waiting: list[tuple[int, PreparedRow]] = []

@@ -27,7 +27,6 @@ _EACH = 3  # rows of a kind
 _GOOD = 4  # rows that are used as it is, and must be afterwards
 _LONGEST = 200_000  # characters of a row that is tried
 _WAYS = 6  # ways to mend one row that are compared on all others
-_WORTH = 0.005  # of the rows: settings that mend fewer are not worth the change
 
 
 class Search:
@@ -68,7 +67,7 @@ class Search:
                 continue
             ways = list(islice(self._ways(chosen, number, error), _WAYS))
             better = max(ways, key=self._merit, default=None)
-            if better is None or self._score(better) <= self._score(chosen) + _WORTH * len(self._conversations):
+            if better is None or self._score(better) <= self._score(chosen):
                 hopeless.add(kind_of(error))
                 self._look_deeper(chosen, number, error)
             else:

@@ -23,7 +23,8 @@ def command_with(words: Sequence[str], settings: Mapping[str, Any]) -> str:
     for key, value in settings.items():
         text = _typed(value)
         more += [_OPTIONS[key], text] if key in _OPTIONS else ["--set", f"{key}={text}"]
-    return shlex.join(["maskprep", *words, *more])
+    end = list(words).index("--") if "--" in words else len(words)  # behind it stand file names alone
+    return shlex.join(["maskprep", *words[:end], *more, *words[end:]])
 
 
 def add_typed(recommended: dict[str, Any], words: Sequence[str]) -> None:

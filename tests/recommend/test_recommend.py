@@ -105,6 +105,7 @@ def test_settings_are_typed_so_that_a_shell_and_the_configuration_read_them():
     command = command_with(["build", "my rows.jsonl", "--history", "split"], settings)
     assert shlex.split(command)[:5] == ["maskprep", "build", "my rows.jsonl", "--history", "split"]
     assert "--set template_kwargs.thinking=false --set adapt.system=merge --max-rejects 0.1" in command
+    assert command_with(["build", "--", "-x"], {"history": "tree"}) == "maskprep build --history tree -- -x"
     assert yaml.safe_load(yaml_of(settings)) == nested(settings)
     assert nested(settings)["template_kwargs"] == {"thinking": False}
 
@@ -135,3 +136,13 @@ def test_piped_rows_are_tried_too_where_their_history_is_dear(tmp_path, monkeypa
     words = ("build", "-", "--tokenizer", TOKENIZER, "--output", "out", "--chat-template", "t.jinja", "--json")
     failed = run(*words, stdin=jsonl(*[chat(*["word"] * 16)] * 3))
     assert failed.json["recommended"]["settings"] == {"history": "tree"}
+
+
+def test_rows_that_are_rejected_further_behind_are_tried_too(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "t.jinja").write_text(TEMPLATES["alternate"])
+    (tmp_path / "rows.jsonl").write_bytes(jsonl(*[chat("Hi", "Hello.")] * 250, *[MIDDLE] * 50))
+    words = ("build", "rows.jsonl", "--tokenizer", TOKENIZER, "--output", "out", "--chat-template", "t.jinja", "--json")
+    found = run(*words).json["recommended"]
+    assert found["settings"] == {"adapt.system": "merge"}
+    assert (found["rows"], found["rows_used_before"], found["rows_used"]) == (201, 200, 201)

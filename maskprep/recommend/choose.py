@@ -101,7 +101,8 @@ def _history(config: Config, costs: Costs) -> History | None:
 
 def _allowing(share: float) -> float:
     """Return a ``max_rejects`` that lets a share pass, with some room: the sample is not all rows."""
-    return min(1.0, math.ceil(100 * (share + max(0.01, share / 5))) / 100)
+    room = max(0.01, min(share / 5, (1 - share) / 2))
+    return min(1.0, math.ceil(100 * (share + room)) / 100)
 
 
 def _way(costs: Costs, settings: Remedy, history: History, means: str) -> Alternative:

@@ -26,8 +26,9 @@ def show_recommended(console: Console, recommended: Mapping[str, Any]) -> None:
     if not recommended["good"]:
         line(console, "For some of these rows no faithful way was found:", "bold")
         _show_left(console, left)
-    line(console, "Recommended:" if recommended["good"] else "Recommended: another chat template; or, for the rest:",
-         "bold green")  # fmt: skip
+    where = ", to add to your configuration" if recommended.get("in_file") else ""
+    instead = "" if recommended["good"] else " another chat template; or, for the rest:"
+    line(console, f"Recommended{where}:{instead}", "bold green")
     if recommended.get("in_file"):
         for text in recommended["yaml"].splitlines():
             line(console, f"  {text}")

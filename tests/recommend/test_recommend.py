@@ -12,6 +12,7 @@ from bundled import TOKENIZER
 from law.comparing import NOW
 from law.tokenizers_here import tokenizer
 from refusals import REFUSALS, TEMPLATES
+from unmarked import ACTS
 
 from maskprep.config import load
 from maskprep.conversation import Where
@@ -125,7 +126,7 @@ def test_the_recommended_command_is_the_users_own_and_does_what_it_says(tmp_path
     (tmp_path / "c.yaml").write_text(yaml.safe_dump({"chat_template": "t.jinja", "output": "out2"}))
     again = run("build", "my rows.jsonl", "--tokenizer", TOKENIZER, "--config", "c.yaml")
     lines = again.stderr.split("\n")
-    start = lines.index("Recommended:") + 1
+    start = lines.index("Recommended, to add to your configuration:") + 1
     assert yaml.safe_load("\n".join(lines[start : start + 3])) == {"adapt": {"same_role": "join", "system": "merge"}}
     assert json.loads(run(*words, "--overwrite", "--json").stdout)["recommended"]["in_file"] is False
 
@@ -146,3 +147,13 @@ def test_rows_that_are_rejected_further_behind_are_tried_too(tmp_path, monkeypat
     found = run(*words).json["recommended"]
     assert found["settings"] == {"adapt.system": "merge"}
     assert (found["rows"], found["rows_used_before"], found["rows_used"]) == (201, 200, 201)
+
+
+def test_what_a_template_says_cannot_act_on_the_terminal(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "t.jinja").write_text("{{ raise_exception('\\x1b]0;x\\x07[/b]\\u202e no') }}")
+    (tmp_path / "rows.jsonl").write_bytes(jsonl(*[chat("Hi", "Hello.")] * 3))
+    failed = run("build", "rows.jsonl", "--tokenizer", TOKENIZER, "--output", "out", "--chat-template", "t.jinja")
+    assert failed.code == 1
+    assert "Recommended: another chat template" in failed.stderr
+    assert not ACTS.search(failed.stderr)

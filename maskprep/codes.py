@@ -5,7 +5,7 @@
     drop       the row is left out, as the configuration has it; ``dropped.jsonl`` says why
 
 Codes are stable: people count and grep them. An error may have a better fix for its row; where it has none, the fix
-here is shown. The README's tables are these lines.
+here is shown. The documentation's page of codes is these lines.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ class Code:
 
 
 _JSON = "write each row as one JSON object on one line, in UTF-8"
-_SHAPE = "see Input in README.md for the fields that a row may have; `columns:` maps other names"
+_SHAPE = "see Input formats in the documentation (docs/pages/formats.md) for the fields that a row may have; `columns:` maps other names"
 
 REJECTS: dict[str, Code] = {
     # It cannot be read.

@@ -11,7 +11,7 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from itertools import chain
 from typing import TYPE_CHECKING
 
@@ -19,6 +19,7 @@ from maskprep.build.destination import Destination, destination
 from maskprep.build.ignored import idle_settings, made_in
 from maskprep.build.plan import PLAN, chunk_bytes, planned, refuse_another, stored_plan
 from maskprep.build.receipt import ledger_name
+from maskprep.build.recommending import recommending
 from maskprep.build.resume import Listing, Replay, unsurveyed
 from maskprep.build.run_chunks import engine_of, run
 from maskprep.build.worker import BuildTask, Counts, Worker, WorkerSetup, unwritable
@@ -38,7 +39,7 @@ from maskprep.plural import count
 from maskprep.policy import Duplicates
 from maskprep.progress import Progress
 from maskprep.sources.chunk import Chunk
-from maskprep.sources.feed import Feed
+from maskprep.sources.feed import HELD, Feed
 from maskprep.sources.streams import STDIN
 from maskprep.tokenizer.backend import TransformersBackend
 
@@ -90,21 +91,26 @@ def _build(
     running = _Running(inputs, goal, engine, window, chunk_bytes(total), progress)
     progress.start("", total)
     try:
-        report = running.build(write_page, resume=begun is not None)
+        with recommending(inputs, running.held, progress):
+            report = running.build(write_page, resume=begun is not None)
     except BackendError as error:
         if STDIN in inputs.sources:
             raise  # it cannot be read again
         # What it encoded, if anything, must not be kept, and nobody knows how much of it is wrong: all is done again.
         inputs = inputs.encoding_with(TransformersBackend(inputs.loaded.tokenizer, f"begun again: {error.message}"))
         progress.start("", total)
-        report = replace(running, inputs=inputs).build(write_page, resume=False)
+        with recommending(inputs, (), progress):
+            report = replace(running, inputs=inputs).build(write_page, resume=False)
     workers = engine.workers if isinstance(engine, LocalEngine) else None
     return replace(report, idle=idle_settings(config, made_in(config), workers))
 
 
 @dataclass(frozen=True, slots=True)
 class _Running:
-    """A build that is being done. ``target`` is how many bytes of the sources go into a chunk."""
+    """A build that is being done.
+
+    ``target`` is how many bytes of the sources go into a chunk. ``held`` are the first rows of what can be read once.
+    """
 
     inputs: Inputs
     goal: Destination
@@ -112,6 +118,7 @@ class _Running:
     window: int
     target: int
     progress: Progress
+    held: list[Line] = field(default_factory=list)
 
     def build(self, write_page: PageWriter, *, resume: bool) -> BuildReport:
         """Do it; with ``resume`` only what is missing."""
@@ -141,6 +148,8 @@ class _Running:
                 seen.append(chunk)
                 for line in chunk.read(self.inputs.config.max_row_bytes):
                     if line.copies:
+                        if STDIN in self.inputs.sources and size < HELD:
+                            self.held.append(line)
                         yield line
                         size, count = size + len(line.data), count + 1
                         if count >= SAMPLE_ROWS or size >= SAMPLE_BYTES:

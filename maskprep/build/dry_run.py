@@ -17,6 +17,7 @@ from maskprep.examples.inputs import look_at
 from maskprep.examples.tally import Tally
 from maskprep.examples.tree_models import refuse_model
 from maskprep.formats import Line
+from maskprep.policy import History
 from maskprep.progress import Progress
 from maskprep.sources import Kind, total_bytes
 from maskprep.sources.feed import Feed
@@ -172,9 +173,9 @@ def _stops(config: Config, tally: Tally, costs: Costs | None) -> str:
             f"of the first {tally.rows:,} rows, {tally.reject_fraction:.1%} are rejected: more than max_rejects, "
             f"{config.max_rejects:.1%}"
         )
-    if costs is not None and costs.expansion > config.max_expansion:
+    if costs is not None and costs.times(History.SPLIT) > config.max_expansion:
         return (
-            f"history: split makes {costs.expansion:.1f} times the tokens, more than max_expansion, "
+            f"history: split makes {costs.times(History.SPLIT):.1f} times the tokens, more than max_expansion, "
             f"{config.max_expansion:g}: choose a --history"
         )
     return ""

@@ -13,8 +13,10 @@ import typer
 
 from maskprep import __version__
 from maskprep.cli.build import build
+from maskprep.cli.config import config
 from maskprep.cli.examples import epilog, first_screen
 from maskprep.cli.export import export
+from maskprep.cli.init import init
 from maskprep.cli.inspect import inspect
 from maskprep.cli.probe import probe
 from maskprep.cli.push import push
@@ -32,7 +34,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
-for _command in (build, export, inspect, probe, push, settings, verify):
+for _command in (build, config, export, init, inspect, probe, push, settings, verify):
     app.command(epilog=epilog(_command.__name__))(_command)
 
 

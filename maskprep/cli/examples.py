@@ -15,9 +15,17 @@ EXAMPLES: Mapping[str, tuple[tuple[str, str], ...]] = MappingProxyType(
             ("maskprep build hf:OWNER/NAME --tokenizer DIR -o out --set train.turns=last", "a data set of the Hub"),
             ("zcat rows.gz | maskprep build - --tokenizer DIR -o out", "standard input"),
         ),
+        "config": (
+            ("maskprep config", "every key, a line each"),
+            ("maskprep config history", "one key: what it means, its choices, an example"),
+        ),
         "export": (
             ("maskprep export out --profile axolotl -o out-axolotl", "the same rows for another trainer"),
             ("maskprep export out -o packed --set packing=4096", "the same rows, packed"),
+        ),
+        "init": (
+            ("maskprep init rows.jsonl --tokenizer Qwen/Qwen3-8B -o my.yaml", "tried on these rows"),
+            ("maskprep init", "every key, explained"),
         ),
         "inspect": (
             ("maskprep inspect out", "the first row, every token in the colours of the mask"),

@@ -10,6 +10,7 @@ import os
 import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from contextvars import ContextVar
 from typing import TYPE_CHECKING, Any
 
 import typer
@@ -62,13 +63,20 @@ def errors_shown(*, as_json: bool) -> Iterator[None]:
 def _show(error: MaskprepError, *, as_json: bool) -> None:
     from maskprep.show.terminal import show_error  # noqa: PLC0415 - as above
 
+    facts = getattr(error, "facts", {})
+    if facts.get("recommended"):
+        from maskprep.recommend.typed import add_typed  # noqa: PLC0415 - as above
+
+        add_typed(facts["recommended"], _words.get())
     if as_json:
-        print_json({"error": error.message, "hint": error.hint, **getattr(error, "facts", {})})
+        print_json({"error": error.message, "hint": error.hint, **facts})
     else:
         show_error(console(stderr=True), error)
 
 
 _UNCUT = 1000  # characters
+_words: ContextVar[tuple[str, ...]] = ContextVar("_words", default=())
+"""What was typed behind ``maskprep``: a command that is recommended is this one with more options."""
 
 _UsageError: Any = typer.BadParameter.__base__  # click's, which typer brings along or not, according to its version
 
@@ -83,10 +91,11 @@ class Words(TyperGroup):
         with formatter.section("Commands"):
             formatter.write_dl(rows)
 
-    def make_context(self, *args: Any, **more: Any) -> Any:
-        """Parse the words in front of the command."""
+    def make_context(self, info_name: str | None, args: list[str], *more: Any, **named: Any) -> Any:
+        """Parse the words in front of the command, and keep all words as they were typed."""
+        _words.set(tuple(args))
         with _spelt_out():
-            return super().make_context(*args, **more)
+            return super().make_context(info_name, args, *more, **named)
 
     def invoke(self, *args: Any, **more: Any) -> Any:
         """Find the command, parse the words behind it, and run it."""

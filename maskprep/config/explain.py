@@ -12,9 +12,9 @@ from typing import Any
 from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
-from maskprep.config.keys import SECTIONS, choices_of
+from maskprep.config.keys import choices_of
 from maskprep.config.model import Config
-from maskprep.config.sections import TURNS
+from maskprep.config.sections import SECTIONS, TURNS
 
 _NEAR = 0.4  # how alike a word and the one that was meant must be
 _CHOICE = re.compile(r"'([^']+)'")  # a choice in pydantic's list of those that there are

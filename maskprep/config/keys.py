@@ -3,20 +3,14 @@
 from __future__ import annotations
 
 import typing
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from enum import StrEnum
-from types import MappingProxyType
 from typing import Any
 
 from pydantic import BaseModel
 
 from maskprep.config.model import Config
-from maskprep.config.sections import Adapt, Packing, Section, Source, TokenizerChoice, Train
-
-SECTIONS: Mapping[str, type[Section]] = MappingProxyType(
-    {"train": Train, "adapt": Adapt, "tokenizer": TokenizerChoice, "sources": Source, "packing": Packing}
-)
-"""The sections, by the key of each."""
+from maskprep.config.sections import SECTIONS
 
 
 def keys() -> list[str]:

@@ -40,7 +40,7 @@ def load(
     try:
         return Config.model_validate(values)
     except ValidationError as error:
-        raise UsageError("; ".join(explain(error, file)), "see the configuration in README.md") from error
+        raise UsageError("; ".join(explain(error, file)), "maskprep config KEY explains a key") from error
 
 
 def limited(config: Config, rows: int) -> Config:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from types import MappingProxyType
 from typing import Annotated, Any
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
@@ -128,3 +129,9 @@ class Train(Section):
     parts: Annotated[tuple[TrainedPart, ...], BeforeValidator(as_list), Field(min_length=1)] = TRAINABLE
     empty_reasoning: Trained = Trained.TRAIN
     tool_call_ids: Trained = Trained.TRAIN
+
+
+SECTIONS: Mapping[str, type[Section]] = MappingProxyType(
+    {"sources": Source, "tokenizer": TokenizerChoice, "adapt": Adapt, "train": Train, "packing": Packing}
+)
+"""The sections by the key of the whole configuration that holds them."""

@@ -90,7 +90,7 @@ class Adviser:
         """
         if error.code not in CODES or conversation is None:
             return error
-        kind = (error.code, _words(error.message), *changing(self._preparer, conversation))
+        kind = (error.code, unquoted(error.message), *changing(self._preparer, conversation))
         if kind not in self._found:
             if len(self._found) >= _MOST_KINDS or _length(conversation) > _LONGEST:
                 return error
@@ -116,7 +116,7 @@ def _length(conversation: Conversation) -> int:
     return sum(len(str(value)) for message in conversation.messages for value in message.fields.values())
 
 
-def _words(message: str) -> str:
+def unquoted(message: str) -> str:
     """Return a message without what it quotes and counts."""
     return _NUMBERS.sub("0", _QUOTED.sub("…", message))
 

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from dataclasses import asdict, dataclass, replace
+from collections.abc import Iterable
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
 from maskprep.errors import BuildError
 from maskprep.examples import Prepared, Preparer
+from maskprep.examples.prepared import PreparedRow
 from maskprep.formats import Line
 from maskprep.policy import History
 
@@ -35,42 +36,58 @@ class Cost:
             self.unfaithful_tokens += sequence.unfaithful
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Costs:
-    """What each history would make of some rows, of which ``sampled`` were proved; ``plain`` are their tokens, once."""
+    """What each history would make of so many ``rows``, which have ``whole_tokens`` when each is rendered once."""
 
-    of: Mapping[History, Cost]
-    sampled: int
-    plain: int
+    rows: int = 0
+    whole_tokens: int = 0
+    by: dict[History, Cost] = field(default_factory=lambda: {history: Cost() for history in History})
+
+    def add(self, preparer: Preparer, rows: Iterable[PreparedRow]) -> None:
+        """Count the rows that were proved."""
+        proved = [row for row in rows if row.proved is not None]
+        self.rows += len(proved)
+        self.whole_tokens += sum(len(preparer.encoder.ids(row.proved.whole.text)) for row in proved if row.proved)
+        for history, cost in self.by.items():
+            for row in preparer.finish_rows([replace(row) for row in proved], history):
+                if row.made is not None:
+                    cost.add(row.made)
 
     @property
-    def expansion(self) -> float:
-        """How many times the tokens of the whole conversations ``split`` makes."""
-        return self.of[History.SPLIT].tokens / self.plain if self.plain else 1.0
+    def used(self) -> int:
+        """How many rows can be used whatever the history."""
+        return min(cost.rows for cost in self.by.values())
+
+    def times(self, history: History) -> float:
+        """Return how many times the tokens of one rendering a history takes; 1 where there is none."""
+        return self.by[history].tokens / self.whole_tokens if self.whole_tokens else 1.0
 
     def facts(self) -> dict[str, Any]:
         """Return the costs as JSON types."""
         return {
-            "expansion": self.expansion,
-            "sampled_rows": self.sampled,
-            "whole_tokens": self.plain,
-            "histories": {str(history): asdict(cost) for history, cost in self.of.items()},
+            "expansion": self.times(History.SPLIT),
+            "sampled_rows": self.rows,
+            "whole_tokens": self.whole_tokens,
+            "histories": {str(history): asdict(cost) for history, cost in self.by.items()},
         }
 
 
 def measure(lines: Iterable[Line], preparer: Preparer) -> Costs:
     """Return what each history would make of some rows; none of them is kept."""
-    costs = {history: Cost() for history in History}
-    sampled = plain = 0
+    costs = Costs()
     for rows in preparer.proved(lines):
-        proved = [row for row in rows if row.proved is not None]
-        sampled += len(proved)
-        plain += sum(len(preparer.encoder.ids(row.proved.whole.text)) for row in proved if row.proved is not None)
-        for history, cost in costs.items():
-            for row in preparer.finish_rows([replace(row) for row in proved], history):
-                if row.made is not None:
-                    cost.add(row.made)
-    return Costs(costs, sampled, plain)
+        costs.add(preparer, rows)
+    return costs
+
+
+class Dear(BuildError):  # noqa: N818 - what it is: no error of the rows, nor of the build
+    """Every turn in its own context takes more tokens than ``max_expansion`` allows; ``costs``: of each history."""
+
+    def __init__(self, message: str, hint: str, facts: dict[str, Any], costs: Costs) -> None:
+        super().__init__(message, hint, facts)
+        self.args = (message, hint, facts, costs)
+        self.costs = costs
 
 
 def check_expansion(lines: Iterable[Line], preparer: Preparer, limit: float, *, trees: bool) -> None:
@@ -79,26 +96,24 @@ def check_expansion(lines: Iterable[Line], preparer: Preparer, limit: float, *, 
     ``trees``: the trainer and the model can be trained on trees, so that they are recommended.
 
     Raises:
-        BuildError: with the cost of each history among its facts.
+        Dear: with the cost of each history among its facts.
     """
     costs = measure(lines, preparer)
-    expansion, sampled = costs.expansion, costs.sampled
+    expansion = costs.times(History.SPLIT)
     if expansion <= limit:
         return
-    times = costs.of[History.TREE].tokens / costs.plain
-    recommended = f"recommended: --history tree, the same trained tokens for {times:.2f} times the tokens"
+    others = "|".join(str(other) for other in History if other is not History.TREE)
     if trees:
-        hint = f"{recommended}; or choose --history {'|'.join(_without(History.TREE))}, or raise max_expansion"
+        times = costs.times(History.TREE)
+        hint = f"recommended: --history tree, the same trained tokens for {times:.2f} times the tokens"
+        hint += f"; or choose --history {others}, or raise max_expansion"
     else:
-        hint = f"choose one with --history {'|'.join(_without(History.TREE))}, or raise max_expansion"
-    raise BuildError(
+        hint = f"choose one with --history {others}, or raise max_expansion"
+    raise Dear(
         f"this chat template renders earlier turns otherwise once later ones follow. Training every turn in its own "
-        f"context (history: split) makes {expansion:.1f} times the tokens on the first {sampled} rows, more than "
+        f"context (history: split) makes {expansion:.1f} times the tokens on the first {costs.rows} rows, more than "
         f"max_expansion {limit:g}: choose what you want",
         hint,
-        facts={**costs.facts(), "recommended": str(History.TREE) if trees else None},
+        costs.facts(),
+        costs,
     )
-
-
-def _without(history: History) -> list[str]:
-    return [str(other) for other in History if other is not history]

@@ -8,7 +8,7 @@ from itertools import combinations, product
 from typing import Any
 
 from maskprep.conversation import Conversation
-from maskprep.policy import ADAPTATIONS, Mismatch, Policy
+from maskprep.policy import ADAPTATIONS, Control, Mismatch, Policy
 from maskprep.template.chat_template import ChatTemplate
 from maskprep.template.variables import free_variables
 
@@ -20,7 +20,7 @@ TRIED = (False, True)
 class Remedy:
     """One or several settings: each a key of the configuration and its value."""
 
-    settings: tuple[tuple[str, str | bool], ...]
+    settings: tuple[tuple[str, str | bool | float], ...]
 
     def __str__(self) -> str:
         """Return the settings as they are typed on the command line."""
@@ -35,12 +35,35 @@ class Remedy:
         changed: dict[str, Any] = {
             key.removeprefix(_ADAPT): value for key, value in self.settings if key.startswith(_ADAPT)
         }
-        mismatch = next((Mismatch(str(value)) for key, value in self.settings if key == _MISMATCH), policy.mismatch)
-        adaptations = replace(policy.adaptations, **changed)
-        return replace(policy, adaptations=adaptations, mismatch=mismatch)
+        given = dict(self.settings)
+        return replace(
+            policy,
+            adaptations=replace(policy.adaptations, **changed),
+            mismatch=Mismatch(str(given.get(_MISMATCH, policy.mismatch))),
+            control=Control(str(given.get(_CONTROL, policy.control))),
+        )
 
     @property
-    def variables(self) -> dict[str, str | bool]:
+    def harm(self) -> int:
+        """How far these settings lead away from the data and the template as they are; nothing is 0."""
+        return sum(_HARM.get(key, _HARM.get(key.partition(".")[0], 0)) for key, _ in self.settings)
+
+    @property
+    def values(self) -> dict[str, str | bool | float]:
+        """The settings by key, as JSON types."""
+        return {key: value if isinstance(value, bool | float) else str(value) for key, value in self.settings}
+
+    @property
+    def keys(self) -> frozenset[str]:
+        """The keys of the configuration that these settings set."""
+        return frozenset(key for key, _ in self.settings)
+
+    def without(self, key: str) -> Remedy:
+        """Return the settings but for one."""
+        return Remedy(tuple(setting for setting in self.settings if setting[0] != key))
+
+    @property
+    def variables(self) -> dict[str, str | bool | float]:
         """The variables that these settings give to the template."""
         return {key.removeprefix(_KWARGS): value for key, value in self.settings if key.startswith(_KWARGS)}
 
@@ -75,6 +98,11 @@ def mismatches(policy: Policy) -> list[Remedy]:
     return [Remedy(((_MISMATCH, str(way)),)) for way in (Mismatch.GRAFT, Mismatch.TRAIN)]
 
 
+def escapes(policy: Policy) -> list[Remedy]:
+    """Return the setting that keeps control tokens in data as plain text, none where something else was chosen."""
+    return [Remedy(((_CONTROL, str(Control.ESCAPE)),))] if policy.control is Control.REJECT else []
+
+
 def pairs(remedies: list[Remedy]) -> Iterator[Remedy]:
     """Yield every two of the remedies that set different keys, the first ones first."""
     for one, two in combinations(remedies, 2):
@@ -82,8 +110,19 @@ def pairs(remedies: list[Remedy]) -> Iterator[Remedy]:
             yield one + two
 
 
-def _typed(value: str | bool) -> str:  # noqa: FBT001 - a value of the configuration
-    return str(value).lower() if isinstance(value, bool) else value
+def _typed(value: str | bool | float) -> str:  # noqa: FBT001 - a value of the configuration
+    return str(value).lower() if isinstance(value, bool) else str(value)
 
 
-_ADAPT, _KWARGS, _MISMATCH = "adapt.", "template_kwargs.", "prompt_mismatch"
+_ADAPT, _KWARGS, _MISMATCH, _CONTROL = "adapt.", "template_kwargs.", "prompt_mismatch", "control_tokens"
+_HARM = {
+    "template_kwargs": 1,
+    "adapt": 4,
+    "adapt.arguments": 2,
+    "adapt.tool_call_ids": 2,
+    "adapt.tool_results": 8,
+    "adapt.first_assistant": 8,
+    "control_tokens": 4,
+    "prompt_mismatch": 40,
+}
+"""Variables, which servers take as well, before changes to the data, before a prompt that no template writes there."""

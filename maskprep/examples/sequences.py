@@ -13,7 +13,6 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from operator import attrgetter
-from types import MappingProxyType
 from typing import NamedTuple
 
 import numpy as np
@@ -25,16 +24,6 @@ from maskprep.policy import History
 from maskprep.template.rendered import Rendered
 from maskprep.template.turns.turn import Turn
 from maskprep.tokenizer.encode import Context, Encoded, Encoder
-
-HISTORIES: Mapping[History, str] = MappingProxyType(
-    {
-        History.SPLIT: "every turn is trained, in exactly its own context",
-        History.TREE: "the same in one sequence a row, a tree; for attention that takes a mask (sdpa, eager, flex)",
-        History.MASK: "one sequence a row; trains only the turns that it shows in their own context",
-        History.RENDERED: "one sequence a row; trains every turn as it stands there, in its own context or not",
-    }
-)
-"""What each way of treating history means."""
 
 
 class CompletionSpan(NamedTuple):

@@ -10,8 +10,10 @@ from typing import Self
 from maskprep.conversation import Conversation
 from maskprep.errors import MaskprepError, RowError
 from maskprep.examples.adapt import adapt
+from maskprep.examples.guard import internal_error
 from maskprep.examples.preparer import Preparer
 from maskprep.examples.remedies import Remedy, adaptations
+from maskprep.policy import Part
 
 _MOST_TRIES = 40
 _THOUGHT = "Let me see."
@@ -23,6 +25,26 @@ def changing(preparer: Preparer, conversation: Conversation) -> list[str]:
     messages = adapt(conversation, preparer.policy).messages
     policies = {str(remedy): remedy.policy(preparer.policy) for remedy in adaptations(preparer.policy)}
     return [name for name, policy in policies.items() if adapt(conversation, policy).messages != messages]
+
+
+def why_unused(
+    preparer: Preparer, conversation: Conversation, remedy: Remedy, *, with_calls: bool = False
+) -> RowError | None:
+    """Return why a conversation cannot be used under the policy of ``preparer`` with a remedy; None where it can.
+
+    ``with_calls``: it counts as used only where the template writes the tool calls of its trained messages.
+    """
+    try:
+        made = preparer.under(remedy.policy(preparer.policy)).prepare(remedy.conversation(conversation))
+    except RowError as error:
+        return error
+    except MaskprepError:
+        raise  # of no row: a fast tokenizer differs
+    except Exception as error:  # noqa: BLE001 - what fails in any way is no remedy
+        return internal_error(error)
+    left_out = (each for each in made.findings if each.code == "content-dropped" and Part.TOOL_CALL in each.detail)
+    lost = next(left_out, None) if with_calls else None
+    return None if lost is None else RowError(lost.code, lost.detail)
 
 
 class Trial:
@@ -87,17 +109,10 @@ class Trial:
         return changed and self._fits(Remedy(()), replace(self._conversation, messages=messages))
 
     def _fits(self, remedy: Remedy, conversation: Conversation) -> bool:
-        try:
-            self._preparer.under(remedy.policy(self.policy)).prepare(remedy.conversation(conversation))
-        except RowError as error:
-            if error.code == "template-limit":
-                self._left = 0  # each try would take as long
-            return False
-        except MaskprepError:
-            raise  # of no row: a fast tokenizer differs
-        except Exception:  # noqa: BLE001 - what fails in any way is no remedy
-            return False
-        return True
+        error = why_unused(self._preparer, conversation, remedy)
+        if error is not None and error.code == "template-limit":
+            self._left = 0  # each try would take as long
+        return error is None
 
     def _is_met(self, remedy: Remedy) -> bool:
         """Tell whether the same was tried before: the same conversation, the same other settings."""
@@ -110,7 +125,7 @@ class Trial:
         self._met.add(met)
         return known
 
-    def _is_beside(self, setting: tuple[str, str | bool]) -> bool:
+    def _is_beside(self, setting: tuple[str, str | bool | float]) -> bool:
         """Tell whether a setting does more than to change the conversation."""
         if setting == ("adapt.arguments", "object"):
             return any("tool_calls" in message.fields for message in self._conversation.messages)

@@ -149,4 +149,4 @@ def _holds(messages: list[Any], asked: object) -> bool:
 
 
 _ASKS = f"it may stand under {', '.join((*LISTS[:2], *_QUESTIONS[:4]))}"
-_HINT = "see Input in README.md for what a preference row may look like"
+_HINT = "see Input formats in the documentation (docs/pages/formats.md) for what a preference row may look like"

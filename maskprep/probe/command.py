@@ -11,19 +11,27 @@ from dataclasses import dataclass, field
 from itertools import islice
 from typing import Any
 
+from maskprep.config import Config
 from maskprep.examples import Preparer
 from maskprep.examples.advice import Adviser
 from maskprep.examples.history_cost import SAMPLE_ROWS
 from maskprep.examples.inputs import Inputs
 from maskprep.examples.tally import Tally
 from maskprep.formats import Line
+from maskprep.policy import Policy
 from maskprep.probe import fields as probe_fields
 from maskprep.probe import fit as probe_fit
 from maskprep.probe import history as probe_history
 from maskprep.probe import marks as probe_marks
 from maskprep.probe import rules as probe_rules
 from maskprep.probe import turns as probe_turns
+from maskprep.probe.doctor import Capability, capabilities, own_rows
 from maskprep.probe.prober import Prober, Statement
+from maskprep.recommend.choose import recommend
+from maskprep.recommend.commented import commented
+from maskprep.recommend.configuration import configuration, written
+from maskprep.recommend.recommendation import Recommendation
+from maskprep.recommend.sample import sample_of
 
 STATEMENTS: tuple[Callable[[Prober], Statement], ...] = (
     *probe_fields.STATEMENTS,
@@ -38,11 +46,19 @@ STATEMENTS: tuple[Callable[[Prober], Statement], ...] = (
 
 @dataclass(frozen=True, slots=True)
 class ProbeReport:
-    """The statements about a template, and the counts of the first rows; ``rows`` None: no source was given."""
+    """The statements about a template, what it can train, and the counts of the first rows.
+
+    ``recommended`` was tried on the first rows; on conversations of our own where ``rows`` is None, without a source.
+    ``configuration`` is YAML to paste, with what is recommended; ``commented`` the same with every line explained.
+    """
 
     tokenizer: str
     templates: tuple[str, ...]
     statements: tuple[Statement, ...]
+    capabilities: tuple[Capability, ...]
+    recommended: Recommendation | None
+    configuration: str
+    commented: str
     rows: FirstRows | None
 
     def facts(self) -> dict[str, Any]:
@@ -51,6 +67,9 @@ class ProbeReport:
             "tokenizer": self.tokenizer,
             "templates_sha256": list(self.templates),
             "statements": {statement.name: statement.facts() for statement in self.statements},
+            "capabilities": {each.name: each.facts() for each in self.capabilities},
+            "recommended": self.recommended.facts() if self.recommended else None,
+            "configuration": self.configuration,
             **({"rows": self.rows.facts()} if self.rows else {}),
         }
 
@@ -59,12 +78,35 @@ def probe(inputs: Inputs, *, rows: bool) -> ProbeReport:
     """Return the report about the template of ``inputs`` and, with ``rows``, about the first rows of its sources."""
     prober = Prober(inputs.preparer, inputs.now)
     sources = sorted({template.source for template in inputs.preparer.templates.values()})
+    said = statements(prober)
+    plain, strict = _as_it_is(inputs.config), inputs.preparer.under(Policy())
+    can = capabilities(plain, strict, prober, next(each for each in said if each.name == "fields"))
+    if rows:
+        lines = list(islice(inputs.lines(), SAMPLE_ROWS))
+        found: FirstRows | None = first_rows(lines, inputs.preparer)
+        recommended = recommend(inputs.config, inputs.preparer, sample_of(lines))
+    else:
+        found, recommended = None, recommend(plain, strict, own_rows(prober, can))
+    settings = recommended.settings.values if recommended else {}
+    values = configuration(inputs.config if rows else plain, settings)
     return ProbeReport(
         tokenizer=inputs.loaded.name,
         templates=tuple(hashlib.sha256(source.encode(errors="surrogatepass")).hexdigest() for source in sources),
-        statements=statements(prober),
-        rows=first_rows(inputs.lines(), inputs.preparer) if rows else None,
+        statements=said,
+        capabilities=can,
+        recommended=recommended,
+        configuration=written(values),
+        commented=commented(values, recommended),
+        rows=found,
     )
+
+
+def _as_it_is(config: Config) -> Config:
+    """Return a configuration without settings for rows: the template is probed as it is."""
+    return config.model_copy(update={name: Config.model_fields[name].default for name in _FOR_ROWS})
+
+
+_FOR_ROWS = ("history", "prompt_mismatch", "adapt", "max_rejects", "max_expansion", "control_tokens", "max_length")
 
 
 def statements(prober: Prober) -> tuple[Statement, ...]:

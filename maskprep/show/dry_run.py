@@ -26,7 +26,7 @@ def show_dry_run(console: Console, found: DryRun) -> None:
         line(console, f"  {key}: {value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)}")
     line(console, "  everything else as it is by default")
     tally = found.tally
-    if found.costs is not None and found.costs.sampled:
+    if found.costs is not None and found.costs.rows:
         line(console, "what each history would make of the first rows:", HEADING)
         show_history_costs(console, found.costs.facts())
     facts = tally.facts()

@@ -17,6 +17,7 @@ from maskprep.build.commit import BuildReport
 from maskprep.errors import MaskprepError
 from maskprep.show.figures import packed, show_notes, show_noticed, show_parts, show_too_long, used
 from maskprep.show.history_costs import show_history_costs
+from maskprep.show.recommended import show_recommended
 from maskprep.show.sources import show_sources
 from maskprep.show.styles import BAD, GOOD, HEADING, WARNING
 from maskprep.show.tables import count, line, percent, verbatim
@@ -103,8 +104,7 @@ def _show_splits(console: Console, report: BuildReport) -> None:
 
 
 def show_error(console: Console, error: MaskprepError) -> None:
-    """Print an error's message and its hint, what to do next."""
-    line(console, f" {error.message}", BAD, label="maskprep:")
+    """Print the details of an error, its message, and last what to do next: that is still seen where there are many."""
     facts = getattr(error, "facts", {})
     if "histories" in facts:
         show_history_costs(console, facts)
@@ -112,5 +112,8 @@ def show_error(console: Console, error: MaskprepError) -> None:
         show_noticed(console, "rejected rows", facts["rejects"])
         if "rejects_file" in facts:
             line(console, f"all of them, with their reasons: {facts['rejects_file']}")
-    if error.hint:
+    line(console, f" {error.message}", BAD, label="maskprep:")
+    if facts.get("recommended"):
+        show_recommended(console, facts["recommended"])
+    elif error.hint:
         line(console, f" {error.hint}", HEADING, label="what to do:")

@@ -199,7 +199,7 @@ def _refuse_unread(columns: Mapping[str, str], readings: Sequence[Reading], wher
     if unread:
         formats = " or ".join(sorted({reading.format for reading in readings}))
         msg = f"{where}: a row of the format {formats} has no field {', '.join(unread)}: the entry would do nothing"
-        raise UsageError(msg, "take it out, or name another format with format: (see Input in README.md)")
+        raise UsageError(msg, "take it out, or name another format with format: (docs/pages/formats.md has them)")
 
 
 def reading_of(config: Config, source: Source) -> Reading:

@@ -73,9 +73,13 @@ def test_too_many_rejected_rows_are_told_with_what_mends_them(build, source, tem
     words = (source(*rows), "--chat-template", template("alternate"), "--output", "out")
     failed = build(*words, "--json")
     assert failed.code == 1
-    helps = "--set adapt.system=merge (3 rows), --set adapt.same_role=join (1 row)"
-    assert failed.json["hint"].startswith(f"tried on rejected rows, and helps: {helps}; else ")
-    assert "--max-rejects" in failed.json["hint"]
+    assert failed.json["remedies"] == {"--set adapt.system=merge": 3, "--set adapt.same_role=join": 1}
+    both = {"adapt.system": "merge", "adapt.same_role": "join"}
+    assert failed.json["recommended"]["settings"] == both
+    assert failed.json["recommended"]["rows_used"] == 5
+    assert failed.json["hint"].startswith(
+        "recommended: --set adapt.same_role=join --set adapt.system=merge; tried on 5"
+    )
     assert failed.json["rejects"]["template-error"]["hint"].startswith("tried on this row")
 
 
@@ -83,7 +87,10 @@ def test_rows_that_are_all_rejected_are_told_with_what_mends_them(build, source,
     words = (source(*[MIDDLE] * 200), "--chat-template", template("one_system"), "--output", "out")
     failed = build(*words)
     assert "no other was read" in failed.stderr
-    assert "tried on rejected rows, and helps: --set adapt.system=merge (200 rows)" in " ".join(failed.stderr.split())
+    assert "Recommended: maskprep build" in " ".join(failed.stderr.split())
+    assert "--set adapt.system=merge tried on 200 of these rows: 200 used (without: 0)" in " ".join(
+        failed.stderr.split()
+    )
 
 
 @pytest.mark.long

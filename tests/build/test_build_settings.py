@@ -403,7 +403,7 @@ def test_a_dear_split_that_nobody_chose_stops_and_shows_what_each_choice_costs(b
     assert [cost["sequences"] for cost in facts["histories"].values()] == [24, 3, 3, 3]
     assert tree["trained_tokens"] == split["trained_tokens"]
     assert rendered["tokens"] < tree["tokens"] < split["tokens"]
-    assert facts["recommended"] == "tree"
+    assert facts["recommended"]["settings"] == {"history": "tree"}
     assert mask["trained_tokens"] < rendered["trained_tokens"] < split["trained_tokens"] < split["tokens"]
     assert rendered["tokens"] == mask["tokens"] == facts["whole_tokens"]
     assert split["unfaithful_tokens"] == mask["unfaithful_tokens"] == 0 < rendered["unfaithful_tokens"]
@@ -415,14 +415,15 @@ def test_a_dear_split_that_nobody_chose_stops_and_shows_what_each_choice_costs(b
     for name, cost in facts["histories"].items():
         [line] = [line for line in spoken.stderr.split("\n") if line.startswith(f"{name} ")]
         assert all(f"{cost[key]:,}" in line.split() for key in ("sequences", "tokens", "trained_tokens"))
-    assert "recommended: --history tree" in spoken.stderr
+    assert spoken.stderr.count("Recommended:") == 1
+    assert facts["recommended"]["command"].replace(" --json", "") in spoken.stderr
     assert not (place / "out").exists()
 
 
 def test_trees_are_recommended_only_to_who_can_train_them(build, thinks):
     facts = build(*thinks, "--set", "profile=trl", "--json").json
-    assert facts["recommended"] is None
-    assert "--history split|mask|rendered" in facts["hint"]
+    assert facts["recommended"]["settings"] == {"history": "split"}
+    assert facts["hint"].startswith("recommended: --set history=split; tried on 3 of these rows: 3 used")
     assert facts["histories"]["tree"]["sequences"] == 3
 
 

@@ -181,4 +181,4 @@ def test_a_model_that_cannot_be_trained_on_trees_is_told_by_its_config(build, ro
     if code:
         assert "--history split" in outcome.stderr
         facts = build(*rows, "--output", "out", "--set", "max_expansion=1", "--json", tokenizer=folder).json
-        assert facts["recommended"] is None
+        assert facts["recommended"]["settings"] == {"history": "split"}

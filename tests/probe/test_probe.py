@@ -283,6 +283,8 @@ def test_the_screen_and_the_object_say_the_same(place):
     assert shown.code == 0
     assert 'generation prompt  "<|im_start|>assistant\\n"' in shown.stdout
     assert len(shown.stdout.split("\n")) <= 45
+    assert "✓ multi-turn" in shown.stdout
+    assert "✗ reasoning" in shown.stdout
     facts = json.loads(probe("--chat-template", "t.jinja", "--json").stdout)
     assert facts["statements"]["generation_prompt"]["value"]["user"] == "<|im_start|>assistant\n"
     assert "rows" not in facts
@@ -298,16 +300,18 @@ def test_the_first_rows_of_a_source(source, place):
     assert facts["rows_split"] == 1
     assert 0 < facts["trained_tokens"] < facts["tokens"]
     shown = probe(rows, "--chat-template", "t.jinja").stdout
-    assert "first 200 rows: 199 used, 1 rejected, 1 split" in shown
+    assert "first 200 rows" in shown
+    assert "199 used, 1 rejected, 1 split" in shown
     assert "no-messages" in shown
 
 
 def test_template_text_cannot_act_on_the_terminal(place):
     evil = "{% for m in messages %}{{ '\\x1b]0;x\\x07[/b]\\u202e' ~ m.role ~ m.content ~ '<|im_end|>' }}{% endfor %}"
     (place / "t.jinja").write_text(evil + "{% if add_generation_prompt %}{{ '\\x1b[2J' }}{% endif %}")
-    shown = probe("--chat-template", "t.jinja")
-    assert shown.code == 0
-    assert not ACTS.search(shown.stdout)
+    for more in ((), ("--facts",)):
+        shown = probe("--chat-template", "t.jinja", *more)
+        assert shown.code == 0
+        assert not ACTS.search(shown.stdout)
     assert "[/b]" in shown.stdout
 
 
@@ -345,3 +349,46 @@ def test_a_build_tells_what_was_added_to_the_tokenizer(build, source, place):
     assert (manifest["vocabulary"]["size_before"], manifest["vocabulary"]["rounded_size"]) == (2500, 2600)
     again = load_tokenizer(str(place / "out" / "tokenizer"))
     assert again.digest() == manifest["fingerprint_of"]["tokenizer"]
+
+
+# The verdict
+
+OPENS = loop("{{ m.content }}", ask="{% if add_generation_prompt %}{{ '<|im_start|>assistant\\n<think>' }}{% endif %}")
+
+
+def verdict(place, template, *words):
+    (place / "t.jinja").write_text(template)
+    return json.loads(probe(*words, "--chat-template", "t.jinja", "--json").stdout)
+
+
+def test_the_verdict_tells_what_a_template_can_train_and_what_it_takes(place):
+    marks = {name: each["mark"] for name, each in verdict(place, PLAIN)["capabilities"].items()}
+    assert marks == {"plain chat": "✓", "multi-turn": "✓", "tools": "✗", "reasoning": "✗"}
+    body = "{% if m.role == 'assistant' and loop.last %}{{ '<think></think>' }}{% endif %}{{ m.content }}"
+    found = verdict(place, loop(body))["capabilities"]
+    assert found["plain chat"]["mark"] == "✓"
+    assert found["multi-turn"]["mark"] == "!"
+    assert "times the tokens as history split; as trees" in found["multi-turn"]["text"]
+    found = verdict(place, OPENS)["capabilities"]
+    assert found["plain chat"]["settings"] == {"prompt_mismatch": "graft"}
+
+
+def test_the_recommended_configuration_is_written_to_a_new_file_and_builds(source, place):
+    (place / "t.jinja").write_text(OPENS)
+    rows = source(*[chat("a", "b")] * 3)
+    words = (rows, "--chat-template", "t.jinja", "--write", "c.yaml")
+    shown = probe(*words)
+    assert shown.code == 0
+    assert shown.stdout.rstrip().endswith("prompt_mismatch: graft")
+    assert run("build", "--config", "c.yaml", "--json").json["totals"]["rows_used"] == 3
+    again = probe(*words)
+    assert again.code == 2
+    assert "is there already" in again.stderr
+
+
+def test_facts_are_told_in_one_line_each_or_in_full(place):
+    (place / "t.jinja").write_text(OPENS)
+    short, full = (probe("--chat-template", "t.jinja", *more).stdout for more in ((), ("--facts",)))
+    assert "Tried, and fits:" not in short
+    assert "Tried, and fits: nothing" in " ".join(full.split())
+    assert all(len(line) <= 120 for line in short.split("\n")[:18])

@@ -22,7 +22,7 @@ class Code:
 
 
 _JSON = "write each row as one JSON object on one line, in UTF-8"
-_SHAPE = "see Input formats in the documentation (docs/pages/formats.md) for the fields that a row may have; `columns:` maps other names"
+_SHAPE = "docs/pages/formats.md lists the fields that a row may have; `columns:` maps other names"
 
 REJECTS: dict[str, Code] = {
     # It cannot be read.

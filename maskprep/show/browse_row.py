@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from io import StringIO
 
-from rich.console import Console
 from rich.text import Text
 
 from maskprep.inspect.views import RejectView, RowView, View
+from maskprep.show.console import PlainConsole
 from maskprep.show.rejected import show_reject
 from maskprep.show.rows import row_text
 from maskprep.show.safe import safe
@@ -40,7 +40,7 @@ def trained_text(view: RowView) -> Text:
 
 def rejected_text(view: RejectView, width: int) -> Text:
     """Return what is told of a rejected row."""
-    console = Console(file=StringIO(), width=width, force_terminal=True, highlight=False, markup=False, emoji=False)
+    console = PlainConsole(StringIO(), terminal=True, width=width)
     with console.capture() as captured:
         show_reject(console, view)
     return Text.from_ansi(captured.get())

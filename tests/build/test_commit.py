@@ -16,7 +16,7 @@ def shown(rows, output):
     """Build, and return the rows and the figures that the report gets, and how many tokens there are."""
     pages = []
     config = load(None, {"sources": [rows], "tokenizer": str(TOKENIZER), "output": output})
-    report = make(config, Progress(), lambda _path, _title, views, figures: pages.append((list(views), figures)))
+    report = make(config, Progress(), lambda _path, _title, views, figures, _run: pages.append((list(views), figures)))
     assert len(pages) == 1
     return *pages[0], report.manifest["totals"]["tokens"]
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 
 import pytest
 from builds import LOUD, chat, jsonl, run
@@ -146,7 +147,7 @@ def test_a_typical_mistake_is_named_with_a_next_step(here, words, code, told):
         assert text in outcome.stderr, outcome.stderr
     steps = ("what to do:", "Try 'maskprep", "did you mean", "fix:", "give ")
     assert any(step in outcome.stderr for step in steps), outcome.stderr
-    assert "Error:" in outcome.stderr or outcome.stderr.startswith("maskprep: ")
+    assert "Error:" in outcome.stderr or re.search("^maskprep: ", outcome.stderr, re.MULTILINE)
     assert not (here / "new" / "state.json").exists()
 
 

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
-from itertools import pairwise
+from itertools import groupby, pairwise
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
@@ -205,6 +205,21 @@ class LabelledBatch:
 def weights_or_none(weights: Floats) -> Floats | None:
     """Return the weights of a sequence, None where every token that is trained counts 1."""
     return None if (weights[weights > 0] == 1).all() else weights
+
+
+def completions_of(row: Labelled, trained: Bools) -> Iterator[tuple[int, int, int]]:
+    """Yield message, start and end of each turn of which something is trained, as the spans have it.
+
+    A template may quote a turn elsewhere (the name of a tool in the header of its answer): the turn itself is the
+    stretch that holds the first trained token.
+    """
+    seen: set[int] = set()
+    for (message, role), group in groupby(row.spans, key=lambda span: (span.message, span.role)):
+        stretch = list(group)
+        start, end = stretch[0].start, stretch[-1].end
+        if role != "template" and message >= 0 and message not in seen and trained[start:end].any():
+            seen.add(message)
+            yield message, start, end
 
 
 def _runs(many: Sequence[Labelled]) -> Iterator[LabelledBatch]:

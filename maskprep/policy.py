@@ -48,6 +48,7 @@ class Format(StrEnum):
     """The formats that rows may have; ``auto``: each file's first rows tell."""
 
     AUTO = "auto"
+    TOKENS = "tokens"
     LOG = "log"
     SHAREGPT = "sharegpt"
     OPENAI = "openai"

@@ -9,6 +9,7 @@ from maskprep.errors import BuildError
 from maskprep.examples import Prepared, Preparer
 from maskprep.formats import Line
 from maskprep.policy import History
+from maskprep.template.turns.proved import Proved
 
 SAMPLE_ROWS = 200
 SAMPLE_BYTES = 64 * 2**20
@@ -47,7 +48,7 @@ def check_expansion(lines: Iterable[Line], preparer: Preparer, limit: float, *, 
     for rows in preparer.proved(lines):
         proved = [row for row in rows if row.proved is not None]
         sampled += len(proved)
-        plain += sum(len(preparer.encoder.ids(row.proved.whole.text)) for row in proved if row.proved is not None)
+        plain += sum(_plain_size(preparer, row.proved) for row in proved if row.proved is not None)
         for history, cost in costs.items():
             for row in preparer.finish_rows([replace(row) for row in proved], history):
                 if row.made is not None:
@@ -74,6 +75,12 @@ def check_expansion(lines: Iterable[Line], preparer: Preparer, limit: float, *, 
             "histories": {str(history): asdict(cost) for history, cost in costs.items()},
         },
     )
+
+
+def _plain_size(preparer: Preparer, proved: Proved) -> int:
+    """Return the tokens of a whole conversation: of its rendering, or, where its turns are ids, of the longest turn."""
+    turns = proved.conversation.sampled.values()
+    return max(len(turn.ids) for turn in turns) if turns else len(preparer.encoder.ids(proved.whole.text))
 
 
 def _without(history: History) -> list[str]:

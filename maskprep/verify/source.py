@@ -70,6 +70,11 @@ def check_source(
             f"{oracle.as_rendered:,} turns are trained in a context that no server sends (as configured): by "
             "transformers alone, they were compared with the rendering in which they stand"
         )
+    if oracle.as_sampled:
+        flags.append(
+            f"{oracle.as_sampled:,} turns were compared with their source's ids, those sampled and those fed: no "
+            "rendering gives them"
+        )
     return check.faults.result(
         "source",
         said,
@@ -80,6 +85,7 @@ def check_source(
             "of": len(data),
             "turns_proved": oracle.proved,
             "turns_as_rendered": oracle.as_rendered,
+            **({"turns_as_sampled": oracle.as_sampled} if oracle.as_sampled else {}),
         },
         flags=tuple(flags),
     )

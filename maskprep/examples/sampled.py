@@ -15,7 +15,7 @@ is told. Beside the completions nothing is known of what ids stand for: they cou
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import pairwise
 
 import numpy as np
@@ -27,7 +27,7 @@ from maskprep.examples.prepared import Prepared, PreparedSequence
 from maskprep.examples.sequences import CompletionSpan, TrainingSequence
 from maskprep.examples.unasked import with_unasked
 from maskprep.formats.wording import quote
-from maskprep.labelled import IGNORED, Labelled, Span, weights_or_none
+from maskprep.labelled import IGNORED, Labelled, Span, logprobs_or_none, weights_or_none
 from maskprep.policy import TRAINABLE, History, Part, Policy
 from maskprep.template.chat_template import ChatTemplate
 from maskprep.template.rendered import Rendered
@@ -199,7 +199,7 @@ class SampledTurns:
                     weights[stop:end] = 0
             trained = bool((weights[start:end] > 0).any())
             completions.append(CompletionSpan(message, start, stop, end, trained))
-        labelled = _labelled(ids, weights, kinds)
+        labelled = replace(_labelled(ids, weights, kinds), logprobs=logprobs_or_none(logprobs))
         return PreparedSequence.of(labelled, TrainingSequence(_NOTHING, tuple(completions), _NO_IDS))
 
     def _encode(self, text: str) -> tuple[int, ...]:

@@ -197,6 +197,8 @@ def _differences(here: Labelled, there: Labelled) -> Iterator[str]:
         yield f"{int(less.sum()):,} are not that must{_at(less)}"
     elif not _same_weights(here, there):
         yield "the weights of its tokens are others"
+    elif not _same_logprobs(here, there):
+        yield "the log-probabilities of its tokens are others"
     elif here.spans != there.spans:
         pairs = zip((*here.spans, None), (*there.spans, None), strict=False)
         first = next((pair for pair in pairs if pair[0] != pair[1]), (None, None))
@@ -211,6 +213,12 @@ def _same_weights(here: Labelled, there: Labelled) -> bool:
         (row.labels != IGNORED).astype(np.float32) if row.weights is None else row.weights for row in (here, there)
     )
     return np.array_equal(one, two)
+
+
+def _same_logprobs(here: Labelled, there: Labelled) -> bool:
+    unknown = np.full(len(here.labels), np.nan, np.float32)
+    one, two = (unknown if row.logprobs is None else row.logprobs for row in (here, there))
+    return np.array_equal(one, two, equal_nan=True)
 
 
 def _at(mask: np.ndarray) -> str:

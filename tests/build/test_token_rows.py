@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from builds import THINKS, rejects, run
 from bundled import TOKENIZER
+from datasets import load_from_disk
 from transformers import AutoTokenizer
 
 from maskprep.dataset.reader import StoredDataSet
@@ -208,6 +209,48 @@ def test_masks_weights_and_turns_choose_what_is_trained(made, place, server, goi
     assert trained(place / "out") == as_given(first)
     assert made({"turns": [first, second]}, train__parts="[content,reasoning,tool_call,scaffold]").code == 0
     assert [own for _, own in trained(place / "out")] == [own[:-1] for _, own in as_given(first, second)]
+
+
+def with_logprobs(turn):
+    return {**turn, "logprobs": [-0.25 * (place + 1) for place in range(len(turn["token_ids"]))]}
+
+
+def logprobs_of(folder):
+    """Return, for each trained turn, the log-probabilities of its ids; those of all other ids must be unknown."""
+    found = []
+    for row in rows_of(folder):
+        for one in unrolled(row.labelled):
+            known = np.full(len(one.labels), np.nan) if one.logprobs is None else one.logprobs
+            for message in sorted({span.message for span in one.spans if span.trained}):
+                own = [span for span in one.spans if span.message == message]
+                found.append((one.input_ids[: own[-1].end].tolist(), known[own[0].start : own[-1].end].tolist()))
+            assert np.isnan(known[[span.start for span in one.spans if span.message < 0]]).all()
+    return sorted(found)
+
+
+@pytest.mark.parametrize(
+    "options", [{}, {"history": "tree"}, {"packing": "{length: 300}"}, {"profile": "trl", "packing": "{length: 300}"}]
+)
+def test_log_probabilities_are_a_column_wherever_rows_go(made, place, going_on, encoded_again, options):
+    first, second = map(with_logprobs, encoded_again)
+    assert (
+        made({"turns": [first, second]}, {"messages": [*USERS[:1], *SAID[:1]]}, mixed_formats="true", **options).code
+        == 0
+    )
+    expected = [(turn["prompt_token_ids"] + turn["token_ids"], turn["logprobs"]) for turn in (first, second)]
+    found = [each for each in logprobs_of(place / "out") if not np.isnan(each[1]).all()]
+    assert found == sorted(expected)
+    schema = load_from_disk(str(place / "out")).features
+    assert ("logprobs" in schema) == ("profile" not in options)
+    assert verified(place / "out")["source"]["verdict"] == "passed"
+    words = ("--profile", "hf", "--set", "packing=null", "--output", "again")
+    assert run("export", "out", *words).code == 0
+    assert list(map(str, logprobs_of(place / "again"))) == list(map(str, logprobs_of(place / "out")))  # NaN is not NaN
+
+
+def test_rows_without_log_probabilities_have_no_column_of_them(made, place, going_on):
+    assert made({"turns": list(going_on)}).code == 0
+    assert "logprobs" not in load_from_disk(str(place / "out")).features
 
 
 def test_what_is_too_long_is_cut_behind_a_whole_turn_or_rejected(made, place, going_on):

@@ -61,7 +61,8 @@ class SampledTurns:
 
     def __init__(self, loaded: LoadedTokenizer, policy: Policy, encoder: Encoder) -> None:
         self._loaded, self._policy, self._encoder = loaded, policy, encoder
-        ids = map(loaded.vocabulary.ids.of, loaded.stop_tokens)
+        # Where no stop token ends a turn, its last special token does (`<|call|>`), as in the law.
+        ids = map(loaded.vocabulary.ids.of, (*loaded.stop_tokens, *loaded.special_tokens))
         self._stops = frozenset(each for each in ids if each is not None)
 
     def prove(self, conversation: Conversation, template: ChatTemplate) -> Proved:

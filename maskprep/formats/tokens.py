@@ -18,6 +18,7 @@ from typing import Any
 from maskprep.conversation import Message, Sampled
 from maskprep.errors import RowError
 from maskprep.formats import log
+from maskprep.formats.atif import steps_as_messages
 from maskprep.formats.dialogue import read_dialogue
 from maskprep.formats.keys import MEANINGLESS, Speaks, meaningful, speaks_of
 from maskprep.formats.names import CALL
@@ -57,6 +58,10 @@ def _read(row: InputRow) -> Sequence[Message]:
     if name is None:
         return _of_one_turn(row)
     listed = row.get(name)
+    steps = steps_as_messages(listed)
+    if steps is not None:
+        row.take(name)
+        return _of_messages(row, steps, name)
     if any(isinstance(each, dict) and not each.keys().isdisjoint(("role", "from")) for each in listed):
         return _of_messages(row, row.take(name), name)
     return _of_turns(row, row.take(name), name)

@@ -283,6 +283,8 @@ def test_what_is_not_as_it_should_be_is_told(made, server, going_on):
     assert found["empty-answer"] == 1
     assert found["context-unchecked"] == 2
     assert found["turn-without-ids"] == 1
+    special = server.turn(first["prompt_token_ids"], server.letters(ANSWERED, stop="<|endoftext|>"))
+    assert "sampled-without-stop" not in codes(made({"turns": [special]}))
 
 
 def test_the_same_turns_are_duplicates_and_other_ids_of_the_same_text_are_none(made, place, server, going_on):

@@ -47,7 +47,7 @@ WRITINGS = {
         "choices": [{"message": SAID, "token_ids": [4, 5], "finish_reason": "stop"}],
     },
 }
-WITH_CONTEXT = {name for name in WRITINGS if "messages" in name or "server" in name}
+WITH_CONTEXT = {name for name in WRITINGS if "messages" in name or "server" in name or "ATIF" in name}
 
 
 @pytest.mark.parametrize("name", WRITINGS)
@@ -100,6 +100,36 @@ def test_texts_beside_ids_are_named_and_not_read():
     row = {"turns": [{**IDS, "text": "ab", "reward": 0.5}], "mood": "calm"}
     assert DEFAULT.parse(row).account.unread == ("mood", "turns[].reward", "turns[].text")
     assert DEFAULT.parse({**IDS, "response": "ab"}).account.unread == ("response",)
+
+
+def test_steps_of_an_agent_are_messages_with_their_calls_and_results():
+    call = {"tool_call_id": "c", "function_name": "ls", "arguments": {"path": "."}}
+    steps = [
+        {"source": "system", "message": "Be brief."},
+        {"source": "user", "message": "Go"},
+        {
+            "source": "agent",
+            "message": "",
+            "reasoning_content": "Look.",
+            "tool_calls": [call],
+            "observation": {"results": [{"source_call_id": "c", "content": "a.txt"}]},
+            "metrics": {**IDS, "cost_usd": 0.1, "logprobs": [-1, -2]},
+        },
+        {"source": "agent", "message": "Done.", "metrics": {**IDS, "prompt_token_ids": [1, 2, 3, 4, 5, 6]}},
+    ]
+    conversation = DEFAULT.parse({"schema_version": "ATIF-v1.6", "steps": steps})
+    assert [message.role for message in conversation.messages] == ["system", "user", "assistant", "tool", "assistant"]
+    assert conversation.messages[2].fields == {
+        "role": "assistant",
+        "content": "",
+        "reasoning_content": "Look.",
+        "tool_calls": [{"id": "c", "type": "function", "function": {"name": "ls", "arguments": {"path": "."}}}],
+    }
+    assert conversation.messages[3].fields == {"role": "tool", "content": "a.txt", "tool_call_id": "c"}
+    assert list(conversation.sampled) == [2, 4]
+    assert conversation.sampled[2].logprobs == (-1, -2)
+    pictures = {"source": "user", "message": [{"type": "image"}]}
+    assert not DEFAULT.parse({"steps": [pictures, steps[-1]]}).sampled[0].in_context
 
 
 def test_a_row_of_messages_without_ids_is_what_it_was():

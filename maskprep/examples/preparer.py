@@ -116,10 +116,7 @@ class Preparer:
         return other
 
     def encoding_with(self, backend: Backend) -> Preparer:
-        """Return a preparer that has another backend, with the same tokenizer, compiled templates and policy.
-
-        It shares what this one remembers of rows: one of the two is to be used no longer.
-        """
+        """Return this preparer with another backend. Both remember the same rows: one is to be used no longer."""
         other = copy(self)
         other.encoder = Encoder(self.loaded.tokenizer, backend)
         other._builder = SequenceBuilder(other.encoder)  # noqa: SLF001 - of this class

@@ -59,6 +59,14 @@ REJECTS: dict[str, Code] = {
     "bad-prefix": Code("a prefix is not the assistant's last message", "only the last message can be gone on with"),
     "bad-tools": Code("its tools are no list of objects", "give tools as a list of JSON schemas"),
     "bad-documents": Code("its documents are no list of objects", "give documents as a list of objects"),
+    "bad-token-ids": Code(
+        "what it says are the ids of a turn are none of the tokenizer's, or do not fit each other",
+        "give each turn as it was: prompt_token_ids, token_ids, a log-probability for each of these or for none",
+    ),
+    "tokens-undivided": Code(
+        "the configuration trains parts of turns, and its turns are ids, of which nothing tells what they are part of",
+        "train all parts of the assistant's turns, or give the rows as messages without ids",
+    ),
     "bad-kwargs": Code("its chat_template_kwargs are no object", 'give an object: {"enable_thinking": false}'),
     "reserved-kwarg": Code("its chat_template_kwargs set what is not theirs", "take the variable out of the row"),
     "mixed-formats": Code(
@@ -213,6 +221,30 @@ FINDINGS: dict[str, Code] = {
     "nulls-filled": Code("null tool arguments or schemas look like a column type's doing", "drop_nulls: true"),
     "unknown-kwarg": Code(
         "its chat_template_kwargs set a variable that the template never asks for", "see its spelling, or leave it out"
+    ),
+    "token-drift": Code(
+        "before a turn, the server was fed other ids than the template gives: those that were fed are kept",
+        "find out why: another template or variable, other messages, a turn that was encoded again from its text",
+    ),
+    "encoded-otherwise": Code(
+        "the text of a turn is encoded to other ids than were sampled: those that were sampled are trained",
+        "nothing is to be done",
+    ),
+    "context-unchecked": Code(
+        "what was fed before a turn was not compared: the row has no messages, or the template refuses them",
+        "give the messages beside the ids",
+    ),
+    "prompt-rewritten": Code(
+        "a turn's prompt does not begin with the ids of any earlier turn: it has a sequence, or a branch, of its own",
+        "nothing is to be done; history: tree writes what the sequences share once",
+    ),
+    "sampled-without-stop": Code(
+        "a turn's ids end with no stop token, cut short, say: the model is not taught to stop there",
+        "leave such turns out with a weight of 0, or name the token that ends them in `stop_tokens`",
+    ),
+    "turn-without-ids": Code(
+        "some of the assistant's turns have the ids that were sampled, and another has none: it is not trained",
+        "give its ids as well, or a weight of 0",
     ),
     "row-weight": Code("its `weight` multiplies those of its messages", "leave it out for a weight of 1"),
 }

@@ -64,18 +64,41 @@ class Range:
 
 
 @dataclass(frozen=True, slots=True)
+class Sampled:
+    """The ids of a turn as it was generated: ``prompt`` was fed to the model, ``completion`` was sampled behind it.
+
+    ``weights`` are how much each id of the completion counts in the loss, None where each counts 1; ``logprobs`` are
+    the log-probabilities with which they were sampled, NaN for an id that has none, None where the data has none.
+    ``in_context`` tells whether the messages before the turn are known; otherwise there is nothing but its ids.
+    """
+
+    prompt: tuple[int, ...]
+    completion: tuple[int, ...]
+    weights: tuple[float, ...] | None = None
+    logprobs: tuple[float, ...] | None = field(default=None, compare=False)
+    in_context: bool = True
+
+    @property
+    def ids(self) -> tuple[int, ...]:
+        """The ids of the prompt and, behind them, those of the completion."""
+        return self.prompt + self.completion
+
+
+@dataclass(frozen=True, slots=True)
 class Message:
     """One message: ``fields`` is the mapping that the chat template reads, its role included.
 
     ``weight`` is how much each of its tokens counts in the loss: 1, unless the data gives another; 0 is out of the
     loss. ``ranges`` give other weights to some of its characters; of two that overlap the later one counts. A
-    ``prefix`` is text that the last assistant message is given to go on from: it is not learnt itself.
+    ``prefix`` is text that the last assistant message is given to go on from: it is not learnt itself. ``sampled`` are
+    the ids that an assistant message was generated as, None where the data has none.
     """
 
     fields: Mapping[str, Any]
     weight: float = 1.0
     ranges: tuple[Range, ...] = ()
     prefix: bool = False
+    sampled: Sampled | None = None
 
     @property
     def role(self) -> str:
@@ -128,3 +151,8 @@ class Conversation:
     findings: tuple[Finding, ...] = ()
     plain_text: bool = False
     account: Account = field(default=NOTHING_LEFT, compare=False)
+
+    @property
+    def sampled(self) -> Mapping[int, Sampled]:
+        """The ids of the turns that the data has as they were generated, by message; none in most conversations."""
+        return {index: each.sampled for index, each in enumerate(self.messages) if each.sampled is not None}

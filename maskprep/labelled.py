@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
-from itertools import pairwise
+from itertools import groupby, pairwise
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
@@ -86,7 +86,8 @@ class Labelled:
 
     ``weights``, of the same length, is how much each token counts in the loss, 0 where it is not trained; None where
     every trained token counts 1. ``positions`` are the depths of the tokens of a tree (``dataset/trees.py``), None in
-    an ordinary sequence, where they are 0, 1, 2 …
+    an ordinary sequence, where they are 0, 1, 2 …; ``logprobs`` the log-probabilities with which the tokens were
+    sampled, NaN for a token that was not, None where the data has none.
     """
 
     input_ids: Ints
@@ -94,6 +95,7 @@ class Labelled:
     spans: tuple[Span, ...]
     weights: Floats | None = None
     positions: Ints | None = None
+    logprobs: Floats | None = None
     batch: tuple[LabelledBatch, int] | None = field(default=None, init=False, repr=False, compare=False)
     """The batch that it was made of, and its number there, if any."""
 
@@ -117,7 +119,8 @@ class Labelled:
         """Return the first ``size`` tokens of an ordinary sequence, with the spans that tile these."""
         spans = tuple(span._replace(end=min(span.end, size)) for span in self.spans if span.start < size)
         weights = None if self.weights is None else weights_or_none(self.weights[:size])
-        return Labelled(self.input_ids[:size], self.labels[:size], spans, weights)
+        logprobs = None if self.logprobs is None else logprobs_or_none(self.logprobs[:size])
+        return Labelled(self.input_ids[:size], self.labels[:size], spans, weights, None, logprobs)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -126,7 +129,7 @@ class LabelledBatch:
 
     Sequence ``i`` has the tokens ``limits[i]:limits[i + 1]`` and the spans ``span_limits[i]:span_limits[i + 1]``, whose
     places count from its own beginning. ``weights`` is None where every trained token of all of them counts 1,
-    ``positions`` where none of them is a tree.
+    ``positions`` where none of them is a tree, ``logprobs`` where none has log-probabilities.
     """
 
     input_ids: Ints
@@ -136,6 +139,7 @@ class LabelledBatch:
     span_limits: Ints
     weights: Floats | None = None
     positions: Ints | None = None
+    logprobs: Floats | None = None
 
     def __len__(self) -> int:
         """Return the number of sequences."""
@@ -151,6 +155,7 @@ class LabelledBatch:
             fill(made, "labels", self.labels[low:high])
             fill(made, "weights", None if self.weights is None else weights_or_none(self.weights[low:high]))
             fill(made, "positions", None if self.positions is None else self.positions[low:high])
+            fill(made, "logprobs", None if self.logprobs is None else logprobs_or_none(self.logprobs[low:high]))
             fill(made, "batch", (self, number))
             yield made
 
@@ -169,6 +174,7 @@ class LabelledBatch:
             self.span_limits[first : last + 1] - low_span,
             weights,
             None if self.positions is None else self.positions[low:high],
+            None if self.logprobs is None else logprobs_or_none(self.logprobs[low:high]),
         )
 
     @classmethod
@@ -183,6 +189,9 @@ class LabelledBatch:
         depths = None
         if any(batch.positions is not None for batch in batches):
             depths = np.concatenate([batch.all_positions() for batch in batches])
+        logprobs = None
+        if any(batch.logprobs is not None for batch in batches):
+            logprobs = np.concatenate([batch.all_logprobs() for batch in batches])
         return cls(
             _joined([batch.input_ids for batch in batches], np.int64),
             _joined([batch.labels for batch in batches], np.int64),
@@ -191,6 +200,7 @@ class LabelledBatch:
             limits_of(_joined([np.diff(batch.span_limits) for batch in batches], np.int64)),
             weights,
             depths,
+            logprobs,
         )
 
     def all_weights(self) -> Floats:
@@ -201,10 +211,34 @@ class LabelledBatch:
         """Return the depth of each token: how many it sees ahead of it in its own sequence."""
         return positions(np.diff(self.limits)) if self.positions is None else self.positions
 
+    def all_logprobs(self) -> Floats:
+        """Return the log-probability with which each token was sampled, NaN where nobody knows."""
+        return np.full(len(self.input_ids), np.nan, np.float32) if self.logprobs is None else self.logprobs
+
 
 def weights_or_none(weights: Floats) -> Floats | None:
     """Return the weights of a sequence, None where every token that is trained counts 1."""
     return None if (weights[weights > 0] == 1).all() else weights
+
+
+def completions_of(row: Labelled, trained: Bools) -> Iterator[tuple[int, int, int]]:
+    """Yield message, start and end of each turn of which something is trained, as the spans have it.
+
+    A template may quote a turn elsewhere (the name of a tool in the header of its answer): the turn itself is the
+    stretch that holds the first trained token.
+    """
+    seen: set[int] = set()
+    for (message, role), group in groupby(row.spans, key=lambda span: (span.message, span.role)):
+        stretch = list(group)
+        start, end = stretch[0].start, stretch[-1].end
+        if role != "template" and message >= 0 and message not in seen and trained[start:end].any():
+            seen.add(message)
+            yield message, start, end
+
+
+def logprobs_or_none(logprobs: Floats) -> Floats | None:
+    """Return the log-probabilities of a sequence, None where no token has one."""
+    return None if np.isnan(logprobs).all() else logprobs
 
 
 def _runs(many: Sequence[Labelled]) -> Iterator[LabelledBatch]:
@@ -226,7 +260,9 @@ def _runs(many: Sequence[Labelled]) -> Iterator[LabelledBatch]:
 def _alone(one: Labelled) -> LabelledBatch:
     limits, span_limits = (np.asarray([0, size], np.int64) for size in (len(one.input_ids), len(one.spans)))
     spans = SpanColumns.of(one.spans)
-    return LabelledBatch(one.input_ids, one.labels, limits, spans, span_limits, one.weights, one.positions)
+    return LabelledBatch(
+        one.input_ids, one.labels, limits, spans, span_limits, one.weights, one.positions, one.logprobs
+    )
 
 
 def _coded(names: Sequence[str]) -> tuple[Ints, tuple[str, ...]]:

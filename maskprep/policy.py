@@ -1,8 +1,8 @@
 """The choices: every vocabulary of the configuration once, and the policy that decides which tokens are trained.
 
-    configuration        policy.History …       what works with it
-    history: mask   ─▶   History.MASK      ─▶   examples/sequences.py
-A value that is added to a choice is named here: the configuration and its error messages read it.
+    history: mask   ─▶   History.MASK   ─▶   examples/sequences.py, which works with it
+
+To add a value to a choice, name it here: the configuration and its error messages read it from here.
 """
 
 from __future__ import annotations
@@ -47,6 +47,7 @@ class Format(StrEnum):
     """The formats that rows may have; ``auto``: each file's first rows tell."""
 
     AUTO = "auto"
+    TOKENS = "tokens"
     LOG = "log"
     SHAREGPT = "sharegpt"
     OPENAI = "openai"
@@ -291,8 +292,7 @@ class Policy:
         if self.turns == SINCE_LAST_USER:
             last = last_user(roles)
             return set() if last is None else {index for index in speaking if index > last}
-        count = int(self.turns.removesuffix("last") or 1)
-        return set(speaking[-count:])
+        return set(speaking[-int(self.turns.removesuffix("last") or 1) :])
 
 
 def last_user(roles: Sequence[str]) -> int | None:

@@ -43,7 +43,8 @@ class Gathered:
 
     ``shards`` by split, ``names`` of the files and ``ledgers`` of each chunk; ``rows`` counts the rows read, ``chosen``
     those that were to be used, by the numbers of source and file; ``keys`` what the rows of a file had that nothing
-    read, and which entries of the configuration they used; ``weighted`` tells whether any row has weights.
+    read, and which entries of the configuration they used; ``weighted`` tells whether any row has weights, or
+    log-probabilities.
     """
 
     tallies: Tallies

@@ -25,9 +25,9 @@ class ChunkReceipt:
     """What a chunk holds.
 
     ``source`` and ``file`` number its file, ``name`` is what the rows are said to come from. ``read`` of its rows were
-    read, ``chosen`` are used once or more if they can be; ``weighted`` tells whether tokens have weights. ``checksum``
-    is that of the chunk's rows where the driver read them. ``shards`` and
-    ``ledgers`` have the names under which they lie in the output; shards are parted by split.
+    read, ``chosen`` are used once or more if they can be; ``weighted`` tells whether tokens have weights, or
+    log-probabilities. ``checksum`` is that of the chunk's rows where the driver read them. ``shards`` and ``ledgers``
+    have the names under which they lie in the output; shards are parted by split.
     """
 
     number: int

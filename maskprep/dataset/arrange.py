@@ -16,7 +16,7 @@ from, so that an export writes what a build would have written.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from itertools import chain
 from pathlib import Path
@@ -33,7 +33,7 @@ from maskprep.dataset.output import OutputFolder
 from maskprep.dataset.pack_rows import packed_batch
 from maskprep.dataset.packing import pack
 from maskprep.dataset.profiles import PROFILES
-from maskprep.dataset.schema import Layout, with_weights
+from maskprep.dataset.schema import Layout, with_optional
 from maskprep.dataset.stored import StoredShard, read_stream
 from maskprep.errors import UsageError
 from maskprep.policy import History, Strategy
@@ -54,12 +54,11 @@ class Staged:
     """Documents that wait to be arranged, in shards mapped into memory; numbered across all shards, from 0."""
 
     def __init__(self, batches: Sequence[Any]) -> None:
-        """Take record batches of documents. Where some documents have weights, all get them."""
+        """Take record batches of documents. Where some have weights or log-probabilities, all get them."""
         told = [Layout.told(batch.schema.names) for batch in batches]
-        self.layout = Layout(any(each.weighted for each in told), trees=any(each.trees for each in told))
+        self.layout = Layout(trees=any(each.trees for each in told))
         self._batches: list[Any] = [batch for batch in batches if batch.num_rows]
-        if self.layout.weighted:
-            self.weigh()
+        self.widen({name for each in told for name in each.optional})
         self._ends = np.cumsum([batch.num_rows for batch in self._batches], dtype=np.int64)
 
     @classmethod
@@ -99,10 +98,12 @@ class Staged:
         copies[order] = places - np.maximum.accumulate(np.where(first, places, 0))
         return np.lexsort((sequence, copies, line, file))
 
-    def weigh(self) -> None:
-        """Give every token a weight, as the rows of another split of the data set have."""
-        self.layout = replace(self.layout, weighted=True)
-        self._batches = [with_weights(batch) for batch in self._batches]
+    def widen(self, optional: Collection[str]) -> None:
+        """Give every row these columns, which rows of another split of the data set have (``schema.OPTIONAL``)."""
+        held = {*self.layout.optional, *optional}
+        self.layout = replace(self.layout, weighted="loss_weights" in held, logprobs="logprobs" in held)
+        if held:
+            self._batches = [with_optional(batch, held) for batch in self._batches]
 
     def empty(self, *, packed: bool) -> Any:
         """Return a record batch without rows."""
@@ -187,7 +188,8 @@ _NO_PACKING = "choose another `profile`, or another `packing` (--set packing=nul
 
 def layout_of(waiting: Iterable[Staged], config: Config) -> Layout:
     """Return which columns the rows of all splits are to have."""
-    return replace(layout_before(config), weighted=any(rows.layout.weighted for rows in waiting))
+    held = {name for rows in waiting for name in rows.layout.optional}
+    return replace(layout_before(config), weighted="loss_weights" in held, logprobs="logprobs" in held)
 
 
 def layout_before(config: Config) -> Layout:
@@ -213,8 +215,7 @@ def arrange_all(
     refuse_layout(config, layout)
     receipts: list[Receipt] = []
     for split, rows in waiting.items():
-        if layout.weighted:
-            rows.weigh()
+        rows.widen(layout.optional)
         receipts += in_split(_arranged(rows, orders[split], output, split, config), split)
     return receipts
 

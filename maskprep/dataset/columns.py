@@ -94,6 +94,8 @@ def _columns(batch: Any, restarts: Bools) -> Columns:
     ids, id_edges = _flat(batch.column("input_ids"))
     labels, label_edges = _flat(batch.column("labels"))
     spans, span_edges = inner(batch.column("spans"))
+    if "logprobs" in batch.schema.names and not np.array_equal(inner(batch.column("logprobs"))[1], id_edges):
+        raise BuildError("holds rows with another number of logprobs than of input_ids")
     origin = batch.column("origin")
     role, roles = _codes(spans.field("role"))
     part, parts = _codes(spans.field("part"))

@@ -12,7 +12,7 @@ from typing import Any
 import pyarrow as pa
 
 from maskprep.conversation import Where
-from maskprep.dataset.schema import Layout, ShardRow, to_batch
+from maskprep.dataset.schema import OPTIONAL, Layout, ShardRow, to_batch
 from maskprep.labelled import IGNORED
 from maskprep.storage.atomic import rename
 
@@ -91,8 +91,8 @@ class HashingFile(RawIOBase):
 class ShardWriter:
     """Writes rows into numbered shards of about ``shard_bytes`` each, under names that are not yet final.
 
-    Either all rows of a shard have weights or none has: where a row differs from those before, a new shard begins.
-    ``weighted`` tells whether any row has them.
+    Either all rows of a shard have weights or none has, and so with log-probabilities: where a row differs from those
+    before, a new shard begins. ``weighted`` tells whether any row has either.
     """
 
     def __init__(self, folder: Path, shard_bytes: int, *, trees: bool = False) -> None:
@@ -138,7 +138,7 @@ class ShardWriter:
         """Write a record batch to the open shard, and close that once it is large enough."""
         if self._file is not None and not self._schema.equals(batch.schema):
             self._end()
-        self.weighted |= "loss_weights" in batch.schema.names
+        self.weighted |= not set(OPTIONAL).isdisjoint(batch.schema.names)
         if self._file is None:
             self._file, self._schema = HashingFile(self._folder / self._partial()), batch.schema
             self._stream = pa.ipc.new_stream(self._file, batch.schema)

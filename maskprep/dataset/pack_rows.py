@@ -66,6 +66,8 @@ def packed_batch(documents: Any, counts: Ints) -> Any:
         weights = weights.copy()
         weights[edges[:-1]] = 0
         columns.append(pa.ListArray.from_arrays(_edges(tokens), pa.array(weights, pa.float32())))
+    if layout.logprobs:
+        columns.append(lists(flat(documents.column("logprobs"))[0], tokens, pa.float32()))
     return pa.RecordBatch.from_arrays(columns, schema=layout.schema)
 
 
@@ -111,6 +113,5 @@ def unpacked_batch(packed: Any) -> Any:
         ),
         origins,
     ]
-    if layout.weighted:
-        columns.append(pa.ListArray.from_arrays(_edges(edges), pa.array(flat(packed.column("loss_weights"))[0])))
+    columns += [lists(flat(packed.column(name))[0], edges, pa.float32()) for name in layout.optional]
     return pa.RecordBatch.from_arrays(columns, schema=layout.schema)

@@ -17,7 +17,7 @@ from maskprep.conversation import Where
 from maskprep.dataset import trees
 from maskprep.dataset.inside import check_inside
 from maskprep.dataset.names import MARKS, SPLITS
-from maskprep.dataset.schema import VISIBLE, ShardRow
+from maskprep.dataset.schema import OPTIONAL, VISIBLE, ShardRow
 from maskprep.dataset.stored import profile_of, stored_shards
 from maskprep.errors import BuildError, UsageError, first_line
 from maskprep.labelled import IGNORED, Labelled, Span
@@ -69,11 +69,11 @@ class StoredDataSet:
         record = self._table(shard).slice(number - self._ends[shard] + self._counts[shard], 1)
         spans = (Span(*(span[field] for field in Span._fields)) for span in record["spans"][0].as_py())
         ids, labels = (_flat(record[name]).astype(np.int64) for name in ("input_ids", "labels"))
-        weights = _flat(record["loss_weights"]) if "loss_weights" in record.column_names else None
+        weights, logprobs = (_flat(record[name]) if name in record.column_names else None for name in OPTIONAL)
         origin = record["origin"][0].as_py()
         depths = _flat(record["position_ids"]).astype(np.int64) if VISIBLE in record.column_names else None
         positions = None if depths is not None and np.array_equal(depths, np.arange(len(ids))) else depths
-        labelled = Labelled(ids, labels, tuple(spans), weights, positions)
+        labelled = Labelled(ids, labels, tuple(spans), weights, positions, logprobs)
         return ShardRow(labelled, Where(origin["file"], origin["line"], -1), origin["sequence"])
 
     def place(self, number: int) -> tuple[int, int] | None:

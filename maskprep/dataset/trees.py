@@ -26,7 +26,7 @@ from typing import NamedTuple
 import numpy as np
 
 from maskprep.arrays import Bools, Ints, limits_of
-from maskprep.labelled import IGNORED, Labelled, Span
+from maskprep.labelled import IGNORED, Labelled, Span, logprobs_or_none
 
 
 def branches(positions: Ints) -> list[tuple[int, int]]:
@@ -165,7 +165,9 @@ def along(tree: Labelled, path: Ints, trained: Bools) -> Labelled:
 def _along(tree: Labelled, path: Ints, owner: Ints, trained: Bools) -> Labelled:
     ids = tree.input_ids[path]
     weights = None if tree.weights is None else np.where(trained, tree.weights[path], 0).astype(np.float32)
-    return Labelled(ids, np.where(trained, tree.labels[path], IGNORED), _spans(tree, owner, trained), weights)
+    logprobs = None if tree.logprobs is None else logprobs_or_none(tree.logprobs[path])
+    labels = np.where(trained, tree.labels[path], IGNORED)
+    return Labelled(ids, labels, _spans(tree, owner, trained), weights, None, logprobs)
 
 
 def _spans(tree: Labelled, owner: Ints, trained: Bools) -> tuple[Span, ...]:

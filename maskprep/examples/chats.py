@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from maskprep.conversation import Conversation
+from maskprep.conversation import Conversation, Sampled
 from maskprep.examples.prepared import PreparedSequence
 from maskprep.labelled import Labelled
 
@@ -18,6 +18,7 @@ class Chat:
     ``partial`` are the messages of which the data masks something, ``prefix`` is the one whose text is given to the
     model to go on from, ``cut`` tells that the end of the row was cut off. ``template`` is the text of the chat
     template, None for the tokenizer's own. A ``plain_text`` is a document of one message, which no template renders.
+    ``sampled`` are the ids of turns that the data has as they were generated, by message.
     """
 
     messages: Sequence[Mapping[str, Any]]
@@ -29,6 +30,7 @@ class Chat:
     cut: bool = False
     template: str | None = None
     plain_text: bool = False
+    sampled: Mapping[int, Sampled] = field(default_factory=dict)
 
 
 class Chats:
@@ -48,8 +50,8 @@ class Chats:
         partial = frozenset(index for index, message in enumerate(messages) if message.ranges or message.prefix)
         fields = [message.fields for message in messages]
         given = conversation.tools, conversation.documents, self._variables
-        plain_text = conversation.plain_text
-        return Chat(fields, *given, partial, prefix, made.cut, self._template, plain_text=plain_text)
+        how = conversation.plain_text, conversation.sampled
+        return Chat(fields, *given, partial, prefix, made.cut, self._template, *how)
 
     @staticmethod
     def renumbered(labelled: Labelled, made: PreparedSequence) -> Labelled:

@@ -11,6 +11,7 @@ from maskprep.examples import Prepared, Preparer
 from maskprep.examples.prepared import PreparedRow
 from maskprep.formats import Line
 from maskprep.policy import History
+from maskprep.template.turns.proved import Proved
 
 SAMPLE_ROWS = 200
 SAMPLE_BYTES = 64 * 2**20
@@ -48,7 +49,7 @@ class Costs:
         """Count the rows that were proved."""
         proved = [row for row in rows if row.proved is not None]
         self.rows += len(proved)
-        self.whole_tokens += sum(len(preparer.encoder.ids(row.proved.whole.text)) for row in proved if row.proved)
+        self.whole_tokens += sum(_plain_size(preparer, row.proved) for row in proved if row.proved)
         for history, cost in self.by.items():
             for row in preparer.finish_rows([replace(row) for row in proved], history):
                 if row.made is not None:
@@ -117,3 +118,9 @@ def check_expansion(lines: Iterable[Line], preparer: Preparer, limit: float, *, 
         costs.facts(),
         costs,
     )
+
+
+def _plain_size(preparer: Preparer, proved: Proved) -> int:
+    """Return the tokens of a whole conversation: of its rendering, or, where its turns are ids, of the longest turn."""
+    turns = proved.conversation.sampled.values()
+    return max(len(turn.ids) for turn in turns) if turns else len(preparer.encoder.ids(proved.whole.text))

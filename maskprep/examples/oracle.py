@@ -10,12 +10,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterator, Sequence
 from functools import cached_property, partial
-from itertools import groupby
 
 import numpy as np
 
 from maskprep.examples.chats import Chat
-from maskprep.labelled import IGNORED, Labelled
+from maskprep.examples.sampled_check import sampled_faults
+from maskprep.labelled import IGNORED, Labelled, completions_of
 from maskprep.policy import Control, Policy
 from maskprep.template.chat_template import refusal
 from maskprep.template.sandbox.limits import Exceeded, Limits
@@ -33,7 +33,8 @@ class Oracle:
         limits: what one rendering may take.
         in_pieces: encodes the prompts of a row but for the last that is checked; None: the tokenizer encodes them all.
 
-    ``proved`` and ``as_rendered`` count the turns that were checked in the one way and in the other.
+    ``proved`` and ``as_rendered`` count the turns that were checked in the one way and in the other, ``as_sampled``
+    those that were compared with the ids that the data has of them.
     """
 
     def __init__(
@@ -47,13 +48,17 @@ class Oracle:
         self._tokenizer, self._stops = loaded.tokenizer, loaded.stop_tokens
         self._whole, self._lenient = policy.whole, policy.lenient
         self._escaped = policy.control is Control.ESCAPE
-        self.proved = self.as_rendered = 0
+        self.proved = self.as_rendered = self.as_sampled = 0
         self._last: tuple[Chat, str] | None = None  # with its rendering
 
     def faults(self, chat: Chat, row: Labelled, only: Collection[int] | None = None) -> Iterator[str]:
         """Yield what is wrong with the trained turns of one row: all, or ``only`` those of some messages."""
         if chat.plain_text:
             yield from self._document(chat, row)
+            return
+        if chat.sampled:
+            self.as_sampled += len({span.message for span in row.spans if span.trained})
+            yield from sampled_faults(chat.sampled, row)
             return
         trained = row.labels != IGNORED
         outside = trained.copy()
@@ -263,21 +268,6 @@ class Oracle:
     def _puts_blank_first(self) -> bool:
         first = self._tokenizer.convert_ids_to_tokens(self._encode("a")[:1])
         return bool(first) and first[0].startswith(("\u2581", "\u0120"))
-
-
-def completions_of(row: Labelled, trained: np.ndarray) -> Iterator[tuple[int, int, int]]:
-    """Yield message, start and end of each turn of which something is trained, as the spans have it.
-
-    A template may quote a turn elsewhere (the name of a tool in the header of its answer): the turn itself is the
-    stretch that holds the first trained token.
-    """
-    seen: set[int] = set()
-    for (message, role), group in groupby(row.spans, key=lambda span: (span.message, span.role)):
-        stretch = list(group)
-        start, end = stretch[0].start, stretch[-1].end
-        if role != "template" and message >= 0 and message not in seen and trained[start:end].any():
-            seen.add(message)
-            yield message, start, end
 
 
 def _words(text: str) -> str:

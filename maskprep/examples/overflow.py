@@ -61,8 +61,10 @@ def fit(conversation: Conversation, prepared: Prepared, limit: int, mode: Overfl
     whole = sum(map(len, prepared.sequences))
     trained = sum(sequence.labelled.trained_tokens for sequence in prepared.sequences)
     facts = {"tokens": whole, "trained_tokens": trained}
-    if mode is Overflow.REJECT:
-        hint = "raise --max-length, leave such rows out, or choose another `overflow`"
+    as_fed = conversation.sampled and mode is not Overflow.TRUNCATE
+    if mode is Overflow.REJECT or as_fed:
+        other = "say overflow: truncate, as turns behind other ids were never sampled"
+        hint = f"raise --max-length, leave such rows out, or {other if as_fed else 'choose another `overflow`'}"
         raise RowError("too-long", msg, hint, facts)
     kept: list[PreparedSequence] = []
     for sequence in prepared.sequences:
@@ -93,7 +95,11 @@ def truncate(sequence: PreparedSequence, limit: int) -> PreparedSequence | None:
     """
     source, labelled = sequence.sequence, sequence.labelled
     trained = [completion for completion in source.completions if completion.trained]
-    ends = [_tokens_before(source.encoded, len(source.text.text[: completion.end].encode())) for completion in trained]
+    if len(source.text):
+        places = [len(source.text.text[: completion.end].encode()) for completion in trained]
+        ends = [_tokens_before(source.encoded, place) for place in places]
+    else:  # it was never a text
+        ends = [completion.end for completion in trained]
     size = max((end for end in ends if end <= limit), default=0)
     cut = PreparedSequence.of(labelled.beginning(size), source)
     return None if cut is None else replace(cut, cut=True)

@@ -24,6 +24,7 @@ from maskprep.examples.markers import markers_told
 from maskprep.examples.overflow import fit
 from maskprep.examples.prepared import Prepared, PreparedRow, PreparedSequence
 from maskprep.examples.proofs import LONG, Proofs, ReadyTemplate
+from maskprep.examples.sampled import SampledTurns
 from maskprep.examples.sequences import Draft, Located, SequenceBuilder, drafts
 from maskprep.examples.transformers_check import try_out
 from maskprep.examples.trees import apart_of, write_rows, written
@@ -56,10 +57,8 @@ class Preparer:
         named: the name of one of the tokenizer's templates.
         variables: what the template is given beside the messages (``template_kwargs``).
         now: the time that the template is given.
-        policy: what to train.
-        audit: which rows and turns are rendered again in the slow way, to be compared.
-        limits: what one rendering may take.
-        backend: what encodes; None: transformers.
+        policy, audit: what to train, and which rows and turns are rendered again in the slow way, to be compared.
+        limits, backend: what one rendering may take, and what encodes; None: transformers.
 
     Raises:
         UsageError: there is no template, it does not compile, or takes too much for the shortest of conversations.
@@ -109,7 +108,7 @@ class Preparer:
     def under(self, policy: Policy) -> Preparer:
         """Return a preparer of another policy, with the same tokenizer and the same compiled templates.
 
-        It remembers nothing of the rows that this one has seen, nor does this one remember anything of its rows.
+        Neither remembers anything of the rows that the other has seen.
         """
         other = copy(self)
         other.policy = policy
@@ -117,10 +116,7 @@ class Preparer:
         return other
 
     def encoding_with(self, backend: Backend) -> Preparer:
-        """Return a preparer that has another backend, with the same tokenizer, compiled templates and policy.
-
-        It shares what this one remembers of rows: one of the two is to be used no longer.
-        """
+        """Return this preparer with another backend. Both remember the same rows: one is to be used no longer."""
         other = copy(self)
         other.encoder = Encoder(self.loaded.tokenizer, backend)
         other._builder = SequenceBuilder(other.encoder)  # noqa: SLF001 - of this class
@@ -176,7 +172,7 @@ class Preparer:
                     row.conversation = parse(line)
                     row.proved = self.prove(row.conversation)
                     row.digest = digest(row.proved.conversation)
-                    size += len(row.proved.whole)
+                    size += row.proved.size
                 except Exception as error:  # noqa: BLE001 - whatever it is, it is of this row
                     row.fail(error)
             if len(rows) >= _TOGETHER or size >= _CHARACTERS or (row.error is not None and row.lacked_memory):
@@ -214,12 +210,15 @@ class Preparer:
 
         What is proved, and numbered, are the messages of the adapted conversation; with ``wanted``, it is adapted.
         """
-        return self.proofs[self.templates[conversation.tools is not None].source].prove(conversation, wanted)
+        template = self.templates[conversation.tools is not None]
+        if conversation.sampled:
+            return SampledTurns(self.loaded, self.policy, self.encoder).prove(conversation, template)
+        return self.proofs[template.source].prove(conversation, wanted)
 
     def finish(self, proved: Proved, history: History) -> Prepared:
         """Make labelled sequences that fit, and no tree, of one proved conversation, by itself. Raises ``RowError``."""
         prepared = self._sequences(proved, history)
-        if len(proved.whole) > LONG:
+        if proved.size > LONG:
             self.encoder.begin()
 
         def make(conversation: Conversation, wanted: Collection[int]) -> Prepared:
@@ -272,13 +271,13 @@ class Preparer:
 
     def _sequences(self, proved: Proved, history: History) -> Prepared:
         """Make labelled sequences of one proved conversation, as long as they come out."""
-        located = self._located(proved, history)
-        messages = proved.conversation.messages
+        if proved.conversation.sampled:
+            return SampledTurns(self.loaded, self.policy, self.encoder).prepare(proved, history)
+        located, messages = self._located(proved, history), proved.conversation.messages
         row = self._builder.build(history, proved.whole, proved.turns, proved.selected, located)
         control, mode = self._ready[proved.template.source].control, self.policy.control
         settled = [control.settle(sequence, proved.conversation, mode) for sequence in row.sequences]
-        labelled = (label(sequence, messages, self.policy) for sequence in settled)
-        made = map(PreparedSequence.of, labelled, settled)
+        made = (PreparedSequence.of(label(each, messages, self.policy), each) for each in settled)
         sequences = tuple(sequence for sequence in made if sequence is not None)
         if not sequences:
             reasons = "; ".join(finding.detail for finding in row.findings)
@@ -295,6 +294,5 @@ class Preparer:
         return locate(proved.template, proved.conversation, proved.whole, astray, self.stops)
 
 
-_TOGETHER = 200  # rows
-_CHARACTERS = 1_048_576  # of their texts: more than that is long enough to be worth a call of its own
+_TOGETHER, _CHARACTERS = 200, 1_048_576  # rows, and of their texts: more is long enough to be worth a call of its own
 _SHORT = 65_536  # characters: longer texts gain nothing from being encoded together

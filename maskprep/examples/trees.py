@@ -248,8 +248,11 @@ def _joined(batch: LabelledBatch, trees: Sequence[_Tree]) -> LabelledBatch:
     weights = None if batch.weights is None else batch.weights[tokens]
     if weights is not None:
         weights[opens] = 0
+    logprobs = None if batch.logprobs is None else batch.logprobs[tokens]
+    if logprobs is not None:
+        logprobs[opens] = np.nan
     spans, span_limits = _spans(batch, tokens, labels != IGNORED, limits, opens)
-    return LabelledBatch(batch.input_ids[tokens], labels, limits, spans, span_limits, weights, positions)
+    return LabelledBatch(batch.input_ids[tokens], labels, limits, spans, span_limits, weights, positions, logprobs)
 
 
 def _spans(batch: LabelledBatch, tokens: Ints, trained: Bools, limits: Ints, opens: Ints) -> tuple[SpanColumns, Ints]:

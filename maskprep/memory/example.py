@@ -89,6 +89,11 @@ class Example:
         return self._only.weights
 
     @property
+    def logprobs(self) -> Floats | None:
+        """The log-probability with which each token was sampled (tokens,), NaN for one that was not; None if none."""
+        return self._only.logprobs
+
+    @property
     def position_ids(self) -> Ints:
         """How many tokens each one sees ahead of it (tokens,), int64: 0, 1, 2 … but in a tree."""
         only = self._only

@@ -23,7 +23,7 @@ from typing import Any
 
 import pyarrow as pa
 
-from maskprep.dataset.schema import ShardRow, to_batch, with_weights
+from maskprep.dataset.schema import OPTIONAL, ShardRow, to_batch, with_optional
 from maskprep.dataset.stored import read_stream
 from maskprep.errors import RejectedError, UsageError
 from maskprep.examples.advice import Adviser
@@ -38,7 +38,7 @@ from maskprep.sources.table_rows import Wanted, rows_of
 
 _ROWS = 1000  # of a data set that are taken out of it at a time
 _TOLD = 100  # rejected rows that a report names one by one
-_BESIDE = ("spans", "origin")
+_BESIDE = ("spans", "origin", "logprobs")
 
 
 @dataclass(frozen=True, slots=True)
@@ -186,20 +186,19 @@ def _write(masker: RowMasker, lines: Iterator[Line], folder: Path, options: MapO
         _columns(to_batch([], trees=masker.makes_trees), spans=options.spans)
     ]  # a data set without rows has them
     written: list[Path] = []
-    weighted = False
+    held = set[str]()
     for counts, batch, rejected in in_workers(masker, lines, prepare_batch, options.workers, options.start_method):
         tally.merge(counts)
         left += rejected[: max(0, _TOLD - len(left))]
-        weighted |= "loss_weights" in batch.schema.names
         batches.append(_columns(batch, spans=options.spans))
+        held |= {name for name in OPTIONAL if name in batches[-1].schema.names}
         if sum(each.nbytes for each in batches) >= _BYTES:
             written.append(_stored(folder, len(written), batches))
     if batches:
         written.append(_stored(folder, len(written), batches))
-    if weighted:
-        for number, path in enumerate(written):
-            again = [with_weights(batch) for batch in read_stream(path)]
-            _stored(folder, number, again)
+    for number, path in enumerate(written) if held else ():
+        again = [with_optional(batch, held) for batch in read_stream(path)]
+        _stored(folder, number, again)
     _refuse_unused(masker, tally)
     facts = tally.facts()
     report = {**facts, "rejected_rows": left, "fingerprint": masker.fingerprint}
@@ -234,10 +233,10 @@ def _checked(masker: RowMasker, lines: Iterator[Line]) -> Iterator[Line]:
 
 
 def _stored(folder: Path, number: int, batches: list[Any]) -> Path:
-    """Write record batches into a file, those without weights with such where others have them, and let go of them."""
+    """Write record batches into a file, each with the ``OPTIONAL`` columns that another has, and let go of them."""
     path = folder / f"data-{number:05d}.arrow"
-    if any("loss_weights" in batch.schema.names for batch in batches):
-        batches[:] = [with_weights(batch) for batch in batches]
+    held = {name for batch in batches for name in OPTIONAL if name in batch.schema.names}
+    batches[:] = [with_optional(batch, held) for batch in batches]
     path.unlink(missing_ok=True)
     with pa.OSFile(str(path), "wb") as file, pa.ipc.new_stream(file, batches[0].schema) as out:
         for batch in batches:
@@ -252,8 +251,9 @@ def _columns(batch: Any, *, spans: bool) -> Any:
 
 
 def _of_stream(batch: Any, *, spans: bool) -> Any:
-    """Return the columns of a stream: where its rows come from, nobody can say."""
-    return batch.select([name for name in _columns(batch, spans=spans).schema.names if name != "origin"])
+    """Return the columns of a stream, those that all rows have: where its rows come from, nobody can say."""
+    left = {"origin", "logprobs"}
+    return batch.select([name for name in _columns(batch, spans=spans).schema.names if name not in left])
 
 
 def _opened(folder: Path, fingerprint: str, *, in_memory: bool) -> tuple[Any, dict[str, Any]]:

@@ -27,8 +27,8 @@ RowRef = tuple[str, int]
 def digest(conversation: Conversation) -> bytes:
     """Return 16 bytes that are the same for the same conversation.
 
-    The same are messages with their weights, tools, documents and template variables. The order of a message's fields
-    does not count, that of the keys within them does: templates print them in their order.
+    The same are messages with their weights and sampled ids, tools, documents and template variables. The order of a
+    message's fields does not count, that of the keys within them does: templates print them in their order.
     """
     value = (
         [_plain(message) for message in conversation.messages],
@@ -49,7 +49,9 @@ def _dumps(value: object) -> bytes:
 
 def _plain(message: Message) -> list[object]:
     ranges = message.ranges and [[span.field, span.start, span.end, float(span.weight)] for span in message.ranges]
-    return [sorted(message.fields.items()), float(message.weight), ranges, message.prefix]
+    said = [sorted(message.fields.items()), float(message.weight), ranges, message.prefix]
+    ids = message.sampled
+    return said if ids is None else [*said, ids.prompt, ids.completion, ids.weights]
 
 
 def same(first: RowRef) -> str:

@@ -75,6 +75,11 @@ def check_source(
             f"{count(oracle.as_rendered, 'turn')} trained in a context that no server sends (as configured): by "
             "transformers alone, compared with the rendering in which they stand"
         )
+    if oracle.as_sampled:
+        flags.append(
+            f"{oracle.as_sampled:,} turns were compared with their source's ids, those sampled and those fed: no "
+            "rendering gives them"
+        )
     return check.faults.result(
         "source",
         said,
@@ -85,6 +90,7 @@ def check_source(
             "of": len(data),
             "turns_proved": oracle.proved,
             "turns_as_rendered": oracle.as_rendered,
+            **({"turns_as_sampled": oracle.as_sampled} if oracle.as_sampled else {}),
         },
         flags=tuple(flags),
         facts=facts,
@@ -221,6 +227,8 @@ def _differences(here: Labelled, there: Labelled) -> Iterator[str]:
         yield f"{int(less.sum()):,} are not that must{_at(less)}"
     elif not _same_weights(here, there):
         yield "the weights of its tokens are others"
+    elif not _same_logprobs(here, there):
+        yield "the log-probabilities of its tokens are others"
     elif here.spans != there.spans:
         pairs = zip((*here.spans, None), (*there.spans, None), strict=False)
         first = next((pair for pair in pairs if pair[0] != pair[1]), (None, None))
@@ -235,6 +243,12 @@ def _same_weights(here: Labelled, there: Labelled) -> bool:
         (row.labels != IGNORED).astype(np.float32) if row.weights is None else row.weights for row in (here, there)
     )
     return np.array_equal(one, two)
+
+
+def _same_logprobs(here: Labelled, there: Labelled) -> bool:
+    unknown = np.full(len(here.labels), np.nan, np.float32)
+    one, two = (unknown if row.logprobs is None else row.logprobs for row in (here, there))
+    return np.array_equal(one, two, equal_nan=True)
 
 
 def _at(mask: np.ndarray) -> str:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from itertools import pairwise
+from dataclasses import replace
+from itertools import pairwise, product
 
 import numpy as np
 import pyarrow as pa
@@ -12,7 +13,7 @@ from pack_reference import pack_row
 
 from maskprep.conversation import Where
 from maskprep.dataset.pack_rows import packed_batch, unpacked_batch
-from maskprep.dataset.schema import Layout, ShardRow, to_batch, with_weights
+from maskprep.dataset.schema import Layout, ShardRow, to_batch, with_optional
 from maskprep.labelled import IGNORED, Labelled, Span
 
 
@@ -57,15 +58,26 @@ def test_a_batch_of_packs_is_what_packing_one_by_one_gives(kinds, data):
 
 def test_weights_are_said_where_none_were():
     plain = to_batch([ShardRow(document(1, 5, weighted=False), Where("f", 1, 0), 0)] * 3)[1:]
-    told = with_weights(plain)
+    told = with_optional(plain, ["loss_weights"])
     assert told.schema.equals(Layout(weighted=True).schema)
     labels, weights = (told.column(name).to_pylist() for name in ("labels", "loss_weights"))
     assert weights == [[float(label != IGNORED) for label in row] for row in labels]
-    assert with_weights(told) is told
+    assert with_optional(told, ["loss_weights"]) is told
+
+
+def test_log_probabilities_are_nan_where_none_were_and_stand_behind_the_weights():
+    known = replace(document(1, 5, weighted=False), logprobs=np.asarray([np.nan, -1, -2, -3, -4], np.float32))
+    batch = to_batch([ShardRow(each, Where("f", 1, 0), 0) for each in (known, document(2, 2, weighted=False))])
+    told = with_optional(batch, ["loss_weights"])
+    assert told.schema.equals(Layout(weighted=True, logprobs=True).schema)
+    assert np.isnan(told.column("logprobs").values.to_numpy()).tolist() == [True] + [False] * 4 + [True] * 2
+    assert unpacked_batch(packed_batch(told, np.asarray([2]))).column("logprobs").values.to_numpy()[1:5].tolist() == [
+        *(-1, -2, -3, -4)
+    ]
 
 
 def test_a_schema_is_recognised_or_not():
-    for layout in (Layout(w, p) for w in (False, True) for p in (False, True)):
+    for layout in (Layout(*each) for each in product((False, True), repeat=4)):
         assert Layout.of(layout.schema) == layout
     assert Layout.of(pa.schema([("input_ids", pa.list_(pa.int32()))])) is None
     assert Layout.of(Layout().schema.remove(3)) is None

@@ -13,7 +13,7 @@ from bundled import CONVERSATIONS
 
 from maskprep.dataset.pack_rows import packed_batch
 from maskprep.dataset.packing import pack
-from maskprep.dataset.schema import with_weights
+from maskprep.dataset.schema import with_optional
 
 LONGEST = 1024
 
@@ -42,7 +42,7 @@ def build(tmp_path_factory):
 def rows(build):
     """Return our rows, by layout."""
     plain = build[1]
-    weighted = with_weights(plain)
+    weighted = with_optional(plain, ["loss_weights"])
     weights = weighted.column("loss_weights")
     values = weights.values.to_numpy()
     changed = pa.array(values * np.resize(np.float32([1, 0.5, 3]), len(values)))

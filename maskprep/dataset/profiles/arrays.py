@@ -14,7 +14,12 @@ from maskprep.arrays import Ints
 CARRIED = ["spans", "origin"]
 """Our columns that no trainer but hf's can have in its way."""
 
-_ORDER = ["input_ids", "labels", "position_ids", "seq_lengths", *CARRIED]
+_ORDER = ["input_ids", "labels", "position_ids", "seq_lengths", *CARRIED, "logprobs"]
+
+
+def carried(batch: Any) -> Any:
+    """Return the columns of a batch that no trainer but hf's can have in its way, log-probabilities among them."""
+    return batch.select([*CARRIED, *(["logprobs"] if "logprobs" in batch.schema.names else [])])
 
 
 def inner(column: Any) -> tuple[Any, Ints]:
@@ -55,7 +60,7 @@ def table(columns: Mapping[str, Any]) -> Any:
 
 def ours(tokens: Mapping[str, Any], companion: Any) -> Any:
     """Return a record batch of maskprep's rows, made of the columns of tokens and a companion."""
-    columns = {**tokens, **{name: companion.column(name) for name in CARRIED}}
+    columns = {**tokens, **{name: companion.column(name) for name in companion.schema.names}}
     return table({name: columns[name] for name in _ORDER if name in columns})
 
 

@@ -9,7 +9,7 @@ from typing import Any, ClassVar, Literal, Protocol
 
 import pyarrow as pa
 
-from maskprep.dataset.profiles.arrays import CARRIED, empty, ours
+from maskprep.dataset.profiles.arrays import carried, empty, ours
 from maskprep.errors import UsageError
 from maskprep.policy import ProfileName
 
@@ -131,7 +131,7 @@ class Profile(ABC):
         reason = self.refuses(_BatchLayout(batch.schema))
         if reason is not None:
             raise UsageError(reason)
-        return self._main(batch), batch.select(CARRIED) if self.companion else None
+        return self._main(batch), carried(batch) if self.companion else None
 
     def schema(self, layout: RowLayout) -> tuple[Any, Any | None]:
         """Return the Arrow schemas of both parts that ``split`` gives, and raise what it raises."""

@@ -24,3 +24,8 @@ class Proved:
     selected: dict[int, Turn]
     findings: tuple[Finding, ...]
     audited: int = 0
+
+    @property
+    def size(self) -> int:
+        """How much of it is held, about: its characters, and the ids of turns that the data has as ids."""
+        return len(self.whole) + sum(len(turn.ids) for turn in self.conversation.sampled.values())

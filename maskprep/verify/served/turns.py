@@ -17,9 +17,8 @@ from maskprep.dataset.reader import StoredDataSet
 from maskprep.errors import BuildError, UsageError
 from maskprep.examples import PreparedSequence
 from maskprep.examples.chats import Chat, Chats
-from maskprep.examples.oracle import completions_of
 from maskprep.formats import DEFAULT, Line
-from maskprep.labelled import IGNORED, Labelled
+from maskprep.labelled import IGNORED, Labelled, completions_of
 from maskprep.sources import pick_rows
 from maskprep.verify.branches import StoredBranches
 from maskprep.verify.source import Rebuild, found_source
@@ -145,6 +144,8 @@ def _of_sequence(
     for message, start, end in completions_of(row, trained):
         if chat.messages[message]["role"] != "assistant":
             unasked["a turn of another role, which no server is asked for"] += 1
+        elif message in chat.sampled and not chat.sampled[message].in_context:
+            unasked["a turn of which only ids are known: the row has no messages to ask a server for"] += 1
         elif message == chat.prefix:
             unasked["a turn that goes on with given text"] += 1
         elif not faithful.get(numbers.get(message, message), True):

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 from hypothesis import strategies as st
 
 from maskprep.conversation import Where
 from maskprep.dataset.pack_rows import packed_batch
-from maskprep.dataset.schema import Layout, ShardRow, to_batch, with_weights
+from maskprep.dataset.schema import Layout, ShardRow, to_batch, with_optional
 from maskprep.labelled import IGNORED, Labelled, Span
 
 LAYOUTS = [Layout(weighted, packed) for weighted in (False, True) for packed in (False, True)]
+SAMPLED = [Layout(packed=packed, logprobs=True) for packed in (False, True)]
 PLAIN = [layout for layout in LAYOUTS if not layout.weighted]
 
 
@@ -30,9 +33,12 @@ def batch_of(documents, layout, counts=None):
         ShardRow(labelled, Where(f"file {number % 3}", number + 1, 0), number % 2)
         for number, labelled in enumerate(documents)
     ]
-    batch = to_batch(rows)
-    if layout.weighted:
-        batch = with_weights(batch)
+    if layout.logprobs:
+        known = [np.linspace(-1, 0, len(each.labelled.input_ids), dtype=np.float32) for each in rows]
+        rows = [
+            replace(each, labelled=replace(each.labelled, logprobs=own)) for each, own in zip(rows, known, strict=True)
+        ]
+    batch = with_optional(to_batch(rows), layout.optional)
     if layout.packed:
         batch = packed_batch(batch, np.asarray([len(documents)] if counts is None else counts))
     return batch
@@ -42,7 +48,7 @@ _TOKENS = st.lists(st.tuples(st.integers(0, 70_000), st.booleans()), min_size=1,
 
 
 @st.composite
-def batches(draw, layouts=tuple(LAYOUTS)):
+def batches(draw, layouts=(*LAYOUTS, *SAMPLED)):
     """Draw a batch of any layout, be it a slice of a larger one."""
     layout = draw(st.sampled_from(layouts))
     documents = [document(*zip(*tokens, strict=True)) for tokens in draw(st.lists(_TOKENS, min_size=1, max_size=8))]

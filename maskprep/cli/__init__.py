@@ -15,6 +15,7 @@ from maskprep import __version__
 from maskprep.cli.build import build
 from maskprep.cli.export import export
 from maskprep.cli.inspect import inspect
+from maskprep.cli.judge import judge
 from maskprep.cli.probe import probe
 from maskprep.cli.push import push
 from maskprep.cli.running import Words
@@ -32,6 +33,7 @@ app = typer.Typer(
 app.command()(build)
 app.command()(export)
 app.command()(inspect)
+app.command()(judge)
 app.command()(probe)
 app.command()(push)
 app.command()(verify)

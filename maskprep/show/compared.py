@@ -39,10 +39,11 @@ def show_comparison(console: Console, comparison: MaskComparison) -> None:
     for view in comparison.shown:
         line(console, "")
         line(console, f"row {view.number}  {view.where}  sequence {view.sequence}", "bold")
-        console.print(_differences(view), soft_wrap=True)
+        console.print(differences(view), soft_wrap=True)
 
 
-def _differences(view: RowView) -> Text:
+def differences(view: RowView) -> Text:
+    """Return the tokens of a row whose label differs from the other mask's, with some around them."""
     text = Text()
     start = 0
     for mark, group in groupby(view.tokens, key=_mark):

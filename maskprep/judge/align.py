@@ -22,7 +22,7 @@ import numpy as np
 from maskprep.arrays import Ints, limits_of
 
 # In Latin-1, where each byte is a character: one character of three bytes, a word, other characters, white space.
-_WORD = re.compile(r"[\xe0-\xef][\x80-\xbf]{2}|[A-Za-z0-9_]+|[\x80-\xff]+|\s+|.", re.DOTALL)
+_WORD = re.compile(r"[\xe0-\xef][\x80-\xbf]{2}|[A-Za-z0-9_]+|[\x80-\xff]+| +|.", re.DOTALL)
 _RUNS = (8, 4, 2, 1)  # words that make an anchor
 _SMALL = 40_000  # words times words that are left to difflib
 

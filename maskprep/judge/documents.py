@@ -68,7 +68,7 @@ def mask_columns(row: Mapping[str, Any]) -> list[str]:
 
 
 def documents_of(row: Mapping[str, Any]) -> Iterator[Document]:
-    """Yield the documents of one row. Raises ``NoTokensError`` where its columns are no token ids, or do not fit these."""
+    """Yield the documents of one row. Raises ``NoTokensError`` where its columns are no token ids, or do not fit."""
     name = next((name for name in IDS if row.get(name) is not None), None)
     if name is None:
         said = ", ".join(sorted(map(str, row))[:_NAMED]) or "none"

@@ -71,7 +71,7 @@ MEANINGS: dict[Kind, Meaning] = {
     ),
     Kind.IDS: Meaning(
         "ids unlike the template's",
-        "trained tokens of turns where they differ",
+        "tokens in which trained turns differ: trained ones, or those that are missing",
         "render with the model's own chat template, and tokenize the whole text in one piece",
     ),
     Kind.LABELS: Meaning(

@@ -203,7 +203,7 @@ def _beside(should: Bools, owner: Ints, at: int) -> bool:
 
 
 def _unlike(document: Document, expected: ExpectedTurn, start: int, end: int) -> int:
-    """Return how many trained tokens of a turn lie where its ids are not those of its completion."""
+    """Return in how many tokens a turn differs from its completion: trained ones it has, or those it lacks."""
     here, there = document.ids[start:end], expected.ids[expected.start :]
     if end == len(document.ids):
         there = there[: len(here)]  # cut off, which is told of the source alone
@@ -214,8 +214,8 @@ def _unlike(document: Document, expected: ExpectedTurn, start: int, end: int) ->
     head = int(ahead[0]) if len(ahead) else size
     behind = np.flatnonzero(here[::-1][: size - head] != there[::-1][: size - head])
     tail = int(behind[0]) if len(behind) else size - head
-    inner = document.trained[start + head : end - tail]
-    return max(1, int(inner.sum())) if len(inner) else 0
+    more = int(document.trained[start + head : end - tail].sum())
+    return max(more, len(there) - head - tail)
 
 
 def _tiled(kinds: list[Span], trained: Bools) -> Iterator[Span]:

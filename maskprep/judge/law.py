@@ -84,25 +84,15 @@ class Law:
         """Return what each token of a document is."""
         number, agree = longest_beginning(document.ids, reference.renderings)
         row = reference.renderings[number]
-        owner = np.full(len(document.ids), -1, np.int64)
-        own = _owners(row)
-        spans = [*row.spans, UNKNOWN]
-        if agree == min(len(document.ids), len(row.input_ids)):
-            owner[:agree] = own[:agree]
-            return _Origins(spans, owner)
-        spelled, expected = (self._tokens.spell(ids.tolist()) for ids in (document.ids, row.input_ids))
-        place = aligned(b"".join(expected), b"".join(spelled))
-        # The token of the rendering that each byte of the document belongs to.
-        holder = np.repeat(np.arange(len(expected)), [len(each) for each in expected])
-        whose = np.where(place >= 0, own[holder[place]] if len(holder) else -1, -1)
-        trained = np.asarray([span.trained for span in row.spans] + [False], np.bool_)
-        edges = limits_of(map(len, spelled)).tolist()
-        for at in range(len(owner)):
-            inside = whose[edges[at] : edges[at + 1]]
-            known = inside[inside >= 0]
-            if len(known) == len(inside) and len(known):
-                outside = known[~trained[known]]
-                owner[at] = (outside if len(outside) else known)[0]
+        if agree == min(len(document.ids), len(row.input_ids)) and agree * 2 >= len(document.ids):
+            owner = np.full(len(document.ids), -1, np.int64)
+            owner[:agree] = _owners(row)[:agree]
+            return _Origins([*row.spans, UNKNOWN], owner)
+        spelled = self._tokens.spell(document.ids.tolist())
+        # A rendering that begins like the document may end soon: the first has the whole conversation.
+        tried = [(each, self._aligned(spelled, reference.renderings[each])) for each in dict.fromkeys((0, number))]
+        best, owner = max(tried, key=lambda each: int((each[1] >= 0).sum()))
+        spans = [*reference.renderings[best].spans, UNKNOWN]
         for start, end in _stretches(owner < 0):
             found = _said(b"".join(spelled[start:end]).decode(errors="replace"), reference)
             if found is not None:
@@ -110,9 +100,27 @@ class Law:
                 spans.insert(len(spans) - 1, found)
         return _Origins(spans, owner)
 
+    def _aligned(self, spelled: list[bytes], row: Labelled) -> Ints:
+        """Return the number of the span of a rendering that each token of a document belongs to, -1 where unknown."""
+        expected, own = self._tokens.spell(row.input_ids.tolist()), _owners(row)
+        place = aligned(b"".join(expected), b"".join(spelled))
+        # The token of the rendering that each byte of it belongs to.
+        holder = np.repeat(np.arange(len(expected)), [len(each) for each in expected])
+        whose = np.where(place >= 0, own[holder[place]] if len(holder) else -1, -1)
+        trained = np.asarray([span.trained for span in row.spans], np.bool_)
+        owner = np.full(len(spelled), -1, np.int64)
+        edges = limits_of(map(len, spelled)).tolist()
+        for at in range(len(owner)):
+            inside = whose[edges[at] : edges[at + 1]]
+            if len(inside) and inside.min() >= 0:
+                outside = inside[~trained[inside]]
+                owner[at] = (outside if len(outside) else inside)[0]
+        return owner
+
     def _misplaced(self, verdict: Verdict, reference: Reference, origins: _Origins, should: Bools) -> None:
         """Count the trained tokens that no completion holds, by what they are; unknown ones beside a turn are its."""
         extra = verdict.document.trained & ~should
+        there = {origins.spans[number].message for number in set(origins.owner[should].tolist())}
         for at in np.flatnonzero(extra).tolist():
             span = origins.spans[origins.owner[at]]
             if span.role == "template":
@@ -122,8 +130,10 @@ class Law:
                     verdict.add(Kind.IDS, 1)
             elif span.role not in self._policy.roles:
                 verdict.add(Kind.OTHERS, 1)
-            elif span.message in reference.excluded or span.message in reference.turns:
+            elif span.message in reference.excluded:
                 verdict.add(Kind.EXCLUDED, 1)
+            elif span.message in there:  # quoted outside its turn, as the name of a tool in the header of its answer
+                verdict.add(Kind.HEADER, 1)
             else:
                 verdict.add(Kind.CONTEXT, 1)
 

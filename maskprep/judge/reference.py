@@ -39,7 +39,7 @@ class ExpectedTurn:
 class Reference:
     """The renderings of one source row, ``history: rendered`` first, and its turns by their message.
 
-    ``excluded`` are the assistant's messages that the data keeps out of the loss.
+    ``excluded`` are the messages of which the data keeps something out of the loss.
     """
 
     conversation: Conversation
@@ -83,7 +83,7 @@ class References:
         if self._policy.mismatch is Mismatch.REJECT:  # no server asks for these
             turns = {k: turn for k, turn in turns.items() if proved.selected[k].fit is not Fit.TRAIN}
         messages = proved.conversation.messages
-        excluded = frozenset(k for k, message in enumerate(messages) if not message.in_loss)
+        excluded = frozenset(k for k, each in enumerate(messages) if not each.in_loss or each.ranges)
         return Reference(proved.conversation, tuple(renderings), turns, excluded)
 
     def _proved(self, line: Line) -> PreparedRow:

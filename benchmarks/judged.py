@@ -34,7 +34,7 @@ from maskprep.sources.feed import Feed
 
 TEMPLATES = ("qwen2_5", "qwen3", "llama3_1", "gemma3", "gptoss")
 DATA = ("kdconv_zh", "tau_airline", "reason_tool_use")
-ROWS = 20
+ROWS = 10
 KINDS = (Kind.CONTEXT, Kind.HEADER, Kind.OTHERS, Kind.STOP, Kind.UNTRAINED, Kind.REASONING, Kind.IDS, Kind.OPENING)
 Row = dict[str, Any]
 

@@ -123,11 +123,10 @@ class Law:
         there = {origins.spans[number].message for number in set(origins.owner[should].tolist())}
         for at in np.flatnonzero(extra).tolist():
             span = origins.spans[origins.owner[at]]
+            if span.part == UNKNOWN.part and _beside(should & verdict.document.trained, origins.owner, at):
+                continue  # a part of its turn, whose ids are compared
             if span.role == "template":
-                if span.part != UNKNOWN.part or not _beside(should, origins.owner, at):
-                    verdict.add(Kind.HEADER, 1)
-                else:
-                    verdict.add(Kind.IDS, 1)
+                verdict.add(Kind.HEADER, 1)
             elif span.role not in self._policy.roles:
                 verdict.add(Kind.OTHERS, 1)
             elif span.message in reference.excluded:
@@ -155,8 +154,10 @@ class Law:
             lost = expected.reasoning and not (parts == Part.REASONING).any()
             if lost:
                 verdict.add(Kind.REASONING, expected.reasoning)
-            else:
-                verdict.add(Kind.IDS, _unlike(document, expected, start, end))
+            elif unlike := _unlike(document, expected, start, end):
+                verdict.add(Kind.IDS, unlike)
+            elif verdict.lawful[own].any():
+                verdict.lawful[start:end] = True
         stop = np.zeros(len(own), np.bool_)
         stop[start:end] = (parts == Part.STOP) & own[start:end]
         self._missing(verdict, own, own_trained, stop, cut=end == len(document.ids))

@@ -16,7 +16,7 @@ from maskprep.conversation import Conversation, Message
 _KEY = 12  # characters
 _COMMON = 200  # rows that share a key, from which on it tells nothing
 _TRIED = 8  # rows that are verified for a document
-_HALF = 0.5
+_TWO = 2  # messages that say something and stand in the document: one alone may be a greeting
 
 
 def squeezed(text: str) -> str:
@@ -49,7 +49,7 @@ class Held:
     @property
     def enough(self) -> bool:
         """Whether the document may have been made of the row: its end may have been cut off."""
-        return self.found >= max(1, min(2, self.of)) and self.found >= _HALF * min(self.of, 2)
+        return self.found >= max(1, min(_TWO, self.of))
 
 
 @dataclass(slots=True)
@@ -99,8 +99,10 @@ def held(text: str, conversation: Conversation) -> Held:
             continue
         said += 1
         place = text.find(own, at)
+        if place < 0 and (cut := text.find(own[:_KEY], at)) >= 0 and own.startswith(text[cut:]):
+            place = cut  # the end of the document is cut off within it
         if place >= 0:
-            at, found = place + len(own), found + 1
+            at, found = min(place + len(own), len(text)), found + 1
     return Held(found, said)
 
 

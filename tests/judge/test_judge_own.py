@@ -60,6 +60,7 @@ def test_a_build_is_right_by_its_own_settings(place, words):
     make(place / "out", CONVERSATIONS, *settings)
     outcome = run("judge", "out", "--tokenizer", TOKENIZER, "--source", CONVERSATIONS, *settings, "--json")
     assert (outcome.code, outcome.json["faults"]) == (0, {})
+    assert outcome.json["held_against_source"] == outcome.json["documents"]
 
 
 def test_without_a_source_nothing_is_said_against_a_build(place):

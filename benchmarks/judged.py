@@ -179,9 +179,9 @@ HEAD = [
     *(f"| {kind} | {MEANINGS[kind].title} | {MEANINGS[kind].counted} |" for kind in KINDS),
     "",
     "`rows` are those that the template renders and the tool was given; `wrong` are documents with any fault.",
-    "With `assistant_only_loss`, TRL renders with a template of its own where the tokenizer's lacks `{% generation %}` and",
-    "it knows one for it, and refuses the others. `header` counts the line break behind the stop token, too, which no",
-    "model writes.",
+    "With `assistant_only_loss`, TRL renders with a template of its own where the tokenizer's lacks",
+    "`{% generation %}` and it knows one for it, and refuses the others. `header` counts the line break behind the",
+    "stop token, too, which no model writes.",
 ]
 
 

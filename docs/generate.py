@@ -2,11 +2,7 @@
 
 from __future__ import annotations
 
-import inspect
 import sys
-import types
-import typing
-from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -47,54 +43,16 @@ def commands() -> str:
 
 
 def configuration() -> str:
-    """Return the page of the configuration, from its model."""
-    from maskprep.config import Config  # noqa: PLC0415
+    """Return the page of the configuration, a section for each key."""
+    from maskprep.config.key_help import keys  # noqa: PLC0415
+    from maskprep.recommend.commented import example_of  # noqa: PLC0415
 
     parts = ["# Configuration", "", _PRECEDENCE, ""]
-    for key, field in _keys(Config, ""):
-        default = (
-            "required" if field.is_required() else f"default `{_shown(field.get_default(call_default_factory=True))}`"
-        )
-        parts += [f"## `{key}`", "", f"{field.description or ''}", "", f"{_type(field.annotation)} · {default}", ""]
-        if field.examples:
-            parts += ["```yaml", *(str(each) for each in field.examples), "```", ""]
+    for key in keys():
+        parts += [f"## `{key.name}`", "", f"{key.meaning[:1].upper()}{key.meaning[1:]}.", ""]
+        choices = f" · one of {', '.join(f'`{choice}`' for choice in key.choices)}" if key.choices else ""
+        parts += [f"{key.type} · default: {key.default}{choices}", "", "```yaml", example_of(key), "```", ""]
     return "\n".join(parts)
-
-
-def _keys(model: Any, prefix: str) -> Iterator[tuple[str, Any]]:
-    for name, field in model.model_fields.items():
-        yield prefix + name, field
-        inner = next((each for each in _members(field.annotation) if hasattr(each, "model_fields")), None)
-        if inner is not None and not prefix:
-            yield from _keys(inner, f"{name}.")
-
-
-def _members(annotation: Any) -> Iterator[Any]:
-    if typing.get_origin(annotation) in {typing.Union, types.UnionType}:
-        for each in typing.get_args(annotation):
-            yield from _members(each)
-    else:
-        yield annotation
-
-
-def _type(annotation: Any) -> str:
-    from enum import Enum  # noqa: PLC0415
-
-    names = []
-    for each in _members(annotation):
-        if inspect.isclass(each) and issubclass(each, Enum):
-            names += [f"`{choice.value}`" for choice in each]
-        elif each is not type(None):
-            names.append(getattr(each, "__name__", str(each)) if typing.get_origin(each) is None else str(each))
-    return " or ".join(names).replace("typing.", "").replace("collections.abc.", "")
-
-
-def _shown(value: Any) -> str:
-    if isinstance(value, Mapping) or hasattr(value, "model_dump"):
-        return "{}"
-    if isinstance(value, list | tuple | frozenset | set):
-        return "[" + ", ".join(map(str, value)) + "]"
-    return "none" if value is None else str(value).lower() if isinstance(value, bool) else str(value)
 
 
 def codes() -> str:

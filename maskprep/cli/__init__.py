@@ -18,6 +18,7 @@ from maskprep.cli.examples import epilog, first_screen
 from maskprep.cli.export import export
 from maskprep.cli.init import init
 from maskprep.cli.inspect import inspect
+from maskprep.cli.judge import judge
 from maskprep.cli.probe import probe
 from maskprep.cli.push import push
 from maskprep.cli.running import Words
@@ -34,7 +35,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
-for _command in (build, config, export, init, inspect, probe, push, settings, verify):
+for _command in (build, config, export, init, inspect, judge, probe, push, settings, verify):
     app.command(epilog=epilog(_command.__name__))(_command)
 
 

@@ -35,6 +35,10 @@ EXAMPLES: Mapping[str, tuple[tuple[str, str], ...]] = MappingProxyType(
             ("maskprep inspect out --html page.html", "a page to share"),
             ("maskprep inspect rows.jsonl --tokenizer DIR --row 7", "before building"),
         ),
+        "judge": (
+            ("maskprep judge DATA --tokenizer DIR --source rows.jsonl", "another tool's rows, against their source"),
+            ("maskprep judge DATA --tokenizer DIR", "what ids and labels alone tell"),
+        ),
         "probe": (
             ("maskprep probe Qwen/Qwen3-8B", "what its chat template does"),
             ("maskprep probe DIR rows.jsonl", "and what would become of the first rows"),

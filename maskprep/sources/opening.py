@@ -35,7 +35,12 @@ class Opened:
 
 
 def open_source(
-    source: str, max_bytes: int, on_progress: BytesRead | None = None, wanted: Collection[int] | None = None
+    source: str,
+    max_bytes: int,
+    on_progress: BytesRead | None = None,
+    wanted: Collection[int] | None = None,
+    *,
+    tokenized: bool = False,
 ) -> Opened:
     """Open one source that ``expand`` returned.
 
@@ -44,6 +49,7 @@ def open_source(
         max_bytes: a row of more bytes has the fault ``row-too-large``.
         on_progress: called with the number of its bytes, as it lies on disk, that have been read so far.
         wanted: yield these rows only, by ``Where.line``, as far as that saves reading: others may come, too.
+        tokenized: whether a table may hold token ids in place of conversations.
 
     Raises:
         UsageError: it cannot be opened, or holds no rows of a known kind.
@@ -58,7 +64,7 @@ def open_source(
     if kind in TABLES:
         from maskprep.sources.tables import read_table  # noqa: PLC0415 - imports pyarrow, which others do without
 
-        return Opened(source, kind, read_table(source, kind, max_bytes, on_progress, wanted))
+        return Opened(source, kind, read_table(source, kind, max_bytes, on_progress, wanted, tokenized=tokenized))
     kind, stream = text_kind(source, blocks(source, on_progress))
     if kind is Kind.WRAPPED:
         under, lines = open_wrapped(source, stream, max_bytes)

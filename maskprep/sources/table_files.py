@@ -34,7 +34,9 @@ class Extent:
 
 
 class Table(Protocol):
-    """An opened table. Whatever is damaged raises one of ``tables.DAMAGE``."""
+    """An opened table; ``names`` are its columns. Whatever is damaged raises one of ``tables.DAMAGE``."""
+
+    names: list[str]
 
     def extents(self, at: tuple[int, int] | None = None) -> Iterator[Extent]:
         """Yield all pieces, or those from one place to another."""
@@ -46,7 +48,7 @@ class Table(Protocol):
 def open_table(path: str, kind: Kind, size: int) -> Table:
     """Open a table of a kind and of ``size`` bytes.
 
-    Raises UsageError where it cannot hold conversations, RowError where it tells of more than it can hold, and what
+    Raises UsageError where two columns have one name, RowError where it tells of more than it can hold, and what
     pyarrow raises.
     """
     if kind is Kind.PARQUET:
@@ -65,7 +67,7 @@ class _Parquet:
         # dictionaries until it is known how much they are: one long text can be that of every row.
         how = {"pre_buffer": False, "buffer_size": 1 << 20, "read_dictionary": texts}
         self._file = pq.ParquetFile(source, metadata=metadata, **how)
-        _check_names(path, self._file.schema_arrow)
+        self.names = _checked_names(path, self._file.schema_arrow)
         groups = [metadata.row_group(index) for index in range(metadata.num_row_groups)]
         self._rows = [group.num_rows for group in groups]
         if min(self._rows, default=0) < 0:
@@ -95,7 +97,7 @@ class _ArrowFile:
     def __init__(self, path: str, size: int) -> None:
         self._source, self._size = _source(path), size
         self._file = pa.ipc.open_file(self._source)
-        _check_names(path, self._file.schema)
+        self.names = _checked_names(path, self._file.schema)
 
     def extents(self, at: tuple[int, int] | None = None) -> Iterator[Extent]:
         found = blocks(self._source, self._size)
@@ -113,7 +115,7 @@ class _ArrowStream:
     def __init__(self, path: str, size: int) -> None:
         self._source, self._size = _source(path), size
         self._schema = pa.ipc.open_stream(self._source).schema
-        _check_names(path, self._schema)
+        self.names = _checked_names(path, self._schema)
         self._begin = self._source.tell()
         self._whole = any(map(_has_dictionary, self._schema.types)) or is_foreign(self._source, size)
 
@@ -165,10 +167,10 @@ def _has_dictionary(kind: Any) -> bool:
     return pa.types.is_dictionary(kind) or any(map(_has_dictionary, fields))
 
 
-def _check_names(path: str, schema: Any) -> None:
-    names = schema.names
+def _checked_names(path: str, schema: Any) -> list[str]:
+    """Return the names of the columns. Raises UsageError where two are the same."""
+    names: list[str] = schema.names
     if len(set(names)) < len(names):
         again = Counter(names).most_common(1)[0][0]
         raise UsageError(f"{path}: two columns are called {again!r}", "Rename or drop one.")
-    if {"input_ids", "labels"} <= set(names):
-        raise UsageError(f"{path}: it holds token ids, not conversations", "Give the data that it was made from.")
+    return names

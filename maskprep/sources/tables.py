@@ -28,15 +28,22 @@ DAMAGE = (OSError, pa.ArrowException, ValueError, LookupError, RuntimeError, Mem
 """What a damaged file raises."""
 
 
-def read_table(
-    source: str, kind: Kind, max_bytes: int, on_progress: BytesRead | None = None, wanted: Collection[int] | None = None
+def read_table(  # noqa: PLR0913 - a table, and what of it
+    source: str,
+    kind: Kind,
+    max_bytes: int,
+    on_progress: BytesRead | None = None,
+    wanted: Collection[int] | None = None,
+    *,
+    tokenized: bool = False,
 ) -> Iterator[Line]:
     """Yield the rows of a table, or only those ``wanted`` by number; ``Where.line`` is that number, from 1.
 
     Of a file only the row groups, or batches, that hold wanted rows are read. A row that has no place in JSON has a
     fault that says so; rows of a group that cannot be read have one fault together, ``truncated-file``, as has the rest
-    of a file that ends early. Raises UsageError where the file cannot be opened as what it is, BuildError where it is
-    changed meanwhile. A file that tells of more than it can hold has one row, with the fault ``compression-bomb``.
+    of a file that ends early. A table of token ids is refused unless it may be ``tokenized``. Raises UsageError where
+    the file cannot be opened as what it is, BuildError where it is changed meanwhile. A file that tells of more than it
+    can hold has one row, with the fault ``compression-bomb``.
     """
     chosen, first, done = Wanted(wanted), 1, 0
     for path, of_kind in table_files(source) if kind is Kind.FOLDER else [(source, kind)]:
@@ -47,6 +54,9 @@ def read_table(
         except RowError as fault:
             yield Line(Where(source, first, -1), b"", fault)
         else:
+            if not tokenized and {"input_ids", "labels"} <= set(table.names):
+                hint = "Give the data that it was made from; `maskprep judge` looks at token ids."
+                raise UsageError(f"{path}: it holds token ids, not conversations", hint)
 
             def tell(end: int, before: int = done) -> None:
                 if on_progress is not None:

@@ -13,6 +13,7 @@ import warnings
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
+from functools import partial
 from itertools import islice
 from typing import Any, Protocol
 
@@ -23,12 +24,13 @@ from maskprep.arrays import Ints
 from maskprep.collate.ahead import ahead
 from maskprep.collate.loader import Batch, as_it_is, own
 from maskprep.collate.packed import PackedCollator
+from maskprep.collate.raw_rows import document_of, joined
 from maskprep.dataset.packing import pack
 from maskprep.errors import BuildError, RowError, UsageError
 from maskprep.policy import Strategy
 
 Rows = Sequence[Mapping[str, Any]] | Iterable[Mapping[str, Any]]
-_Window = tuple[list[Batch], list[tuple[str, str]]]
+_Window = tuple[int, int, list[Batch], list[tuple[str, str]]]  # epoch, number, batches, what was rejected
 
 
 class MasksRows(Protocol):
@@ -161,31 +163,41 @@ class RawLoader(IterableDataset[Batch]):
         if get_worker_info() is not None:
             raise UsageError("a RawLoader has workers of its own", "iterate it as it is, or give DataLoader no workers")
         while True:
-            begun, made = (self._window, self._batch), 0
-            for batch in self._of_epoch():
-                made += 1
+            restarted = False
+            for batch in self._of_windows():
+                place = self._epoch, self._window, self._batch
                 yield batch
-            if not self._endless:
+                restarted = place != (self._epoch, self._window, self._batch)
+                if restarted:
+                    break  # set_epoch or load_state_dict was called
+            if not (restarted and self._endless):
                 return
-            if not made and begun == (0, 0):
-                msg = f"rank {self._rank} of {self._order.world_size} has no batch in an epoch"
-                raise UsageError(msg, "give more rows, a smaller window, or rows that can be used")
 
-    def _of_epoch(self) -> Iterator[Batch]:
-        epoch, number, used = self._epoch, self._window, self._batch
-        for batches, rejected in self._ahead():
+    def _of_windows(self) -> Iterator[Batch]:
+        """Yield the batches that are left, and note with each where the stream stands."""
+        used, made, whole = self._batch, 0, (self._window, self._batch) == (0, 0)
+        for epoch, number, batches, rejected in self._ahead():
+            if epoch != self._epoch:
+                self._refuse_nothing(made, whole=whole)
+                self._epoch, made, whole = epoch, 0, True
             self._tell(rejected)
             for batch in batches[used:]:
-                used += 1
+                used, made = used + 1, made + 1
                 self._window, self._batch = number, used
                 yield batch
-                if (self._epoch, self._window, self._batch) != (epoch, number, used):
-                    return  # set_epoch or load_state_dict was called
-            number, used = number + 1, 0
-        self._epoch, self._window, self._batch = epoch + 1, 0, 0
+            used = 0
+        if self._endless:
+            self._refuse_nothing(made, whole=whole)
+        self._epoch, self._window, self._batch = self._epoch + 1, 0, 0
+
+    def _refuse_nothing(self, made: int, *, whole: bool) -> None:
+        """Raise ``UsageError`` where an endless stream would go on for ever without a batch."""
+        if whole and not made:
+            msg = f"rank {self._rank} of {self._order.world_size} has no batch in an epoch"
+            raise UsageError(msg, "give more rows, a smaller window, or rows that can be used")
 
     def _ahead(self) -> Iterator[_Window]:
-        """Yield the windows that are left of the epoch."""
+        """Yield the windows that are left: of the epoch, or of this one and all that follow."""
         windows = _Windows(self)
         if not self._workers:
             return iter(windows)
@@ -196,52 +208,64 @@ class RawLoader(IterableDataset[Batch]):
             multiprocessing_context=self._start_method,
             collate_fn=as_it_is,
         )
-        return ahead(((list(map(own, batches)), rejected) for batches, rejected in loader), self._look_ahead)
+        return ahead(((*place, list(map(own, batches)), told) for *place, batches, told in loader), self._look_ahead)
 
-    def made(self, number: int, rows: Sequence[Mapping[str, Any]]) -> _Window:
-        """Return the batches of window ``number`` of this rank, and why rows of it cannot be used."""
+    def made(self, epoch: int, number: int, rows: Sequence[Mapping[str, Any]]) -> _Window:
+        """Return window ``number`` of this rank in an epoch: its batches, and why rows of it cannot be used."""
         rejected, documents = list[tuple[str, str]](), list[dict[str, Any]]()
         for each in self._masker.many(rows):
             if isinstance(each, RowError):
                 rejected.append((each.code, str(each)))
             else:
-                documents += [_document(sequence) for sequence in each.sequences]
+                documents += [document_of(sequence) for sequence in each.sequences]
         length, size = self._order.length, self._order.batch_size
-        packed = documents if length is None else self._packed(documents, length, number)
-        return [self._collate(packed[at : at + size]) for at in range(0, len(packed), size)], rejected
+        packed = documents if length is None else self._packed(documents, length, (epoch, number))
+        return epoch, number, [self._collate(packed[at : at + size]) for at in range(0, len(packed), size)], rejected
 
-    def _packed(self, documents: Sequence[dict[str, Any]], length: int, number: int) -> list[dict[str, Any]]:
+    def _packed(self, documents: Sequence[dict[str, Any]], length: int, place: tuple[int, int]) -> list[dict[str, Any]]:
         sizes = [len(document["input_ids"]) for document in documents]
         if max(sizes, default=0) > length:
             msg = f"a document has {max(sizes):,} tokens, more than a pack's {length:,}"
             raise UsageError(msg, f"give the Masker max_length={length}, and overflow to say what becomes of such rows")
-        seed = (self._order.seed, self._epoch, number) if self._order.shuffle else None
+        seed = (self._order.seed, *place) if self._order.shuffle else None
         packs = pack(sizes, length, self._order.strategy, seed=seed)
-        return [_joined([documents[index] for index in members.tolist()]) for members in packs]
+        return [joined([documents[index] for index in members.tolist()]) for members in packs]
 
-    def rows_of(self, first: int, step: int) -> Iterator[tuple[int, list[Mapping[str, Any]]]]:
-        """Yield the number and the rows of window ``first`` of this rank, and of every ``step``-th from there on."""
+    def windows(self) -> Iterator[tuple[int, int, Callable[[], list[Mapping[str, Any]]]]]:
+        """Yield the epoch and the number of each window of this rank that is left, and what reads its rows."""
+        epoch, first = self._epoch, self._window
+        while True:
+            number = -1
+            for number, read in self._of_epoch(epoch):
+                if number >= first:
+                    yield epoch, number, read
+            if not self._endless or number < 0:
+                return
+            epoch, first = epoch + 1, 0
+
+    def _of_epoch(self, epoch: int) -> Iterator[tuple[int, Callable[[], list[Mapping[str, Any]]]]]:
         size, ranks = self._order.window, self._order.world_size
-        if not self._sized:
-            rest = iter(self._rows)
-            at = 0
-            while rows := list(islice(rest, size)):
-                number, rank = divmod(at, ranks)
-                if rank == self._rank and number >= first and (number - first) % step == 0:
-                    yield number, rows
-                at += 1
+        if self._sized:
+            order = self._shuffled(epoch)
+            for number, at in enumerate(range(self._rank, -(-len(order) // size), ranks)):
+                yield number, partial(self._taken, order[at * size : (at + 1) * size])
             return
-        order = self._shuffled()
-        count = -(-len(order) // size)
-        for number in range(first, -(-(count - self._rank) // ranks), step):
-            at = number * ranks + self._rank
-            yield number, [self._rows[index] for index in order[at * size : (at + 1) * size].tolist()]  # type: ignore[index]
+        rest = iter(self._rows)
+        at = 0
+        while rows := list(islice(rest, size)):
+            number, rank = divmod(at, ranks)
+            if rank == self._rank:
+                yield number, partial(list, rows)
+            at += 1
 
-    def _shuffled(self) -> Ints:
+    def _taken(self, numbers: Ints) -> list[Mapping[str, Any]]:
+        return [self._rows[index] for index in numbers.tolist()]  # type: ignore[index]
+
+    def _shuffled(self, epoch: int) -> Ints:
         count = len(self._rows)  # type: ignore[arg-type]
         if not self._order.shuffle:
             return np.arange(count)
-        return np.random.default_rng((self._order.seed, self._epoch)).permutation(count)
+        return np.random.default_rng((self._order.seed, epoch)).permutation(count)
 
     def _settings(self) -> dict[str, Any]:
         rows = len(self._rows) if self._sized else None  # type: ignore[arg-type]
@@ -257,44 +281,17 @@ class RawLoader(IterableDataset[Batch]):
 
 
 class _Windows(IterableDataset[_Window]):
-    """The windows that are left of an epoch, made here or in the workers of a ``DataLoader``, in turn."""
+    """The windows that are left, made here or in the workers of a ``DataLoader``, in turn.
+
+    Workers go on with the next epoch: they have loaded a tokenizer and learnt a template.
+    """
 
     def __init__(self, loader: RawLoader) -> None:
         super().__init__()
-        self._loader, self._first = loader, loader.state_dict()["place"][0]
+        self._loader = loader
 
     def __iter__(self) -> Iterator[_Window]:
         worker = get_worker_info()
         number, count = (0, 1) if worker is None else (worker.id, worker.num_workers)
-        for window, rows in self._loader.rows_of(self._first + number, count):
-            yield self._loader.made(window, rows)
-
-
-def _document(sequence: Any) -> dict[str, Any]:
-    """Return the columns of an example of one sequence, as arrays."""
-    made = {"input_ids": sequence.input_ids, "labels": sequence.labels}
-    if sequence.is_tree:
-        made |= {"position_ids": sequence.position_ids, "visible_until": sequence.visible_until}
-    if sequence.loss_weights is not None:
-        made["loss_weights"] = sequence.loss_weights
-    return made
-
-
-def _joined(documents: Sequence[dict[str, Any]]) -> dict[str, Any]:
-    """Return documents end to end as a packed row; where one of them is a tree, all have the columns of trees."""
-    lengths = np.asarray([len(document["input_ids"]) for document in documents], np.int64)
-    names = dict.fromkeys(name for document in documents for name in document)
-    columns: dict[str, list[Any]] = {name: [] for name in names}
-    for document, start in zip(documents, (np.cumsum(lengths) - lengths).tolist(), strict=True):
-        size = len(document["input_ids"])
-        for name, parts in columns.items():
-            match name:
-                case "position_ids":
-                    parts.append(document.get(name, np.arange(size)))
-                case "visible_until":
-                    parts.append(document.get(name, np.full(size, size)) + start)
-                case "loss_weights":
-                    parts.append(document.get(name, np.ones(size, np.float32)))
-                case _:
-                    parts.append(document[name])
-    return {**{name: np.concatenate(parts) for name, parts in columns.items()}, "seq_lengths": lengths}
+        for epoch, window, read in islice(self._loader.windows(), number, None, count):
+            yield self._loader.made(epoch, window, read())

@@ -7,18 +7,19 @@ import shlex
 from pathlib import Path
 
 import pytest
-import yaml
 from bundled import ROOT
 from typer.main import get_command
 
 from maskprep.cli import app
 from maskprep.codes import DROPS, FINDINGS, REJECTS
-from maskprep.config import Config, TokenizerChoice, Train, load
-from maskprep.config.sections import Adapt, Packing
+from maskprep.config import load
 from maskprep.formats.keys import MEANINGLESS
 from maskprep.formats.registry import ROW_FORMATS
 
 README = (ROOT / "README.md").read_text("utf-8")
+PAGES = {path.stem: path.read_text("utf-8") for path in sorted((ROOT / "docs" / "pages").rglob("*.md"))}
+FORMATS = PAGES["formats"]
+TEXTS = [README, *PAGES.values()]
 QUICKSTART = ROOT / "configs" / "quickstart.yaml"
 CI = (ROOT / ".ci" / "run").read_text("utf-8")
 
@@ -41,44 +42,20 @@ def comment_lines(text: str) -> list[str]:
     return [line[1:].strip() for line in text.split("\n") if line.startswith("#     ")]
 
 
-ALL_COMMANDS = commands(shell_lines(README) + comment_lines(QUICKSTART.read_text("utf-8")))
+ALL_COMMANDS = commands(
+    [line for text in TEXTS for line in shell_lines(text)] + comment_lines(QUICKSTART.read_text("utf-8"))
+)
 
 
 def table_keys(heading: str) -> list[str]:
-    """Return the code names in the first column of the README's tables that are headed so."""
-    tables = re.findall(rf"^\| *`?{heading}`? *\|.*\n\|[-| :]+\|\n((?:\|.*\n)+)", README, re.MULTILINE)
+    """Return the code names in the first column of the tables of the page of formats that are headed so."""
+    tables = re.findall(rf"^\| *`?{heading}`? *\|.*\n\|[-| :]+\|\n((?:\|.*\n)+)", FORMATS, re.MULTILINE)
     return [
         key
         for table in tables
         for row in table.split("\n")
         for key in re.findall(r"`([^`]+)`", row.split("|")[1:2][0] if row else "")
     ]
-
-
-def config_keys() -> set[str]:
-    nested = {f"train.{name}" for name in Train.model_fields}
-    nested |= {f"tokenizer.{name}" for name in TokenizerChoice.model_fields}
-    nested |= {f"packing.{name}" for name in Packing.model_fields}
-    nested |= {f"adapt.{name}" for name in Adapt.model_fields}
-    return set(Config.model_fields) - {"train"} | nested
-
-
-def test_the_README_holds_every_key_of_the_configuration_and_no_other():
-    keys = table_keys("key")
-    assert set(keys) == config_keys()
-    assert len(keys) == len(set(keys))
-
-
-def test_the_README_tells_the_defaults():
-    rows = dict(re.findall(r"^\| `([\w.]+)` \| `([^`|]+)` \|", README, re.MULTILINE))
-    told = {key: yaml.safe_load(value) for key, value in rows.items() if key in config_keys()}
-    given = {"sources": ["x"], "tokenizer": "t", "packing": {"length": 9}}
-    config = load(None, given).model_dump(mode="json")
-    sections = ("train", "tokenizer", "packing", "adapt")
-    nested = {f"{name}.{key}": value for name in sections for key, value in config[name].items()}
-    config = {**config, **nested, "history": "split"}
-    assert {"max_rejects", "max_expansion", "prompt_mismatch", "train.turns", "shard_bytes"} <= told.keys()
-    assert told == {key: config[key] for key in told}
 
 
 @pytest.mark.parametrize("words", ALL_COMMANDS, ids=" ".join)
@@ -98,7 +75,7 @@ def test_there_are_commands_to_check():
 def test_every_option_in_the_text_exists():
     known = get_command(app).commands
     options = {option for command in known.values() for parameter in command.params for option in parameter.opts}
-    prose = re.sub(r"^```.*?^```", "", README, flags=re.MULTILINE | re.DOTALL)
+    prose = "\n".join(re.sub(r"^```.*?^```", "", text, flags=re.MULTILINE | re.DOTALL) for text in TEXTS)
     named = set(re.findall(r"`(--[a-z-]+)", prose))
     assert named
     assert named <= options
@@ -117,7 +94,7 @@ def in_order(words: list[str], line: list[str]) -> bool:
     return all(word in rest for word in words)
 
 
-def test_every_code_stands_in_its_table_and_the_README_tells_it():
+def test_every_code_stands_in_its_table_and_is_used():
     # A code is the first argument of RowError or Finding; one that is put together stands in the table in full.
     files = [path for path in sorted((ROOT / "maskprep").rglob("*.py")) if path.name != "codes.py"]
     source = "\n".join(path.read_text("utf-8") for path in files)
@@ -125,8 +102,7 @@ def test_every_code_stands_in_its_table_and_the_README_tells_it():
     found = set(re.findall(r'Finding\(\s*"([a-z0-9-]+)"', source))
     assert {"not-json", "template-error", "prompt-mismatch"} <= raised <= REJECTS.keys() | DROPS.keys()
     assert {"history-rewritten", "no-stop-token"} <= found <= FINDINGS.keys()
-    told = set(table_keys("code"))
-    assert told == REJECTS.keys() | FINDINGS.keys() | DROPS.keys()
+    told = REJECTS.keys() | FINDINGS.keys() | DROPS.keys()
     assert all(f'"{code}"' in source or code.rpartition("-")[0] in source for code in told), "codes of nothing"
 
 
@@ -136,10 +112,10 @@ def test_every_code_says_what_it_means_and_what_to_do():
         assert code.fix
 
 
-def test_the_README_tells_every_shape_and_every_key_that_means_nothing():
+def test_the_page_of_formats_tells_every_format_and_every_key_that_means_nothing():
     assert table_keys("format") == list(dict.fromkeys(table_keys("format")))
     assert set(table_keys("format")) == set(ROW_FORMATS)
-    table = re.search(r"^\| known to mean nothing \|.*\n.*\n((?:\|.*\n)+)", README, re.MULTILINE)
+    table = re.search(r"^\| known to mean nothing \|.*\n.*\n((?:\|.*\n)+)", FORMATS, re.MULTILINE)
     assert table
     told = dict(re.findall(r"^\| ([^|`]+) \| (.*) \|$", table[1], re.MULTILINE))
     keys = {key: meaning for meaning, listed in told.items() for key in re.findall(r"`([^`]+)`", listed)}
@@ -151,3 +127,12 @@ def test_the_bundled_configuration_is_one(monkeypatch):
     config = load(str(QUICKSTART), {})
     assert all(Path(source.path).is_file() for source in config.sources)
     assert Path(config.tokenizer.name, "tokenizer.json").is_file()
+
+
+def test_every_link_of_the_README_leads_somewhere():
+    for target in re.findall(r"\]\(([^)#]+)\)", README):
+        assert (ROOT / target).exists(), target
+
+
+def test_the_README_is_short():
+    assert len(README.split()) < 1000

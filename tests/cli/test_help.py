@@ -17,7 +17,8 @@ from maskprep.cli import app
 from maskprep.cli.examples import EXAMPLES, first_screen
 
 COMMANDS = get_command(app).commands
-README = (ROOT / "README.md").read_text("utf-8")
+PAGES = (ROOT / "README.md", *sorted((ROOT / "docs" / "pages").rglob("*.md")))
+DOCUMENTS = "\n".join(path.read_text("utf-8") for path in PAGES)
 
 
 def words_of(line):
@@ -53,9 +54,11 @@ def test_an_example_is_a_call_that_is_understood(name, line):
 
 
 @pytest.mark.parametrize("name", COMMANDS)
-def test_the_help_names_every_option_of_the_README_and_cuts_no_text(name):
+def test_the_help_names_every_option_of_the_documents_and_cuts_no_text(name):
     shown = run(name, "--help").stdout
-    given = {word.split("=")[0] for words in called(README) if words[0] == name for word in words if word[:2] == "--"}
+    given = {
+        word.split("=")[0] for words in called(DOCUMENTS) if words[0] == name for word in words if word[:2] == "--"
+    }
     for option in given:
         assert re.search(rf"{option}\b", shown), option
     plain = " ".join(shown.split())
@@ -64,8 +67,8 @@ def test_the_help_names_every_option_of_the_README_and_cuts_no_text(name):
     assert "…" not in plain.replace("SOURCE…", "")
 
 
-def test_the_README_calls_most_commands():
-    assert len({words[0] for words in called(README)}) >= 6
+def test_the_documents_call_most_commands():
+    assert len({words[0] for words in called(DOCUMENTS)}) >= 6
 
 
 def test_the_list_of_commands_cuts_no_text():

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import json
 import pickle
-import re
 from collections import Counter
 from dataclasses import replace
 from pathlib import Path
 
+from maskprep.codes import DROPS, FINDINGS, REJECTS
 from maskprep.conversation import Conversation, Where
 from maskprep.errors import BuildError, RowError, UsageError
 from maskprep.formats import Line, Reading, detect, loads, parse
@@ -19,10 +19,8 @@ MAX_BYTES = 1 << 16
 SUFFIXES = (".jsonl", ".json", ".csv", ".tsv", ".jsonl.gz", ".jsonl.zst", ".csv.gz", ".parquet", ".arrow", "")
 """What the files of the corpus are called, by their first byte, which is none of the file's own."""
 
-CODES = frozenset(
-    re.findall(r"`([a-z]+(?:-[a-z0-9]+)*)`", (Path(__file__).parents[2] / "README.md").read_text(encoding="utf-8"))
-)
-"""Every code that the README explains, and other words in its code font."""
+CODES = REJECTS.keys() | FINDINGS.keys() | DROPS.keys()
+"""Every code that is explained."""
 
 
 def read_file(path: Path) -> Counter[str]:

@@ -59,10 +59,8 @@ def lines_of(tokenizer: Any, ids: list[int], labels: list[int]) -> list[list[tup
             if len(lines[-1]) >= _WIDE:
                 lines.append([])
             lines[-1].append((character, trained))
-    grouped = [
-        [("".join(one for one, _ in run), key) for key, run in groupby(line, lambda it: it[1])] for line in lines
-    ]
-    return [line for line in grouped if line]
+    whole = ([("".join(one for one, _ in run), key) for key, run in groupby(line, lambda it: it[1])] for line in lines)
+    return [line for line in whole if line]
 
 
 def drawn(title: str, lines: list[list[tuple[str, bool]]], left: int) -> list[str]:

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import io
-import shutil
-import subprocess
 
 import builds
 import pytest
@@ -46,20 +44,3 @@ def test_every_block_runs(page, checkout):
                 exec(compile(block.text, place, "exec"), names)
             ran += 1
     assert ran or not blocks_of(page.read_text("utf-8")) or "```bash" not in page.read_text("utf-8")
-
-
-@pytest.mark.long
-def test_the_site_is_built_without_a_warning(tmp_path):
-    mkdocs = shutil.which("mkdocs")
-    if mkdocs is None:
-        pytest.skip("mkdocs is not installed: pip install -e '.[docs]'")
-    made = subprocess.run(
-        [mkdocs, "build", "--strict", "-f", str(ROOT / "docs" / "mkdocs.yml"), "-d", str(tmp_path / "site")],
-        capture_output=True,
-        text=True,
-        check=False,
-        env={**__import__("os").environ, "NO_MKDOCS_2_WARNING": "1"},
-    )
-    assert made.returncode == 0, made.stderr
-    assert "WARNING" not in made.stderr
-    assert (tmp_path / "site" / "configuration.html").is_file()

@@ -31,7 +31,7 @@ from maskprep.policy import Control, History, Mismatch, Policy
 from maskprep.progress import Progress
 from maskprep.show.page import write_page
 from maskprep.tokenizer.load import load_tokenizer
-from maskprep.verify.command import _rebuild
+from maskprep.verify.command import rebuild_of
 from maskprep.verify.files import check_files
 from maskprep.verify.result import Verdict
 from maskprep.verify.source import check_source
@@ -140,7 +140,7 @@ def check_build(path):
     results = [
         check_files(data.root, data.whole, tokenizer),
         check_structure(data.shards, Expected.of(tokenizer.tokenizer, data.manifest["config"]), lambda _: None),
-        check_source(data, range(len(data)), _rebuild(data, tokenizer), lambda _: None),
+        check_source(data, range(len(data)), rebuild_of(data, tokenizer), lambda _: None),
     ]
     failed = [result for result in results if result.verdict is Verdict.FAILED]
     assert not failed, failed

@@ -13,7 +13,7 @@ from itertools import islice
 
 from hypothesis import HealthCheck, settings
 
-FEW = 12
+FEW = 8
 _quick = False
 
 
@@ -30,7 +30,7 @@ def some(things: Iterable, share: int, begin: int = 0) -> list:
 
 def examples(number: int) -> int:
     """Return how many examples a property is tried with that deserves ``number``."""
-    return max(FEW, number // 10) if _quick else number
+    return max(FEW, number // 16) if _quick else number
 
 
 def load_profile(*, repeatable: bool) -> None:

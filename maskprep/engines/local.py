@@ -97,7 +97,7 @@ def _context(preload: Sequence[str]) -> ForkServerContext | SpawnContext:
 
 @contextlib.contextmanager
 def _without_main() -> Iterator[None]:
-    """Have processes begin without the module that the user started: all that they need stands in maskprep.
+    """Have processes begin without the module that the user started: a build needs nothing that stands there.
 
     They would import it, and a script that builds without asking ``if __name__ == "__main__"`` would build again.
     """
@@ -138,7 +138,7 @@ class _ProcessPool:
         ours, theirs = context.Pipe()
         process = context.Process(target=serve, args=(theirs, self._engine.memory_limit), daemon=True)
         try:
-            with _without_main():
+            with _without_main() if b"__main__" not in self._setup else contextlib.nullcontext():
                 process.start()
         except (OSError, EOFError) as error:  # no process, no memory, or no server any more
             ours.close()

@@ -19,6 +19,7 @@ from maskprep.formats.wording import quote
 from maskprep.sources.row_limit import RAISE_IT
 
 _HINT = "Leave the column out of the table, or write it as text."
+_LONG = 2**20  # characters
 _OTHERS_REFUSED = orjson.OPT_PASSTHROUGH_DATACLASS | orjson.OPT_PASSTHROUGH_DATETIME | orjson.OPT_PASSTHROUGH_SUBCLASS
 
 
@@ -47,6 +48,8 @@ def _of_json_alone(row: Mapping[str, Any]) -> bytes | None:
     orjson refuses what Python's ``json`` would change without a word, such as keys that are no text, but writes null
     for what is not a number: ``json`` tells those apart.
     """
+    if any(type(value) is str and len(value) > _LONG for value in row.values()):
+        return None  # its buffer grows to twice of what it holds
     try:
         data = orjson.dumps(row, option=_OTHERS_REFUSED)
         if b"null" in data:

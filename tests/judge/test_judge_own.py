@@ -6,6 +6,7 @@ import pytest
 from builds import THINKS, chat, jsonl, run
 from bundled import CONVERSATIONS, TOKENIZER
 from inspections import make, sample_build
+from thorough import some
 
 from maskprep.config import load
 from maskprep.dataset.profiles import PROFILES
@@ -16,15 +17,16 @@ from maskprep.progress import Progress
 
 PACKED = [name for name in ProfileName if name not in {"axolotl", "together", "skyrl", "olmo"}]  # these pack themselves
 
+CASES = [*((name, False) for name in ProfileName), *((name, True) for name in PACKED)]
+
 
 @pytest.fixture(scope="module")
 def inputs():
     return look_at(load(None, {"tokenizer": str(TOKENIZER), "sources": [str(CONVERSATIONS)]}))
 
 
-@pytest.mark.parametrize(
-    ("profile", "packed"), [*((name, False) for name in ProfileName), *((p, True) for p in PACKED)]
-)
+@pytest.mark.sweep
+@pytest.mark.parametrize(("profile", "packed"), some(CASES, 4))
 def test_a_build_for_any_trainer_is_right(place, inputs, profile, packed):
     words = ["--set", "packing.length=4096"] if packed else []
     assert run("export", sample_build(), "--profile", profile, "--output", "out", *words).code == 0
@@ -52,8 +54,9 @@ def test_a_build_of_trees_is_right(place, packed):
     assert outcome.json["documents"] == 6
 
 
+@pytest.mark.sweep
 @pytest.mark.parametrize(
-    "words", [["train.parts=[content]"], ["train.turns=last"], ["max_length=120", "overflow=truncate"]]
+    "words", some([["train.parts=[content]"], ["train.turns=last"], ["max_length=120", "overflow=truncate"]], 3)
 )
 def test_a_build_is_right_by_its_own_settings(place, words):
     settings = [word for setting in words for word in ("--set", setting)]

@@ -208,6 +208,7 @@ def test_no_tokenizer_at_all():
         maskprep.Masker(7)
 
 
+@pytest.mark.long
 def test_the_fingerprint_tells_maskers_apart_and_is_the_same_anywhere(masker):
     code = "import maskprep, sys; print(maskprep.Masker(sys.argv[1]).fingerprint)"
     paths = os.pathsep.join([str(ROOT), *filter(None, [os.environ.get("PYTHONPATH")])])
@@ -281,6 +282,7 @@ def test_a_build_that_fails_says_so_and_prints_nothing(tmp_path, capsys):
     assert capsys.readouterr() == ("", "")
 
 
+@pytest.mark.long
 def test_a_script_that_builds_with_workers_runs_once(tmp_path):
     script = tmp_path / "script.py"
     script.write_text(

@@ -74,6 +74,7 @@ def test_keys_leaf_through_the_rows():
     browsed(script)
 
 
+@pytest.mark.long
 def test_only_what_is_trained():
     async def script(pilot):
         await pilot.press("t")
@@ -100,6 +101,7 @@ def test_the_next_trained_text_is_brought_into_view():
     browsed(script, [row(0, turns)], size=(80, 16))
 
 
+@pytest.mark.long
 def test_long_masked_text_is_folded_until_f():
     async def script(pilot):
         assert "masked tokens …" in text(pilot)
@@ -132,6 +134,7 @@ def test_search_filters_and_counts_whatever_the_case():
     browsed(script)
 
 
+@pytest.mark.long
 def test_search_takes_regular_expressions():
     async def script(pilot):
         await search(pilot, r"\d\+\d")
@@ -146,6 +149,7 @@ def test_search_takes_regular_expressions():
     browsed(script)
 
 
+@pytest.mark.long
 def test_what_is_found_is_unfolded_and_gone_to():
     async def script(pilot):
         await search(pilot, "w500 ")
@@ -155,6 +159,7 @@ def test_what_is_found_is_unfolded_and_gone_to():
     browsed(script, [row(0, conversation(WORDS, ["Yes."]))], size=(60, 12))
 
 
+@pytest.mark.long
 def test_findings_filter_the_rows():
     found = replace(NEEDLE, findings=(("border-split", "a token was split"),))
 
@@ -190,6 +195,7 @@ def test_both_sides_of_a_comparison_are_shown():
     browsed(script, [COMPARED])
 
 
+@pytest.mark.long
 def test_there_is_no_other_side_without_a_comparison():
     async def script(pilot):
         before = text(pilot)
@@ -210,6 +216,7 @@ def test_nothing_of_the_data_acts():
     browsed(script, [EVIL], size=(400, 30))
 
 
+@pytest.mark.long
 def test_a_tree_and_a_packed_row_are_told():
     async def script(pilot):
         assert "a tree of 3 branches" in told(pilot, "head")

@@ -10,6 +10,7 @@ import pytest
 from builds import jsonl
 from bundled import TOKENIZER
 from serving import PROTOCOLS, Server, running
+from thorough import some
 from transformers import AutoTokenizer
 
 from maskprep.dataset.reader import StoredDataSet
@@ -105,7 +106,8 @@ def asked(given):
     return ask
 
 
-@pytest.mark.parametrize("kind", PROTOCOLS)
+@pytest.mark.sweep
+@pytest.mark.parametrize("kind", some(PROTOCOLS, 3))
 def test_a_server_that_feeds_what_was_trained(asked, tokenizer, kind):
     with running(Server(tokenizer, kind)) as server:
         result = asked(server)
@@ -156,7 +158,8 @@ FAULTS = {
 }
 
 
-@pytest.mark.parametrize("kind", PROTOCOLS)
+@pytest.mark.sweep
+@pytest.mark.parametrize("kind", some(PROTOCOLS, 3))
 def test_every_planted_fault_is_found_and_named(asked, tokenizer, kind):
     with running(Server(tokenizer, kind)) as server:
         for cause, (change, changed_ids) in FAULTS.items():

@@ -75,8 +75,14 @@ class Recommendation:
 
     @property
     def good(self) -> bool:
-        """Whether nearly all rows can be used with these settings."""
-        return self.used >= _NEARLY_ALL * self.rows
+        """Whether nearly all rows can be used with these settings, of those that another template could render."""
+        unreadable = sum(each.rows for each in self.left if each.code not in _OF_TEMPLATE)
+        return self.used >= _NEARLY_ALL * (self.rows - unreadable)
+
+    @property
+    def blames_template(self) -> bool:
+        """Whether rows are left over that another template may render; all others have to be mended."""
+        return any(each.code in _OF_TEMPLATE for each in self.left)
 
     def price(self, history: History) -> float:
         """Return how many times the tokens of one rendering a history takes with these settings."""
@@ -94,6 +100,8 @@ class Recommendation:
     def advice(self) -> str:
         """Return what to do, as one line for an error's hint."""
         lost = "; ".join(f"{each.rows:,} rows ({each.code}): {each.why}" for each in self.left)
+        if not self.useful and not self.blames_template:
+            return f"mend the rows: none of them can be used as it is: {lost}"
         if not self.useful:
             return f"take another chat template: no setting makes these rows trainable with this one: {lost}. {SEE}"
         options = str(self.settings) or "nothing else than what was given"
@@ -108,6 +116,7 @@ class Recommendation:
             "rows_used_before": self.used_before,
             "useful": self.useful,
             "good": self.good,
+            "blames_template": self.blames_template,
             "chosen": self.chosen.facts(),
             "why": list(self.why),
             "summary": self.summary(),
@@ -117,4 +126,7 @@ class Recommendation:
 
 
 _NEARLY_ALL = 0.95
+_OF_TEMPLATE = frozenset(
+    {"template-error", "prompt-mismatch", "content-dropped", "foreign-text", "provenance-lost", "template-limit"}
+)
 SEE = "`maskprep probe` tells what a template can do"

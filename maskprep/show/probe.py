@@ -90,9 +90,10 @@ def _show_verdict(console: Console, found: Recommendation, configuration: str, w
         text = f"{count(each.rows, 'row')}, {each.code}, such as {each.where}: {each.why}"
         _show_marked(console, Mark.BAD, "cannot be used", text, full=True)
     if not found.useful:
-        line(
-            console, "Recommended: another chat template. No setting makes these rows trainable with this one.", HEADING
-        )
+        said = "another chat template. No setting makes these rows trainable with this one."
+        if not found.blames_template:
+            said = "mend the rows. None of them can be used as it is."
+        line(console, f"Recommended: {said}", HEADING)
         return
     for why in found.why:
         line(console, f"  - {why}", hang=4)

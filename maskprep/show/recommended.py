@@ -16,11 +16,13 @@ def show_recommended(console: Console, recommended: Mapping[str, Any]) -> None:
     """Print a recommendation, as its ``facts`` have it with ``command``, ``yaml`` and ``in_file``."""
     left = recommended["left"]
     if not recommended["useful"]:
-        line(
-            console, "Recommended: another chat template. No setting makes these rows trainable with this one:", HEADING
-        )
+        said = "another chat template. No setting makes these rows trainable with this one:"
+        if not recommended["blames_template"]:
+            said = "mend the rows. None of them can be used as it is:"
+        line(console, f"Recommended: {said}", HEADING)
         _show_left(console, left)
-        line(console, f"  {SEE}")
+        if recommended["blames_template"]:
+            line(console, f"  {SEE}")
         return
     if not recommended["good"]:
         line(console, "For some of these rows no faithful way was found:", HEADING)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import contextlib
 import io
+import subprocess
+import sys
 
 import builds
 import pytest
@@ -33,6 +35,11 @@ def test_every_block_runs(page, checkout):
         place = f"{page.name}:{block.line}"
         if block.language == "bash":
             for words in commands_of(block.text):
+                if words[:1] == ["python"] and words[1:2] and words[1].startswith("examples/"):
+                    done = subprocess.run([sys.executable, *words[1:]], capture_output=True, text=True, check=False)
+                    assert done.returncode == 0, f"{place}: {words}\n{done.stderr}"
+                    ran += 1
+                    continue
                 if words[0] in INSTALLS:
                     continue
                 assert words[0] == "maskprep", f"{place}: {words}"

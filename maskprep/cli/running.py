@@ -34,6 +34,7 @@ def console(*, stderr: bool = False) -> Console:
 def print_json(facts: Mapping[str, Any]) -> None:
     """Print one JSON object and nothing else."""
     sys.stdout.write(json.dumps(facts) + "\n")
+    sys.stdout.flush()  # a pipe that is closed is told here, not when the program ends
 
 
 @contextmanager
@@ -42,6 +43,7 @@ def errors_shown(*, as_json: bool) -> Iterator[None]:
     os.environ.setdefault("TRANSFORMERS_VERBOSITY", "error")  # its advice concerns its own callers
     try:
         yield
+        sys.stdout.flush()
     except MaskprepError as error:
         _show(error, as_json=as_json)
         raise typer.Exit(_DATA if isinstance(error, BuildError) else _USAGE) from None

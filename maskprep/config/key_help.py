@@ -14,6 +14,7 @@ import yaml
 from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
+from maskprep.config.keys import choices_of_type
 from maskprep.config.meanings import MEANINGS
 from maskprep.config.model import Config
 from maskprep.config.sections import SECTIONS, Section
@@ -61,7 +62,7 @@ def _keys(section: type[Section], prefix: str) -> Iterator[Key]:
     for name, field in section.model_fields.items():
         key = f"{prefix}{name}"
         meaning, example = MEANINGS[key]
-        choices = _SOME.get(key) or choices_of(field.annotation)
+        choices = _SOME.get(key) or choices_of_type(field.annotation)
         yield Key(key, _worded(field.annotation), _default(field), meaning, in_yaml(example), choices)
         if not prefix and name in SECTIONS:
             yield from _keys(SECTIONS[name], f"{name}.")
@@ -82,13 +83,6 @@ def in_yaml(value: Any) -> str:
     plain = str(value) if isinstance(value, StrEnum) else value
     text = yaml.safe_dump(plain, default_flow_style=True, allow_unicode=True, sort_keys=False, width=10_000)
     return text.removesuffix("\n").removesuffix("\n...")
-
-
-def choices_of(annotation: Any) -> tuple[str, ...]:
-    """Return the values that a type allows, none where there is no list of them."""
-    if isinstance(annotation, type) and issubclass(annotation, StrEnum):
-        return tuple(annotation)
-    return next((found for each in get_args(annotation) if (found := choices_of(each))), ())
 
 
 def _worded(annotation: Any) -> str:  # noqa: PLR0911 - one for each kind of type

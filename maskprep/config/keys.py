@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import typing
-from collections.abc import Iterator
 from enum import StrEnum
 from typing import Any
 
@@ -25,13 +24,13 @@ def choices_of(key: str) -> list[str]:
     section, dot, name = key.partition(".")
     model: type[BaseModel] | None = SECTIONS.get(section) if dot else Config
     field = model.model_fields.get(name if dot else section) if model is not None else None
-    return list(dict.fromkeys(_choices(field.annotation))) if field is not None else []
+    if field is None:
+        return []
+    return list(choices_of_type(field.annotation)) or (["true", "false"] if field.annotation is bool else [])
 
 
-def _choices(annotation: Any) -> Iterator[str]:
+def choices_of_type(annotation: Any) -> tuple[str, ...]:
+    """Return the values that a type allows, none where there is no list of them."""
     if isinstance(annotation, type) and issubclass(annotation, StrEnum):
-        yield from (str(choice) for choice in annotation)
-    elif annotation is bool:
-        yield from ("true", "false")
-    for inner in typing.get_args(annotation):
-        yield from _choices(inner)
+        return tuple(map(str, annotation))
+    return next((found for each in typing.get_args(annotation) if (found := choices_of_type(each))), ())

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections import defaultdict
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
@@ -56,12 +56,8 @@ def check_source(
 ) -> Result:
     """Return the result of rebuilding the rows ``numbers``; ``advance`` is called with the rows seen since the last."""
     check = _SourceCheck(data, rebuild, advance)
-    wanted: dict[str, dict[int, list[int]]] = defaultdict(lambda: defaultdict(list))
-    for number in numbers:
-        where = data.row(number).where
-        wanted[where.file][where.line].append(number)
     with clock(rebuild.now):
-        for file, lines in wanted.items():
+        for file, lines in wanted_lines(data, numbers).items():
             check.file(file, lines)
     facts = {"not_found": check.missing}
     if not check.rows:
@@ -114,11 +110,9 @@ class _SourceCheck:
             self.missing.append(path)
             self.advance(rows)
             return
-        reading = self.rebuild.readings.get(file, DEFAULT)
         try:
-            for line in pick_rows(path, lines.keys(), self.rebuild.max_row_bytes):
-                where = replace(line.where, file=file)  # as the rows have it, wherever it was found
-                self._line(replace(line, reading=reading, where=where), waiting.pop(line.where.line))
+            for line in read_lines(file, path, lines.keys(), self.rebuild):
+                self._line(line, waiting.pop(line.where.line))
         except (UsageError, BuildError) as error:
             self.faults.add(f"{file}: {error.message}")
         for number, numbers in waiting.items():
@@ -167,6 +161,26 @@ class _SourceCheck:
                 yield f"by transformers alone, {fault}"
         except Exception as error:  # noqa: BLE001 - a template is a program from a stranger
             yield f"by transformers alone, it cannot be rendered: {type(error).__name__}: {error}"
+
+
+def wanted_lines(data: StoredDataSet, numbers: Sequence[int]) -> Mapping[str, Mapping[int, list[int]]]:
+    """Return the source lines of rows, by file and line, each with the numbers of its rows."""
+    wanted: dict[str, dict[int, list[int]]] = defaultdict(lambda: defaultdict(list))
+    for number in numbers:
+        where = data.row(number).where
+        wanted[where.file][where.line].append(number)
+    return wanted
+
+
+def read_lines(file: str, path: str, numbers: Collection[int], rebuild: Rebuild) -> Iterator[Line]:
+    """Yield lines of a source, named as the rows have it (``file``), wherever it was found (``path``).
+
+    Raises:
+        UsageError, BuildError: it cannot be read.
+    """
+    reading = rebuild.readings.get(file, DEFAULT)
+    for line in pick_rows(path, numbers, rebuild.max_row_bytes):
+        yield replace(line, reading=reading, where=replace(line.where, file=file))
 
 
 def looked_up(root: Path, sources_from: object) -> tuple[Path, ...]:

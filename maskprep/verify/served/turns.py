@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -17,11 +17,10 @@ from maskprep.dataset.reader import StoredDataSet
 from maskprep.errors import BuildError, UsageError
 from maskprep.examples import PreparedSequence
 from maskprep.examples.chats import Chat, Chats
-from maskprep.formats import DEFAULT, Line
+from maskprep.formats import Line
 from maskprep.labelled import IGNORED, Labelled, completions_of
-from maskprep.sources import pick_rows
 from maskprep.verify.branches import StoredBranches
-from maskprep.verify.source import Rebuild, found_source
+from maskprep.verify.source import Rebuild, found_source, read_lines, wanted_lines
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,21 +88,15 @@ def _lines(
     data: StoredDataSet, numbers: Sequence[int], rebuild: Rebuild, unasked: dict[str, int]
 ) -> Iterator[tuple[Line, list[int]]]:
     """Yield the source lines of rows, each with the numbers of its rows."""
-    wanted: dict[str, dict[int, list[int]]] = defaultdict(lambda: defaultdict(list))
-    for number in numbers:
-        where = data.row(number).where
-        wanted[where.file][where.line].append(number)
-    for file, lines in wanted.items():
-        reading = rebuild.readings.get(file, DEFAULT)
+    for file, lines in wanted_lines(data, numbers).items():
         path, gone = found_source(file, rebuild.places)
         if gone:
             unasked[gone] += sum(map(len, lines.values()))
             continue
         left = dict(lines)
         with suppress(UsageError, BuildError):
-            for line in pick_rows(path, lines.keys(), rebuild.max_row_bytes):
-                where = replace(line.where, file=file)  # as the rows have it, wherever it was found
-                yield replace(line, reading=reading, where=where), left.pop(line.where.line)
+            for line in read_lines(file, path, lines.keys(), rebuild):
+                yield line, left.pop(line.where.line)
         if left:
             unasked[f"the source {file} cannot be read here"] += sum(map(len, left.values()))
 

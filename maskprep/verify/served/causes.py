@@ -9,10 +9,12 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
+from datetime import datetime
 from itertools import product
 from typing import Any
 
 from maskprep.examples.chats import Chat
+from maskprep.examples.clock import clock
 from maskprep.template.sandbox.limits import Limits
 from maskprep.template.variables import free_variables
 from maskprep.tokenizer.load import LoadedTokenizer
@@ -20,6 +22,7 @@ from maskprep.tokenizer.load import LoadedTokenizer
 Trial = tuple[str, Chat, Mapping[str, Any]]
 """What a server might have otherwise, the conversation as it would render it, and what it gives the template."""
 
+_DATE = "the template tells the date: that of today there, that of the build here (now: … sets it)"
 _TRIED = (False, True)
 _EFFORTS = ("low", "medium", "high")
 
@@ -31,10 +34,12 @@ class Causes:
         loaded: the tokenizer of the build.
         limits: what one rendering may take.
         variables: the template's variables, by name, that nobody has set.
+        now: the time that the build told templates: every trial but that of the date is told it, too.
     """
 
-    def __init__(self, loaded: LoadedTokenizer, limits: Limits, variables: Sequence[str]) -> None:
+    def __init__(self, loaded: LoadedTokenizer, limits: Limits, variables: Sequence[str], now: datetime) -> None:
         self._tokenizer, self._limits, self._variables = loaded.tokenizer, limits, variables
+        self._now = now
 
     def of(self, chat: Chat, upto: int, expected: list[int], served: list[int]) -> str:
         """Return the likely cause in words; an empty text where no trial comes closer.
@@ -49,6 +54,13 @@ class Causes:
             if own == served:
                 return said
         asked = replace(chat, messages=chat.messages[:upto])
+        if self._prompt(asked, {}) == served:
+            return _DATE
+        with clock(self._now):
+            return self._tried(asked, expected, served)
+
+    def _tried(self, asked: Chat, expected: list[int], served: list[int]) -> str:
+        """Return the first trial that gives what the server feeds, else the one that comes closest."""
         best, nearest = "", _alike(expected, served)
         for said, changed, given in self._trials(asked):
             prompt = self._prompt(changed, given)
@@ -125,9 +137,9 @@ class Causes:
         return str(self._tokenizer.decode(ids, skip_special_tokens=False, clean_up_tokenization_spaces=False))
 
 
-def causes_for(loaded: LoadedTokenizer, limits: Limits, templates: Mapping[bool, Any]) -> Causes:
+def causes_for(loaded: LoadedTokenizer, limits: Limits, templates: Mapping[bool, Any], now: datetime) -> Causes:
     """Return what finds causes, with the variables of the templates for chats with and without tools."""
-    return Causes(loaded, limits, sorted({name for each in templates.values() for name in free_variables(each)}))
+    return Causes(loaded, limits, sorted({name for each in templates.values() for name in free_variables(each)}), now)
 
 
 def first_difference(one: Sequence[int], other: Sequence[int]) -> int:

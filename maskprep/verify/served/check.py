@@ -72,7 +72,7 @@ def check_server(  # noqa: PLR0913, PLR0917 - what is compared, with what, and w
         silent = Faults()
         silent.add(error.message)
         return silent.result("server", "", "the server could not be asked", error.hint, flags=tuple(flags))
-    comparison = _Comparison(loaded, causes_for(loaded, limits, rebuild.preparer.templates))
+    comparison = _Comparison(loaded, causes_for(loaded, limits, rebuild.preparer.templates, rebuild.now))
     for turn, answer in _answers(host, protocol, model, turns.found):
         comparison.add(turn, answer)
         advance(1)

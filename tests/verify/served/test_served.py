@@ -231,6 +231,25 @@ def test_a_server_that_is_not_there(asked, monkeypatch):
     assert "is it running there" in result.advice
 
 
+def test_a_template_that_tells_the_date_is_blamed_for_it_and_for_nothing_else(tmp_path):
+    template = "{{ strftime_now('%d %B %Y') }}\n" + TEMPLATE
+    (tmp_path / "dated.jinja").write_text(template, "utf-8")
+    (tmp_path / "rows.jsonl").write_bytes(jsonl(ROWS[0]))
+    words = ["--tokenizer", TOKENIZER, "--chat-template", tmp_path / "dated.jinja", "--output", tmp_path / "out"]
+    now = ["--set", "now=2020-01-31T12:00:00+00:00"]
+    assert builds.run("build", tmp_path / "rows.jsonl", *words, *now).code == 0
+    data = StoredDataSet(str(tmp_path / "out"))
+    loaded = load_tokenizer(data.tokenizer)
+    facts = data, range(len(data)), rebuild_of(data, loaded), loaded, limits_of(config_of(data))
+    with running(Server(AutoTokenizer.from_pretrained(data.tokenizer))) as server:
+        result = check_server(*facts, Host(server.url), None, lambda _: None)
+        assert str(result.verdict) == "failed"
+        assert any("the template tells the date" in flag for flag in result.flags), result.flags
+        server.change = lambda asked: {**asked, "messages": asked["messages"][:0]}
+        result = check_server(*facts, Host(server.url), None, lambda _: None)
+        assert not any("the template tells the date" in flag for flag in result.flags)
+
+
 def test_the_command_asks(built, tokenizer):
     with running(Server(tokenizer)) as server:
         outcome = builds.run("verify", built, "--rows", "2", "--server", server.url, "--json")

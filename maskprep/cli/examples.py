@@ -56,6 +56,7 @@ EXAMPLES: Mapping[str, tuple[tuple[str, str], ...]] = MappingProxyType(
             ("maskprep verify out", "with a small random model"),
             ("maskprep verify out --model DIR --html v.html", "with the model that you will train"),
             ("maskprep verify out --rows all --learn 50", "every row, and 50 training steps"),
+            ("maskprep verify out --server http://localhost:8000", "does the server feed what was trained?"),
         ),
     }
 )

@@ -66,6 +66,11 @@ def _connects() -> bool:
         return False
 
 
+def is_out_of_reach(model: str) -> bool:
+    """Tell whether what is no folder here can be had neither from the local cache nor from the Hub: asked at once."""
+    return not Path(model).is_dir() and not is_offline() and not is_cached(model) and not ask_hub()()
+
+
 @contextmanager
 def cache_alone(*, wanted: bool) -> Iterator[None]:
     """Have the packages of the Hub look at nothing but the local cache in the block, where that is ``wanted``."""

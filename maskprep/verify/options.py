@@ -7,6 +7,7 @@ from importlib.util import find_spec
 from pathlib import Path
 
 from maskprep.errors import UsageError
+from maskprep.storage.hub_reach import hub_url, is_out_of_reach
 
 ROWS = 200
 """How many rows are rebuilt from their source and run through the model, unless another number is asked for."""
@@ -48,6 +49,10 @@ class VerifyOptions:
             if find_spec("gguf") is None:
                 msg = f"--model {self.model}: a GGUF file is read with the package gguf, which is not installed"
                 raise UsageError(msg, "pip install 'maskprep[gguf]'")
+        elif self.model is not None and is_out_of_reach(self.model):
+            reason = f"there is no such folder, and the Hub cannot be reached ({hub_url()})"
+            hint = "give a folder with config.json and safetensors, a GGUF file, or a hub id"
+            raise UsageError(f"no model can be loaded from {self.model!r}: {reason}", hint)
 
     @property
     def wanted(self) -> int | None:

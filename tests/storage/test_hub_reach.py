@@ -82,3 +82,21 @@ def test_the_environment_is_as_before(nobody):
     assert "HF_HUB_OFFLINE" not in os.environ
     with cache_alone(wanted=False):
         assert not is_offline()
+
+
+def test_a_model_that_is_out_of_reach_is_told_before_torch_is_imported(nobody, place):
+    from maskprep.errors import UsageError
+    from maskprep.verify.options import VerifyOptions
+
+    with pytest.raises(UsageError, match="the Hub cannot be reached"):
+        VerifyOptions("out", model="owner/name").check()
+    code = (
+        "import sys; from maskprep.errors import UsageError; from maskprep.verify.command import verify\n"
+        "from maskprep.progress import Progress; from maskprep.verify.options import VerifyOptions\n"
+        "try: verify(VerifyOptions('out', model='owner/name'), Progress())\n"
+        "except UsageError as error: print(error.message)\n"
+        "print('torch' in sys.modules)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert "the Hub cannot be reached" in done.stdout, done.stderr
+    assert done.stdout.endswith("False\n")
